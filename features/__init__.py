@@ -1,0 +1,1 @@
+"""What every part shares: event types, settings, the one feature transform and the Feast repository."""

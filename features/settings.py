@@ -1,0 +1,186 @@
+"""All settings, in one place: defaults here, then ``driftloop.toml`` in the platform's folder, then ``DRIFTLOOP_*``.
+
+A nested field is written with two underscores in the environment: ``DRIFTLOOP_LABELS__DELAY_DAYS=7``.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+FILE_NAME = "driftloop.toml"
+DAY_MS = 86_400_000
+
+
+class SettingsError(ValueError):
+    """A setting is missing or wrong; the message names the field and the way out."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Ports(_Section):
+    """TCP ports on 127.0.0.1. Zero means: ``driftloop up`` picks a free one and writes it down."""
+
+    kafka: int = 0
+    kafka_controller: int = 0
+    redis: int = 0
+    rest: int = 0
+    grpc: int = 0
+    control: int = 0
+    #: Metrics and health of each process, by its name under the supervisor.
+    metrics: dict[str, int] = {}
+
+
+class Scoring(_Section):
+    """The scorer's batches and time-outs."""
+
+    max_batch: int = 4000
+    linger_ms: int = 5
+    model_timeout_s: float = 5.0
+    profile_timeout_s: float = 0.5
+
+
+class Labels(_Section):
+    """How long a transaction may wait for its label before it counts as genuine, in days of event time."""
+
+    delay_days: float = 7.0
+
+    @property
+    def delay_ms(self) -> int:
+        return int(self.delay_days * DAY_MS)
+
+
+class Drift(_Section):
+    """The drift monitor's windows and thresholds."""
+
+    window_hours: float = 24.0
+    min_rows: int = 500
+    share_threshold: float = 0.3
+    feature_threshold: float = 0.15
+    consecutive_windows: int = 2
+    adwin_delta: float = 0.002
+    min_labels_first: int = 5000
+    min_frauds_first: int = 50
+
+
+class Policy(_Section):
+    """When a retrain request becomes a run."""
+
+    cooldown_hours: float = 24.0
+    min_labels: int = 1000
+    min_frauds: int = 20
+
+
+class Training(_Section):
+    """How the pipeline trains, and what the gate asks of a new model."""
+
+    days: float = 60.0
+    holdout_share: float = 0.25
+    epochs: int = 12
+    seed: int = 7
+    max_ap_loss: float = 0.02
+    shadow_transactions: int = 1000
+    review_budget: float = 0.005
+
+
+class Settings(BaseSettings):
+    """Where everything is and how it behaves. Paths are absolute once loaded."""
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_", env_nested_delimiter="__", extra="forbid")
+
+    dir: Path = Path(".driftloop")
+    model: str = "fraud"
+    partitions: int = Field(default=4, ge=1)
+    #: Empty means the platform's own broker at ports.kafka.
+    bootstrap_servers: str = ""
+    #: Handed to every Kafka client as it is (librdkafka names).
+    kafka: dict[str, str] = {}
+    ports: Ports = Ports()
+    scoring: Scoring = Scoring()
+    labels: Labels = Labels()
+    drift: Drift = Drift()
+    policy: Policy = Policy()
+    training: Training = Training()
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka bootstrap servers."""
+        return self.bootstrap_servers or f"127.0.0.1:{self.ports.kafka}"
+
+    @property
+    def redis_address(self) -> str:
+        """Redis as Feast writes it: host:port."""
+        return f"127.0.0.1:{self.ports.redis}"
+
+    @property
+    def rest_url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.rest}"
+
+    @property
+    def grpc_address(self) -> str:
+        return f"127.0.0.1:{self.ports.grpc}"
+
+    @property
+    def token_file(self) -> Path:
+        """Bearer token of the model server, made at first ``up``, readable by the owner only."""
+        return self.dir / "token"
+
+    @property
+    def model_store(self) -> Path:
+        return self.dir / "models"
+
+    @property
+    def archive(self) -> Path:
+        """Parquet by event day: ``archive/scores/day=YYYY-MM-DD/*.parquet`` and ``archive/outcomes/...``."""
+        return self.dir / "archive"
+
+    @property
+    def feature_repo(self) -> Path:
+        """The Feast repository with this platform's addresses: feature_store.yaml, registry, offline Parquet."""
+        return self.dir / "feast"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a training run."""
+        return self.dir / "runs"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        # The environment wins over what load() read from the file.
+        return env_settings, init_settings
+
+
+def load(folder: Path | str | None = None) -> Settings:
+    """Read the settings of the platform in ``folder`` (default: DRIFTLOOP_DIR, else .driftloop).
+
+    Raises SettingsError, naming the field, where the file or the environment holds something wrong.
+    """
+    root = Path(folder or os.environ.get("DRIFTLOOP_DIR") or ".driftloop").absolute()
+    values: dict[str, Any] = {}
+    path = root / FILE_NAME
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
+    values.pop("dir", None)
+    try:
+        settings = Settings(**values)
+    except ValueError as error:
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+    settings.dir = root
+    return settings

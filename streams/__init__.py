@@ -1,0 +1,1 @@
+"""Topics, schemas, Kafka plumbing, and the processors that transactions flow through."""

@@ -1,0 +1,100 @@
+"""What a processor is: a pure core. Batch in, batch out; Kafka is the shell's business (``streams.shell``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import msgspec
+
+from features.events import DeadLetter
+from streams import topics
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One consumed record. ``attempt`` counts deliveries from the DLQ (1: the first time)."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Produce:
+    """One record to write. ``partition`` -1: by the key."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    partition: int = -1
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Output:
+    """What a batch gives: records for Kafka, and rows for the processor's sink (Feast, Parquet), if it has one."""
+
+    produce: list[Produce] = field(default_factory=list)
+    rows: list[Any] = field(default_factory=list)
+
+
+class Core(Protocol):
+    """A processor without Kafka.
+
+    ``inputs`` are the topics it reads. ``replays`` names those of them whose log, up to the committed offset, gives the state
+    back: on assignment the shell feeds these records to ``restore`` before the first ``process``.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    replays: tuple[str, ...]
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """Take a batch, in offset order per partition, and return what follows from it. Bad records become dead letters."""
+        ...
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Take records that were processed before a restart: the state changes, nothing is emitted."""
+        ...
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """These (topic, partition) pairs went to another member: drop what was kept of them."""
+        ...
+
+
+class Sink(Protocol):
+    """Where rows go. Called before the offsets are committed, so writing the same rows again must do no harm."""
+
+    def write(self, rows: list[Any]) -> None: ...
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
+    """The record as it came, with the reason why ``processor`` could not take it, for ``dlq``.
+
+    An ``attempt`` header (set by ``driftloop dlq replay``) is carried over into the count.
+    """
+    attempt = 1
+    for name, value in record.headers:
+        if name == "driftloop-attempt" and value is not None and value.isdigit():
+            attempt = int(value)
+    letter = DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        processor=processor,
+        error=type(error).__name__,
+        message=str(error),
+        value=record.value,
+        key=record.key,
+        headers=record.headers,
+        attempt=attempt,
+    )
+    return Produce(topics.DLQ, record.key, _encode(letter))
