@@ -1,0 +1,48 @@
+"""How our clients are configured. Every client is made here, so that ``settings.kafka`` reaches all of them."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, Producer
+
+from features.settings import Settings
+
+
+def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
+    """A read_committed consumer that reports partition ends and never commits by itself."""
+    return Consumer(
+        {
+            **settings.kafka,
+            "bootstrap.servers": settings.bootstrap,
+            "group.id": group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            # Short enough that a killed member's partitions move while someone still watches, long enough for a JIT pause.
+            "session.timeout.ms": 10_000,
+            # A restart replays the log up to the committed offset before its first poll.
+            "max.poll.interval.ms": 600_000,
+            "fetch.wait.max.ms": 50,
+            "fetch.queue.backoff.ms": 5,
+            "queued.min.messages": 50_000,
+            **extra,
+        }
+    )
+
+
+def producer(settings: Settings, transactional_id: str | None = None, **extra: str | int | bool) -> Producer:
+    """An idempotent producer, transactional where an id is given. Keys are spread as Java clients spread them."""
+    config: dict[str, str | int | bool] = {
+        "bootstrap.servers": settings.bootstrap,
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 2,
+        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.kbytes": 262_144,
+    }
+    if transactional_id is not None:
+        config["transactional.id"] = transactional_id
+        # Open transactions of a killed process hold back read_committed readers for as long as this.
+        config["transaction.timeout.ms"] = 60_000
+    return Producer({**settings.kafka, **config, **extra})

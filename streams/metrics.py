@@ -1,0 +1,32 @@
+"""The Prometheus metrics of the processors, defined once; names start with ``driftloop_``."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_SIZES = (1, 10, 50, 100, 500, 1000, 2000, 4000, 10_000, 50_000)
+
+CONSUMED = Counter("driftloop_records_consumed_total", "Records taken from a topic", ["processor", "topic"])
+PRODUCED = Counter("driftloop_records_produced_total", "Records written to a topic", ["processor", "topic"])
+DLQ = Counter("driftloop_dlq_records_total", "Records sent to the dead letter queue", ["processor", "error"])
+BATCH_SECONDS = Histogram("driftloop_batch_seconds", "One micro-batch, from poll to commit", ["processor"], buckets=_SECONDS)
+BATCH_RECORDS = Histogram("driftloop_batch_records", "Records in one micro-batch", ["processor"], buckets=_SIZES)
+EVENT_TIME = Gauge("driftloop_event_time_seconds", "Newest event time seen, as Unix time", ["processor"])
+LAG = Gauge("driftloop_lag_records", "Offsets between the end of a partition and what was committed", ["processor", "topic", "partition"])
+
+SCORES = Counter("driftloop_scores_total", "Scores published", ["decision"])
+DEGRADED = Counter("driftloop_degraded_scores_total", "Scores made with the last known profiles because Redis did not answer")
+MODEL_CALL = Histogram("driftloop_model_call_seconds", "One call to the model server", buckets=_SECONDS)
+MODEL_UNAVAILABLE = Counter("driftloop_model_unavailable_total", "Calls that the model server did not answer or refused")
+PROFILE_READ = Histogram("driftloop_profile_read_seconds", "One batched read of profiles from Redis", buckets=_SECONDS)
+SCORE_VALUE = Histogram(
+    "driftloop_score_value", "Scores by value", buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+)
+
+DRIFT_FEATURE = Gauge("driftloop_drift_feature_score", "Drift score of a feature in the newest window", ["feature"])
+DRIFT_SHARE = Gauge("driftloop_drift_share", "Share of watched features that drifted in the newest window")
+DRIFT_WINDOWS = Counter("driftloop_drift_windows_total", "Windows looked at, by verdict", ["verdict"])
+PERFORMANCE_AP = Gauge("driftloop_performance_ap", "Average precision over the newest labelled days")
+PERFORMANCE_ERROR = Gauge("driftloop_performance_error", "ADWIN's mean of the champion's error")
+RETRAIN_REQUESTS = Counter("driftloop_retrain_requests_total", "Retrain requests published", ["cause"])
