@@ -88,6 +88,17 @@ class Training(_Section):
     max_ap_loss: float = 0.02
     shadow_transactions: int = 1000
     review_budget: float = 0.005
+    #: What it costs to look at one alert, in currency units.
+    review_cost: float = 5.0
+    #: An event this old counts half in training, so that a new pattern outweighs a dead one.
+    half_life_days: float = 15.0
+    #: Share of the cards that the holdout judges; the others' holdout-time events are learned from, so that a pattern
+    #: born there can be. 1 makes it a split by time alone.
+    holdout_cards: float = Field(default=0.5, gt=0.0, le=1.0)
+    #: A holdout with fewer frauds proves nothing.
+    min_holdout_frauds: int = 10
+    #: More rows than this are thinned before training (genuine ones only), to bound its time.
+    max_rows: int = 250_000
 
 
 class Settings(BaseSettings):
