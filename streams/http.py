@@ -20,7 +20,7 @@ def serve(port: int, health: Health, registry: CollectorRegistry = REGISTRY, hos
     """
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  the name that http.server calls
+        def do_GET(self) -> None:
             path = self.path.split("?")[0]
             if path == "/metrics":
                 self._answer(200, CONTENT_TYPE_LATEST, generate_latest(registry))
@@ -38,7 +38,7 @@ def serve(port: int, health: Health, registry: CollectorRegistry = REGISTRY, hos
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *_: object) -> None:
             """Scrapes come every few seconds: they are not news."""
 
     server = ThreadingHTTPServer((host, port), Handler)

@@ -13,7 +13,9 @@ DLQ = Counter("driftloop_dlq_records_total", "Records sent to the dead letter qu
 BATCH_SECONDS = Histogram("driftloop_batch_seconds", "One micro-batch, from poll to commit", ["processor"], buckets=_SECONDS)
 BATCH_RECORDS = Histogram("driftloop_batch_records", "Records in one micro-batch", ["processor"], buckets=_SIZES)
 EVENT_TIME = Gauge("driftloop_event_time_seconds", "Newest event time seen, as Unix time", ["processor"])
-LAG = Gauge("driftloop_lag_records", "Offsets between the end of a partition and what was committed", ["processor", "topic", "partition"])
+LAG = Gauge(
+    "driftloop_lag_records", "Offsets from what was committed to the partition's end", ["processor", "topic", "partition"]
+)
 
 SCORES = Counter("driftloop_scores_total", "Scores published", ["decision"])
 DEGRADED = Counter("driftloop_degraded_scores_total", "Scores made with the last known profiles because Redis did not answer")

@@ -1,0 +1,47 @@
+"""Runs one or more shells in one process, each in a thread, until a signal or the first failure."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Sequence
+
+from streams.http import serve
+from streams.shell import Shell
+
+log = logging.getLogger(__name__)
+
+
+def run(shells: Sequence[Shell], metrics_port: int) -> int:
+    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order)."""
+    failed = threading.Event()
+    ended = threading.Event()
+
+    def work(shell: Shell) -> None:
+        try:
+            shell.run()
+        except Exception:
+            log.exception("a processor failed; this process ends so that it can be started anew")
+            failed.set()
+        finally:
+            ended.set()
+
+    def stop(*_: object) -> None:
+        ended.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    page = serve(metrics_port, lambda: [reason for shell in shells for reason in shell.health()])
+    threads = [threading.Thread(target=work, args=(shell,), daemon=True) for shell in shells]
+    for thread in threads:
+        thread.start()
+    # wait() without a time-out would never let the main thread see a signal on some platforms.
+    while not ended.wait(0.5):
+        pass
+    for shell in shells:
+        shell.stop()
+    for thread in threads:
+        thread.join(timeout=30)
+    page.shutdown()
+    return 1 if failed.is_set() else 0
