@@ -1,0 +1,1 @@
+"""One module a command; its imports stay light, heavy ones are made inside the function."""

@@ -1,0 +1,100 @@
+"""Apache Kafka: one KRaft node, broker and controller in one process, its data in ``kafka/``."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import uuid
+from pathlib import Path
+
+from features.settings import Settings
+from infra import jars, java
+from infra.errors import PlatformError
+
+_MAIN = "kafka.Kafka"
+_FORMAT = "kafka.tools.StorageTool"
+
+_LOGGING = """status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %p %c{1}: %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.console.ref = console
+logger.started.name = org.apache.kafka.common.utils.AppInfoParser
+logger.started.level = info
+"""
+
+
+def data(settings: Settings) -> Path:
+    return settings.dir / "kafka"
+
+
+def properties(settings: Settings) -> dict[str, str]:
+    """server.properties. Loopback only; one replica of everything; few internal partitions, so that it starts fast;
+    topics appear only when ``driftloop up`` creates them."""
+    ports = settings.ports
+    single = dict.fromkeys(
+        (
+            "offsets.topic.replication.factor",
+            "transaction.state.log.replication.factor",
+            "transaction.state.log.min.isr",
+            "share.coordinator.state.topic.replication.factor",
+            "share.coordinator.state.topic.min.isr",
+            "default.replication.factor",
+            "min.insync.replicas",
+        ),
+        "1",
+    )
+    return single | {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{ports.kafka_controller}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{ports.kafka},CONTROLLER://127.0.0.1:{ports.kafka_controller}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{ports.kafka}",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "log.dirs": str(data(settings) / "log"),
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.num.partitions": "4",
+        "share.coordinator.state.topic.num.partitions": "1",
+        "group.initial.rebalance.delay.ms": "0",
+        "auto.create.topics.enable": "false",
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        "num.recovery.threads.per.data.dir": "2",
+        "log.retention.hours": str(365 * 24),
+        # An orderly stop has no other broker to move leaders to.
+        "controlled.shutdown.enable": "false",
+    }
+
+
+def prepare(settings: Settings) -> None:
+    """Write the configuration; on the first time, format the log folder. Raises PlatformError."""
+    folder = data(settings)
+    if "," in str(folder):
+        raise PlatformError(f"Kafka takes no comma in the path of its log folder ({folder}); choose another --dir")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log4j2.properties").write_text(_LOGGING)
+    lines = [f"{name}={value}" for name, value in properties(settings).items()]
+    # Java's properties files take a backslash as the start of an escape.
+    (folder / "server.properties").write_text("\n".join(lines).replace("\\", "\\\\") + "\n")
+    if (folder / "log" / "meta.properties").exists():
+        return
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "0")
+    command = [*_java(settings, "64m"), _FORMAT, "format", "-t", cluster, "-c", str(folder / "server.properties"), "--ignore-formatted"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        raise PlatformError(f"formatting Kafka's log folder {folder / 'log'} failed: {' '.join((done.stderr or done.stdout).split())}")
+
+
+def command(settings: Settings) -> list[str]:
+    """The broker's command line."""
+    return [*_java(settings, "512m"), _MAIN, str(data(settings) / "server.properties")]
+
+
+def _java(settings: Settings, heap: str) -> list[str]:
+    logging = data(settings) / "log4j2.properties"
+    options = [f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true", f"-Dlog4j2.configurationFile={logging}"]
+    return [str(java.find()), *options, "-cp", f"{jars.resolve()}/*"]

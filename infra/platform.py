@@ -1,0 +1,226 @@
+"""The local platform: ``up`` and ``down``.
+
+    up:    ports and token -> supervisor -> kafka, redis -> topics, feature store -> our processes
+    down:  our processes -> kafka, redis -> supervisor -> whatever else still carries this platform's mark
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from features.settings import Settings
+from infra import components, kafka, leftovers, ports, processhealth, redis, supervise
+from infra.components import Component
+from infra.errors import ComponentFailed, PlatformError
+from infra.locks import exclusive
+from infra.tail import last_lines
+
+#: Told (what, how it is, seconds since ``up`` began) as things happen.
+Progress = Callable[[str, str, float], None]
+
+_LOCK_S = 300.0
+_POLL_S = 0.1
+_TAIL = 12
+#: A component that had to be started more often than this, while ``up`` waits for it, will not come up.
+_MOST_STARTS = 3
+_WRONG_SETTINGS = 2  # the exit code of our own commands for these: trying again gives the same
+
+
+def _silent(what: str, how: str, seconds: float) -> None:
+    pass
+
+
+def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress = _silent) -> Settings:
+    """Bring the platform in ``settings.dir`` up and return its settings, ports filled in.
+
+    ``only``: the components to start (the others are left as they are); all of them by default. What already runs and is
+    healthy stays untouched, so a second ``up`` does nothing. Returns once each component is healthy.
+
+    Raises ComponentFailed with the last lines of its log where one does not get there (what runs is left running, for a look;
+    ``down`` ends it), PlatformError where a port is taken or the request makes no sense, SettingsError for wrong settings.
+    """
+    wanted = _selection(settings, only)
+    began = time.monotonic()
+    with exclusive(settings.dir, _LOCK_S, "up or down"):
+        settings = ports.assign(settings, tuple(components.PROCESSES))
+        make_token(settings)
+        if not supervise.running(settings):
+            _end_leftovers(settings)
+            _check_ports(settings, wanted)
+            _prepare(settings, wanted, progress, began)
+            supervise.start(settings, components.of(settings))
+        else:
+            _check_ports(settings, wanted)
+            _prepare(settings, wanted, progress, began)
+        for stage in sorted({part.stage for part in wanted}):
+            _bring_up(settings, [part for part in wanted if part.stage == stage], progress, began)
+            if stage == 0:
+                _furnish(settings, wanted, progress, began)
+    return settings
+
+
+def down(settings: Settings, progress: Progress = _silent) -> None:
+    """Stop everything of the platform in ``settings.dir``; its data stays. Nothing runs: nothing happens.
+
+    Raises ComponentFailed where a process survives even being killed.
+    """
+    if not settings.dir.exists():
+        return
+    began = time.monotonic()
+    with exclusive(settings.dir, _LOCK_S, "up or down"):
+        if supervise.running(settings):
+            for stage in (1, 0):
+                _stop_stage(settings, [part for part in components.ALL if part.stage == stage], progress, began)
+            _end_supervisor(settings)
+        _end_leftovers(settings)
+        _tidy(settings)
+
+
+def make_token(settings: Settings) -> None:
+    """The model server's bearer token, at first ``up``; readable by its owner only."""
+    try:
+        handle = os.open(settings.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(32))
+
+
+def _selection(settings: Settings, only: Iterable[str] | None) -> list[Component]:
+    parts = components.of(settings)
+    if only is None:
+        return list(parts)
+    names = set(only)
+    unknown = names - {part.name for part in parts}
+    if unknown:
+        known = ", ".join(part.name for part in parts)
+        raise PlatformError(f"no component named {', '.join(sorted(unknown))}; the components here are {known}")
+    return [part for part in parts if part.name in names]
+
+
+def _check_ports(settings: Settings, wanted: list[Component]) -> None:
+    running = supervise.processes(settings)
+    for part in wanted:
+        if part.name in running and running[part.name].wanted:
+            continue
+        for label, port in part.ports(settings).items():
+            if not ports.is_free(port):
+                raise PlatformError(
+                    f"{part.name} cannot listen on its {label} port 127.0.0.1:{port}: {ports.holder(port)} does;"
+                    f" end that, or change the port in {settings.dir / 'driftloop.toml'}"
+                )
+
+
+def _prepare(settings: Settings, wanted: list[Component], progress: Progress, began: float) -> None:
+    names = {part.name for part in wanted}
+    if "kafka" in names:
+        progress("kafka", "jars and configuration", time.monotonic() - began)
+        kafka.prepare(settings)
+    if "redis" in names:
+        redis.prepare(settings)
+
+
+def _furnish(settings: Settings, wanted: list[Component], progress: Progress, began: float) -> None:
+    """Topics, and the feature store where one of our processes is about to need it."""
+    from infra import furnish
+
+    names = {part.name for part in wanted}
+    if "kafka" in names or settings.bootstrap_servers:
+        created = furnish.topics(settings)
+        if created:
+            progress("topics", f"{len(created)} created", time.monotonic() - began)
+    if names & set(components.PROCESSES):
+        furnish.features(settings)
+        progress("features", "applied", time.monotonic() - began)
+
+
+def _bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
+    running = supervise.processes(settings)
+    fresh = [part for part in parts if part.name not in running or not running[part.name].wanted]
+    for part in fresh:
+        supervise.start_component(settings, part.name)
+        progress(part.name, "starting", time.monotonic() - began)
+    with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
+        waits = {part.name: pool.submit(_wait_healthy, settings, part, progress, began) for part in parts}
+    for wait in waits.values():
+        wait.result()
+
+
+def _wait_healthy(settings: Settings, part: Component, progress: Progress, began: float) -> None:
+    deadline = time.monotonic() + part.ready_s
+    pids: set[int] = set()
+    while True:
+        reason = processhealth.check(settings, part.name)
+        process = supervise.processes(settings).get(part.name)
+        if process is None:
+            raise ComponentFailed(part.name, "is not known to supervisor any more", [], str(supervise.logs(settings)))
+        pids |= {process.pid} - {0}
+        if reason == processhealth.HEALTHY and process.pid:
+            progress(part.name, "healthy", time.monotonic() - began)
+            return
+        ended = _ended(process, pids)
+        if ended or time.monotonic() > deadline:
+            log = supervise.log(settings, part.name)
+            reason = ended or f"is not healthy after {part.ready_s:.0f} s ({reason})"
+            raise ComponentFailed(part.name, reason, last_lines(log, _TAIL), str(log))
+        time.sleep(_POLL_S)
+
+
+def _ended(process: supervise.Process, pids: set[int]) -> str:
+    """Why it will not come up, or empty while it still may."""
+    if process.state == "FATAL":
+        return f"does not start: {process.reason or f'exit code {process.exit_status}'}"
+    if process.state in {"BACKOFF", "EXITED"} and process.exit_status == _WRONG_SETTINGS:
+        return f"ended with exit code {process.exit_status}"
+    if process.state in {"BACKOFF", "EXITED"} and len(pids) >= _MOST_STARTS:
+        return f"ended {len(pids)} times, the last time with exit code {process.exit_status}"
+    if process.state == "STOPPED":
+        return "was stopped meanwhile"
+    return ""
+
+
+def _stop_stage(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
+    running = supervise.processes(settings)
+    for part in reversed(parts):
+        if part.name in running and running[part.name].wanted:
+            supervise.stop_component(settings, part.name)
+    deadline = time.monotonic() + max(part.stop_s for part in parts) + 5
+    waiting = {part.name for part in parts if part.name in running and running[part.name].wanted}
+    while waiting and time.monotonic() < deadline:
+        now = supervise.processes(settings)
+        for name in sorted(waiting):
+            if name not in now or not now[name].wanted:
+                waiting.remove(name)
+                progress(name, "stopped", time.monotonic() - began)
+        time.sleep(_POLL_S)
+
+
+def _end_supervisor(settings: Settings) -> None:
+    import psutil
+
+    try:
+        process = psutil.Process(supervise.pid(settings))
+        supervise.shutdown(settings)
+        psutil.wait_procs([process], timeout=15)
+    except (psutil.Error, OSError):
+        return  # it ended by itself meanwhile
+
+
+def _end_leftovers(settings: Settings) -> None:
+    left = leftovers.end(leftovers.find(settings), grace_s=20)
+    if left:
+        names = ", ".join(f"{process.name()} (pid {process.pid})" for process in left)
+        raise ComponentFailed(names, "cannot be ended", [], str(supervise.logs(settings)))
+
+
+def _tidy(settings: Settings) -> None:
+    sock = supervise.socket_path(settings)
+    sock.unlink(missing_ok=True)
+    if sock.parent != supervise.folder(settings):
+        shutil.rmtree(sock.parent, ignore_errors=True)
+    shutil.rmtree(supervise.folder(settings), ignore_errors=True)

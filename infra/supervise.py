@@ -1,0 +1,222 @@
+"""Supervisor's configuration, and talking to it: it starts, watches and restarts the components of one platform.
+
+It listens on a Unix socket that only this user can open, so it takes no port and needs no password.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import time
+import xmlrpc.client
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from features.settings import Settings
+from infra.components import Component
+from infra.errors import PlatformError
+
+#: Every process of a platform carries its folder in this variable: so ``down`` finds them, even after supervisor was killed.
+MARKER = "DRIFTLOOP_PLATFORM"
+
+_LONGEST_SOCKET = 90  # the kernel's limit is 107, and supervisor first makes it under a longer name
+_RUNNING = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
+
+#: Small processes on a small machine: a pool of threads in each only takes the cores from the others.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_MAX_THREADS": "1",
+    "POLARS_MAX_THREADS": "1",
+    "PYTHONUNBUFFERED": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "DO_NOT_TRACK": "1",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+@dataclass(frozen=True)
+class Process:
+    """What supervisor knows of a component. ``state`` is one of its names: STOPPED, STARTING, RUNNING, BACKOFF, FATAL, ..."""
+
+    name: str
+    state: str
+    pid: int
+    started_s: float
+    exit_status: int
+    reason: str
+
+    @property
+    def wanted(self) -> bool:
+        """It runs, or supervisor is about to start it again."""
+        return self.state in _RUNNING
+
+
+def folder(settings: Settings) -> Path:
+    return settings.dir / "run"
+
+
+def logs(settings: Settings) -> Path:
+    return settings.dir / "logs"
+
+
+def socket_path(settings: Settings) -> Path:
+    """In the platform's folder, or where that is too deep for a socket's name, in a folder of /tmp that only this user can open."""
+    inside = folder(settings) / "supervisor.sock"
+    if len(os.fsencode(inside)) <= _LONGEST_SOCKET:
+        return inside
+    name = hashlib.sha256(os.fsencode(settings.dir)).hexdigest()[:12]
+    return Path("/tmp", f"driftloop-{os.getuid()}-{name}", "supervisor.sock")
+
+
+def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
+    """supervisord.conf. Nothing starts by itself: ``up`` decides the order."""
+    run, logged = folder(settings), logs(settings)
+    files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 65_536)
+    sections = [
+        "[supervisord]",
+        f"logfile={_escaped(logged / 'supervisor.log')}",
+        f"pidfile={_escaped(run / 'supervisord.pid')}",
+        f"childlogdir={_escaped(logged)}",
+        "logfile_maxbytes=5MB",
+        "logfile_backups=1",
+        f"minfds={files if files > 0 else 1024}",
+        "[unix_http_server]",
+        f"file={_escaped(socket_path(settings))}",
+        "chmod=0700",
+        "[rpcinterface:supervisor]",
+        "supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface",
+    ]
+    for part in parts:
+        sections += [
+            f"[program:{part.name}]",
+            f"command={_escaped(shlex.join(part.command(settings)))}",
+            f"directory={_escaped(settings.dir)}",
+            "autostart=false",
+            "autorestart=true",
+            f"startsecs={part.start_s}",
+            "startretries=10",
+            "stopsignal=TERM",
+            f"stopwaitsecs={part.stop_s}",
+            "killasgroup=true",
+            "redirect_stderr=true",
+            f"stdout_logfile={_escaped(log(settings, part.name))}",
+            "stdout_logfile_maxbytes=10MB",
+            "stdout_logfile_backups=2",
+        ]
+    return "\n".join(sections) + "\n"
+
+
+def log(settings: Settings, name: str) -> Path:
+    """The component's log file; older ones beside it end in .1 and .2."""
+    return logs(settings) / f"{name}.log"
+
+
+def start(settings: Settings, parts: tuple[Component, ...], timeout_s: float = 15.0) -> None:
+    """Start supervisor in the background, with no component running yet. Raises PlatformError."""
+    run = folder(settings)
+    run.mkdir(parents=True, exist_ok=True)
+    logs(settings).mkdir(parents=True, exist_ok=True)
+    _private(socket_path(settings).parent, run)
+    socket_path(settings).unlink(missing_ok=True)
+    path = run / "supervisord.conf"
+    path.write_text(configuration(settings, parts))
+    environment = {**os.environ, **_ENVIRONMENT, "DRIFTLOOP_DIR": str(settings.dir), MARKER: str(settings.dir)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(path)],
+        env=environment,
+        cwd=settings.dir,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if done.returncode:
+        raise PlatformError(f"supervisor did not start: {' '.join((done.stderr or done.stdout).split())}")
+    deadline = time.monotonic() + timeout_s
+    while not running(settings):
+        if time.monotonic() > deadline:
+            raise PlatformError(f"supervisor does not answer {timeout_s:.0f} s after its start; see {logs(settings) / 'supervisor.log'}")
+        time.sleep(0.05)
+
+
+def _private(parent: Path, run: Path) -> None:
+    if parent == run:
+        return
+    parent.mkdir(mode=0o700, exist_ok=True)
+    found = parent.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PlatformError(f"{parent} belongs to someone else or is open to others; remove it or choose a shorter --dir")
+
+
+def running(settings: Settings) -> bool:
+    """Whether this platform's supervisor answers."""
+    try:
+        return bool(_call(settings, "getState")["statename"])
+    except (OSError, HTTPException, xmlrpc.client.Error):
+        return False
+
+
+def pid(settings: Settings) -> int:
+    """The supervisor's own pid."""
+    return int(_call(settings, "getPID"))
+
+
+def processes(settings: Settings) -> dict[str, Process]:
+    """All components by name; empty where supervisor does not run."""
+    try:
+        found = _call(settings, "getAllProcessInfo")
+    except (OSError, HTTPException, xmlrpc.client.Error):
+        return {}
+    return {
+        one["name"]: Process(
+            one["name"], one["statename"], one["pid"], float(one["start"]), int(one["exitstatus"]), str(one["spawnerr"])
+        )
+        for one in found
+    }
+
+
+def start_component(settings: Settings, name: str) -> None:
+    """Ask for a start; do not wait for it. One that already runs is left alone."""
+    try:
+        _call(settings, "startProcess", name, False)
+    except xmlrpc.client.Fault as fault:
+        if "ALREADY_STARTED" not in fault.faultString:
+            raise PlatformError(f"supervisor could not start {name}: {fault.faultString}") from fault
+
+
+def stop_component(settings: Settings, name: str) -> None:
+    """Ask for a stop; do not wait for it."""
+    try:
+        _call(settings, "stopProcess", name, False)
+    except xmlrpc.client.Fault as fault:
+        if "NOT_RUNNING" not in fault.faultString:
+            raise PlatformError(f"supervisor could not stop {name}: {fault.faultString}") from fault
+
+
+def shutdown(settings: Settings) -> None:
+    """Ask supervisor to end; do not wait for it."""
+    _call(settings, "shutdown")
+
+
+def _call(settings: Settings, method: str, *arguments: str | bool) -> Any:
+    from supervisor.xmlrpc import SupervisorTransport
+
+    transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_path(settings)}")
+    try:
+        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        return getattr(proxy.supervisor, method)(*arguments)
+    finally:
+        transport.close()
+
+
+def _escaped(value: Path | str) -> str:
+    return str(value).replace("%", "%%")

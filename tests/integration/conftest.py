@@ -1,0 +1,25 @@
+"""A real broker and a real Redis for the whole session, started by the platform's own code on free ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from features.settings import Settings, load
+from infra import leftovers
+from infra import platform as local
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a platform with Kafka and Redis running and the topics created; nothing of ours runs yet.
+
+    Tests share it: use groups, keys and topics of your own, or read only what you wrote.
+    """
+    settings = load(tmp_path_factory.mktemp("platform"))
+    try:
+        yield local.up(settings, only={"kafka", "redis"})
+    finally:
+        local.down(settings)
+        assert not leftovers.find(settings)
