@@ -1,0 +1,93 @@
+"""The dashboards in the repository: up to date, well formed, and asking for nothing that no process declares."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+
+import retrain.metrics
+import serving.metrics
+import streams.metrics
+from dashboards import build
+from dashboards.check import Exposed, missing_metrics, wrong_processes
+
+#: Which module's metrics each process exposes.
+MODULES: dict[str, list[ModuleType]] = {
+    "scorer": [streams.metrics],
+    "writers": [streams.metrics],
+    "drift-monitor": [streams.metrics],
+    "control": [retrain.metrics],
+    "model-server": [serving.metrics],
+}
+SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
+
+
+def _declared(module: ModuleType) -> Exposed:
+    found: Exposed = {}
+    for metric in vars(module).values():
+        if isinstance(metric, MetricWrapperBase):
+            for suffix in SUFFIXES[metric._type or ""]:
+                # The labels of a metric without samples can be seen nowhere else.
+                found[metric._name + suffix] = {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
+    return found
+
+
+BY_PROCESS: dict[str, Exposed] = {
+    process: {name: labels for module in modules for name, labels in _declared(module).items()}
+    for process, modules in MODULES.items()
+}
+TOGETHER: Exposed = {name: labels for exposed in BY_PROCESS.values() for name, labels in exposed.items()}
+
+
+@pytest.fixture(params=["loop", "drift"])
+def dashboard(request: pytest.FixtureRequest) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads((build.FOLDER / f"{request.param}.json").read_text())
+    return value
+
+
+def test_files_are_up_to_date() -> None:
+    assert build.main(["--check"]) == 0, "run python -m dashboards.build"
+
+
+def test_queries_ask_for_declared_metrics_and_labels(dashboard: dict[str, Any]) -> None:
+    assert missing_metrics(dashboard, TOGETHER) == []
+    assert wrong_processes(dashboard, BY_PROCESS) == []
+
+
+def test_a_metric_without_labels_is_asked_of_one_process(dashboard: dict[str, Any]) -> None:
+    # Every process that imports the module exposes such a metric, at zero: without the process, panels show the wrong one.
+    from dashboards.promql import queries, selectors
+
+    shared = {name for name, labels in _declared(streams.metrics).items() if not labels - {"le"}}
+    for query in queries(dashboard):
+        for selector in selectors(query.expr):
+            assert selector.metric not in shared or "process" in selector.labels, query
+
+
+def test_panels_have_titles_descriptions_ids_and_do_not_overlap(dashboard: dict[str, Any]) -> None:
+    panels = dashboard["panels"]
+    assert [panel["id"] for panel in panels] == list(range(1, len(panels) + 1))
+    cells: set[tuple[int, int]] = set()
+    for panel in panels:
+        assert panel["title"]
+        assert panel["type"] == "row" or panel["description"]
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24, panel["title"]
+        own = {(x, y) for x in range(place["x"], place["x"] + place["w"]) for y in range(place["y"], place["y"] + place["h"])}
+        assert not own & cells, panel["title"]
+        cells |= own
+
+
+def test_check_names_what_is_out_of_date(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(build, "FOLDER", tmp_path / "json")
+    assert build.main(["--check"]) == 1
+    assert "loop.json is out of date" in capsys.readouterr().err
+    assert build.main([]) == 0
+    assert build.main(["--check"]) == 0
