@@ -1,0 +1,57 @@
+"""What ``model-events`` already says. Pure: the log itself is the memory of what was published."""
+
+from __future__ import annotations
+
+from features.events import ModelEvent
+
+Identity = tuple[str, str, str | None, str | None, str | None, int | None]
+
+
+class Announced:
+    """Fed with every model event of one model, in order; answers what need not be said again.
+
+    Attributes:
+        champion: the version announced as champion last.
+        shadow: the version announced as shadow last, while it is neither champion nor replaced.
+        promoted: every version that was champion at some time, in order.
+    """
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.champion: str | None = None
+        self.shadow: str | None = None
+        self.promoted: list[str] = []
+        self._said: set[Identity] = set()
+
+    def take(self, event: ModelEvent) -> None:
+        """One more event of the log; other models' are passed over."""
+        if event.model != self.model:
+            return
+        self._said.add(_identity(event))
+        if event.state == "shadow":
+            self.shadow = event.version
+        elif event.state in ("promoted", "rolled_back") and event.version is not None:
+            self.champion = event.version
+            self.promoted.append(event.version)
+            self.shadow = None
+
+    def said(self, event: ModelEvent) -> bool:
+        """Whether this step was published before, say by a control that was killed before it wrote that down.
+
+        Roles may come again (a version rolled back to, promoted anew): whether those are due is decided by level,
+        against ``champion`` and ``shadow``.
+        """
+        return event.state not in ("shadow", "promoted", "rolled_back") and _identity(event) in self._said
+
+
+def _identity(event: ModelEvent) -> Identity:
+    """A run's steps happen once a run; a request's answer once a request (its event time tells askings apart)."""
+    request_only = event.run_id is None
+    return (
+        event.model,
+        event.state,
+        event.idempotency_key,
+        event.run_id,
+        event.version,
+        event.event_time_ms if request_only else None,
+    )
