@@ -37,13 +37,21 @@ STUCK_S = 60.0
 class Shell:
     """Runs one core until ``stop()``. Exactly-once towards Kafka; a sink is written before the commit, at least once."""
 
-    def __init__(self, settings: Settings, core: Core, sink: Sink | None = None, max_batch: int | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        core: Core,
+        sink: Sink | None = None,
+        max_batch: int | None = None,
+        stopping: threading.Event | None = None,
+    ) -> None:
         self._settings = settings
         self._core = core
         self._sink = sink
         self._max_batch = max_batch or settings.scoring.max_batch
         self._linger_s = settings.scoring.linger_ms / 1000
-        self._stop = threading.Event()
+        # A core that waits for something else (the scorer for its model server) shares this event, so that it can be stopped.
+        self._stop = stopping or threading.Event()
         self._assigned = False
         self._turned_at = time.monotonic()
         self._committed: dict[tuple[str, int], int] = {}
@@ -83,6 +91,10 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
+        except Exception:
+            if not self._stop.is_set():
+                raise
+            log.info("%s: stopped within a batch, which is not committed", self._core.name, exc_info=True)
         finally:
             source.close()
 

@@ -1,0 +1,116 @@
+"""The pictures of the report, as SVG text."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from features.settings import DAY_MS
+from infra.demo.judge import champions
+from infra.demo.story import Story
+from infra.demo.summary import Summary
+from infra.demo.tell import Told
+
+_INK, _BLUE, _RED, _GREEN, _GREY = "#1f2933", "#2563a8", "#c0392b", "#1e8449", "#9aa5b1"
+
+
+def _svg(figure: Figure) -> str:
+    # Text stays text, so that the page can be searched; ids must not change from run to run.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "driftloop"}):
+        out = io.StringIO()
+        figure.savefig(out, format="svg", bbox_inches="tight", metadata={"Date": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _day(ms: int | float) -> datetime:
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _axes(figure: Figure, rows: int, row: int, title: str) -> Axes:
+    axes = figure.add_subplot(rows, 1, row)
+    axes.set_title(title, loc="left", fontsize=10, color=_INK)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=_INK)
+    axes.grid(axis="y", color="#e4e7eb", linewidth=0.7)
+    return axes
+
+
+def _mark(axes: Axes, story: Story, told: Told) -> None:
+    """Injections, detections and promotions, on any axis of event time."""
+    summary: Summary = told.summary
+    for injection, incident in zip(story.injections, summary.incidents, strict=True):
+        end = injection.end_ms or int(told.collected.scores.event_time_ms.max())
+        axes.axvspan(_day(injection.start_ms), _day(end), color=_RED, alpha=0.07, linewidth=0)  # type: ignore[arg-type]
+        axes.axvline(_day(injection.start_ms), color=_RED, linewidth=1)  # type: ignore[arg-type]
+        _say(axes, injection.start_ms, injection.kind.replace("_", " "), _RED, 0.98)
+        if incident.detected_at_ms:
+            axes.axvline(_day(incident.detected_at_ms), color="#b7791f", linewidth=1, linestyle="--")  # type: ignore[arg-type]
+            _say(axes, incident.detected_at_ms, "noticed", "#b7791f", 0.86)
+    for version, at in champions(told.collected):
+        axes.axvline(_day(at), color=_GREEN, linewidth=1)  # type: ignore[arg-type]
+        _say(axes, at, f"{version} serves", _GREEN, 0.74)
+
+
+def _say(axes: Axes, at_ms: int, text: str, colour: str, height: float) -> None:
+    axes.text(_day(at_ms), height, f" {text}", color=colour, fontsize=7.5, va="top", transform=axes.get_xaxis_transform())  # type: ignore[arg-type]
+
+
+def over_time(story: Story, told: Told) -> str:
+    """Daily AP and mean score, with what was done and what the loop did."""
+    scores = told.collected.scores
+    figure = Figure(figsize=(10, 5.2))
+    days = [d for d in told.summary.daily if d.ap is not None]
+    ap = _axes(figure, 2, 1, "Average precision by day (against the ground truth)")
+    when = [datetime.fromisoformat(d.day).replace(tzinfo=UTC) for d in days]
+    ap.plot(when, [d.ap for d in days], color=_BLUE, linewidth=1.6, marker="o", markersize=2.5)  # type: ignore[arg-type]
+    ap.set_ylim(0, 1.02)
+    mean = _axes(figure, 2, 2, "Mean score by day, and transactions by day (grey)")
+    day = scores.event_time_ms // DAY_MS
+    which = np.unique(day)
+    with_score = ~np.isnan(scores.score)
+    means = [scores.score[(day == d) & with_score].mean() if ((day == d) & with_score).any() else np.nan for d in which]
+    labels = [_day(int(d) * DAY_MS) for d in which]
+    other = mean.twinx()
+    other.bar(labels, [(day == d).sum() for d in which], color=_GREY, alpha=0.25, width=0.9)  # type: ignore[arg-type]
+    other.tick_params(labelsize=8, colors=_GREY)
+    other.spines[["top"]].set_visible(False)
+    mean.plot(labels, means, color=_BLUE, linewidth=1.6)  # type: ignore[arg-type]
+    for axes in (ap, mean):
+        axes.set_xlim(labels[0], labels[-1])  # type: ignore[arg-type]
+        _mark(axes, story, told)
+    figure.tight_layout()
+    return _svg(figure)
+
+
+def drift(story: Story, told: Told) -> str:
+    """Drift score by feature and window: dark is far from the champion's training window."""
+    reports = [r for r in told.collected.reports if r.kind == "data" and r.features]
+    figure = Figure(figsize=(10, 4.6))
+    axes = _axes(figure, 1, 1, "Distance of each watched column from the champion's training window, by window")
+    axes.grid(visible=False)
+    if not reports:
+        axes.text(0.5, 0.5, "no window was compared", ha="center", transform=axes.transAxes)
+        return _svg(figure)
+    names = sorted({name for r in reports for name in r.features}, key=lambda n: -max(r.features.get(n, 0.0) for r in reports))[
+        :22
+    ]
+    grid = np.array([[r.features.get(name, np.nan) for r in reports] for name in names])
+    image = axes.imshow(grid, aspect="auto", cmap="YlOrRd", vmin=0, vmax=0.5, interpolation="nearest")
+    axes.set_yticks(range(len(names)), names, fontsize=7.5)
+    step = max(1, len(reports) // 12)
+    ticks = range(0, len(reports), step)
+    axes.set_xticks(list(ticks), [f"{_day(reports[i].window_start_ms):%m-%d}" for i in ticks], fontsize=7.5)
+    for column, report in enumerate(reports):
+        if report.verdict != "ok":
+            axes.text(column, -0.7, report.verdict.replace("_", " "), color=_RED, fontsize=7, rotation=45, ha="left", va="bottom")
+    figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
+    axes.set_title(axes.get_title("left"), loc="left", fontsize=10, pad=34)
+    axes.set_title("", loc="center")
+    figure.tight_layout()
+    return _svg(figure)

@@ -1,0 +1,134 @@
+"""What is told: the history, what is done to it and when, and the settings that fit its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from features.settings import DAY_MS
+from streams.publish.batch import Batch
+
+
+@dataclass(frozen=True)
+class Injection:
+    """Something done to the stream in [start_ms, end_ms) of event time; ``end_ms`` None: it lasts."""
+
+    kind: str
+    start_ms: int
+    end_ms: int | None
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Story:
+    """Days of transactions, and what happens to them. ``settings`` are the tables of the platform's ``driftloop.toml``."""
+
+    title: str
+    batches: Iterator[Batch]
+    days: int
+    injections: tuple[Injection, ...]
+    settings: dict[str, dict[str, Any]]
+    #: Broken records that are published besides, to see them in the DLQ.
+    malformed: tuple[bytes, ...] = ()
+
+
+MALFORMED = (
+    b'{"transaction_id": "broken-1", "event_time_ms": 1',
+    b'{"transaction_id": "broken-2", "event_time_ms": "soon", "card_id": "c1", "terminal_id": "m1", "amount_minor": 1}',
+    b"\x00\xff\xfe not JSON at all",
+)
+
+HISTORY_DAYS = 30
+FAULT_DAY = 37
+DRIFT_DAY = 42
+END_DAY = 62
+
+
+def simulated(cards: int, seed: int) -> Story:
+    """62 simulated days: 30 to learn from, a data fault on day 37, and from day 42 on frauds of a kind that nobody has seen."""
+    from streams.simulate.options import Fault, Options, PatternDrift
+    from streams.simulate.simulation import Simulation
+
+    options = Options(
+        cards=cards,
+        terminals=max(200, cards // 4),
+        seed=seed,
+        faults=(Fault("location_missing", FAULT_DAY, 1.0),),
+        drifts=(PatternDrift("stolen_card", False, DRIFT_DAY), PatternDrift("merchant_collusion", True, DRIFT_DAY)),
+    )
+    simulation = Simulation(options)
+    start = simulation.day_start_ms(0)
+    # Outcomes mature a week late: by day 30 those of 23 days are there.
+    labels = int(0.97 * (HISTORY_DAYS - 7) * cards * options.rate)
+    return Story(
+        title=f"{cards} simulated cards over {END_DAY} days",
+        batches=simulation.days(0, END_DAY),
+        days=END_DAY,
+        injections=(
+            Injection(
+                "data_fault",
+                start + FAULT_DAY * DAY_MS,
+                start + (FAULT_DAY + 1) * DAY_MS,
+                "producers stop sending the location for a day",
+            ),
+            Injection(
+                "concept_drift",
+                start + DRIFT_DAY * DAY_MS,
+                None,
+                "one fraud pattern dies (stolen_card), another is born (merchant_collusion)",
+            ),
+        ),
+        settings={
+            "drift": {"min_labels_first": labels, "min_frauds_first": 100},
+            "training": {"days": 45.0},
+            "policy": {"cooldown_hours": 120.0},
+        },
+        malformed=MALFORMED,
+    )
+
+
+def replayed(path: Path, days: int | None) -> Story:
+    """A file's first weeks as history, then live days with labels 7 days late and a retraining every two weeks of event time.
+
+    Raises ReplayError where the file is not one of transactions, or is too short.
+    """
+    from streams.replay.mapping import ReplayError
+    from streams.replay.replay import Replay
+
+    replay = Replay(path, label_delay_days=7.0)
+    first, last, rows = extent(path)
+    there = (last - first).days + 1
+    total = min(days or there, there)
+    if total <= HISTORY_DAYS:
+        raise ReplayError(
+            f"{path.name}: {total} days are too few; the demo learns from {HISTORY_DAYS} and then goes on, so ask for more"
+        )
+    return Story(
+        title=f"{path.name}, {total} days from {first}",
+        batches=replay.batches(first, first + timedelta(days=total - 1)),
+        days=total,
+        injections=(),
+        settings={
+            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / there), "min_frauds_first": 100},
+            "training": {"days": 60.0},
+            "policy": {"cooldown_hours": 240.0, "schedule_days": 14.0},
+        },
+    )
+
+
+def extent(path: Path) -> tuple[date, date, int]:
+    """First and last day of a file, and its rows. Raises ReplayError where it has no column of event times."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    from streams.replay.mapping import HANDBOOK, ReplayError
+
+    name = HANDBOOK["event_time"]
+    if name not in pq.read_schema(path).names:
+        raise ReplayError(f"{path.name} has no column {name}; use driftloop replay --map to name another")
+    times = pq.read_table(path, columns=[name]).column(name)
+    ends = pc.min_max(times).as_py()
+    return ends["min"].date(), ends["max"].date(), len(times)

@@ -1,0 +1,189 @@
+"""Runs a story on a platform of its own, shows how it goes, and judges it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from features.settings import FILE_NAME, Settings, load
+from infra import platform, supervise
+from infra.demo import judge
+from infra.demo.collect import Collected, collect
+from infra.demo.counters import counter
+from infra.demo.memory import MemoryWatch
+from infra.demo.story import Story
+from infra.demo.summary import Seconds, Summary
+from infra.demo.truth import Truth
+from infra.errors import PlatformError
+from streams import topics
+from streams.kafka import producer
+from streams.publish.groups import GROUPS
+from streams.publish.lockstep import Lockstep
+from streams.publish.probe import training_probe
+from streams.publish.publisher import Publisher, PublishReport
+
+#: A training run may take this long on a busy laptop before the demo gives up on it.
+PATIENCE_S = 420.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """A demo that has ended: what it made, and the settings of the platform it ran on."""
+
+    settings: Settings
+    summary: Summary
+    collected: Collected
+    truth: Truth
+
+
+def tell(folder: Path, story: Story, console: Console) -> Told:
+    """Run ``story`` on a fresh platform in ``folder``; it is down again on return, whatever happened.
+
+    Raises PlatformError, LockstepError or PublishError where the platform does not carry it.
+    """
+    began = time.monotonic()
+    settings = _fresh(folder, story)
+    watch = MemoryWatch(settings)
+    try:
+        console.print(f"[bold]driftloop demo[/bold]: {story.title}")
+        settings = platform.up(settings, progress=lambda what, how, s: console.print(f"  {what:<14} {how:<24} {s:6.1f} s"))
+        up_s = time.monotonic() - began
+        watch.start()
+        truth = Truth()
+        report, first_model_s = _publish(settings, story, truth, console)
+        failed = int(
+            counter(settings, "model-server", "driftloop_failed_predictions_total")
+            + counter(settings, "scorer", "driftloop_model_unavailable_total")
+        )
+        console.print("  reading what the topics hold")
+        collected = collect(settings)
+        watch.stop()
+    finally:
+        console.print("  down")
+        platform.down(settings)
+    summary = _summary(settings, story, collected, truth, report, failed, watch)
+    summary.seconds = Seconds(
+        up=round(up_s, 1),
+        first_model=None if first_model_s is None else round(first_model_s, 1),
+        detect_to_promoted=judge.detect_to_promoted_s(collected.events),
+        total=round(time.monotonic() - began, 1),
+    )
+    return Told(settings, summary, collected, truth)
+
+
+def _fresh(folder: Path, story: Story) -> Settings:
+    """An empty platform folder with the story's settings. Refuses a folder that is not a platform's, or one that is up."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / FILE_NAME).exists():
+            raise PlatformError(f"{folder} holds something else than a platform; choose another folder with --dir")
+        if supervise.running(load(folder)):
+            raise PlatformError(
+                f"the platform in {folder} is up; end it with driftloop --dir {folder} down, or choose another --dir"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["# Settings of a demo: made anew by each one."]
+    for table, values in story.settings.items():
+        lines += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
+    text = "\n".join(lines) + "\n"
+    tomllib.loads(text)
+    (folder / FILE_NAME).write_text(text)
+    return load(folder)
+
+
+def _toml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -> tuple[PublishReport, float | None]:
+    """Publish the whole story in lockstep; return the report, and wall seconds from its start to the first model."""
+    began = time.monotonic()
+    first_model_s: float | None = None
+    columns = (
+        SpinnerColumn(),
+        TextColumn("day"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, refresh_per_second=2) as bar:
+        task = bar.add_task("history: no model yet", total=story.days)
+        training = training_probe(settings)
+        champion = _Champion(settings)
+
+        def patient() -> str | None:
+            reason = training()
+            if reason:
+                bar.update(
+                    task, description=f"[yellow]{reason}[/yellow] (the stream waits so that the answer is that of a slow one)"
+                )
+            return reason
+
+        def boundary(event_time_ms: int) -> None:
+            nonlocal first_model_s
+            version = champion.version()
+            if version and first_model_s is None:
+                first_model_s = time.monotonic() - began
+                _send_malformed(settings, story)
+            now = next((i.meaning for i in story.injections if i.start_ms <= event_time_ms < (i.end_ms or judge.FAR)), "")
+            bar.update(task, advance=1, description=f"champion {version or 'none yet'}" + (f"; [red]{now}[/red]" if now else ""))
+
+        lockstep = Lockstep(settings, GROUPS, [patient], timeout_s=PATIENCE_S)
+        with Publisher(settings, lockstep=lockstep, on_boundary=boundary) as publisher:
+            return publisher.publish(truth.watch(story.batches)), first_model_s
+
+
+class _Champion:
+    """The version that the serving document names."""
+
+    def __init__(self, settings: Settings) -> None:
+        from serving.store import ModelStore
+
+        self._store = ModelStore(settings.model_store)
+
+    def version(self) -> str | None:
+        return self._store.serving().champion
+
+
+def _send_malformed(settings: Settings, story: Story) -> None:
+    sender: Producer = producer(settings)
+    for i, value in enumerate(story.malformed):
+        sender.produce(topics.TRANSACTIONS, value, f"broken-{i}".encode())
+    sender.flush(30)
+
+
+def _summary(
+    settings: Settings, story: Story, collected: Collected, truth: Truth, report: PublishReport, failed: int, watch: MemoryWatch
+) -> Summary:
+    is_fraud = truth.of(collected.scores)
+    found = judge.incidents(story, collected, is_fraud)
+    flowing = max(report.seconds - report.waited_s, 1e-9)
+    return Summary(
+        transactions=report.transactions,
+        scores=collected.counts[topics.SCORES],
+        unscored=int((collected.scores.version == "").sum()),
+        alerts=collected.counts[topics.ALERTS],
+        dlq=collected.counts[topics.DLQ],
+        labels=collected.counts[topics.LABELS],
+        outcomes=collected.counts[topics.OUTCOMES],
+        incidents=found,
+        failed_predictions=failed,
+        seconds=Seconds(0.0, None, None, 0.0),
+        checks=judge.checks(settings, story, collected, found, report.transactions, failed),
+        daily=judge.days(collected.scores, is_fraud),
+        memory_mb={**{k: round(v) for k, v in watch.peak_mb.items()}, "total": round(watch.peak_total_mb)},
+        throughput={
+            "transactions_per_second": round(report.transactions / report.seconds, 1),
+            "publishing_s": round(flowing, 1),
+            "waiting_s": round(report.waited_s, 1),
+        },
+    )

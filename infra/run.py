@@ -1,0 +1,93 @@
+"""``driftloop run``: which processor is built from what. The only place that knows all of them."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable
+
+from features.settings import Settings
+from infra.components import PROCESSES
+from infra.errors import PlatformError
+from streams.shell import Shell
+
+#: Sinks write files and round trips a batch: fewer, larger batches suit them.
+_SINK_BATCH = 20_000
+
+
+def run_processors(names: list[str], settings: Settings) -> int:
+    """Run the named processors in this process until SIGTERM; return the exit code. Raises PlatformError for an unknown name."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    process = next((name for name, runs in PROCESSES.items() if set(names) <= set(runs)), names[0])
+    if names == ["model-server"]:
+        from serving.server import main as serve
+
+        serve(settings)
+        return 0
+    if names == ["control"]:
+        from retrain.control.app import main as control
+
+        control(settings)
+        return 0
+    unknown = [name for name in names if name not in SHELLS]
+    if unknown:
+        known = ", ".join([*SHELLS, "model-server", "control"])
+        raise PlatformError(f"no processor named {', '.join(unknown)} that can run with others; there are {known}")
+    from streams.runner import run
+
+    return run([SHELLS[name](settings) for name in names], settings.ports.metrics.get(process, 0))
+
+
+def _scorer(settings: Settings) -> Shell:
+    from features.online import ProfileReader
+    from serving.client import KServeClient
+    from streams.last_known import LastKnown
+    from streams.scorer import Scorer
+
+    token = settings.token_file.read_text().strip()
+    model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
+    stopping = threading.Event()
+    core = Scorer(settings.model, model, LastKnown(ProfileReader(settings)), settings.labels.delay_days, stopping)
+    return Shell(settings, core, stopping=stopping)
+
+
+def _feast_writer(settings: Settings) -> Shell:
+    from streams.feast_writer import FeastSink, FeastWriter
+
+    return Shell(settings, FeastWriter(), FeastSink(settings), _SINK_BATCH)
+
+
+def _archive(settings: Settings) -> Shell:
+    from streams.archive import Archive, ArchiveSink
+
+    return Shell(settings, Archive(), ArchiveSink(settings), _SINK_BATCH)
+
+
+def _label_joiner(settings: Settings) -> Shell:
+    from streams.label_joiner import LabelJoiner
+
+    return Shell(settings, LabelJoiner(settings.labels.delay_ms), max_batch=_SINK_BATCH)
+
+
+def _terminal_risk(settings: Settings) -> Shell:
+    from streams.terminal_risk import TerminalRisk, TerminalRiskSink
+
+    return Shell(settings, TerminalRisk(), TerminalRiskSink(settings), _SINK_BATCH)
+
+
+def _drift_monitor(settings: Settings) -> Shell:
+    from streams.drift.monitor import DriftMonitor
+    from streams.drift.references import StoredReferences
+
+    return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=_SINK_BATCH)
+
+
+SHELLS: dict[str, Callable[[Settings], Shell]] = {
+    "scorer": _scorer,
+    "feast-writer": _feast_writer,
+    "archive": _archive,
+    "label-joiner": _label_joiner,
+    "terminal-risk": _terminal_risk,
+    "drift-monitor": _drift_monitor,
+}

@@ -1,0 +1,212 @@
+"""The scorer: transactions in; scores, alerts and dead letters out, in one transactional hop.
+
+Card features come from the scorer's own state, customer and terminal features from Feast's online store (one read a
+micro-batch), the score from the model server (one call a micro-batch). With no champion yet, vectors are published unscored:
+they are what the first model learns from.
+
+Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.shell). The state is rebuilt
+from the log of ``transactions``.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.card_state import CardState
+from features.columns import from_transactions
+from features.events import Alert, Decision, Score, Transaction
+from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Prediction
+from features.profiles import Profiles, fill
+from features.transform import update
+from features.vector import SCHEMA, WIDTH
+from streams import metrics, topics
+from streams.codec import BatchDecoder, encode
+from streams.core import Output, Produce, Record
+from streams.last_known import LastKnown
+from streams.reasons import reasons
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+
+
+class Scorer:
+    """The core. ``state`` is one CardState a partition."""
+
+    name = "scorer"
+    inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
+    replays: tuple[str, ...] = (topics.TRANSACTIONS,)
+
+    def __init__(
+        self,
+        model_name: str,
+        model: ModelClient,
+        profiles: LastKnown,
+        label_delay_days: float,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        self._model_name = model_name
+        self._delay_days = label_delay_days
+        self._model = model
+        self._profiles = profiles
+        self._stopping = stopping or threading.Event()
+        self._decoder = BatchDecoder(Transaction, self.name)
+        self._state: dict[int, CardState] = defaultdict(CardState)
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
+        good, events, dead = self._decoder.decode(records)
+        if not events:
+            return Output(produce=dead)
+        vectors = self._vectors([r.partition for r in good], events)
+        started = time.perf_counter()
+        read = self._profiles.read([e.card_id for e in events], [e.terminal_id for e in events])
+        times = np.array([e.event_time_ms for e in events], dtype=np.int64)
+        self._fill(vectors, times, events, read.profiles)
+        profile_s = time.perf_counter() - started
+        metrics.PROFILE_READ.observe(profile_s)
+        started = time.perf_counter()
+        prediction = self._predict(vectors, int(times.max()))
+        model_s = time.perf_counter() - started
+        metrics.MODEL_CALL.observe(model_s)
+        metrics.EVENT_TIME.labels(self.name).set(float(times.max()) / 1000)
+        ages = [None if age < 0 else age for age in read.profiles.age_ms(times).tolist()]
+        scores = _scores(self._model_name, events, vectors, prediction, ages, read.degraded, profile_s, model_s)
+        output = Output(produce=dead)
+        for record, score in zip(good, scores, strict=True):
+            output.produce.append(Produce(topics.SCORES, record.key, encode(score), record.partition))
+            if score.decision == "alert":
+                output.produce.append(Produce(topics.ALERTS, record.key, encode(_alert(score)), record.partition))
+        _count(scores)
+        return output
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Take transactions into the card state again, without scoring."""
+        good, events, _ = self._decoder.decode(records)
+        if events:
+            self._vectors([r.partition for r in good], events)
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        for _, partition in partitions:
+            self._state.pop(partition, None)
+
+    def _vectors(self, partitions: list[int], events: list[Transaction]) -> NDArray[np.float32]:
+        columns = from_transactions(events)
+        of = np.array(partitions)
+        vectors = np.empty((len(events), WIDTH), dtype=np.float32)
+        for partition in dict.fromkeys(partitions):
+            rows = np.flatnonzero(of == partition)
+            vectors[rows] = update(self._state[partition], columns.take(rows))
+        return vectors
+
+    def _fill(
+        self, vectors: NDArray[np.float32], times: NDArray[np.int64], events: list[Transaction], profiles: Profiles
+    ) -> None:
+        nan = float("nan")
+        fill(
+            vectors,
+            times,
+            np.array([e.amount_minor for e in events], dtype=np.int64),
+            np.array([nan if e.latitude is None else e.latitude for e in events], dtype=np.float64),
+            np.array([nan if e.longitude is None else e.longitude for e in events], dtype=np.float64),
+            profiles.customer,
+            profiles.tiles,
+            self._delay_days,
+        )
+
+    def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                return self._model.predict(vectors, SCHEMA, event_time_ms)
+            except (ModelUnavailable, ModelRefused) as error:
+                metrics.MODEL_UNAVAILABLE.inc()
+                if self._stopping.is_set():
+                    raise  # the batch is not committed: the next start takes it again
+                if pause == _FIRST_PAUSE_S:
+                    log.warning("the stream waits for the model server: %s", error)
+                self._stopping.wait(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+
+
+def _scores(
+    model: str,
+    events: list[Transaction],
+    vectors: NDArray[np.float32],
+    prediction: Prediction | None,
+    ages: list[int | None],
+    degraded: bool,
+    profile_s: float,
+    model_s: float,
+) -> list[Score]:
+    now_ms = time.time_ns() // 1_000_000
+    profile_ms, model_ms = round(profile_s * 1000, 3), round(model_s * 1000, 3)
+    nothing: list[float | None] = [None] * len(events)
+    values, shadow = nothing, nothing
+    threshold = version = shadow_version = None
+    if prediction is not None:
+        threshold, version, shadow_version = prediction.threshold, prediction.version, prediction.shadow_version
+        values = prediction.scores.astype(np.float64).tolist()
+        if prediction.shadow_scores is not None:
+            shadow = prediction.shadow_scores.astype(np.float64).tolist()
+    return [
+        Score(
+            transaction=event,
+            schema=SCHEMA,
+            features=row,
+            decision=_decide(value, threshold),
+            score=value,
+            threshold=threshold,
+            model=None if version is None else model,
+            model_version=version,
+            shadow_score=other,
+            shadow_version=shadow_version,
+            degraded=degraded,
+            profile_age_ms=age,
+            scored_at_ms=now_ms,
+            profile_ms=profile_ms,
+            model_ms=model_ms,
+        )
+        for event, row, age, value, other in zip(events, vectors.astype(np.float64).tolist(), ages, values, shadow, strict=True)
+    ]
+
+
+def _decide(value: float | None, threshold: float | None) -> Decision:
+    if value is None or threshold is None:
+        return "unscored"
+    return "alert" if value >= threshold else "approve"
+
+
+def _alert(score: Score) -> Alert:
+    assert score.score is not None
+    assert score.threshold is not None
+    codes, evidence = reasons(score.features)
+    return Alert(
+        transaction=score.transaction,
+        score=score.score,
+        threshold=score.threshold,
+        model=score.model or "",
+        model_version=score.model_version or "",
+        reasons=codes,
+        evidence=evidence,
+    )
+
+
+def _count(scores: list[Score]) -> None:
+    counts: dict[str, int] = defaultdict(int)
+    for score in scores:
+        counts[score.decision] += 1
+        if score.score is not None:
+            metrics.SCORE_VALUE.observe(score.score)
+    for decision, count in counts.items():
+        metrics.SCORES.labels(decision).inc(count)
+    metrics.DEGRADED.inc(sum(s.degraded for s in scores))
