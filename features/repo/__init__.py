@@ -1,0 +1,1 @@
+"""What Feast knows: entities, views, their offline folders, and the feature services."""

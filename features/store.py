@@ -1,0 +1,92 @@
+"""The Feast store of one platform: its folder, its registry, its objects."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import yaml
+
+from features.feast_encoding import PROJECT
+from features.repo import layout
+from features.settings import Settings
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+CONFIG_NAME = "feature_store.yaml"
+
+
+class StoreMissing(RuntimeError):
+    """The platform's folder holds no feature store yet."""
+
+
+def import_feast() -> ModuleType:
+    """Import feast and undo what that does to everybody else.
+
+    feast sets PROMETHEUS_MULTIPROCESS_DIR on import. A prometheus_client imported afterwards, here or in a child process, would
+    keep its values in files and drop the process metrics; so it is imported first, and the variables are taken away again.
+    """
+    importlib.import_module("prometheus_client")
+    before = {name: os.environ.get(name) for name in ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")}
+    feast = importlib.import_module("feast")
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+    return feast
+
+
+def config(settings: Settings) -> dict[str, object]:
+    """The content of feature_store.yaml."""
+    return {
+        "project": PROJECT,
+        "provider": "local",
+        "registry": {
+            "registry_type": "file",
+            "path": str(settings.feature_repo / "registry.db"),
+            "cache_ttl_seconds": 60,
+            "serve_features_while_materializing": True,
+        },
+        "online_store": {"type": "redis", "connection_string": settings.redis_address},
+        # Never the default (dask): its point-in-time join lost 28 % of the rows without an error.
+        "offline_store": {"type": "duckdb"},
+        "entity_key_serialization_version": 3,
+        "auth": {"type": "no_auth"},
+    }
+
+
+def write_config(settings: Settings) -> None:
+    """Write feature_store.yaml with this platform's addresses; ports may differ from the last ``up``."""
+    settings.feature_repo.mkdir(parents=True, exist_ok=True)
+    path = settings.feature_repo / CONFIG_NAME
+    hidden = path.with_suffix(f".{os.getpid()}.tmp")
+    hidden.write_text(yaml.safe_dump(config(settings), sort_keys=False))
+    hidden.replace(path)
+
+
+def open_store(settings: Settings) -> FeatureStore:
+    """Feast's own view of the store. Costs seconds at first, for the import.
+
+    Raises StoreMissing where ``apply`` has not run in this folder.
+    """
+    if not (settings.feature_repo / CONFIG_NAME).exists():
+        raise StoreMissing(f"{settings.feature_repo} holds no feature store; run `driftloop up` first")
+    feast = import_feast()
+    # Feast warns at each start that serving while materializing matters little on a file registry; that is known.
+    logging.getLogger("feast.repo_config").setLevel(logging.ERROR)
+    store: FeatureStore = feast.FeatureStore(repo_path=str(settings.feature_repo))
+    return store
+
+
+def apply(settings: Settings) -> FeatureStore:
+    """Bring the folder and the registry to what the definitions say. May be run again at any time."""
+    layout.create(settings)
+    write_config(settings)
+    store = open_store(settings)
+    from features.repo import definitions
+
+    store.apply(definitions.build(settings))
+    return store
