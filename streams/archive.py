@@ -1,0 +1,131 @@
+"""Archive: scores and outcomes in, Parquet by event day out, each record once.
+
+A file holds records of one day and one partition and is named by its first and last offset:
+``archive/scores/day=2018-04-01/scores-2-000000000812-000000001405.parquet``. The shell hands records over in offset order, so
+whatever a day and partition have up to the highest offset in their file names is there, and a replayed record at or below it is
+skipped. A file appears whole, by a rename, before the offsets are committed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from features.events import Outcome, Score
+from features.repo import layout
+from features.settings import DAY_MS, Settings
+from streams import topics
+from streams.codec import BatchDecoder
+from streams.core import Output, Record
+
+_NAME = re.compile(r"(?P<topic>[a-z-]+)-(?P<partition>\d+)-(?P<first>\d{12})-(?P<last>\d{12})\.parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One record for the archive, with its place in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    event: Score | Outcome
+
+    @property
+    def day(self) -> int:
+        """Days since 1970, UTC, of the transaction."""
+        event = self.event
+        return (event.transaction.event_time_ms if isinstance(event, Score) else event.event_time_ms) // DAY_MS
+
+
+class Archive:
+    """Pure core: decodes. No state. Rows are Archived."""
+
+    name = "archive"
+    inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES)
+    replays: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._scores = BatchDecoder(Score, self.name)
+        self._outcomes = BatchDecoder(Outcome, self.name)
+
+    def process(self, records: Sequence[Record]) -> Output:
+        scores, score_events, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
+        outcomes, outcome_events, outcome_letters = self._outcomes.decode(r for r in records if r.topic == topics.OUTCOMES)
+        rows = [_archived(record, event) for record, event in zip(scores, score_events, strict=True)]
+        rows += [_archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]
+        return Output(score_letters + outcome_letters, rows)
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Nothing to restore."""
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Nothing to forget."""
+
+
+class ArchiveSink:
+    """Writes the core's rows. Looks at the folder each time, since another member may have written there in between."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.archive
+
+    def write(self, rows: list[Archived]) -> None:
+        """One file for each topic, day and partition in ``rows`` that holds anything new."""
+        groups: dict[tuple[str, int, int], list[Archived]] = {}
+        for row in rows:
+            groups.setdefault((row.topic, row.day, row.partition), []).append(row)
+        covered = {(topic, day): last_offsets(self._folder(topic, day)) for topic, day, _ in groups}
+        for (topic, day, partition), group in groups.items():
+            last = covered[topic, day].get(partition, -1)
+            new = [row for row in group if row.offset > last]
+            if new:
+                name = f"{topic}-{partition}-{new[0].offset:012d}-{new[-1].offset:012d}.parquet"
+                layout.write(table(topic, new), self._folder(topic, day) / name)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _folder(self, topic: str, day: int) -> Path:
+        return self._root / topic / f"day={datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
+
+
+def last_offsets(folder: Path) -> dict[int, int]:
+    """The highest offset that the files of one day's folder cover, by partition."""
+    covered: dict[int, int] = {}
+    if not folder.is_dir():
+        return covered
+    for path in folder.iterdir():
+        name = _NAME.fullmatch(path.name)
+        if name:
+            partition = int(name["partition"])
+            covered[partition] = max(covered.get(partition, -1), int(name["last"]))
+    return covered
+
+
+def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
+    """Rows of one topic as a table: layout.SCORES with the transaction's fields in line, or layout.OUTCOMES."""
+    flat = []
+    for row in rows:
+        place = {"kafka_partition": row.partition, "kafka_offset": row.offset}
+        event = row.event
+        if isinstance(event, Score):
+            time = {"event_timestamp": event.transaction.event_time_ms * 1000}
+            flat.append(_fields(event.transaction) | _fields(event) | time | place)
+        else:
+            flat.append(_fields(event) | place)
+    schema = layout.SCORES if topic == topics.SCORES else layout.OUTCOMES
+    columns = {field.name: [row[field.name] for row in flat] for field in schema}
+    return pa.table(columns, schema=schema)
+
+
+def _archived(record: Record, event: Score | Outcome) -> Archived:
+    return Archived(record.topic, record.partition, record.offset, event)
+
+
+def _fields(event: msgspec.Struct) -> dict[str, object]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}

@@ -1,0 +1,70 @@
+"""Feast writer: scores in, the latest vector of each card out to Feast's online store.
+
+A batch writes each card once. Older rows lose in the store (``features.online``), so batches may be written again after a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.events import Score
+from features.online import Activity, OnlineWriter
+from features.settings import Settings
+from streams import topics
+from streams.codec import BatchDecoder
+from streams.core import Output, Record
+
+
+class FeastWriter:
+    """Pure core: no state. Rows are ``features.online.Activity``."""
+
+    name = "feast-writer"
+    inputs: tuple[str, ...] = (topics.SCORES,)
+    replays: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._decoder = BatchDecoder(Score, self.name)
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """The newest score of each card in the batch, by event time, then by offset. Unscored ones count: the vector is there."""
+        _, scores, letters = self._decoder.decode(records)
+        newest: dict[str, Score] = {}
+        for score in scores:
+            card = score.transaction.card_id
+            held = newest.get(card)
+            if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
+                newest[card] = score
+        return Output(letters, [_row(score) for score in newest.values()])
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Nothing to restore."""
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Nothing to forget."""
+
+
+def _row(score: Score) -> Activity:
+    transaction = score.transaction
+    return Activity(
+        card_id=transaction.card_id,
+        event_time_ms=transaction.event_time_ms,
+        vector=np.array(score.features, dtype=np.float32),
+        schema=score.schema,
+        score=score.score,
+        transaction_id=transaction.transaction_id,
+    )
+
+
+class FeastSink:
+    """Writes the core's rows to Redis. Raises redis.RedisError where Redis is away: the batch is not committed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._writer = OnlineWriter(settings)
+
+    def write(self, rows: list[Activity]) -> None:
+        self._writer.write_activity(rows)
+
+    def close(self) -> None:
+        self._writer.close()

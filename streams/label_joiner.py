@@ -1,0 +1,221 @@
+"""Label joiner: scores and labels in, outcomes out.
+
+A transaction's outcome is its first label, as soon as score and label are both there; without a label it matures as genuine
+when the watermark of its partition passes ``event_time + delay``. The watermark is the newest event time among the partition's
+scores; the partitions of scores and labels match (same key, same number), so one partition's state needs nothing of another's.
+
+| what comes | outcome |
+| --- | --- |
+| score and label, whichever first | the label's verdict at label time |
+| score, no label until the watermark passes the delay | genuine, ``matured``, at event time + delay |
+| fraud label after that | a second outcome, ``late``, at label time |
+| genuine label after that | nothing new: it counted as genuine already |
+| fraud label after a genuine one | a second outcome, ``late``: the analyst was wrong |
+| any other second label | nothing: the first one stands |
+| label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
+
+Transactions are remembered for one more delay after their outcome, to know late and repeated labels; a label later than that
+gives a late outcome without score if it says fraud. Memory: about 0.4 kB for each transaction of the last two delays, and the
+labels that wait.
+
+State is rebuilt on a restart from the logs, labels first, so that no score matures for want of a label that is further down
+(``replays``). The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
+are held.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from features.events import AmountMinor, EventTime, Id, Label, Outcome
+from streams import topics
+from streams.codec import BatchDecoder, encode
+from streams.core import Output, Produce, Record
+
+
+class _Transaction(msgspec.Struct, gc=False):
+    """What the joiner needs of a transaction; the rest of a score is skipped unread."""
+
+    transaction_id: Id
+    event_time_ms: EventTime
+    card_id: Id
+    terminal_id: Id
+    amount_minor: AmountMinor
+
+
+class _Score(msgspec.Struct, gc=False):
+    transaction: _Transaction
+    score: float | None = None
+    threshold: float | None = None
+    model_version: str | None = None
+
+
+class _Known(msgspec.Struct, gc=False):
+    """A transaction: pending while ``verdict`` is None."""
+
+    score: _Score | None
+    verdict: bool | None = None
+
+
+@dataclass(slots=True)
+class _Partition:
+    watermark: int = -1
+    #: Pending and recently decided transactions, by id.
+    known: dict[str, _Known] = field(default_factory=dict)
+    #: (event time + delay, id) of pending transactions.
+    maturing: list[tuple[int, str]] = field(default_factory=list)
+    #: Labels without their score, and (label time + delay, id) of them.
+    waiting: dict[str, Label] = field(default_factory=dict)
+    expiring: list[tuple[int, str]] = field(default_factory=list)
+    #: (when to forget, id) of decided transactions.
+    leaving: list[tuple[int, str]] = field(default_factory=list)
+
+
+class LabelJoiner:
+    """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``."""
+
+    name = "label-joiner"
+    inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
+    #: In this order, see above.
+    replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
+
+    def __init__(self, delay_ms: int) -> None:
+        self._delay = delay_ms
+        self._partitions: dict[int, _Partition] = {}
+        self._scores = BatchDecoder(_Score, self.name)
+        self._labels = BatchDecoder(Label, self.name)
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """Outcomes of a batch, keyed by terminal. Labels are taken first, and time passes once, at the end of the batch."""
+        output = Output()
+        outcomes = self._take(records, output)
+        output.produce += [Produce(topics.OUTCOMES, outcome.terminal_id.encode(), encode(outcome)) for outcome in outcomes]
+        return output
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """The same, and nothing is said: these outcomes are in the log already."""
+        self._take(records, Output())
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Drop partitions. Scores and labels of one number are assigned together, so either of them says it."""
+        for _, partition in partitions:
+            self._partitions.pop(partition, None)
+
+    @property
+    def held(self) -> int:
+        """Transactions and labels in memory."""
+        return sum(len(p.known) + len(p.waiting) for p in self._partitions.values())
+
+    def _take(self, records: Sequence[Record], output: Output) -> list[Outcome]:
+        label_records, labels, label_letters = self._labels.decode(r for r in records if r.topic == topics.LABELS)
+        score_records, scores, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
+        output.produce += label_letters + score_letters
+        outcomes: list[Outcome] = []
+        for record, label in zip(label_records, labels, strict=True):
+            self._take_label(self._partition(record.partition), label, outcomes)
+        for record, score in zip(score_records, scores, strict=True):
+            self._take_score(self._partition(record.partition), score, outcomes)
+        for number in dict.fromkeys(record.partition for record in score_records):
+            self._pass_time(self._partitions[number], outcomes)
+        return outcomes
+
+    def _partition(self, number: int) -> _Partition:
+        return self._partitions.setdefault(number, _Partition())
+
+    def _take_label(self, partition: _Partition, label: Label, outcomes: list[Outcome]) -> None:
+        known = partition.known.get(label.transaction_id)
+        if known is None:
+            if label.event_time_ms + 2 * self._delay <= partition.watermark:
+                # Its transaction is forgotten: it was decided, as genuine as far as anybody can tell.
+                self._decide(partition, label.transaction_id, _Known(None), label.is_fraud)
+                if label.is_fraud:
+                    outcomes.append(_labelled(label, None, label.label_time_ms, late=True))
+                return
+            first = partition.waiting.get(label.transaction_id)
+            if first is None:
+                heapq.heappush(partition.expiring, (label.label_time_ms + self._delay, label.transaction_id))
+            if first is None or (label.is_fraud and not first.is_fraud):
+                partition.waiting[label.transaction_id] = label
+        elif known.verdict is None:
+            self._decide(partition, label.transaction_id, known, label.is_fraud)
+            outcomes.append(_labelled(label, known.score, label.label_time_ms))
+        elif label.is_fraud and not known.verdict:
+            known.verdict = True
+            outcomes.append(_labelled(label, known.score, label.label_time_ms, late=True))
+
+    def _take_score(self, partition: _Partition, score: _Score, outcomes: list[Outcome]) -> None:
+        transaction = score.transaction
+        partition.watermark = max(partition.watermark, transaction.event_time_ms)
+        if transaction.transaction_id in partition.known:
+            return  # the label's wait ended before the score came, or a producer repeated the id
+        known = partition.known[transaction.transaction_id] = _Known(score)
+        label = partition.waiting.pop(transaction.transaction_id, None)
+        if label is None:
+            heapq.heappush(partition.maturing, (transaction.event_time_ms + self._delay, transaction.transaction_id))
+        else:
+            self._decide(partition, transaction.transaction_id, known, label.is_fraud)
+            outcomes.append(_labelled(label, score, label.label_time_ms))
+
+    def _pass_time(self, partition: _Partition, outcomes: list[Outcome]) -> None:
+        now = partition.watermark
+        while partition.maturing and partition.maturing[0][0] <= now:
+            at, transaction_id = heapq.heappop(partition.maturing)
+            known = partition.known.get(transaction_id)
+            if known is not None and known.verdict is None and known.score is not None:
+                self._decide(partition, transaction_id, known, False)
+                outcomes.append(_matured(known.score, at))
+        while partition.expiring and partition.expiring[0][0] <= now:
+            at, transaction_id = heapq.heappop(partition.expiring)
+            label = partition.waiting.pop(transaction_id, None)
+            if label is not None:
+                self._decide(partition, transaction_id, _Known(None), label.is_fraud)
+                outcomes.append(_labelled(label, None, at))
+        while partition.leaving and partition.leaving[0][0] <= now:
+            partition.known.pop(heapq.heappop(partition.leaving)[1], None)
+
+    def _decide(self, partition: _Partition, transaction_id: str, known: _Known, verdict: bool) -> None:
+        """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
+        on.
+        """
+        known.verdict = verdict
+        partition.known[transaction_id] = known
+        event_time = known.score.transaction.event_time_ms if known.score else partition.watermark
+        heapq.heappush(partition.leaving, (event_time + 2 * self._delay, transaction_id))
+
+
+def _labelled(label: Label, score: _Score | None, at: int, late: bool = False) -> Outcome:
+    return Outcome(
+        transaction_id=label.transaction_id,
+        card_id=label.card_id,
+        terminal_id=label.terminal_id,
+        event_time_ms=label.event_time_ms,
+        outcome_time_ms=at,
+        is_fraud=label.is_fraud,
+        source=label.source,
+        amount_minor=score.transaction.amount_minor if score else None,
+        score=score.score if score else None,
+        threshold=score.threshold if score else None,
+        model_version=score.model_version if score else None,
+        late=late,
+    )
+
+
+def _matured(score: _Score, at: int) -> Outcome:
+    transaction = score.transaction
+    return Outcome(
+        transaction_id=transaction.transaction_id,
+        card_id=transaction.card_id,
+        terminal_id=transaction.terminal_id,
+        event_time_ms=transaction.event_time_ms,
+        outcome_time_ms=at,
+        is_fraud=False,
+        source="matured",
+        amount_minor=transaction.amount_minor,
+        score=score.score,
+        threshold=score.threshold,
+        model_version=score.model_version,
+    )

@@ -1,0 +1,87 @@
+"""Terminal risk: outcomes in, tiles of each touched terminal out to Feast, online and offline.
+
+Outcomes are keyed by terminal, so a terminal's outcomes lie in one partition and its tiles are a function of that partition's
+log: on a restart the log is read again (``replays``). Each row says what was known after the outcome at ``revision`` (its
+offset), so a row that a crash writes twice, or that another batching would not have written, is still true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from features.events import Outcome
+from features.offline import write_terminal_risk
+from features.online import OnlineWriter, TerminalRow
+from features.settings import Settings
+from features.terminal_tiles import Terminal, update
+from streams import topics
+from streams.codec import BatchDecoder
+from streams.core import Output, Record
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRows:
+    """Rows of one batch from one partition, whose outcomes end at offset ``last``."""
+
+    partition: int
+    first: int
+    last: int
+    terminals: list[TerminalRow]
+
+
+class TerminalRisk:
+    """Pure core. State: the terminals of each partition. Rows are PartitionRows, one a partition in the batch."""
+
+    name = "terminal-risk"
+    inputs: tuple[str, ...] = (topics.OUTCOMES,)
+    replays: tuple[str, ...] = (topics.OUTCOMES,)
+
+    def __init__(self) -> None:
+        self._decoder = BatchDecoder(Outcome, self.name)
+        self._terminals: dict[int, dict[str, Terminal]] = {}
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """Count the outcomes; one row for each terminal that they touched."""
+        good, outcomes, letters = self._decoder.decode(records)
+        output = Output(letters)
+        touched: dict[int, dict[str, int]] = {}
+        spans: dict[int, tuple[int, int]] = {}
+        for record, outcome in zip(good, outcomes, strict=True):
+            update(self._terminals.setdefault(record.partition, {}), [outcome])
+            touched.setdefault(record.partition, {})[outcome.terminal_id] = record.offset
+            spans[record.partition] = (spans.get(record.partition, (record.offset, 0))[0], record.offset)
+        for partition, revisions in touched.items():
+            terminals = self._terminals[partition]
+            rows = [
+                TerminalRow(terminal, terminals[terminal].as_of_ms, terminals[terminal].tiles.copy(), revision)
+                for terminal, revision in revisions.items()
+            ]
+            output.rows.append(PartitionRows(partition, *spans[partition], rows))
+        return output
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Count outcomes that were processed before; bad ones have their dead letter already."""
+        self.process(records)
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Drop the terminals of these partitions."""
+        for topic, partition in partitions:
+            if topic == topics.OUTCOMES:
+                self._terminals.pop(partition, None)
+
+
+class TerminalRiskSink:
+    """Offline first, then online, so that training never misses what the scorer saw."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._writer = OnlineWriter(settings)
+
+    def write(self, rows: list[PartitionRows]) -> None:
+        for part in rows:
+            write_terminal_risk(self._settings, part.terminals, f"outcomes-{part.partition}-{part.first:012d}-{part.last:012d}")
+            self._writer.write_terminal_risk(part.terminals)
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,37 @@
+"""Events as Kafka records, for the tests of cores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from features.events import Label, Outcome, Score, Transaction
+from features.vector import SCHEMA, WIDTH
+from streams.core import Record
+
+T0 = 1_520_000_000_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+def record(topic: str, offset: int, event: msgspec.Struct | bytes, partition: int = 0) -> Record:
+    value = event if isinstance(event, bytes) else msgspec.json.encode(event)
+    return Record(topic, partition, offset, b"key", value)
+
+
+def score(
+    transaction_id: str, time: int, card: str = "c", terminal: str = "t", value: float | None = 0.25, first_feature: float = 0.0
+) -> Score:
+    transaction = Transaction(transaction_id, time, card, terminal, 1234, latitude=1.5, entry_mode="chip", pin_used=True)
+    features = [first_feature] + [0.5] * (WIDTH - 1)
+    decision = "unscored" if value is None else "approve"
+    return Score(transaction, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")  # type: ignore[arg-type]
+
+
+def label(transaction_id: str, time: int, is_fraud: bool, at: int, card: str = "c", terminal: str = "t") -> Label:
+    return Label(transaction_id, card, terminal, time, is_fraud, at)
+
+
+def outcomes(values: Sequence[bytes]) -> list[Outcome]:
+    return [msgspec.json.decode(value, type=Outcome) for value in values]

@@ -1,0 +1,62 @@
+"""Outcomes become tiles, one row a touched terminal, the same after a restart."""
+
+from __future__ import annotations
+
+from features.events import Outcome
+from features.settings import DAY_MS
+from features.terminal_tiles import read
+from streams.terminal_risk import PartitionRows, TerminalRisk
+from tests.unit.streams.records import T0, record
+
+EVENT_DAY = T0 // DAY_MS + 8
+
+
+def outcome(terminal: str, is_fraud: bool = False, at: int = 0) -> Outcome:
+    return Outcome("x", "c", terminal, T0, T0 + at, is_fraud, "matured")
+
+
+def test_one_row_for_each_touched_terminal_with_its_newest_offset() -> None:
+    core = TerminalRisk()
+    records = [
+        record("outcomes", 10, outcome("a", at=50)),
+        record("outcomes", 11, outcome("b")),
+        record("outcomes", 12, outcome("a", is_fraud=True, at=20)),
+        record("outcomes", 3, outcome("z"), partition=1),
+    ]
+    first, second = core.process(records).rows
+    assert isinstance(first, PartitionRows)
+    assert (first.partition, first.first, first.last) == (0, 10, 12)
+    assert [(row.terminal_id, row.revision, row.event_time_ms) for row in first.terminals] == [("a", 12, T0 + 50), ("b", 11, T0)]
+    assert read(first.terminals[0].tiles, EVENT_DAY, 7.0)[0].tolist() == [2, 1]
+    assert (second.partition, second.first, second.last) == (1, 3, 3)
+
+
+def test_rows_are_copies() -> None:
+    core = TerminalRisk()
+    (before,) = core.process([record("outcomes", 0, outcome("a"))]).rows
+    core.process([record("outcomes", 1, outcome("a"))])
+    assert read(before.terminals[0].tiles, EVENT_DAY, 7.0)[0].tolist() == [1, 0]
+
+
+def test_a_restart_changes_nothing() -> None:
+    records = [record("outcomes", i, outcome("a", is_fraud=i % 3 == 0, at=i)) for i in range(9)]
+    whole, again = TerminalRisk(), TerminalRisk()
+    whole.process(records[:5])
+    again.restore(records[:5])
+    (expected,), (got,) = whole.process(records[5:]).rows, again.process(records[5:]).rows
+    assert got.terminals[0].tiles.tolist() == expected.terminals[0].tiles.tolist()
+    assert got.terminals[0].event_time_ms == expected.terminals[0].event_time_ms
+
+
+def test_forget_drops_the_partition() -> None:
+    core = TerminalRisk()
+    core.process([record("outcomes", 0, outcome("a"))])
+    core.forget([("outcomes", 0)])
+    (rows,) = core.process([record("outcomes", 1, outcome("a"))]).rows
+    assert read(rows.terminals[0].tiles, EVENT_DAY, 7.0)[0].tolist() == [1, 0]
+
+
+def test_a_bad_outcome_becomes_a_dead_letter() -> None:
+    output = TerminalRisk().process([record("outcomes", 0, b"")])
+    assert [p.topic for p in output.produce] == ["dlq"]
+    assert output.rows == []
