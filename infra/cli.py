@@ -61,7 +61,7 @@ class LazyGroup(TyperGroup):
 
 
 def _named(name: str) -> Any:
-    stub = typer.Typer(add_completion=False)
+    stub = typer.Typer(add_completion=False, rich_markup_mode=None)
     stub.command(name, help=COMMANDS[name].summary)(lambda: None)
     return typer.main.get_command(stub)
 
@@ -70,7 +70,7 @@ def _loaded(name: str) -> Any:
     module, attribute = COMMANDS[name].target.split(":")
     found: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
     if not isinstance(found, typer.Typer):
-        single = typer.Typer(add_completion=False)
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
         single.command(name, help=COMMANDS[name].summary)(found)
         found = single
     command = typer.main.get_command(found)
@@ -82,6 +82,7 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,
     no_args_is_help=True,
+    rich_markup_mode=None,  # half a second faster
     help="Event-driven continuous training for card fraud: notice drift, retrain, check, roll out.",
 )
 

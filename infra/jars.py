@@ -34,7 +34,7 @@ def resolve() -> Path:
 
     The folder appears whole or not at all: it is filled beside its place and renamed. Raises PlatformError.
     """
-    target = cache.folder() / f"kafka-{SCALA}-{KAFKA}"
+    target = place()
     if complete(target):
         return target
     with exclusive(cache.folder(), _TIMEOUT_S, "fetching Kafka"):
@@ -48,6 +48,11 @@ def resolve() -> Path:
             shutil.rmtree(target, ignore_errors=True)
             fresh.rename(target)
     return target
+
+
+def place() -> Path:
+    """Where the jars are, or will be."""
+    return cache.folder() / f"kafka-{SCALA}-{KAFKA}"
 
 
 def complete(folder: Path) -> bool:

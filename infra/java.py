@@ -39,7 +39,7 @@ def parse_version(text: str) -> int | None:
 def _candidates(environ: Mapping[str, str]) -> list[Path]:
     home = environ.get("JAVA_HOME")
     on_path = shutil.which("java", path=environ.get("PATH", ""))
-    return [Path(home) / "bin" / "java"] * bool(home) + [Path(on_path)] * bool(on_path)
+    return [Path(java) for java in (home and f"{home}/bin/java", on_path) if java]
 
 
 def find(environ: Mapping[str, str] | None = None) -> Path:

@@ -65,8 +65,9 @@ def properties(settings: Settings) -> dict[str, str]:
         "num.io.threads": "4",
         "num.recovery.threads.per.data.dir": "2",
         "log.retention.hours": str(365 * 24),
-        # An orderly stop has no other broker to move leaders to.
-        "controlled.shutdown.enable": "false",
+        # After kill -9 the controller lets the broker in again only once its old session has ended (9 s by default).
+        "broker.session.timeout.ms": "5000",
+        "broker.heartbeat.interval.ms": "1000",
     }
 
 
@@ -83,10 +84,12 @@ def prepare(settings: Settings) -> None:
     if (folder / "log" / "meta.properties").exists():
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "0")
-    command = [*_java(settings, "64m"), _FORMAT, "format", "-t", cluster, "-c", str(folder / "server.properties"), "--ignore-formatted"]
+    file = str(folder / "server.properties")
+    command = [*_java(settings, "64m"), _FORMAT, "format", "-t", cluster, "-c", file, "--ignore-formatted"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode:
-        raise PlatformError(f"formatting Kafka's log folder {folder / 'log'} failed: {' '.join((done.stderr or done.stdout).split())}")
+        reason = " ".join((done.stderr or done.stdout).split())
+        raise PlatformError(f"Kafka could not format its log folder {folder / 'log'}: {reason}")
 
 
 def command(settings: Settings) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 import psutil
 
@@ -16,7 +17,8 @@ def find(settings: Settings) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(MARKER) == wanted and process.status() != psutil.STATUS_ZOMBIE:
+            ours = process.pid != os.getpid() and process.environ().get(MARKER) == wanted
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.Error, OSError):
             continue
@@ -26,16 +28,11 @@ def find(settings: Settings) -> list[psutil.Process]:
 def end(processes: list[psutil.Process], grace_s: float) -> list[psutil.Process]:
     """Ask them to end, kill after ``grace_s`` seconds what does not, and return what is left even then."""
     for process in processes:
-        _quietly(process.terminate)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
     _, alive = psutil.wait_procs(processes, timeout=grace_s)
     for process in alive:
-        _quietly(process.kill)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     _, alive = psutil.wait_procs(alive, timeout=10)
     return [process for process in alive if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-
-
-def _quietly(signal: object) -> None:
-    try:
-        signal()  # type: ignore[operator]
-    except psutil.NoSuchProcess:
-        pass

@@ -30,7 +30,7 @@ def exclusive(folder: Path, timeout_s: float, doing: str) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise PlatformError(
-                        f"another driftloop still works on {folder} after {timeout_s:.0f} s ({doing}); wait for it, then try again"
+                        f"another driftloop still works on {folder} after {timeout_s:.0f} s ({doing}); try again later"
                     ) from None
                 time.sleep(0.1)
         yield

@@ -1,7 +1,7 @@
 """The local platform: ``up`` and ``down``.
 
-    up:    ports and token -> supervisor -> kafka, redis -> topics, feature store -> our processes
-    down:  our processes -> kafka, redis -> supervisor -> whatever else still carries this platform's mark
+up:    ports and token -> supervisor -> kafka, redis -> topics, feature store -> our processes
+down:  our processes -> kafka, redis -> supervisor -> whatever else still carries this platform's mark
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 from features.settings import Settings
-from infra import components, kafka, leftovers, ports, processhealth, redis, supervise
+from infra import components, jars, kafka, leftovers, ports, processhealth, redis, supervise
 from infra.components import Component
 from infra.errors import ComponentFailed, PlatformError
 from infra.locks import exclusive
+from infra.supervise import Process
 from infra.tail import last_lines
 
 #: Told (what, how it is, seconds since ``up`` began) as things happen.
@@ -119,7 +119,8 @@ def _check_ports(settings: Settings, wanted: list[Component]) -> None:
 def _prepare(settings: Settings, wanted: list[Component], progress: Progress, began: float) -> None:
     names = {part.name for part in wanted}
     if "kafka" in names:
-        progress("kafka", "jars and configuration", time.monotonic() - began)
+        if not jars.complete(jars.place()):
+            progress("kafka", "fetching once, 45 MB", time.monotonic() - began)
         kafka.prepare(settings)
     if "redis" in names:
         redis.prepare(settings)
@@ -141,37 +142,41 @@ def _furnish(settings: Settings, wanted: list[Component], progress: Progress, be
 
 def _bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
     running = supervise.processes(settings)
-    fresh = [part for part in parts if part.name not in running or not running[part.name].wanted]
-    for part in fresh:
-        supervise.start_component(settings, part.name)
-        progress(part.name, "starting", time.monotonic() - began)
-    with ThreadPoolExecutor(max_workers=max(1, len(parts))) as pool:
-        waits = {part.name: pool.submit(_wait_healthy, settings, part, progress, began) for part in parts}
-    for wait in waits.values():
-        wait.result()
-
-
-def _wait_healthy(settings: Settings, part: Component, progress: Progress, began: float) -> None:
-    deadline = time.monotonic() + part.ready_s
-    pids: set[int] = set()
-    while True:
-        reason = processhealth.check(settings, part.name)
-        process = supervise.processes(settings).get(part.name)
-        if process is None:
-            raise ComponentFailed(part.name, "is not known to supervisor any more", [], str(supervise.logs(settings)))
-        pids |= {process.pid} - {0}
-        if reason == processhealth.HEALTHY and process.pid:
-            progress(part.name, "healthy", time.monotonic() - began)
-            return
-        ended = _ended(process, pids)
-        if ended or time.monotonic() > deadline:
-            log = supervise.log(settings, part.name)
-            reason = ended or f"is not healthy after {part.ready_s:.0f} s ({reason})"
-            raise ComponentFailed(part.name, reason, last_lines(log, _TAIL), str(log))
+    there = {part.name for part in parts if part.name in running and running[part.name].wanted}
+    for part in parts:
+        if part.name not in there:
+            supervise.start_component(settings, part.name)
+            progress(part.name, "starting", time.monotonic() - began)
+    started = time.monotonic()
+    pids: dict[str, set[int]] = {part.name: set() for part in parts}
+    waiting = list(parts)
+    while waiting:
+        now = supervise.processes(settings)
+        for part in list(waiting):
+            if _is_healthy(settings, part, now.get(part.name), pids[part.name], time.monotonic() - started):
+                waiting.remove(part)
+                progress(part.name, "was healthy already" if part.name in there else "healthy", time.monotonic() - began)
         time.sleep(_POLL_S)
 
 
-def _ended(process: supervise.Process, pids: set[int]) -> str:
+def _is_healthy(settings: Settings, part: Component, process: Process | None, pids: set[int], waited_s: float) -> bool:
+    """Whether it is there; raises ComponentFailed where it will not be. ``pids`` collects its incarnations."""
+    log = supervise.log(settings, part.name)
+    if process is None:
+        raise ComponentFailed(part.name, "is not known to this platform's supervisor; run down, then up", [], str(log))
+    if process.pid:
+        pids.add(process.pid)
+    reason = processhealth.check(settings, part.name)
+    if reason == processhealth.HEALTHY and process.pid:
+        return True
+    ended = _ended(process, pids)
+    if ended or waited_s > part.ready_s:
+        failure = ended or f"is not healthy after {part.ready_s:.0f} s ({reason})"
+        raise ComponentFailed(part.name, failure, last_lines(log, _TAIL), str(log))
+    return False
+
+
+def _ended(process: Process, pids: set[int]) -> str:
     """Why it will not come up, or empty while it still may."""
     if process.state == "FATAL":
         return f"does not start: {process.reason or f'exit code {process.exit_status}'}"

@@ -89,7 +89,7 @@ def _check(path: Path, text: str, new: dict[str, int], metrics: dict[str, int]) 
     except (tomllib.TOMLDecodeError, KeyError):
         good = False
     if not good:
-        raise SettingsError(f"{path}: write the ports as tables of their own, [ports] and [ports.metrics], so that free ones can be added")
+        raise SettingsError(f"{path}: write the ports as tables, [ports] and [ports.metrics], so that free ones can be added")
 
 
 def holder(port: int) -> str:

@@ -68,7 +68,7 @@ def logs(settings: Settings) -> Path:
 
 
 def socket_path(settings: Settings) -> Path:
-    """In the platform's folder, or where that is too deep for a socket's name, in a folder of /tmp that only this user can open."""
+    """In the platform's folder; where that is too deep for a socket's name, in a folder of /tmp that only this user can open."""
     inside = folder(settings) / "supervisor.sock"
     if len(os.fsencode(inside)) <= _LONGEST_SOCKET:
         return inside
@@ -144,7 +144,8 @@ def start(settings: Settings, parts: tuple[Component, ...], timeout_s: float = 1
     deadline = time.monotonic() + timeout_s
     while not running(settings):
         if time.monotonic() > deadline:
-            raise PlatformError(f"supervisor does not answer {timeout_s:.0f} s after its start; see {logs(settings) / 'supervisor.log'}")
+            log = logs(settings) / "supervisor.log"
+            raise PlatformError(f"supervisor does not answer {timeout_s:.0f} s after its start; see {log}")
         time.sleep(0.05)
 
 

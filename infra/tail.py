@@ -17,3 +17,33 @@ def last_lines(path: Path, count: int) -> list[str]:
     except FileNotFoundError:
         return []
     return text.splitlines()[-count:] if count else []
+
+
+class Follower:
+    """The lines that are written to a log from now on, across its rotation (the file shrinks or is another one)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._inode, self._offset = self._now()
+        self._rest = b""
+
+    def new_lines(self) -> list[str]:
+        """Whole lines written since the last call; an unfinished one waits for its end."""
+        inode, size = self._now()
+        if inode != self._inode or size < self._offset:
+            self._inode, self._offset, self._rest = inode, 0, b""
+        if size == self._offset:
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = self._rest + file.read()
+            self._offset = file.tell()
+        *whole, self._rest = data.split(b"\n")
+        return [line.decode(errors="replace") for line in whole]
+
+    def _now(self) -> tuple[int, int]:
+        try:
+            found = self._path.stat()
+        except FileNotFoundError:
+            return 0, 0
+        return found.st_ino, found.st_size

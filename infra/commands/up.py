@@ -18,4 +18,6 @@ def command(only: Annotated[str, typer.Option(help="Start only these components,
         print(f"  {what:<14} {how:<24} {seconds:6.1f} s", flush=True)
 
     settings = platform.up(context.settings(), names, progress)
-    print(f"driftloop is up in {settings.dir}: Kafka {settings.bootstrap}, model server {settings.rest_url} (token in {settings.token_file})")
+    print(f"driftloop is up in {settings.dir}")
+    print(f"  Kafka {settings.bootstrap}; model server {settings.rest_url}, gRPC {settings.grpc_address}")
+    print(f"  the model server's token is in {settings.token_file}")

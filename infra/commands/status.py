@@ -1,0 +1,52 @@
+"""``driftloop status``"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra import context
+
+if TYPE_CHECKING:
+    from infra.status import Status
+
+
+def command(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    from infra.status import status
+
+    found = status(context.settings())
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        _show(found)
+    if found["state"] != "up":
+        raise typer.Exit(1)
+
+
+def _show(found: Status) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"driftloop in {found['dir']} is {found['state']}", highlight=False)
+    table = Table("component", "health", "pid", "ports", "uptime", "memory", box=box.SIMPLE_HEAD)
+    for one in found["components"]:
+        ports = " ".join(f"{name} {port or '-'}" for name, port in one["ports"].items())  # type: ignore[attr-defined]
+        health = f"{one['health']}: {one['reason']}" if one["reason"] else str(one["health"])
+        uptime = "" if one["uptime_s"] is None else f"{one['uptime_s']:.0f} s"
+        memory = "" if one["rss_mb"] is None else f"{one['rss_mb']:.0f} MB"
+        table.add_row(str(one["name"]), health, str(one["pid"] or ""), ports, uptime, memory)
+    console.print(table)
+    where = found["addresses"]
+    console.print(f"Kafka         {where['bootstrap_servers']}", highlight=False)
+    console.print(f"model server  {where['rest_url']}, gRPC {where['grpc_address']}", highlight=False)
+    console.print(f"token         {where['token_file']}", highlight=False, soft_wrap=True)
+    if found["lag"]:
+        lags = Table("consumer group", "topic", "behind", box=box.SIMPLE_HEAD)
+        for group, topics in found["lag"].items():
+            for topic, behind in topics.items():
+                lags.add_row(group, topic, str(behind))
+        console.print(lags)
