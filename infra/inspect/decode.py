@@ -1,0 +1,50 @@
+"""Records as events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from features.settings import Settings
+from infra.inspect.tail import Seen, newest
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True)
+class Events(Generic[T]):
+    """The newest events of a topic with the records they came in, oldest first; ``ends`` as in ``Tail``."""
+
+    events: list[tuple[Seen, T]]
+    ends: dict[int, int]
+
+
+def decoder(kind: type[T]) -> Callable[[Seen], T | None]:
+    """Decodes a record's value; None where it is no ``kind``."""
+    decode = msgspec.json.Decoder(kind).decode
+
+    def decoded(seen: Seen) -> T | None:
+        try:
+            return decode(seen.value or b"")
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    return decoded
+
+
+def newest_events(settings: Settings, topic: str, kind: type[T], n: int, keep: Callable[[T], bool] = lambda _: True) -> Events[T]:
+    """The newest ``n`` events of ``topic`` that ``keep`` wants. Records that are no ``kind`` are passed over.
+
+    Raises as ``infra.inspect.tail.newest``.
+    """
+    decode = decoder(kind)
+
+    def wanted(seen: Seen) -> bool:
+        event = decode(seen)
+        return event is not None and keep(event)
+
+    tail = newest(settings, topic, n, wanted)
+    return Events([(seen, event) for seen in tail.records if (event := decode(seen)) is not None], tail.ends)

@@ -1,0 +1,65 @@
+"""How the inspecting commands speak: tables for people, JSON for programs, times in UTC."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+#: Wide enough for every table of ours: piped into a file, rich would else break the lines at 80.
+_PIPE_WIDTH = 200
+
+
+def when(time_ms: int | None) -> str:
+    """Epoch milliseconds as ``2026-01-31 13:45:00`` (UTC); a dash for None and 0."""
+    if not time_ms:
+        return "-"
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    """A number with ``digits`` decimals; a dash for None."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def amount(minor: int | None, currency: str) -> str:
+    """Minor units as major ones: ``12.50 EUR``. Currencies without cents are shown with them."""
+    return "-" if minor is None else f"{minor / 100:,.2f} {currency}"
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters written out: what producers send must not steer a terminal. Line ends stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
+    """Print a table; ``empty`` where there are no rows. A column whose name begins with ``>`` is set to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    found = list(rows)
+    if not found:
+        print(empty)
+        return
+    out = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in columns:
+        right = name.startswith(">")
+        out.add_column(name.removeprefix(">"), justify="right" if right else "left", overflow="fold")
+    for row in found:
+        # Text: nor must it be read as rich's markup.
+        out.add_row(*(Text(printable(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(out)
+
+
+def document(value: object) -> None:
+    """Print one JSON document, indented."""
+    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def line(value: object) -> None:
+    """Print one JSON document on one line, at once."""
+    print(msgspec.json.encode(value).decode(), flush=True)

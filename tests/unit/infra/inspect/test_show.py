@@ -1,0 +1,47 @@
+"""How the inspecting commands print."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.inspect import show
+
+
+def test_times_are_utc() -> None:
+    assert show.when(1_767_225_600_000) == "2026-01-01 00:00:00"
+    assert show.when(None) == show.when(0) == "-"
+
+
+def test_numbers() -> None:
+    assert show.figure(0.12345) == "0.123"
+    assert show.figure(None) == "-"
+    assert show.amount(123_456, "EUR") == "1,234.56 EUR"
+    assert show.amount(None, "EUR") == "-"
+
+
+def test_a_piped_table_keeps_its_lines_whole_and_takes_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    show.table(("name", ">value"), [("x" * 150, "[red]1[/red]")], "nothing")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[2].split() == ["x" * 150, "[red]1[/red]"]
+
+
+def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    show.table(("name",), [], "nothing yet")
+    assert capsys.readouterr().out == "nothing yet\n"
+
+
+def test_control_characters_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert show.printable("a\x1b[2Jb\x9b\nç") == "a\\x1b[2Jb\\x9b\nç"
+    show.table(("name",), [("\x1b]0;title\x07",)], "")
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    show.document({"a": [1]})
+    show.line({"b": 2})
+    out = capsys.readouterr().out
+    assert json.loads(out[: out.index("}") + 1]) == {"a": [1]}
+    assert out.endswith('\n{"b":2}\n')
