@@ -14,7 +14,8 @@ from serving.store import ModelStore
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;max-width:1080px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem;margin-bottom:.2rem} h2{font-size:1.1rem;margin-top:2rem}
-table{border-collapse:collapse;font-size:.88rem;margin:.6rem 0} th,td{padding:.28rem .7rem;border-bottom:1px solid #e4e7eb;text-align:left}
+table{border-collapse:collapse;font-size:.88rem;margin:.6rem 0}
+th,td{padding:.28rem .7rem;border-bottom:1px solid #e4e7eb;text-align:left}
 th{color:#52606d;font-weight:600} td.n{text-align:right;font-variant-numeric:tabular-nums}
 .ok{color:#1e8449}.bad{color:#c0392b;font-weight:600} svg{width:100%;height:auto} .note{color:#52606d}
 """

@@ -29,7 +29,8 @@ def show(story: Story, told: Told, console: Console) -> None:
         if scored:
             mean_ap = sum(d.ap or 0.0 for d in scored) / len(scored)
             cp = sum(d.cp100 for d in s.daily) / len(s.daily)
-            console.print(f"mean daily AP {mean_ap:.3f}, mean daily card precision@100 {cp:.3f}, over {len(scored)} days with a model")
+            over = f"over {len(scored)} days with a model"
+            console.print(f"mean daily AP {mean_ap:.3f}, mean daily card precision@100 {cp:.3f}, {over}")
     seconds = s.seconds
     console.print(
         f"up {seconds.up} s, first model after {seconds.first_model} s, "
