@@ -97,6 +97,7 @@ class Shell:
             log.info("%s: stopped within a batch, which is not committed", self._core.name, exc_info=True)
         finally:
             source.close()
+            self._producer.close()
 
     def _poll(self, source: Consumer) -> tuple[list[Record], dict[tuple[str, int], int]]:
         """Wait for a first record, then take what else is there within the linger. Returns records and next offsets."""
