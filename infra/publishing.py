@@ -1,0 +1,111 @@
+"""What ``simulate`` and ``replay`` have in common: from batches to the bus or to files, and a line about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infra import context
+from infra.errors import PlatformError
+
+if TYPE_CHECKING:
+    from streams.publish.batch import Batch, Labels
+
+
+class PublishingFailed(PlatformError):
+    """The request was fine, but the broker or a processor did not follow."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to publish, as it was asked for on the command line; ``pending`` are labels owed from earlier days."""
+
+    speed: str = "max"
+    lockstep: str = ""
+    lockstep_timeout: float = 300.0
+    all_labels: bool = False
+    out: Path | None = None
+    truth: Path | None = None
+    pending: Labels | None = None
+
+
+def parse_date(text: str, field: str) -> date:
+    """YYYY-MM-DD. Raises ValueError, naming ``field``."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{field} is {text!r}; write a date as YYYY-MM-DD") from error
+
+
+def carry_out(batches: Iterable[Batch], plan: Plan) -> None:
+    """Publish or write the batches and print what was done. Raises ValueError for a wrong plan, PublishingFailed."""
+    from streams.publish.files import TruthFile, check_out, write_files
+    from streams.publish.spans import parse_span, parse_speed
+
+    # All input is looked at before the first record goes out.
+    speed = parse_speed(plan.speed)
+    boundary_ms = parse_span(plan.lockstep, "--lockstep") if plan.lockstep else None
+    for field, path in (("--out", plan.out), ("--truth", plan.truth)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ValueError(f"{field} is {path}; there is no folder {path.absolute().parent}, make it first")
+    if plan.out is not None:
+        check_out(plan.out)
+
+    with TruthFile(plan.truth) if plan.truth is not None else nullcontext() as truth:
+        watched = batches if truth is None else truth.watch(batches)
+        if plan.out is not None:
+            transactions, labels = write_files(watched, plan.out)
+            print(f"{transactions:,} transactions and {labels:,} labels written to {plan.out}")
+        else:
+            _publish(watched, plan, speed, boundary_ms)
+    if plan.truth is not None:
+        print(f"the ground truth is in {plan.truth}")
+
+
+def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary_ms: int | None) -> None:
+    from confluent_kafka import KafkaException
+
+    from features.settings import DAY_MS
+    from streams.publish.groups import GROUPS
+    from streams.publish.lockstep import Lockstep, LockstepError
+    from streams.publish.probe import training_probe
+    from streams.publish.publisher import Publisher, PublishError
+
+    settings = context.settings()
+    if not settings.bootstrap_servers and not settings.ports.kafka:
+        raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
+    try:
+        lockstep = None
+        if boundary_ms is not None:
+            lockstep = Lockstep(settings, GROUPS, [training_probe(settings)], plan.lockstep_timeout)
+        with Publisher(
+            settings,
+            boundary_ms=boundary_ms or DAY_MS,
+            lockstep=lockstep,
+            on_boundary=_show if sys.stderr.isatty() else None,
+            speed=speed,
+            pending=plan.pending,
+        ) as publisher:
+            report = publisher.publish(batches)
+            if plan.all_labels:
+                report += publisher.drain()
+    except (PublishError, LockstepError) as error:
+        raise PublishingFailed(str(error)) from error
+    except KafkaException as error:
+        raise PublishingFailed(f"Kafka at {settings.bootstrap}: {error.args[0].str()}; see driftloop status") from error
+    waited = f", {report.waited_s:.1f} s of it waiting for the processors" if lockstep is not None else ""
+    print(
+        f"{report.transactions:,} transactions ({report.frauds:,} frauds) and {report.labels:,} labels published "
+        f"in {report.seconds:.1f} s{waited}; {report.labels_pending:,} labels are not due yet"
+    )
+
+
+def _show(event_time_ms: int) -> None:
+    print(f"\r  {datetime.fromtimestamp(event_time_ms / 1000, UTC):%Y-%m-%d %H:%M}", end="\r", file=sys.stderr, flush=True)

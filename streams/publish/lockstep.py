@@ -1,0 +1,200 @@
+"""Lockstep: wait until every consumer group has caught up, so that a fast replay gives the answers a slow one would.
+
+What "caught up" means, and why one look is enough: committed offsets are read first, the ends of the partitions second. Nobody
+publishes meanwhile, and a processor's output is in the log before its input's offset is committed (one transaction), so when
+every committed offset has reached an end that was read *later*, nothing is in flight anywhere in the loop. The end is the high
+watermark, transactions that are still open included.
+
+Commit markers take offsets that no record stands for (design, decision 14). Our shell commits past them; where a
+group does not (Faust), the rest of the partition is read, and counts as caught up when there is no record in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from features.settings import Settings
+from streams.kafka import consumer
+
+Partition = tuple[str, int]
+#: Returns what it waits for, in words, or None when there is nothing to wait for.
+Probe = Callable[[], str | None]
+
+FIRST_NAP_S = 0.004
+LONGEST_NAP_S = 0.1
+#: A partition's rest is read only after the lag has stood still for this long: mostly the shell's own commit comes first.
+STILL_S = 0.4
+REQUEST_S = 10.0
+
+
+class LockstepError(RuntimeError):
+    """The loop did not catch up; the message names who lags, where, and by how many records."""
+
+
+@dataclass(frozen=True)
+class Lag:
+    """A group that has not caught up with a partition: ``committed`` is its next offset, ``end`` the partition's."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int
+    end: int
+
+    def __str__(self) -> str:
+        behind = self.end - self.committed
+        return f"{self.group} lags on {self.topic}[{self.partition}] by {behind} (at {self.committed} of {self.end})"
+
+
+class _Seen(msgspec.Struct):
+    seen: int = -1
+
+
+def position(offset: int, metadata: str | None) -> int:
+    """How far a group has got: its committed offset or, further, the end it has seen.
+
+    The label joiner stays behind on purpose; it writes the end that it has seen into the commit's metadata, ``{"seen": N}``.
+    A group that has not committed yet (negative offset) is at 0.
+    """
+    seen = -1
+    if metadata:
+        try:
+            seen = msgspec.json.decode(metadata, type=_Seen).seen
+        except msgspec.DecodeError:
+            # Metadata is free text to Kafka; another client's is none of our business.
+            seen = -1
+    return max(offset, seen, 0)
+
+
+def lags(positions: Mapping[str, Mapping[Partition, int]], ends: Mapping[Partition, int]) -> list[Lag]:
+    """Who has not reached the end of what, in the order of the groups."""
+    return [
+        Lag(group, topic, partition, at, ends[topic, partition])
+        for group, places in positions.items()
+        for (topic, partition), at in places.items()
+        if at < ends[topic, partition]
+    ]
+
+
+class Lockstep:
+    """Waits for the consumer groups of the loop, and for what ``extra`` probes wait for (a training run, for instance).
+
+    ``groups`` names the input topics of each group, in the order in which records reach them. ``timeout_s`` counts from the last
+    progress that was seen, not from the start. Raises LockstepError from ``wait`` when it has passed.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        groups: Mapping[str, tuple[str, ...]],
+        extra: Sequence[Probe] = (),
+        timeout_s: float = 300.0,
+    ) -> None:
+        self._settings = settings
+        self._groups = dict(groups)
+        self._extra = tuple(extra)
+        self._timeout_s = timeout_s
+        self._admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap})
+        self._partitions: dict[str, list[Partition]] = {}
+        #: (topic, partition, from, to) that were read and hold commit markers only.
+        self._empty: set[tuple[str, int, int, int]] = set()
+
+    def wait(self) -> None:
+        """Return once every group has caught up and no probe waits. Raises LockstepError, KafkaException."""
+        nap = FIRST_NAP_S
+        progress_at = time.monotonic()
+        before: object = None
+        while True:
+            waiting = self.waiting_for()
+            if not waiting:
+                return
+            now = time.monotonic()
+            if waiting != before:
+                before, progress_at, nap = waiting, now, FIRST_NAP_S
+            elif now - progress_at > self._timeout_s:
+                shown = "; ".join(map(str, waiting[:5])) + (f"; and {len(waiting) - 5} more" if len(waiting) > 5 else "")
+                raise LockstepError(
+                    f"no progress for {self._timeout_s:.0f} s: {shown}. See driftloop status, and driftloop logs of the first one"
+                )
+            elif now - progress_at > STILL_S:
+                self._read_rests(waiting)
+            time.sleep(nap)
+            nap = min(nap * 1.5, LONGEST_NAP_S)
+
+    def waiting_for(self) -> list[Lag | str]:
+        """One look at the loop: empty when nothing is in flight."""
+        # Probes first: what a finished run has published must be in the ends that are read below.
+        reasons = [reason for probe in self._extra if (reason := probe()) is not None]
+        positions = self._positions()
+        behind = lags(positions, self._ends())
+        return [*(lag for lag in behind if self._span(lag) not in self._empty), *reasons]
+
+    def _positions(self) -> dict[str, dict[Partition, int]]:
+        futures = {}
+        for group, names in self._groups.items():
+            wanted = [TopicPartition(*place) for name in names for place in self._of_topic(name)]
+            request = [ConsumerGroupTopicPartitions(group, wanted)]
+            futures[group] = self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)[group]
+        found: dict[str, dict[Partition, int]] = {}
+        for group, future in futures.items():
+            places = found[group] = {place: 0 for name in self._groups[group] for place in self._of_topic(name)}
+            try:
+                answer = future.result().topic_partitions
+            except KafkaException as error:
+                # A group that nobody has joined yet has no offsets: it is at the beginning.
+                if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                    raise
+                continue
+            for tp in answer:
+                places[tp.topic, tp.partition] = position(tp.offset, tp.metadata)
+        return found
+
+    def _ends(self) -> dict[Partition, int]:
+        names = {name for wanted in self._groups.values() for name in wanted}
+        request = {TopicPartition(*place): OffsetSpec.latest() for name in names for place in self._of_topic(name)}
+        futures = self._admin.list_offsets(request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_S)
+        return {(tp.topic, tp.partition): int(future.result().offset) for tp, future in futures.items()}
+
+    def _of_topic(self, name: str) -> list[Partition]:
+        if name not in self._partitions:
+            topic = self._admin.list_topics(timeout=REQUEST_S).topics.get(name)
+            if topic is None or not topic.partitions:
+                raise LockstepError(f"there is no topic {name} at {self._settings.bootstrap}; run driftloop up first")
+            self._partitions[name] = [(name, partition) for partition in sorted(topic.partitions)]
+        return self._partitions[name]
+
+    @staticmethod
+    def _span(lag: Lag) -> tuple[str, int, int, int]:
+        return lag.topic, lag.partition, lag.committed, lag.end
+
+    def _read_rests(self, waiting: Sequence[Lag | str]) -> None:
+        """Read what lies before each end; remember the rests that hold no record."""
+        spans = {self._span(lag) for lag in waiting if isinstance(lag, Lag)} - self._empty
+        if not spans:
+            return
+        reader = consumer(self._settings, "driftloop-lockstep")
+        try:
+            for span in spans:
+                if _holds_nothing(reader, *span):
+                    self._empty.add(span)
+        finally:
+            reader.close()
+
+
+def _holds_nothing(reader: Consumer, topic: str, partition: int, first: int, end: int) -> bool:
+    """Whether [first, end) of the partition holds commit markers and aborted records only."""
+    reader.assign([TopicPartition(topic, partition, first)])
+    try:
+        message = reader.poll(2.0)
+        if message is None:
+            return False
+        error = message.error()
+        return error is not None and error.code() == KafkaError._PARTITION_EOF and message.offset() >= end
+    finally:
+        reader.unassign()

@@ -1,0 +1,1 @@
+"""Recorded transactions from a Parquet file, as if they happened now."""

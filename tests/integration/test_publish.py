@@ -1,0 +1,166 @@
+"""The publisher and the lockstep on a real broker. What other tests wrote to the same topics is told apart by ids."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from features.events import Label, Transaction
+from features.settings import DAY_MS, Settings
+from streams import topics
+from streams.kafka import consumer, producer
+from streams.publish.lockstep import Lockstep, LockstepError
+from streams.publish.publisher import Publisher, PublishError
+from streams.simulate.options import Options
+from streams.simulate.simulation import Simulation
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def own(platform: Settings) -> str:
+    """A topic of one's own with two partitions."""
+    name = f"publish-{uuid.uuid4().hex[:8]}"
+    topics.create(platform, [topics.Topic(name, 2)])
+    return name
+
+
+def read_all(settings: Settings, name: str) -> list[tuple[int, bytes]]:
+    """(partition, value) of everything in the topic, in the order of each partition."""
+    reader = consumer(settings, f"read-{uuid.uuid4().hex[:8]}")
+    found = []
+    try:
+        partitions = reader.list_topics(name, 10).topics[name].partitions
+        reader.assign([TopicPartition(name, p, 0) for p in partitions])
+        open_ = set(partitions)
+        while open_:
+            message = reader.poll(10)
+            assert message is not None
+            error = message.error()
+            if error is not None:
+                assert error.code() == KafkaError._PARTITION_EOF
+                open_.discard(message.partition())
+            else:
+                found.append((message.partition(), message.value()))
+    finally:
+        reader.close()
+    return found
+
+
+def test_a_history_in_two_calls_arrives_whole_and_in_order(platform: Settings) -> None:
+    seed = uuid.uuid4().int % 10**9
+    simulation = Simulation(Options(cards=300, terminals=80, seed=seed, fraud_rate=0.05))
+    met: list[int] = []
+    with Publisher(platform, on_boundary=met.append) as publisher:
+        first = publisher.publish(simulation.days(0, 3))
+        second = publisher.publish(simulation.days(3, 6))
+        total = first + second
+        assert total.labels_pending > 0
+        total += publisher.drain()
+
+    batches = list(simulation.days(0, 6))
+    assert met == [batch.end_ms for batch in batches]
+    assert total.transactions == sum(len(batch.transactions) for batch in batches)
+    assert total.labels == sum(len(batch.labels) for batch in batches)
+    assert total.labels_pending == 0
+
+    decode = msgspec.json.Decoder(Transaction).decode
+    rows = [(p, decode(value)) for p, value in read_all(platform, topics.TRANSACTIONS)]
+    mine = [(p, event) for p, event in rows if event.transaction_id.startswith(f"t{seed}-")]
+    assert {event.transaction_id for _, event in mine} == {i for b in batches for i in b.transactions.transaction_id}
+    assert len(mine) == total.transactions
+    for partition in range(platform.partitions):
+        times = [event.event_time_ms for p, event in mine if p == partition]
+        assert times == sorted(times)
+
+    labels = [(p, msgspec.json.decode(value, type=Label)) for p, value in read_all(platform, topics.LABELS)]
+    own_labels = [(p, label) for p, label in labels if label.transaction_id.startswith(f"t{seed}-")]
+    assert len(own_labels) == total.labels
+    # Labels lie in the partition of their transaction: the label joiner depends on it.
+    where = {event.transaction_id: p for p, event in mine}
+    assert all(where[label.transaction_id] == p for p, label in own_labels)
+
+
+def test_speed_is_kept(platform: Settings) -> None:
+    simulation = Simulation(Options(cards=50, terminals=40, seed=uuid.uuid4().int % 10**9))
+    with Publisher(platform, speed=DAY_MS / 1000 / 0.8) as publisher:
+        report = publisher.publish(simulation.days(0, 2))
+    # Pace is counted from the first event, which comes soon after midnight.
+    assert 1.2 < report.seconds < 4.0
+
+
+def test_lockstep_waits_for_offsets_and_probes(platform: Settings, own: str) -> None:
+    group = f"group-{own}"
+    sink = producer(platform)
+    for i in range(20):
+        sink.produce(own, b"x", str(i).encode())
+    sink.flush(10)
+    lockstep = Lockstep(platform, {group: (own,)}, timeout_s=0.5)
+    with pytest.raises(LockstepError, match=rf"{group} lags on {own}\[[01]\] by \d+"):
+        lockstep.wait()
+
+    source = consumer(platform, group)
+    threading.Timer(0.3, commit_ends, (source, own)).start()
+    Lockstep(platform, {group: (own,)}, timeout_s=10).wait()
+
+    probed = iter(["a training run", "a training run", None])
+    Lockstep(platform, {group: (own,)}, [lambda: next(probed)], timeout_s=10).wait()
+    assert next(probed, "over") == "over"
+    with pytest.raises(LockstepError, match="a training run"):
+        Lockstep(platform, {group: (own,)}, [lambda: "a training run"], timeout_s=0.2).wait()
+    source.close()
+
+
+def commit_ends(source: Consumer, topic: str, metadata: str = "") -> None:
+    ends = [TopicPartition(topic, p, source.get_watermark_offsets(TopicPartition(topic, p), 10)[1]) for p in (0, 1)]
+    if metadata:
+        ends = [TopicPartition(topic, tp.partition, 0, metadata % tp.offset) for tp in ends]
+    source.commit(offsets=ends, asynchronous=False)
+
+
+def test_the_end_that_was_seen_counts_as_caught_up(platform: Settings, own: str) -> None:
+    group = f"group-{own}"
+    sink = producer(platform)
+    sink.produce(own, b"x")
+    sink.flush(10)
+    source = consumer(platform, group)
+    commit_ends(source, own, '{"seen": %d}')
+    Lockstep(platform, {group: (own,)}, timeout_s=5).wait()
+    source.close()
+
+
+def test_commit_markers_are_no_lag_and_open_transactions_are(platform: Settings, own: str) -> None:
+    group = f"group-{own}"
+    sink = producer(platform, transactional_id=f"tx-{own}")
+    sink.init_transactions(30)
+    sink.begin_transaction()
+    sink.produce(own, b"x", partition=0)
+    sink.commit_transaction(30)
+    source = consumer(platform, group)
+    # As a plain client commits: past the record, not past the marker behind it.
+    source.commit(offsets=[TopicPartition(own, 0, 1)], asynchronous=False)
+    Lockstep(platform, {group: (own,)}, timeout_s=10).wait()
+
+    sink.begin_transaction()
+    sink.produce(own, b"y", partition=0)
+    sink.flush(10)
+    with pytest.raises(LockstepError, match=f"{group} lags on {own}"):
+        Lockstep(platform, {group: (own,)}, timeout_s=1.0).wait()
+    sink.abort_transaction(30)
+    Lockstep(platform, {group: (own,)}, timeout_s=10).wait()
+    source.close()
+
+
+def test_what_is_missing_is_said_at_once(platform: Settings) -> None:
+    with pytest.raises(LockstepError, match=r"no topic never-made at .*driftloop up"):
+        Lockstep(platform, {"g": ("never-made",)}).wait()
+    nowhere = platform.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
+    started = time.monotonic()
+    with pytest.raises(PublishError, match=r"no Kafka broker answers at 127\.0\.0\.1:1; run driftloop up"):
+        Publisher(nowhere)
+    assert time.monotonic() - started < 20

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from streams.publish.lockstep import Lag, lags, position
+
+
+def test_position_is_the_committed_offset_or_the_end_that_was_seen() -> None:
+    assert position(5, None) == 5
+    assert position(5, "") == 5
+    assert position(5, '{"seen": 9}') == 9
+    assert position(12, '{"seen": 9}') == 12
+    assert position(-1001, None) == 0
+    assert position(5, "faust worker 3") == 5
+    assert position(5, '{"seen": "all"}') == 5
+
+
+def test_who_lags_where_and_by_how_many() -> None:
+    positions = {"scorer": {("transactions", 0): 10, ("transactions", 1): 7}, "archive": {("scores", 0): 3}}
+    ends = {("transactions", 0): 10, ("transactions", 1): 9, ("scores", 0): 4}
+    found = lags(positions, ends)
+    assert found == [Lag("scorer", "transactions", 1, 7, 9), Lag("archive", "scores", 0, 3, 4)]
+    assert str(found[0]) == "scorer lags on transactions[1] by 2 (at 7 of 9)"
+    assert lags({"scorer": {("transactions", 0): 11}}, {("transactions", 0): 10}) == []
