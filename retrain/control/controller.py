@@ -111,9 +111,10 @@ class Controller:
 
     async def _persist(self, record: Record, work: Callable[[Record], Awaitable[None]]) -> None:
         """Try until the broker takes what follows; only a record that cannot be worked on at all is given up."""
-        while not self.stopping:
+        while True:
             try:
                 async with self._lock:
+                    await self._unless_stopping()
                     await work(record)
                 break
             except NotPublished as error:
@@ -129,6 +130,11 @@ class Controller:
                     DLQ.labels(PROCESSOR, type(error).__name__).inc()
                     break
             await asyncio.sleep(RETRY_S)
+
+    async def _unless_stopping(self) -> None:
+        """Once control stops, a record is neither worked on nor acknowledged: wait to be cancelled; the next start takes it."""
+        if self.stopping:
+            await asyncio.Event().wait()
 
     async def _request(self, record: Record) -> None:
         request = msgspec.json.decode(record.value or b"", type=RetrainRequest)

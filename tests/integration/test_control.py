@@ -1,0 +1,228 @@
+"""Control on a real broker: requests in, model events out, through kill -9. The pipeline is a script that only waits."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import KafkaError, TopicPartition
+
+from features.events import Cause, DeadLetter, ModelEvent, RetrainRequest
+from features.settings import Settings
+from infra.lag import group_lags
+from retrain.control.launcher import COMMAND_VARIABLE
+from retrain.control.records import run_id
+from streams import topics
+from streams.kafka import consumer, producer
+
+pytestmark = pytest.mark.integration
+
+MODEL = "control-test"
+START = 1_700_000_000_000
+HOUR = 3_600_000
+PIPELINE = """
+import json, pathlib, sys, time
+folder = pathlib.Path(sys.argv[sys.argv.index("--run-dir") + 1])
+request = json.loads(pathlib.Path(sys.argv[sys.argv.index("--request") + 1]).read_text())
+with (folder.parent / "starts").open("a") as starts:
+    starts.write(request["idempotency_key"] + "\\n")
+if request["evidence"].get("fail"):
+    sys.exit(3)
+while request["evidence"].get("wait") and not (folder / "go").exists():
+    time.sleep(0.02)
+result = {"state": "rejected", "reason": "no better", "metrics": {"ap": 0.5, "roc_auc": None}}
+(folder / "result.json").write_text(json.dumps(result))
+"""
+MAIN = "from features.settings import load; from retrain.control.app import main; main(load())"
+
+
+class Control:
+    """Control as a child process, with what a test asks of it."""
+
+    def __init__(self, settings: Settings, pipeline: Path) -> None:
+        self.settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log = settings.dir / "control-test.log"
+        self._env = {
+            **os.environ,
+            "DRIFTLOOP_DIR": str(settings.dir),
+            "DRIFTLOOP_MODEL": MODEL,
+            COMMAND_VARIABLE: shlex.join([sys.executable, str(pipeline)]),
+        }
+        self._producer = producer(settings, transactional_id="control-test")
+        self._producer.init_transactions(30)
+
+    def start(self) -> None:
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen([sys.executable, "-c", MAIN], env=self._env, stdout=log, stderr=log)
+        self.wait_for(self._healthy, 60)
+
+    def end(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        self._process.wait(30)
+
+    def status(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.ports.control}/status", timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+
+    def send(self, *values: bytes) -> None:
+        """In a transaction, as the drift monitor writes: its marker takes an offset behind the records."""
+        self._producer.begin_transaction()
+        for value in values:
+            self._producer.produce(topics.RETRAIN_REQUESTS, value, MODEL.encode())
+        self._producer.commit_transaction(30)
+
+    def settle(self) -> dict[str, Any]:
+        """Wait until control is at rest; return its status."""
+        self.wait_for(lambda: self.status()["idle"])
+        return self.status()
+
+    def starts(self) -> list[str]:
+        path = self.settings.runs / "starts"
+        return path.read_text().split() if path.exists() else []
+
+    def wait_for(self, what: Callable[[], bool], seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not what():
+            assert self._process is None or self._process.poll() is None, self._log.read_text()[-3000:]
+            assert time.monotonic() < deadline, self._log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def _healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.ports.metrics['control']}/healthz", timeout=5):
+                return True
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+@pytest.fixture(scope="module")
+def control(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
+    script = tmp_path_factory.mktemp("pipeline") / "pipeline.py"
+    script.write_text(PIPELINE)
+    found = Control(platform, script)
+    found.start()
+    yield found
+    found.end(signal.SIGTERM)
+
+
+def request(key: str, cause: Cause = "manual", hours: int = 0, **evidence: Any) -> bytes:
+    return msgspec.json.encode(RetrainRequest(key, MODEL, cause, START + hours * HOUR, evidence=evidence))
+
+
+def read(settings: Settings, topic: str) -> list[bytes]:
+    reader = consumer(settings, "control-test-reader")
+    reader.assign([TopicPartition(topic, 0, 0)])
+    found: list[bytes] = []
+    try:
+        while True:
+            message = reader.poll(10)
+            assert message is not None
+            error = message.error()
+            if error is not None:
+                assert error.code() == KafkaError._PARTITION_EOF
+                return found
+            found.append(message.value() or b"")
+    finally:
+        reader.close()
+
+
+def events(settings: Settings, key: str) -> list[ModelEvent]:
+    every = [msgspec.json.decode(value, type=ModelEvent) for value in read(settings, topics.MODEL_EVENTS)]
+    return [event for event in every if event.idempotency_key == key]
+
+
+def test_a_request_becomes_one_run_and_its_events(control: Control) -> None:
+    control.send(request("one", "no_champion"))
+    control.settle()
+    found = events(control.settings, "one")
+    assert [event.state for event in found] == ["requested", "running", "rejected"]
+    assert found[-1].metrics == {"ap": 0.5}
+    assert found[-1].run_id == run_id("one", 1)
+    control.send(request("one", hours=500))
+    control.settle()
+    again = events(control.settings, "one")[3:]
+    assert [event.state for event in again] == ["requested", "declined"]
+    assert "had its run" in again[-1].reason
+    assert control.starts().count("one") == 1
+
+
+def test_a_request_in_the_cooldown_is_declined(control: Control) -> None:
+    control.send(request("cool-first", hours=1000))
+    control.settle()
+    control.send(request("cool-second", "data_drift", hours=1001))
+    status = control.settle()
+    assert [event.state for event in events(control.settings, "cool-second")] == ["requested", "declined"]
+    assert status["last_decision"]["code"] == "cooldown"
+
+
+def test_what_is_no_request_goes_to_dlq_and_the_loop_goes_on(control: Control) -> None:
+    poison = b'{"cause": "boredom"}'
+    control.send(poison, b"", b"\xff\xfe", request("after-poison"))
+    control.settle()
+    assert events(control.settings, "after-poison")[-1].state == "rejected"
+    letters = [msgspec.json.decode(value, type=DeadLetter) for value in read(control.settings, topics.DLQ)]
+    mine = [letter for letter in letters if letter.processor == "control"]
+    assert len(mine) == 3
+    assert mine[0].value == poison
+    assert mine[0].topic == topics.RETRAIN_REQUESTS
+    assert mine[0].error == "ValidationError"
+
+
+def test_a_run_without_a_result_is_a_failure(control: Control) -> None:
+    control.send(request("broken", fail=True))
+    control.settle()
+    last = events(control.settings, "broken")[-1]
+    assert last.state == "failed"
+    assert "exit status 3" in last.reason
+
+
+def test_no_lag_is_left_behind_a_commit_marker(control: Control) -> None:
+    control.settle()
+    control.wait_for(lambda: group_lags(control.settings).get("control", {}).get(topics.RETRAIN_REQUESTS) == 0, 5)
+
+
+def test_a_killed_control_takes_its_run_over(control: Control) -> None:
+    control.send(request("killed", wait=True))
+    control.wait_for(lambda: "killed" in control.starts())
+    control.wait_for(lambda: control.status()["active_runs"] == 1)
+    control.send(request("while-running", "data_drift", hours=5000))
+    control.end(signal.SIGKILL)
+    control.start()
+    status = control.status()
+    assert status["active_runs"] == 1
+    assert not status["idle"]
+    (control.settings.runs / run_id("killed", 1) / "go").touch()
+    control.settle()
+    assert [event.state for event in events(control.settings, "killed")] == ["requested", "running", "rejected"]
+    assert [event.state for event in events(control.settings, "while-running")] == ["requested", "declined"]
+    assert control.starts().count("killed") == 1
+
+
+def test_a_run_ended_with_control_is_launched_again(control: Control) -> None:
+    control.send(request("stopped", wait=True))
+    control.wait_for(lambda: "stopped" in control.starts())
+    control.wait_for(lambda: control.status()["active_runs"] == 1)
+    control.end(signal.SIGTERM)
+    assert not (control.settings.runs / run_id("stopped", 1) / "result.json").exists()
+    control.start()
+    control.wait_for(lambda: control.starts().count("stopped") == 2)
+    (control.settings.runs / run_id("stopped", 2) / "go").touch()
+    control.settle()
+    found = events(control.settings, "stopped")
+    assert [event.state for event in found] == ["requested", "running", "running", "rejected"]
+    assert found[2].reason.startswith("attempt 2")
