@@ -1,0 +1,100 @@
+"""Every query of the dashboards, run by a real Prometheus where one is installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import streams.metrics as ours
+from dashboards.build import FOLDER
+from dashboards.promql import queries
+from dashboards.scrape import scrape_config
+from features.settings import Ports, Settings
+from infra.ports import free_ports
+from streams.http import serve
+
+PROMETHEUS = shutil.which("prometheus")
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(PROMETHEUS is None, reason="there is no prometheus on PATH"),
+]
+
+ALL = [query for path in sorted(FOLDER.glob("*.json")) for query in queries(json.loads(path.read_text()))]
+
+
+def _ask(url: str, expr: str) -> dict[str, Any]:
+    with urllib.request.urlopen(f"{url}/api/v1/query?{urllib.parse.urlencode({'query': expr})}", timeout=5) as answer:
+        value: dict[str, Any] = json.load(answer)
+    return value
+
+
+def _wait(url: str, expr: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            if _ask(url, expr)["data"]["result"]:
+                return
+        except (urllib.error.URLError, ConnectionError):
+            pass
+        assert time.monotonic() < deadline, f"{expr} stays empty"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Prometheus that scrapes this process, in the part of the scorer and of the drift monitor, by our config."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    port = next(islice(free_ports(set()), 1))
+    server = serve(0, list)
+    settings = Settings(ports=Ports(metrics={"scorer": server.server_port, "drift-monitor": server.server_port}))
+    (folder / "prometheus.yml").write_text(scrape_config(settings))
+    ours.DRIFT_FEATURE.labels("amount").set(0.4)
+    ours.EVENT_TIME.labels("scorer").set(1_767_225_600)
+    command = [
+        str(PROMETHEUS),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with closing(server.socket), Path(folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait(url, 'driftloop_drift_feature_score{process="drift-monitor"}')
+            yield url
+        finally:
+            process.terminate()
+            process.wait(30)
+            server.shutdown()
+
+
+def test_prometheus_evaluates_every_query(prometheus: str) -> None:
+    refused = []
+    for query in ALL:
+        try:
+            _ask(prometheus, query.expr.replace("$__rate_interval", "10s"))
+        except urllib.error.HTTPError as error:
+            refused.append(f"{query.panel}: {error.read().decode()}")
+    assert len(ALL) > 40
+    assert refused == []
+
+
+def test_values_come_through_by_process(prometheus: str) -> None:
+    assert _ask(prometheus, 'sum(up{job="driftloop"})')["data"]["result"][0]["value"][1] == "2"
+    (series,) = _ask(prometheus, "max by (feature) (driftloop_drift_feature_score)")["data"]["result"]
+    assert (series["metric"], series["value"][1]) == ({"feature": "amount"}, "0.4")
+    (share,) = _ask(prometheus, 'driftloop_drift_share{process="drift-monitor"}')["data"]["result"]
+    assert share["metric"]["process"] == "drift-monitor"
