@@ -1,0 +1,61 @@
+"""A Spark session that fits beside the rest of the loop on a laptop."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.java import spark_java_home
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+def spark_session(name: str, cache: Path, scratch: Path, driver_memory: str = "1g") -> SparkSession:
+    """Local Spark on two threads, its scratch files under ``scratch``, its Java wrapper (where one is needed) under ``cache``.
+
+    Times are UTC. Raises features.java.JavaNotFound.
+    """
+    os.environ["JAVA_HOME"] = str(spark_java_home(cache))
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    scratch.mkdir(parents=True, exist_ok=True)
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]").appName(name)
+    options = {
+        "spark.driver.memory": driver_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        # Start-up and small shuffles dominate at this size; the JIT's second tier never pays off in a run of seconds.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+    }
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def jvm_usage(session: SparkSession) -> tuple[float, float]:
+    """CPU seconds and peak resident memory in MB of the session's Java process so far; zeros where the system does not tell."""
+    process = getattr(session.sparkContext._gateway, "proc", None)
+    try:
+        folder = Path(f"/proc/{process.pid}") if process is not None else Path("/nowhere")
+        lines = (folder / "status").read_text().splitlines()
+        # After the command's name in parentheses, user and system time are the 12th and 13th fields.
+        ticks = (folder / "stat").read_text().rpartition(")")[2].split()[11:13]
+    except OSError:
+        return 0.0, 0.0
+    peak = next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"), peak

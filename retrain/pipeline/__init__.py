@@ -1,0 +1,1 @@
+"""The training pipeline: steps, their KFP definition, and how it runs on this machine."""

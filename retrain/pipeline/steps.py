@@ -1,0 +1,158 @@
+"""The pipeline's steps: plain functions over paths, one process each. The thinking is in ``retrain.training`` and ``features``.
+
+Each takes the platform's folder and the run's folder, reads and writes files, and leaves a record (``record.recorded``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from features.events import RetrainRequest
+from features.settings import Settings, load
+from features.vector import SCHEMA
+from retrain.pipeline import report
+from retrain.pipeline.record import recorded
+from retrain.pipeline.window import NotEnoughData, Window, newest_event_ms, window
+
+if TYPE_CHECKING:
+    from retrain.training.dataset import Dataset
+    from retrain.training.split import Split
+
+WINDOW_FILE = "window.json"
+PASSED = "passed"
+REJECTED = "rejected"
+
+
+def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: str) -> None:
+    """Spark: labelled rows of the window to ``rows``, daily customer profiles to ``profiles`` (folders of Parquet)."""
+    with recorded(Path(run_dir), "prepare") as details:
+        settings = load(settings_dir)
+        from features.jobs import prepare as job
+        from features.jobs.profile import daily_profiles
+        from features.jobs.session import jvm_usage, spark_session
+
+        asked = msgspec.json.decode(request, type=RetrainRequest)
+        for kind in ("scores", "outcomes"):
+            newest = newest_event_ms(settings.archive / kind)
+            details[f"newest_{kind}_ms"] = newest
+        chosen = window(asked, settings, details["newest_scores_ms"])
+        spark = spark_session("driftloop-prepare", settings.dir / "cache", Path(run_dir) / "spark")
+        try:
+            archived = spark.read.schema(job.SCORES).parquet(str(settings.archive / "scores"))
+            scores = job.clean_scores(archived, chosen.end_ms, chosen.exclude)
+            outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
+            labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
+            labelled.drop("schema", "entry_mode").write.parquet(rows, mode="overwrite")
+            daily_profiles(scores, chosen.end_ms).write.parquet(profiles, mode="overwrite")
+            details["jvm_cpu_seconds"], details["jvm_peak_mb"] = jvm_usage(spark)
+        finally:
+            spark.stop()
+        details["window"] = msgspec.to_builtins(chosen)
+        (Path(run_dir) / WINDOW_FILE).write_bytes(msgspec.json.encode(chosen))
+
+
+def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: str) -> None:
+    """Feast: publish the profiles, then recompute the columns that come from Feast as of each event."""
+    with recorded(Path(run_dir), "features") as details:
+        settings = load(settings_dir)
+        from retrain.pipeline import join
+        from retrain.training import dataset
+
+        details["profiles"] = join.publish_profiles(settings, Path(profiles))
+        data = join.training_table(settings, Path(rows))
+        if len(data) == 0:
+            raise NotEnoughData(
+                f"no archived score of schema {SCHEMA} has a known outcome in the window; wait for labels to mature"
+            )
+        details |= {"rows": len(data), "known": int(data.known.sum()), "frauds": int(data.is_fraud.sum())}
+        dataset.write(data, Path(table))
+
+
+def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
+    """Keras, then ONNX with its check."""
+    with recorded(Path(run_dir), "train") as details:
+        settings = load(settings_dir)
+        from retrain.training import model as keras_model
+        from retrain.training import onnx
+
+        data, split, chosen = _judged(settings, run_dir, table)
+        learned = data.take(split.train)
+        details |= {"rows": len(learned), "frauds": int(learned.is_fraud.sum())}
+        options = settings.training
+        fitted = keras_model.train(
+            learned,
+            end_ms=chosen.end_ms,
+            half_life_days=options.half_life_days,
+            delay_ms=settings.labels.delay_ms,
+            max_rows=options.max_rows,
+            epochs=options.epochs,
+            seed=options.seed,
+        )
+        sample = data.vectors[np.linspace(0, len(data) - 1, min(len(data), 2000)).astype(np.int64)]
+        Path(model).parent.mkdir(parents=True, exist_ok=True)
+        details["export_difference"] = onnx.export(fitted, Path(model), sample)
+
+
+def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation: str) -> None:
+    """The candidate and the champion, as ONNX, on the same holdout."""
+    with recorded(Path(run_dir), "evaluate") as details:
+        settings = load(settings_dir)
+        data, split, chosen = _judged(settings, run_dir, table)
+        judged = report.judge(settings, data.take(split.holdout), Path(model), split.holdout_start_ms, chosen)
+        details |= msgspec.to_builtins(judged)
+        Path(evaluation).write_bytes(msgspec.json.format(msgspec.json.encode(judged), indent=2))
+
+
+def gate(settings_dir: str, run_dir: str, evaluation: str) -> str:
+    """``passed`` or ``rejected``."""
+    with recorded(Path(run_dir), "gate") as details:
+        verdict = report.verdict(load(settings_dir), report.read(Path(evaluation)))
+        details |= {"passed": verdict.passed, "reason": verdict.reason}
+        return PASSED if verdict.passed else REJECTED
+
+
+def register(settings_dir: str, run_dir: str, request: str, verdict: str, table: str, model: str, evaluation: str) -> str:
+    """Add the version to the model store, rejected ones too; return its name. Twice for one run gives one version."""
+    with recorded(Path(run_dir), "register") as details:
+        settings = load(settings_dir)
+        from retrain import registry
+        from retrain.training import dataset
+
+        manifest = registry.register(
+            settings,
+            run_id=Path(run_dir).name,
+            request=msgspec.json.decode(request, type=RetrainRequest),
+            state="registered" if verdict == PASSED else "rejected",
+            model=Path(model),
+            evaluation=report.read(Path(evaluation)),
+            data=dataset.read(Path(table)),
+            scratch=Path(run_dir) / "version",
+        )
+        details |= {"version": manifest.version, "state": manifest.state, "metrics": manifest.metrics}
+        return manifest.version
+
+
+def deploy(settings_dir: str, run_dir: str, version: str) -> str:
+    """Write the serving document: ``promoted`` where there is no champion, else ``shadow``."""
+    with recorded(Path(run_dir), "deploy") as details:
+        from retrain import registry
+
+        role, previous = registry.deploy(load(settings_dir), version)
+        details |= {"serving": role, "previous": previous}
+        return role
+
+
+def _judged(settings: Settings, run_dir: str, table: str) -> tuple[Dataset, Split, Window]:
+    from retrain.training import dataset, split
+
+    chosen = msgspec.json.decode((Path(run_dir) / WINDOW_FILE).read_bytes(), type=Window)
+    data = dataset.read(Path(table))
+    options = settings.training
+    rows = split.by_time(
+        data.event_time_ms, data.card, data.known, chosen.settled_ms, options.holdout_share, options.holdout_cards
+    )
+    return data, rows, chosen

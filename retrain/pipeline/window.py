@@ -1,0 +1,53 @@
+"""The stretch of event time that a run learns from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.events import RetrainRequest
+from features.settings import DAY_MS, Settings
+
+
+class NotEnoughData(ValueError):
+    """The archive cannot feed a training yet; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Event time in ms. Rows of [start, end]; labels had their time up to ``settled``."""
+
+    start_ms: int
+    end_ms: int
+    settled_ms: int
+    exclude: tuple[tuple[int, int], ...] = ()
+
+
+def window(request: RetrainRequest, settings: Settings, newest_ms: int) -> Window:
+    """The window of ``request``. It never ends after ``newest_ms``, the newest archived event: a request may carry a later
+    clock than a replayed archive."""
+    end = min(request.event_time_ms, newest_ms)
+    return Window(
+        start_ms=end - int(settings.training.days * DAY_MS),
+        end_ms=end,
+        settled_ms=end - settings.labels.delay_ms,
+        exclude=tuple((start, stop) for start, stop in request.exclude),
+    )
+
+
+def newest_event_ms(archive: Path) -> int:
+    """Newest event time under ``archive`` (``day=YYYY-MM-DD`` folders of Parquet), read from the last day only.
+
+    Raises NotEnoughData where nothing is archived.
+    """
+    for day in sorted(archive.glob("day=*"), reverse=True):
+        times = [
+            pc.max(pq.read_table(file, columns=["event_time_ms"])["event_time_ms"]).as_py() for file in day.glob("[!._]*.parquet")
+        ]
+        known = [time for time in times if time is not None]
+        if known:
+            return int(max(known))
+    raise NotEnoughData(f"nothing is archived in {archive}; publish transactions and let the archive processor run first")

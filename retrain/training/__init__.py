@@ -1,0 +1,1 @@
+"""Training without a pipeline around it: split, model, export, evaluation and gate."""

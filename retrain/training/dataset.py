@@ -1,0 +1,61 @@
+"""The training table: one row per event, as arrays, and its Parquet form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.vector import NAMES, WIDTH
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """``n`` events. ``known`` is false where no outcome has come yet; ``is_fraud`` is false there.
+
+    vectors: float32 [n, WIDTH], finite. event_time_ms: int64 [n]. amount_minor: int64 [n]. is_fraud, known: bool [n].
+    card: uint32 [n], a hash of the card id, the same in every process.
+    """
+
+    vectors: NDArray[np.float32]
+    event_time_ms: NDArray[np.int64]
+    amount_minor: NDArray[np.int64]
+    is_fraud: NDArray[np.bool_]
+    known: NDArray[np.bool_]
+    card: NDArray[np.uint32]
+
+    def __len__(self) -> int:
+        return len(self.event_time_ms)
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Dataset:
+        """The rows of a mask or of indices."""
+        return Dataset(
+            self.vectors[rows],
+            self.event_time_ms[rows],
+            self.amount_minor[rows],
+            self.is_fraud[rows],
+            self.known[rows],
+            self.card[rows],
+        )
+
+
+def write(data: Dataset, path: Path) -> None:
+    """Write as Parquet: the vector's columns by name, then the rest."""
+    columns: dict[str, NDArray[np.generic]] = {name: data.vectors[:, i] for i, name in enumerate(NAMES)}
+    columns |= {"event_time_ms": data.event_time_ms, "amount_minor": data.amount_minor, "is_fraud": data.is_fraud}
+    columns |= {"known": data.known, "card": data.card}
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def read(path: Path) -> Dataset:
+    """Read what ``write`` wrote."""
+    table = pq.read_table(path)
+    vectors = np.empty((table.num_rows, WIDTH), np.float32)
+    for i, name in enumerate(NAMES):
+        vectors[:, i] = table.column(name).to_numpy()
+    rest = [table.column(name).to_numpy() for name in ("event_time_ms", "amount_minor", "is_fraud", "known", "card")]
+    return Dataset(vectors, *rest)
