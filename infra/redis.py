@@ -32,6 +32,8 @@ def configuration(settings: Settings) -> str:
         'logfile ""',
         "loglevel notice",
         "databases 1",
+        # A title of its own would overwrite its environment, by which `down` finds what was left behind.
+        "set-proc-title no",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,56 @@
+# Two commands are all it takes: `make demo` and `make test`. Both set everything up first: no root, nothing but Python 3.11.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check unit integration lock clean
+
+BIN := .venv/bin
+UV := .uv/bin/uv
+STAMP := .venv/.driftloop-setup
+# The Pythons of this machine only: uv must not go and fetch one.
+export UV_PYTHON_DOWNLOADS := never
+export DO_NOT_TRACK := 1
+DEMO ?=
+
+help: ## Show this list.
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## Make .venv with everything that requirements.lock pins.
+
+demo: $(STAMP) ## Set up, then show the whole loop turning (options: make demo DEMO="--data FILE").
+	$(BIN)/driftloop demo $(DEMO)
+
+test: check ## Set up, check, then run all tests.
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory integration
+
+check: $(STAMP) ## Lint, format, types and the import table.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(STAMP) ## The unit tests only.
+	$(BIN)/pytest tests/unit -n 2 -q
+
+integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
+	$(BIN)/pytest tests --ignore tests/unit -q
+
+lock: $(UV) ## Resolve pyproject.toml anew into requirements.lock.
+	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --python-version 3.11 -q -o requirements.lock
+
+clean: ## Remove .venv and .uv (the platform's data stays).
+	rm -rf .venv .uv
+
+# Where the lock and pyproject.toml are as they were at the last set-up, nothing is done.
+$(STAMP): requirements.lock pyproject.toml $(UV)
+	$(UV) venv --quiet --allow-existing --python .uv/bin/python .venv
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	@touch $@
+
+$(UV):
+	@python=$$(.ci/python311); \
+	"$$python" -m venv .uv; \
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from features.settings import Settings, load
+from infra import components, kafka, platform, ports, redis
+from infra.errors import PlatformError
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return ports.assign(load(tmp_path), tuple(components.PROCESSES))
+
+
+def test_everything_listens_on_loopback_only(settings: Settings) -> None:
+    broker = kafka.properties(settings)
+    listeners = broker["listeners"].split(",") + broker["advertised.listeners"].split(",")
+    assert all("://127.0.0.1:" in listener for listener in listeners)
+    assert "bind 127.0.0.1\n" in redis.configuration(settings)
+
+
+def test_no_port_is_used_twice(settings: Settings) -> None:
+    used = [port for part in components.ALL for port in part.ports(settings).values()]
+    assert len(used) == len(set(used))
+    assert 0 not in used
+
+
+def test_a_broker_elsewhere_needs_none_here(settings: Settings) -> None:
+    settings.bootstrap_servers = "broker.example:9092"
+    assert "kafka" not in {part.name for part in components.of(settings)}
+
+
+def test_an_unknown_component_is_named_with_those_there_are(settings: Settings) -> None:
+    with pytest.raises(PlatformError, match="no component named zookeeper; the components here are kafka, redis, model-server"):
+        platform.up(settings, only={"kafka", "zookeeper"})
+
+
+def test_a_comma_in_the_folder_is_refused_before_kafka_takes_it_for_two(tmp_path: Path) -> None:
+    with pytest.raises(PlatformError, match="choose another --dir"):
+        kafka.prepare(load(tmp_path / "a,b"))
+
+
+def test_the_token_is_made_once_for_the_owner_only(settings: Settings) -> None:
+    platform.make_token(settings)
+    token = settings.token_file.read_text()
+    platform.make_token(settings)
+    assert settings.token_file.read_text() == token
+    assert len(token) >= 32
+    assert settings.token_file.stat().st_mode & 0o777 == 0o600

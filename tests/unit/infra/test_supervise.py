@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from configparser import RawConfigParser
+from pathlib import Path
+
+from features.settings import load
+from infra import components, leftovers, supervise
+from infra.components import Component
+
+
+def _component(command: list[str]) -> Component:
+    return Component("odd", 1, lambda _: command, lambda _: {}, start_s=1, ready_s=1, stop_s=1)
+
+
+def test_a_command_comes_back_from_the_configuration_as_it_went_in(tmp_path: Path) -> None:
+    command = ["/a b/run", "100%", "--name='x'", 'say "hi"']
+    parser = RawConfigParser()
+    parser.read_string(supervise.configuration(load(tmp_path / "with 50% more"), (_component(command),)))
+    assert shlex.split(parser["program:odd"]["command"].replace("%%", "%")) == command
+    assert parser["program:odd"]["autostart"] == "false"
+
+
+def test_every_component_has_its_log_in_the_folder(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    parser = RawConfigParser()
+    parts = tuple(_component(["true"]) for _ in range(1))
+    parser.read_string(supervise.configuration(settings, parts))
+    assert parser["program:odd"]["stdout_logfile"] == str(tmp_path / "logs" / "odd.log")
+    assert {part.name for part in components.ALL} == {"kafka", "redis", *components.PROCESSES}
+
+
+def test_the_socket_is_in_the_folder_unless_that_is_too_deep(tmp_path: Path) -> None:
+    assert supervise.socket_path(load("/srv/loop")) == Path("/srv/loop/run/supervisor.sock")
+    deep = supervise.socket_path(load(tmp_path / ("d" * 100)))
+    assert len(str(deep)) < 100
+    assert deep != supervise.socket_path(load(tmp_path / ("e" * 100)))
+
+
+def test_without_a_supervisor_nothing_runs(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert not supervise.running(settings)
+    assert supervise.processes(settings) == {}
+
+
+def test_leftovers_are_found_by_their_mark_and_ended(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+    ours = subprocess.Popen(sleep, env={**os.environ, supervise.MARKER: str(settings.dir)})
+    other = subprocess.Popen(sleep, env={**os.environ, supervise.MARKER: str(tmp_path / "other")})
+    try:
+        found = leftovers.find(settings)
+        assert [process.pid for process in found] == [ours.pid]
+        assert leftovers.end(found, grace_s=5) == []
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.wait()
