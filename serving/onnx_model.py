@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
@@ -95,11 +93,6 @@ def load(store: ModelStore, version: str, threads: int = 1) -> OnnxModel:
     """The version from the store, warm. Raises StoreError."""
     manifest = store.manifest(version)
     return OnnxModel(manifest, check_model(store.path(version), manifest), threads)
-
-
-def load_folder(folder: Path, manifest: Manifest, threads: int = 1) -> OnnxModel:
-    """A version that is not in the store yet. Raises BrokenVersion."""
-    return OnnxModel(manifest, check_model(folder, manifest), threads)
 
 
 def _first_line(error: Exception) -> str:
