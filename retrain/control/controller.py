@@ -71,14 +71,16 @@ class Controller:
         self._rollout = rollout
         self._save = save
         self._lock = asyncio.Lock()
+        self._restored = asyncio.Event()
         self._runs: dict[str, Run] = {}
         self._taken = 0
         self.last_decision: dict[str, str] | None = None
         self.stopping = False
 
     def restore(self, runs: Iterable[Run]) -> None:
-        """Take over what the table holds, before the first request."""
+        """Take over what the table holds. Nothing is decided before: agents may get records earlier than this."""
         self._runs = {run.request.idempotency_key: run for run in runs}
+        self._restored.set()
         self._count()
 
     @property
@@ -113,6 +115,7 @@ class Controller:
         """Try until the broker takes what follows; only a record that cannot be worked on at all is given up."""
         while True:
             try:
+                await self._restored.wait()
                 async with self._lock:
                     await self._unless_stopping()
                     await work(record)
@@ -165,6 +168,7 @@ class Controller:
 
     async def turn(self) -> None:
         """See which runs ended and what follows. Raises NotPublished."""
+        await self._restored.wait()
         async with self._lock:
             for run in self.active:
                 if self.stopping or self._launcher.lives(run.run_id):
@@ -216,6 +220,7 @@ class Controller:
 
     async def roll(self) -> None:
         """One look at the model server. Raises NotPublished, serving.store.StoreError."""
+        await self._restored.wait()
         async with self._lock:
             await self._rollout.look()
             status = self._rollout.status
