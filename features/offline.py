@@ -5,6 +5,7 @@ A join answers what the online store would have said at the time of each event: 
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,10 @@ def _join(store: FeatureStore, keys: pd.DataFrame, features: list[str]) -> pd.Da
                 "row": np.arange(start, start + len(part)),
             }
         )
-        joined = store.get_historical_features(entity_df=entities, features=features).to_df()
+        with warnings.catch_warnings():
+            # ibis 12 calls a method that duckdb 2.0 calls old; nothing that we could change.
+            warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
+            joined = store.get_historical_features(entity_df=entities, features=features).to_df()
         if len(joined) != len(part):
             raise RuntimeError(f"Feast's join of {', '.join(features)} gave {len(joined)} rows for {len(part)} entities")
         parts.append(joined.sort_values("row", ignore_index=True))
@@ -137,7 +141,7 @@ def _tiles(settings: Settings, store: FeatureStore, terminals: pd.DataFrame) -> 
     with duckdb.connect() as connection:
         connection.register("wanted", wanted)
         # A revision may lie in two files after a crash, with the same tiles.
-        rows = connection.execute(
+        rows = connection.sql(
             """
             with found as (
                 select distinct on (terminal_id, revision) terminal_id, revision, epoch_ms(event_timestamp) as time_ms, tiles
@@ -145,7 +149,7 @@ def _tiles(settings: Settings, store: FeatureStore, terminals: pd.DataFrame) -> 
             )
             select row, time_ms, tiles from wanted join found using (terminal_id, revision)
             """,
-            [str(layout.terminal_risk_folder(settings) / "**" / "*.parquet")],
+            params=[str(layout.terminal_risk_folder(settings) / "**" / "*.parquet")],
         ).to_arrow_table()
     row = rows["row"].to_numpy()
     times[row] = rows["time_ms"].to_numpy()

@@ -74,7 +74,6 @@ def _client(settings: Settings, timeout_s: float) -> redis.Redis:
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
-        retry_on_timeout=False,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from features.events import Outcome
 from features.offline import write_terminal_risk
 from features.online import OnlineWriter, TerminalRow
-from features.settings import Settings
+from features.settings import DAY_MS, Settings
 from features.terminal_tiles import Terminal, update
 from streams import topics
 from streams.codec import BatchDecoder
@@ -22,12 +22,17 @@ from streams.core import Output, Record
 
 @dataclass(frozen=True, slots=True)
 class PartitionRows:
-    """Rows of one batch from one partition, whose outcomes end at offset ``last``."""
+    """Rows of one batch from one partition, whose outcomes begin at offset ``first`` and end at ``last``.
+
+    ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each day (of outcome time) that the
+    batch passed: a batch that catches up may span many days, and a point-in-time join must find each of them.
+    """
 
     partition: int
     first: int
     last: int
     terminals: list[TerminalRow]
+    earlier: list[TerminalRow]
 
 
 class TerminalRisk:
@@ -42,22 +47,27 @@ class TerminalRisk:
         self._terminals: dict[int, dict[str, Terminal]] = {}
 
     def process(self, records: Sequence[Record]) -> Output:
-        """Count the outcomes; one row for each terminal that they touched."""
+        """Count the outcomes; one row for each terminal that they touched, and for each day of it that they passed."""
         good, outcomes, letters = self._decoder.decode(records)
         output = Output(letters)
         touched: dict[int, dict[str, int]] = {}
+        earlier: dict[int, list[TerminalRow]] = {}
         spans: dict[int, tuple[int, int]] = {}
         for record, outcome in zip(good, outcomes, strict=True):
-            update(self._terminals.setdefault(record.partition, {}), [outcome])
-            touched.setdefault(record.partition, {})[outcome.terminal_id] = record.offset
+            terminals = self._terminals.setdefault(record.partition, {})
+            revisions = touched.setdefault(record.partition, {})
+            revision = revisions.get(outcome.terminal_id)
+            if revision is not None:
+                terminal = terminals[outcome.terminal_id]
+                if outcome.outcome_time_ms // DAY_MS > terminal.as_of_ms // DAY_MS:
+                    earlier.setdefault(record.partition, []).append(_row(outcome.terminal_id, terminal, revision))
+            update(terminals, [outcome])
+            revisions[outcome.terminal_id] = record.offset
             spans[record.partition] = (spans.get(record.partition, (record.offset, 0))[0], record.offset)
         for partition, revisions in touched.items():
             terminals = self._terminals[partition]
-            rows = [
-                TerminalRow(terminal, terminals[terminal].as_of_ms, terminals[terminal].tiles.copy(), revision)
-                for terminal, revision in revisions.items()
-            ]
-            output.rows.append(PartitionRows(partition, *spans[partition], rows))
+            rows = [_row(terminal_id, terminals[terminal_id], revision) for terminal_id, revision in revisions.items()]
+            output.rows.append(PartitionRows(partition, *spans[partition], rows, earlier.get(partition, [])))
         return output
 
     def restore(self, records: Sequence[Record]) -> None:
@@ -71,6 +81,10 @@ class TerminalRisk:
                 self._terminals.pop(partition, None)
 
 
+def _row(terminal_id: str, terminal: Terminal, revision: int) -> TerminalRow:
+    return TerminalRow(terminal_id, terminal.as_of_ms, terminal.tiles.copy(), revision)
+
+
 class TerminalRiskSink:
     """Offline first, then online, so that training never misses what the scorer saw."""
 
@@ -80,7 +94,8 @@ class TerminalRiskSink:
 
     def write(self, rows: list[PartitionRows]) -> None:
         for part in rows:
-            write_terminal_risk(self._settings, part.terminals, f"outcomes-{part.partition}-{part.first:012d}-{part.last:012d}")
+            name = f"outcomes-{part.partition}-{part.first:012d}-{part.last:012d}"
+            write_terminal_risk(self._settings, part.earlier + part.terminals, name)
             self._writer.write_terminal_risk(part.terminals)
 
     def close(self) -> None:

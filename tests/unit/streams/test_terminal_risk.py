@@ -31,6 +31,14 @@ def test_one_row_for_each_touched_terminal_with_its_newest_offset() -> None:
     assert (second.partition, second.first, second.last) == (1, 3, 3)
 
 
+def test_each_day_that_a_batch_passes_leaves_a_row() -> None:
+    times = [0, DAY_MS, DAY_MS + 1, 3 * DAY_MS]
+    records = [record("outcomes", i, outcome("a", at=at)) for i, at in enumerate(times)]
+    (rows,) = TerminalRisk().process(records).rows
+    assert [(row.revision, row.event_time_ms - T0) for row in rows.earlier] == [(0, 0), (2, DAY_MS + 1)]
+    assert [read(row.tiles, EVENT_DAY, 7.0)[0, 0] for row in rows.earlier + rows.terminals] == [1, 3, 4]
+
+
 def test_rows_are_copies() -> None:
     core = TerminalRisk()
     (before,) = core.process([record("outcomes", 0, outcome("a"))]).rows

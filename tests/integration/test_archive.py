@@ -1,0 +1,150 @@
+"""The writing processors on a real broker: through the shell, over a restart, into Parquet and Redis."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import duckdb
+import msgspec
+import pytest
+
+from features.offline import point_in_time
+from features.online import ProfileReader
+from features.settings import DAY_MS, Settings, load
+from features.store import apply
+from features.terminal_tiles import read
+from streams import topics
+from streams.archive import Archive, ArchiveSink
+from streams.core import Core, Sink
+from streams.feast_writer import FeastSink, FeastWriter
+from streams.kafka import producer
+from streams.label_joiner import LabelJoiner
+from streams.shell import Shell
+from streams.terminal_risk import TerminalRisk, TerminalRiskSink
+from tests.unit.streams.records import DAY, T0, label, score
+
+N = 600
+PATIENCE_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def settings(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shared broker and Redis, and folders of this module's own."""
+    settings = load(tmp_path_factory.mktemp("writers"))
+    settings.ports = platform.ports
+    settings.partitions = platform.partitions
+    apply(settings)
+    return settings
+
+
+class Running:
+    """Shells in threads, as the writers' process runs them."""
+
+    def __init__(self, settings: Settings, parts: list[tuple[Core, Sink | None]]) -> None:
+        self.shells = [Shell(settings, core, sink, max_batch=97) for core, sink in parts]
+        self.errors: list[BaseException] = []
+        self.threads = [threading.Thread(target=self._run, args=(shell,), daemon=True) for shell in self.shells]
+        for thread in self.threads:
+            thread.start()
+
+    def _run(self, shell: Shell) -> None:
+        try:
+            shell.run()
+        except Exception as error:
+            self.errors.append(error)
+
+    def stop(self) -> None:
+        for shell in self.shells:
+            shell.stop()
+        for thread in self.threads:
+            thread.join(30)
+        assert not self.errors
+        assert not any(thread.is_alive() for thread in self.threads)
+
+
+def writers(settings: Settings) -> Running:
+    return Running(
+        settings,
+        [
+            (FeastWriter(), FeastSink(settings)),
+            (Archive(), ArchiveSink(settings)),
+            (LabelJoiner(settings.labels.delay_ms), None),
+            (TerminalRisk(), TerminalRiskSink(settings)),
+        ],
+    )
+
+
+def publish(settings: Settings, numbers: Iterator[int] | range) -> None:
+    """Scores of ``numbers``, an hour apart, and a fraud label for every tenth before it is two days old."""
+    out = producer(settings)
+    encode = msgspec.json.encode
+    for i in numbers:
+        card, terminal, at = f"aw-c{i % 20}", f"aw-t{i % 7}", T0 + i * DAY // 24
+        out.produce(topics.SCORES, encode(score(f"aw-{i}", at, card, terminal)), card.encode())
+        if i % 10 == 0:
+            said = label(f"aw-{i}", at, True, at + 2 * DAY, card, terminal)
+            out.produce(topics.LABELS, encode(said), card.encode())
+    out.flush(30)
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < deadline, "nothing came in time"
+        time.sleep(0.2)
+
+
+def archived(settings: Settings, topic: str) -> list[tuple[str, bool, bool]]:
+    """(transaction_id, is_fraud, late) of this module's archived records; False for scores."""
+    column = "is_fraud, late" if topic == topics.OUTCOMES else "false, false"
+    files = str(settings.archive / topic / "day=*" / "*.parquet")
+    query = f"select transaction_id, {column} from read_parquet('{files}') where starts_with(transaction_id, 'aw-')"
+    try:
+        rows: list[tuple[str, bool, bool]] = duckdb.sql(query).fetchall()
+    except duckdb.IOException:  # no file yet
+        return []
+    return rows
+
+
+@pytest.mark.timeout(240)
+def test_everything_arrives_once_over_a_restart(settings: Settings) -> None:
+    running = writers(settings)
+    publish(settings, range(N // 2))
+    wait_for(lambda: len(archived(settings, topics.SCORES)) >= N // 3)
+    running.stop()
+    publish(settings, range(N // 2, N))
+    running = writers(settings)
+    # What is a delay older than its partition's newest score has matured; the youngest hours of each card have not.
+    matured = N - 24 * 8
+    wait_for(lambda: len(archived(settings, topics.SCORES)) >= N and len(archived(settings, topics.OUTCOMES)) >= matured)
+    time.sleep(1.0)
+    running.stop()
+
+    scores = [row[0] for row in archived(settings, topics.SCORES)]
+    assert sorted(scores) == sorted(f"aw-{i}" for i in range(N))
+    outcomes = archived(settings, topics.OUTCOMES)
+    # Labels and scores are two topics: a score may mature before its label is read, and then the label makes a late outcome.
+    assert len({(transaction_id, late) for transaction_id, _, late in outcomes}) == len(outcomes)
+    assert all(is_fraud for _, is_fraud, late in outcomes if late)
+    frauds = [transaction_id for transaction_id, is_fraud, _ in outcomes if is_fraud]
+    assert sorted(frauds) == sorted(f"aw-{i}" for i in range(0, N, 10))
+
+    reader = ProfileReader(settings)
+    activity = reader.activity([f"aw-c{i}" for i in range(20)])
+    assert [found.transaction_id if found else None for found in activity] == [f"aw-{N - 20 + i}" for i in range(20)]
+
+    terminals = [f"aw-t{i}" for i in range(7)]
+    # A day whose outcomes had all come: eight days after it, the windows that the scorer would read.
+    event_day = (T0 + 10 * DAY) // DAY_MS + 8
+    online = reader.read([], terminals).tiles
+    for i, terminal in enumerate(terminals):
+        on_day = [n for n in range(N) if (T0 + n * DAY // 24) // DAY_MS == event_day - 8 and f"aw-t{n % 7}" == terminal]
+        expected = [len(on_day), sum(n % 10 == 0 for n in on_day)]
+        assert read(online[i], event_day, 7.0)[0].tolist() == expected
+
+    import pandas as pd
+
+    events = pd.DataFrame({"card_id": "nobody", "terminal_id": terminals, "event_time_ms": T0 + N * DAY})
+    assert point_in_time(settings, events).tiles.tolist() == online.tolist()

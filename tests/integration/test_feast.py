@@ -1,0 +1,212 @@
+"""Feast on a real Redis and on Parquet: what we write, Feast reads, and the other way round."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import redis
+
+from features.feast_encoding import PROJECT
+from features.offline import point_in_time, write_profiles_offline, write_terminal_risk
+from features.online import Activity, OnlineWriter, ProfileReader, ProfileRow, ProfilesUnavailable, TerminalRow
+from features.repo.layout import customer_profile_folder
+from features.settings import DAY_MS, Settings, load
+from features.store import apply
+from features.terminal_tiles import TILE_WIDTH
+from features.vector import SCHEMA, SERVICE, WIDTH
+
+T0 = 17_600 * DAY_MS
+
+
+@pytest.fixture(scope="module")
+def settings(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A feature store of this module's own, on the shared Redis."""
+    settings = load(tmp_path_factory.mktemp("feast"))
+    settings.ports.redis = platform.ports.redis
+    apply(settings)
+    return settings
+
+
+def tiles(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    return np.random.default_rng(seed).integers(0, 1000, TILE_WIDTH, dtype=np.int64)
+
+
+def test_feast_reads_what_we_write(settings: Settings) -> None:
+    writer = OnlineWriter(settings)
+    vector = np.linspace(-1, 1, WIDTH, dtype=np.float32)
+    writer.write_activity(
+        [Activity("read-1", T0 + 123, vector, SCHEMA, 0.25, "tx-ä"), Activity("read-2", T0, vector, SCHEMA, None, "y")]
+    )
+    writer.write_terminal_risk([TerminalRow("read-t", T0 + 5, tiles(1), 7)])
+    writer.write_profiles([ProfileRow("read-1", T0, 48.5, -2.25, 17.5, 90.0)])
+    store = apply(settings)
+    rows = [{"card_id": "read-1", "terminal_id": "read-t"}, {"card_id": "read-2", "terminal_id": "nobody"}]
+    got = store.get_online_features(features=store.get_feature_service(SERVICE), entity_rows=rows)
+    values = got.to_dict(include_event_timestamps=True)
+    assert values["vector"] == [vector.tolist()] * 2
+    assert values["score"] == [0.25, None]
+    assert values["schema"] == [SCHEMA, SCHEMA]
+    assert values["transaction_id"] == ["tx-ä", "y"]
+    assert values["tiles"] == [tiles(1).tolist(), None]
+    assert values["profile"] == [[48.5, -2.25, 17.5, 90.0], None]
+    assert values["vector__ts"][0] == (T0 + 123) // 1000
+
+
+def test_we_read_what_feast_writes(settings: Settings) -> None:
+    store = apply(settings)
+    time = datetime.fromtimestamp(T0 / 1000 + 0.5, UTC)
+    profile = [1.0, 2.0, 3.0, 4.0]
+    frame = pd.DataFrame({"card_id": ["fw"], "event_timestamp": [time], "created": [time], "as_of_ms": [1], "profile": [profile]})
+    store.write_to_online_store("customer_profile", frame)
+    frame = pd.DataFrame(
+        {"terminal_id": ["fw"], "event_timestamp": [time], "created": [time], "revision": [1], "tiles": [tiles(2).tolist()]}
+    )
+    store.write_to_online_store("terminal_risk", frame)
+    got = ProfileReader(settings).read(["fw"], ["fw"])
+    assert got.customer.tolist() == [profile]
+    assert got.tiles.tolist() == [tiles(2).tolist()]
+    assert got.customer_ts_ms.tolist() == [T0 + 500]
+    assert got.terminal_ts_ms.tolist() == [T0 + 500]
+
+
+def test_reads_are_aligned_with_repeated_and_unknown_ids(settings: Settings) -> None:
+    writer = OnlineWriter(settings)
+    writer.write_terminal_risk([TerminalRow(f"al-{i}", T0 + i, tiles(i), i) for i in range(3)])
+    writer.write_profiles([ProfileRow(f"al-{i}", T0 + i, i, i, i, i) for i in range(3)])
+    reader = ProfileReader(settings)
+    got = reader.read(["al-2", "al-0", "al-2", "who"], ["al-1", "who", "al-1", "al-0"])
+    assert got.customer[:, 0].tolist()[:3] == [2.0, 0.0, 2.0]
+    assert np.isnan(got.customer[3]).all()
+    assert got.customer_ts_ms.tolist() == [T0 + 2, T0, T0 + 2, 0]
+    assert got.tiles.tolist() == [tiles(1).tolist(), [0] * TILE_WIDTH, tiles(1).tolist(), tiles(0).tolist()]
+    assert got.terminal_ts_ms.tolist() == [T0 + 1, 0, T0 + 1, T0]
+    empty = reader.read([], [])
+    assert empty.tiles.shape == (0, TILE_WIDTH)
+
+
+def test_the_newest_row_wins_and_the_later_one_among_equals(settings: Settings) -> None:
+    writer, reader = OnlineWriter(settings), ProfileReader(settings)
+
+    def write(offset_ms: int, value: float) -> int:
+        return writer.write_profiles([ProfileRow("nw", T0 + offset_ms, value, 0.0, 0.0, 0.0)])
+
+    def stored() -> float:
+        return float(reader.read(["nw"], ["nw"]).customer[0, 0])
+
+    assert write(1000, 1.0) == 1
+    assert write(999, 2.0) == 0
+    assert stored() == 1.0
+    assert write(1000, 3.0) == 1
+    assert stored() == 3.0
+    assert write(1001, 4.0) == 1
+    assert write(1000, 5.0) == 0
+    assert stored() == 4.0
+    rows = [
+        ProfileRow("nw", T0 + time, value, 0.0, 0.0, 0.0) for time, value in ((5000, 6.0), (4000, 7.0), (5000, 8.0), (4500, 9.0))
+    ]
+    writer.write_profiles(rows)
+    assert stored() == 8.0
+    writer.write_profiles(rows)
+    assert stored() == 8.0
+
+
+def test_activity_is_the_latest_vector_or_none(settings: Settings) -> None:
+    vector = np.arange(WIDTH, dtype=np.float32)
+    OnlineWriter(settings).write_activity([Activity("act", T0, vector, SCHEMA, None, "x")])
+    found, missing = ProfileReader(settings).activity(["act", "nobody"])
+    assert missing is None
+    assert found is not None
+    assert found.vector.tolist() == vector.tolist()
+    assert (found.schema, found.score, found.transaction_id, found.event_time_ms) == (SCHEMA, None, "x", T0)
+
+
+def test_redis_down_is_said_quickly(settings: Settings, tmp_path: Path) -> None:
+    away = load(tmp_path)
+    away.ports.redis = 1
+    reader = ProfileReader(away)
+    with pytest.raises(ProfilesUnavailable, match=r"127\.0\.0\.1:1 did not answer"):
+        reader.read(["a"], ["b"])
+    with pytest.raises(redis.RedisError):
+        OnlineWriter(away).write_profiles([ProfileRow("a", T0, 0.0, 0.0, 0.0, 0.0)])
+
+
+def test_keys_carry_the_project_so_that_feast_may_delete_them(settings: Settings) -> None:
+    OnlineWriter(settings).write_profiles([ProfileRow("key", T0, 0.0, 0.0, 0.0, 0.0)])
+    keys = redis.Redis(port=settings.ports.redis).keys("*")
+    assert all(key.endswith(PROJECT.encode()) for key in keys if b"card_id" in key)
+
+
+def test_a_join_on_empty_sources_keeps_every_event(settings: Settings, tmp_path: Path) -> None:
+    fresh = load(tmp_path)
+    fresh.ports.redis = settings.ports.redis
+    apply(fresh)
+    events = pd.DataFrame({"card_id": ["a", "b"], "terminal_id": ["t", "t"], "event_time_ms": [T0, T0 + 1]})
+    got = point_in_time(fresh, events)
+    assert np.isnan(got.customer).all()
+    assert got.customer.shape == (2, 4)
+    assert not got.tiles.any()
+    assert got.terminal_ts_ms.tolist() == [0, 0]
+    assert len(point_in_time(fresh, events.iloc[:0]).tiles) == 0
+
+
+def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
+    """Ties, repeated events, ids without rows, rows in several files and twice."""
+    draw = np.random.default_rng(5)
+    risk: list[TerminalRow] = []
+    for revision in range(150):
+        # Outcome times repeat, and some fall on midnight: the higher revision counts.
+        time = T0 + int(draw.integers(0, 20)) * DAY_MS // 2
+        terminal = f"t{draw.integers(0, 8)}"
+        newest = max((row.event_time_ms for row in risk if row.terminal_id == terminal), default=0)
+        risk.append(TerminalRow(terminal, max(time, newest), tiles(revision), revision))
+    for part in range(3):
+        write_terminal_risk(settings, risk[part * 50 : part * 50 + 50], f"outcomes-0-{part}")
+    write_terminal_risk(settings, risk[40:60], "outcomes-0-again")
+    profiles = [
+        ProfileRow(f"c{draw.integers(0, 8)}", T0 + day * DAY_MS, draw.random(), draw.random(), day, i)
+        for i, day in enumerate(sorted(draw.integers(0, 10, 40).tolist()))
+    ]
+    profiles = list({(row.card_id, row.event_time_ms): row for row in profiles}.values())
+    write_profiles_offline(settings, profiles[:20], "profiles-1")
+    write_profiles_offline(settings, profiles[20:], "profiles-2")
+    events = pd.DataFrame(
+        {
+            "card_id": [f"c{i}" for i in draw.integers(0, 10, 400)],
+            "terminal_id": [f"t{i}" for i in draw.integers(0, 10, 400)],
+            "event_time_ms": T0 - DAY_MS + draw.integers(0, 24, 400) * DAY_MS // 2,
+        },
+        index=draw.permutation(400),
+    )
+
+    got = point_in_time(settings, events)
+
+    columns = (events["card_id"], events["terminal_id"], events["event_time_ms"].astype(int))
+    for i, (card, place, time) in enumerate(zip(*columns, strict=True)):
+        midnight = time // DAY_MS * DAY_MS
+        known = [row for row in risk if row.terminal_id == place and row.event_time_ms <= midnight]
+        latest = max(known, key=lambda row: (row.event_time_ms, row.revision), default=None)
+        assert got.tiles[i].tolist() == (latest.tiles.tolist() if latest else [0] * TILE_WIDTH)
+        assert got.terminal_ts_ms[i] == (latest.event_time_ms if latest else 0)
+        homes = [row for row in profiles if row.card_id == card and row.event_time_ms <= time]
+        home = max(homes, key=lambda row: row.event_time_ms, default=None)
+        assert got.customer_ts_ms[i] == (home.event_time_ms if home else 0)
+        if home is None:
+            assert np.isnan(got.customer[i]).all()
+        else:
+            expected = np.array([home.home_lat, home.home_lon, home.mean_amount, home.count], dtype=np.float32)
+            assert got.customer[i].tolist() == expected.tolist()
+
+
+def test_profiles_written_under_one_name_replace_each_other(settings: Settings, tmp_path: Path) -> None:
+    fresh = load(tmp_path)
+    fresh.ports.redis = settings.ports.redis
+    apply(fresh)
+    for value in (1.0, 2.0):
+        write_profiles_offline(fresh, [ProfileRow("a", T0, value, value, value, 1)], "day-1")
+    assert len(list(customer_profile_folder(fresh).glob("*.parquet"))) == 1
+    events = pd.DataFrame({"card_id": ["a"], "terminal_id": ["t"], "event_time_ms": [T0]})
+    assert point_in_time(fresh, events).customer.tolist() == [[2.0, 2.0, 2.0, 1.0]]
