@@ -11,9 +11,10 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from features.settings import Settings
-from infra import components, jars, kafka, leftovers, ports, processhealth, redis, supervise
+from infra import components, furnish, jars, kafka, leftovers, ports, processhealth, redis, supervise
 from infra.components import Component
 from infra.errors import ComponentFailed, PlatformError
 from infra.locks import exclusive
@@ -57,10 +58,15 @@ def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress
         else:
             _check_ports(settings, wanted)
             _prepare(settings, wanted, progress, began)
-        for stage in sorted({part.stage for part in wanted}):
-            _bring_up(settings, [part for part in wanted if part.stage == stage], progress, began)
-            if stage == 0:
-                _furnish(settings, wanted, progress, began)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            # Importing Feast takes as long as starting Kafka: both at once. Registering does not talk to Redis.
+            features = pool.submit(furnish.features, settings) if _needs_features(settings, wanted) else None
+            _bring_up(settings, [part for part in wanted if part.stage == 0], progress, began)
+            _create_topics(settings, wanted, progress, began)
+            if features:
+                features.result()
+                progress("features", "applied", time.monotonic() - began)
+        _bring_up(settings, [part for part in wanted if part.stage == 1], progress, began)
     return settings
 
 
@@ -126,18 +132,17 @@ def _prepare(settings: Settings, wanted: list[Component], progress: Progress, be
         redis.prepare(settings)
 
 
-def _furnish(settings: Settings, wanted: list[Component], progress: Progress, began: float) -> None:
-    """Topics, and the feature store where one of our processes is about to need it."""
-    from infra import furnish
+def _needs_features(settings: Settings, wanted: list[Component]) -> bool:
+    """Whether a process of ours is about to start."""
+    running = supervise.processes(settings)
+    return any(part.name in components.PROCESSES and not running[part.name].wanted for part in wanted)
 
-    names = {part.name for part in wanted}
-    if "kafka" in names or settings.bootstrap_servers:
+
+def _create_topics(settings: Settings, wanted: list[Component], progress: Progress, began: float) -> None:
+    if components.KAFKA in wanted or settings.bootstrap_servers:
         created = furnish.topics(settings)
         if created:
             progress("topics", f"{len(created)} created", time.monotonic() - began)
-    if names & set(components.PROCESSES):
-        furnish.features(settings)
-        progress("features", "applied", time.monotonic() - began)
 
 
 def _bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:

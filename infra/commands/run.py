@@ -12,4 +12,4 @@ from infra import context
 def command(names: Annotated[list[str], typer.Argument(help="Processors: scorer, feast-writer, archive, ...")]) -> None:
     from infra.run import run_processors
 
-    run_processors(names, context.settings())
+    raise typer.Exit(run_processors(names, context.settings()))
