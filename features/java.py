@@ -48,7 +48,7 @@ def java_home() -> Path:
 
 
 def spark_java_home(cache: Path) -> Path:
-    """A Java home that Spark can start: ``java_home()``, wrapped under ``cache`` where the runtime lacks a module Spark asks for."""
+    """A Java home that Spark can start: ``java_home()``, wrapped under ``cache`` where it lacks a module that Spark wants."""
     home = java_home()
     if _has_module(home, VECTOR_MODULE):
         return home

@@ -19,7 +19,7 @@ OUTCOMES = "transaction_id string, outcome_time_ms long, is_fraud boolean, late 
 
 
 def clean_scores(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
-    """Scores (columns SCORES) up to ``end_ms`` (inclusive), without the faulty [start, end) intervals and without vectors of another schema."""
+    """Scores (columns SCORES) up to ``end_ms`` (inclusive), less the faulty [start, end) and vectors of another schema."""
     from pyspark.sql import functions as f
 
     time = f.col("event_time_ms")

@@ -12,28 +12,30 @@ IMAGE = "driftloop/retrain-python:latest"
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def prepare(settings_dir: str, run_dir: str, request: str, rows: Output[Dataset], profiles: Output[Dataset]):
+def prepare(settings_dir: str, run_dir: str, request: str, rows: Output[Dataset], profiles: Output[Dataset]) -> None:
     from retrain.pipeline import steps
 
     steps.prepare(settings_dir, run_dir, request, rows.path, profiles.path)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def features(settings_dir: str, run_dir: str, rows: Input[Dataset], profiles: Input[Dataset], table: Output[Dataset]):
+def features(settings_dir: str, run_dir: str, rows: Input[Dataset], profiles: Input[Dataset], table: Output[Dataset]) -> None:
     from retrain.pipeline import steps
 
     steps.features(settings_dir, run_dir, rows.path, profiles.path, table.path)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def train(settings_dir: str, run_dir: str, table: Input[Dataset], onnx_model: Output[Model]):
+def train(settings_dir: str, run_dir: str, table: Input[Dataset], onnx_model: Output[Model]) -> None:
     from retrain.pipeline import steps
 
     steps.train(settings_dir, run_dir, table.path, onnx_model.path)
 
 
 @dsl.component(base_image=IMAGE, install_kfp_package=False)
-def evaluate(settings_dir: str, run_dir: str, table: Input[Dataset], onnx_model: Input[Model], evaluation: Output[Dataset]):
+def evaluate(
+    settings_dir: str, run_dir: str, table: Input[Dataset], onnx_model: Input[Model], evaluation: Output[Dataset]
+) -> None:
     from retrain.pipeline import steps
 
     steps.evaluate(settings_dir, run_dir, table.path, onnx_model.path, evaluation.path)
@@ -68,22 +70,27 @@ def deploy(settings_dir: str, run_dir: str, version: str) -> str:
     return steps.deploy(settings_dir, run_dir, version)
 
 
+def _fresh(task: dsl.PipelineTask, retries: int = 0) -> dsl.PipelineTask:
+    """Never from KFP's cache: the archive, the store and the serving document change behind equal inputs."""
+    task.set_caching_options(False)
+    return task.set_retry(num_retries=retries, backoff_duration="2s") if retries else task
+
+
 @dsl.pipeline(name="driftloop-train", description="Learn from the archive, judge against the champion, register and roll out.")
-def training_pipeline(settings_dir: str, run_dir: str, request: str):
+def training_pipeline(settings_dir: str, run_dir: str, request: str) -> None:
     """``settings_dir`` and ``run_dir`` are folders that every step sees; ``request`` is a RetrainRequest as JSON.
 
     Steps that talk to something outside (archive, Feast, store) are retried; a training that failed would fail again.
     """
     where = {"settings_dir": settings_dir, "run_dir": run_dir}
-    prepared = prepare(**where, request=request)
-    joined = features(**where, rows=prepared.outputs["rows"], profiles=prepared.outputs["profiles"])
-    joined.set_retry(num_retries=1, backoff_duration="2s")
+    prepared = _fresh(prepare(**where, request=request))
+    joined = _fresh(features(**where, rows=prepared.outputs["rows"], profiles=prepared.outputs["profiles"]), retries=1)
     table = joined.outputs["table"]
-    model = train(**where, table=table).outputs["onnx_model"]
-    evaluation = evaluate(**where, table=table, onnx_model=model).outputs["evaluation"]
-    verdict = gate(**where, evaluation=evaluation)
-    registered = register(**where, request=request, verdict=verdict.output, table=table, onnx_model=model, evaluation=evaluation)
-    registered.set_retry(num_retries=1, backoff_duration="1s")
+    model = _fresh(train(**where, table=table)).outputs["onnx_model"]
+    evaluation = _fresh(evaluate(**where, table=table, onnx_model=model)).outputs["evaluation"]
+    verdict = _fresh(gate(**where, evaluation=evaluation))
+    judged = {"verdict": verdict.output, "table": table, "onnx_model": model, "evaluation": evaluation}
+    registered = _fresh(register(**where, request=request, **judged), retries=1)
     # The local runner reads the condition as text and takes what it cannot read as false, so the gate answers one plain word.
     with dsl.If(verdict.output == "passed", name="passed"):
-        deploy(**where, version=registered.output).set_retry(num_retries=2, backoff_duration="1s")
+        _fresh(deploy(**where, version=registered.output), retries=2)

@@ -26,7 +26,7 @@ PROFILES_NAME = "daily"
 
 
 def publish_profiles(settings: Settings, folder: Path) -> int:
-    """Write the daily profiles in ``folder`` to Feast: all offline, the newest of each card online. Returns how many were written offline.
+    """Write the daily profiles in ``folder`` to Feast: all offline, the newest of each card online. Returns how many there are.
 
     Raises redis.RedisError where the online store does not take them.
     """

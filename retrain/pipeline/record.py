@@ -14,13 +14,14 @@ from typing import Any
 
 import msgspec
 
-LOCK = "lock"
+#: Not "lock": that one control holds for as long as the run lives.
+LOCK = "runner.lock"
 FOLDER = "steps"
 
 
 class StepRecord(msgspec.Struct):
     """One step. ``cpu_seconds`` is that of its process from its start, ``peak_rss_mb`` of the
-    largest of its processes. ``error`` is None where it ended well. ``details`` is what the step wants known (rows, metrics, ...)."""
+    largest of its processes. ``error`` is None where it ended well. ``details``: rows, metrics and so on."""
 
     step: str
     seconds: float = 0.0

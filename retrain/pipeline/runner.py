@@ -36,7 +36,7 @@ class Result(msgspec.Struct):
     """How a run ended. ``reason`` is for people: the gate's, or the error. ``seconds``, ``cpu_seconds`` and
     ``peak_rss_mb`` are by step.
 
-    ``serving`` is what the version was made: ``promoted`` (champion), ``shadow`` or ``none``; ``previous`` the champion before it.
+    ``serving`` is what the version was made: ``promoted`` (champion), ``shadow`` or ``none``; ``previous`` the one before.
     """
 
     state: Literal["registered", "rejected", "failed"]

@@ -6,7 +6,7 @@ Each takes the platform's folder and the run's folder, reads and writes files, a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -103,7 +103,7 @@ def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation
         settings = load(settings_dir)
         data, split, chosen = _judged(settings, run_dir, table)
         judged = report.judge(settings, data.take(split.holdout), Path(model), split.holdout_start_ms, chosen)
-        details |= msgspec.to_builtins(judged)
+        details.update(msgspec.to_builtins(judged))
         Path(evaluation).write_bytes(msgspec.json.format(msgspec.json.encode(judged), indent=2))
 
 

@@ -36,10 +36,8 @@ def gate(candidate: Evaluation, champion: Evaluation | None, limits: Limits) -> 
     if candidate.ap is None:
         return Verdict(False, "the holdout has no genuine events: AP is not defined")
     if candidate.ap < MIN_LIFT * candidate.prevalence:
-        return Verdict(
-            False,
-            f"AP {candidate.ap:.3f} is below {MIN_LIFT:g} times the share of fraud ({candidate.prevalence:.4f}): no better than guessing",
-        )
+        chance = f"{MIN_LIFT:g} times the share of fraud ({candidate.prevalence:.4f})"
+        return Verdict(False, f"AP {candidate.ap:.3f} is below {chance}: little better than chance")
     if champion is None:
         return Verdict(True, f"AP {candidate.ap:.3f} on {candidate.frauds} frauds, and no champion to compare with")
     if (champion.rows, champion.frauds) != (candidate.rows, candidate.frauds):

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 #: Share of the cards whose rows decide when to stop.
 VALIDATION_CARDS = 0.1
-BATCH = 2048
+#: Steps an epoch, where there are rows enough for batches of the smallest size; large sets take larger batches instead.
+STEPS = 100
+BATCHES = (64, 2048)
 HIDDEN = (64, 32)
 #: Scaled inputs are cut here: one absurd amount must not saturate every unit.
 CLIP = 8.0
@@ -38,8 +40,8 @@ def limit_threads(threads: int = 2) -> None:
 def build(vectors: NDArray[np.float32], prior: float) -> keras.Model:
     """A Functional model: ``features`` float32 [n, WIDTH] -> ``score`` float32 [n, 1] in [0, 1].
 
-    sign(x) * log(1 + |x|), standardising by ``vectors``' statistics, cut at CLIP, dense layers, sigmoid. The last bias starts at the
-    log-odds of ``prior`` (share of fraud by weight), so that the first epochs are not spent on finding it.
+    sign(x) * log(1 + |x|), standardising by ``vectors``' statistics, cut at CLIP, dense layers, sigmoid. The last bias starts at
+    the log-odds of ``prior`` (share of fraud by weight), so that the first epochs are not spent on finding it.
     """
     import keras
     from keras import ops
@@ -94,7 +96,7 @@ def train(data: Dataset, end_ms: int, half_life_days: float, delay_ms: int, max_
         target[learned],
         sample_weight=weight[learned],
         validation_data=checks,
-        batch_size=BATCH,
+        batch_size=int(np.clip(learned.sum() // STEPS, *BATCHES)),
         epochs=epochs,
         callbacks=[stop],
         verbose=2,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features.vector import WIDTH
+from features.vector import SCHEMA, WIDTH
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +34,8 @@ def export(model: keras.Model, path: Path, sample: NDArray[np.float32]) -> float
     signature = [tf.TensorSpec((None, WIDTH), tf.float32, name="features")]
     graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
     _rename_output(graph, "score")
+    # The model server refuses a file that was trained under another schema than its manifest names.
+    graph.metadata_props.add(key="schema", value=SCHEMA)
     draft = path.with_suffix(".draft")
     draft.write_bytes(graph.SerializeToString())
     try:
@@ -46,7 +48,7 @@ def export(model: keras.Model, path: Path, sample: NDArray[np.float32]) -> float
 
 
 def check(path: Path, expected: NDArray[np.float32], sample: NDArray[np.float32]) -> float:
-    """Largest difference between the scores of the file and ``expected`` [n] on ``sample``; raises ExportError above TOLERANCE."""
+    """Largest difference between the scores of the file and ``expected`` [n] on ``sample``. Raises ExportError."""
     try:
         scores = score(path, sample)
     except Exception as error:  # onnxruntime has a class per kind of broken file

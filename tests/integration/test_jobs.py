@@ -1,0 +1,93 @@
+"""The Spark jobs on a real session: which rows are learned from, and what a profile holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
+from features.jobs.profile import daily_profiles
+from features.jobs.session import jvm_usage, spark_session
+from features.settings import DAY_MS
+from features.vector import SCHEMA
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
+
+
+@pytest.fixture(scope="module")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    folder: Path = tmp_path_factory.mktemp("spark")
+    session = spark_session("test", folder / "cache", folder / "scratch")
+    yield session
+    session.stop()
+
+
+def _score(
+    name: str, time: int, card: str = "c", amount: int = 100, mode: str = "chip", schema: str = SCHEMA
+) -> tuple[object, ...]:
+    place = (None, None) if mode == "online" else (float(time // DAY_MS), 10.0)
+    return (name, card, "t", time, amount, *place, mode, schema, [1.0])
+
+
+def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
+    scores = spark.createDataFrame(
+        [
+            _score("genuine", 10),
+            _score("corrected", 20),
+            _score("silent-and-old", 30),
+            _score("excluded", 40),
+            _score("excluded-end", 45),
+            _score("silent-and-young", 80),
+            _score("early-fraud", 90),
+            _score("too-late", 101),
+            _score("too-early", 1),
+            _score("foreign", 50, schema="other"),
+        ],
+        SCORES,
+    )
+    outcomes = spark.createDataFrame(
+        [
+            ("genuine", 60, False, False),
+            ("corrected", 60, False, False),
+            ("corrected", 60, True, True),
+            ("excluded", 60, True, False),
+            ("excluded-end", 60, True, False),
+            ("early-fraud", 95, True, False),
+            ("too-early", 60, False, False),
+        ],
+        OUTCOMES,
+    )
+    clean = clean_scores(scores, end_ms=100, exclude=[(40, 45)])
+    rows = training_rows(clean, outcomes, start_ms=5, settled_ms=70).select("transaction_id", "is_fraud", "known").collect()
+    assert {tuple(row) for row in rows} == {
+        ("genuine", False, True),
+        ("corrected", True, True),
+        ("excluded-end", True, True),
+        ("silent-and-young", False, False),
+        ("early-fraud", True, True),
+    }
+    assert all(value > 0 for value in jvm_usage(spark))
+
+
+def test_a_profile_is_what_was_known_at_the_end_of_the_day(spark: SparkSession) -> None:
+    day = DAY_MS
+    scores = spark.createDataFrame(
+        [
+            _score("a", 2 * day, amount=100),
+            _score("b", 2 * day + 1, amount=300, mode="online"),
+            _score("c", 4 * day + 5, amount=500),
+            _score("d", 6 * day, amount=900),
+            _score("e", 2 * day, card="other", mode="online"),
+        ],
+        SCORES,
+    )
+    rows = {(r.card_id, r.event_time_ms): r for r in daily_profiles(scores, end_ms=6 * day + 10).collect()}
+    # Day 6 has not ended.
+    assert set(rows) == {("c", 3 * day), ("c", 5 * day), ("other", 3 * day)}
+    first, later, other = rows["c", 3 * day], rows["c", 5 * day], rows["other", 3 * day]
+    assert (first.home_lat, first.home_lon, first.mean_amount, first["count"]) == (2.0, 10.0, 2.0, 2)
+    assert (later.home_lat, later.mean_amount, later["count"]) == (3.0, 3.0, 3)
+    assert (other.home_lat, other.home_lon, other.mean_amount) == (None, None, 1.0)

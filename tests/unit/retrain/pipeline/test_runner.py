@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from features.events import RetrainRequest
+from features.settings import Settings
+from retrain.pipeline import record, runner
+
+
+def _steps(run_dir: Path, **details: Mapping[str, object]) -> None:
+    for step, values in details.items():
+        with record.recorded(run_dir, step) as found:
+            found.update(values)
+
+
+def test_a_passed_and_deployed_run_is_registered(tmp_path: Path) -> None:
+    _steps(
+        tmp_path,
+        gate={"passed": True, "reason": "good"},
+        register={"version": "v2", "state": "registered", "metrics": {"ap": 0.5}},
+        deploy={"serving": "shadow", "previous": "v1"},
+    )
+    result = runner.collect(tmp_path, None)
+    assert (result.state, result.version, result.serving, result.previous) == ("registered", "v2", "shadow", "v1")
+    assert result.metrics == {"ap": 0.5}
+    assert set(result.seconds) == {"gate", "register", "deploy"}
+
+
+def test_a_rejected_run_has_its_version_and_reason(tmp_path: Path) -> None:
+    register = {"version": "v2", "state": "rejected", "metrics": {}}
+    _steps(tmp_path, gate={"passed": False, "reason": "worse"}, register=register)
+    result = runner.collect(tmp_path, None)
+    assert (result.state, result.version, result.serving, result.reason) == ("rejected", "v2", "none", "worse")
+
+
+def test_a_skipped_deployment_is_a_failure_not_a_success(tmp_path: Path) -> None:
+    _steps(tmp_path, gate={"passed": True, "reason": "good"}, register={"version": "v2", "state": "registered", "metrics": {}})
+    assert runner.collect(tmp_path, None).state == "failed"
+
+
+def test_a_failed_step_gives_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no labels"), record.recorded(tmp_path, "train"):
+        raise ValueError("no labels\nand much more")
+    result = runner.collect(tmp_path, "Pipeline finished with status FAILURE")
+    assert (result.state, result.reason) == ("failed", "train: no labels")
+
+
+def test_a_step_that_left_no_record_gives_the_runner_s_words(tmp_path: Path) -> None:
+    assert runner.collect(tmp_path, "killed").reason == "killed"
+
+
+def test_a_busy_folder_is_refused_and_a_finished_one_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = RetrainRequest("k", "fraud", "manual", 1_735_689_600_000)
+    monkeypatch.setattr(runner, "LOCK_WAIT_S", 0.1)
+    with (tmp_path / record.LOCK).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(runner.RunBusy, match="another process"):
+            runner.run(request, Settings(), tmp_path)
+    (tmp_path / runner.RESULT).write_text('{"state": "rejected", "version": "v9"}')
+    assert runner.run(request, Settings(), tmp_path).version == "v9"

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.settings import DAY_MS
+from retrain.training.split import by_time, card_hash, in_share
+
+DAYS = 40
+
+
+def _rows(seed: int, n: int = 2000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    time = np.sort(rng.integers(0, DAYS * DAY_MS, n))
+    return time, card_hash(f"c{i}" for i in rng.integers(0, 200, n)), rng.random(n) < 0.9
+
+
+@given(st.integers(0, 1000), st.floats(0.05, 0.6), st.floats(0.1, 1.0))
+def test_judged_rows_are_settled_known_late_and_never_learned_from(seed: int, share: float, cards: float) -> None:
+    time, card, known = _rows(seed)
+    settled_ms = 33 * DAY_MS
+    split = by_time(time, card, known, settled_ms, share, cards)
+    assert not (split.train & split.holdout).any()
+    assert (time[split.holdout] <= settled_ms).all()
+    assert (time[split.holdout] > split.holdout_start_ms).all()
+    assert known[split.holdout].all()
+    # Within the holdout's time, a card is either judged or learned from.
+    within = (time > split.holdout_start_ms) & (time <= settled_ms)
+    assert not np.intersect1d(card[split.holdout], card[split.train & within]).size
+
+
+def test_the_holdout_spans_the_newest_share_of_event_time() -> None:
+    time, card, known = _rows(1)
+    split = by_time(time, card, known, DAYS * DAY_MS, 0.25, 1.0)
+    assert split.holdout_start_ms == pytest.approx(30 * DAY_MS, rel=0.01)
+    assert (time[split.train] <= split.holdout_start_ms).all()
+
+
+def test_rows_younger_than_the_label_delay_are_learned_from() -> None:
+    time, card, known = _rows(2)
+    split = by_time(time, card, known, 33 * DAY_MS, 0.25, 0.5)
+    assert split.train[time > 33 * DAY_MS].all()
+
+
+def test_a_window_without_a_settled_event_is_refused() -> None:
+    time, card, known = _rows(3)
+    with pytest.raises(ValueError, match="label delay"):
+        by_time(time, card, known, -1, 0.25, 0.5)
+
+
+def test_a_share_of_cards_is_about_that_share_and_salts_differ() -> None:
+    card = card_hash(f"c{i}" for i in range(20_000))
+    first, second = in_share(card, 0.3, salt=1), in_share(card, 0.3, salt=2)
+    assert first.mean() == pytest.approx(0.3, abs=0.02)
+    assert (first & second).mean() == pytest.approx(0.09, abs=0.02)
+    assert in_share(card, 1.0, salt=1).all()
