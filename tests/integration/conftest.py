@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
     Tests share it: use groups, keys and topics of your own, or read only what you wrote.
     """
+    # A run that is told to end (CI's time is up) leaves like one that is interrupted: through the fixtures, down included.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     settings = load(tmp_path_factory.mktemp("platform"))
     try:
         yield local.up(settings, only={"kafka", "redis"})
