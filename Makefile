@@ -38,7 +38,7 @@ integration: $(STAMP) ## The tests that need a real broker, Redis and model serv
 	$(BIN)/pytest tests --ignore tests/unit -q
 
 lock: $(UV) ## Resolve pyproject.toml anew into requirements.lock.
-	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --python-version 3.11 -q -o requirements.lock
+	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 -q -o requirements.lock
 
 clean: ## Remove .venv and .uv (the platform's data stays).
 	rm -rf .venv .uv
@@ -53,4 +53,4 @@ $(STAMP): requirements.lock pyproject.toml $(UV)
 $(UV):
 	@python=$$(.ci/python311); \
 	"$$python" -m venv .uv; \
-	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
