@@ -1,0 +1,186 @@
+"""The drift monitor: scores and outcomes in, drift reports and retrain requests out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from features.events import Cause, DriftReport, ModelEvent, RetrainRequest
+from features.settings import Settings
+from streams import metrics, topics
+from streams.codec import BatchDecoder, encode
+from streams.core import Output, Produce, Record
+from streams.drift.asking import Asking
+from streams.drift.data import DataMonitor, Judged, ScoreSeen
+from streams.drift.intervals import Interval
+from streams.drift.outcomes import OutcomeSeen, PerformanceMonitor
+from streams.drift.references import References
+
+_Said = DriftReport | RetrainRequest
+
+
+class DriftMonitor:
+    """Core of the drift monitor. One member reads every partition, for a window is about all of them.
+
+    Its state follows from the logs alone, whatever the order in which topics and partitions were interleaved: windows close
+    by watermarks, samples are drawn by transaction id, and labels are taken in the order of their time. A restart replays the
+    logs, so it judges every window again without saying so.
+    """
+
+    name = "drift-monitor"
+    inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES, topics.MODEL_EVENTS)
+    #: Model events first: the champion of the end is known, and nothing is asked for in the name of its predecessors.
+    replays: tuple[str, ...] = (topics.MODEL_EVENTS, topics.SCORES, topics.OUTCOMES)
+
+    def __init__(self, settings: Settings, references: References) -> None:
+        self._settings = settings
+        self._scores = BatchDecoder(ScoreSeen, self.name)
+        self._outcomes = BatchDecoder(OutcomeSeen, self.name)
+        self._events = BatchDecoder(ModelEvent, self.name)
+        self._data = DataMonitor(settings, references)
+        self._performance = PerformanceMonitor(settings)
+        self._asking = Asking()
+        self._promoted: str | None = None
+
+    @property
+    def champion(self) -> str | None:
+        """The version that was promoted last, else the one that made the newest score; None while there is none."""
+        return self._promoted or self._data.scored_by
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """Take a batch; return the reports of the windows that it closed, and the requests that follow from them."""
+        letters, said = self._take(records)
+        key = self._settings.model.encode()
+        produce = letters
+        for item in said:
+            if isinstance(item, DriftReport):
+                _measure(item)
+                produce.append(Produce(topics.DRIFT_REPORTS, key, encode(item)))
+            else:
+                metrics.RETRAIN_REQUESTS.labels(item.cause).inc()
+                produce.append(Produce(topics.RETRAIN_REQUESTS, key, encode(item)))
+        newest = self._data.watermark.time_ms
+        if newest is not None:
+            metrics.EVENT_TIME.labels(self.name).set(newest / 1000)
+        return Output(produce)
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Take a batch that was processed before a restart."""
+        self._take(records)
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Drop partitions. A window cannot be parted again, so a topic's state goes when its last partition has gone."""
+        scores_topic, outcomes_topic, events_topic = self.inputs
+        gone: dict[str, list[int]] = {topic: [] for topic in self.inputs}
+        for topic, partition in partitions:
+            gone[topic].append(partition)
+        self._data.watermark.forget(gone[scores_topic])
+        self._performance.watermark.forget(gone[outcomes_topic])
+        if gone[scores_topic] and self._data.watermark.empty:
+            self._data.clear()
+        if gone[outcomes_topic] and self._performance.watermark.empty:
+            self._performance.clear()
+        if gone[events_topic]:
+            self._asking = Asking()
+            self._promoted = None
+
+    def _take(self, records: Sequence[Record]) -> tuple[list[Produce], list[_Said]]:
+        scores_topic, outcomes_topic, events_topic = self.inputs
+        by_topic: dict[str, list[Record]] = {topic: [] for topic in self.inputs}
+        for record in records:
+            by_topic[record.topic].append(record)
+        _, events, bad_events = self._events.decode(by_topic[events_topic])
+        scored, scores, bad_scores = self._scores.decode(by_topic[scores_topic])
+        came, outcomes, bad_outcomes = self._outcomes.decode(by_topic[outcomes_topic])
+        for event in events:
+            self._see(event)
+        said: list[_Said] = []
+        self._data.take([r.partition for r in scored], scores)
+        for judged in self._data.advance():
+            said += self._after_data(judged)
+        faulty = self._data.faulty
+        self._performance.take([r.partition for r in came], outcomes, faulty)
+        for report in self._performance.advance(self._data.watermark.time_ms, self.champion, faulty):
+            said += self._after_performance(report, faulty)
+        said += self._first_model()
+        return [*bad_events, *bad_scores, *bad_outcomes], said
+
+    def _see(self, event: ModelEvent) -> None:
+        if event.model != self._settings.model:
+            return
+        self._asking.see(event)
+        if event.state == "promoted" and event.version is not None:
+            self._promoted = event.version
+        elif event.state == "rolled_back":
+            # The scores say which version serves again.
+            self._promoted = None
+
+    def _after_data(self, judged: Judged) -> list[_Said]:
+        report = judged.report
+        if not judged.drifted:
+            return [report]
+        if report.model_version != self.champion:
+            report.action = f"none: {self.champion} is champion by now"
+            return [report]
+        key = f"data_drift-{report.model}-{report.model_version}-{report.window_start_ms}"
+        reason = (
+            f"{report.share_drifted:.0%} of the watched columns drifted in {report.evidence['windows_in_a_row']} windows in a row"
+        )
+        evidence = {
+            "share_drifted": report.share_drifted,
+            "features": {name: report.features[name] for name in report.evidence["drifted"]},
+            "report_id": report.report_id,
+        }
+        return self._ask(report, "data_drift", key, reason, evidence, self._data.faulty)
+
+    def _after_performance(self, report: DriftReport, faulty: list[Interval]) -> list[_Said]:
+        if report.verdict != "concept_drift":
+            return [report]
+        key = self._asking.numbered(f"concept_drift-{report.model}-{report.model_version}")
+        found = report.evidence
+        reason = f"the share of frauds missed rose from {found['error_before']:.0%} to {found['error_after']:.0%}"
+        return self._ask(report, "concept_drift", key, reason, {**found, "report_id": report.report_id}, faulty)
+
+    def _ask(
+        self, report: DriftReport, cause: Cause, key: str, reason: str, evidence: dict[str, Any], faulty: list[Interval]
+    ) -> list[_Said]:
+        """The report, and the request that it justifies unless that is asked for already."""
+        now = report.window_end_ms
+        if not self._asking.may(cause, report.model_version, now):
+            report.action = "none: a retraining was asked for already, or is under way"
+            return [report]
+        self._asking.note(cause, report.model_version, now, key)
+        report.action = f"retraining asked for: {key}"
+        labels, frauds = self._performance.labels()
+        evidence["frauds"] = frauds
+        return [report, RetrainRequest(key, report.model, cause, now, reason, labels, evidence, faulty)]
+
+    def _first_model(self) -> list[_Said]:
+        """Ask for a first model once there are labels enough."""
+        drift = self._settings.drift
+        now = self._performance.watermark.time_ms
+        if self.champion is not None or now is None:
+            return []
+        labels, frauds = self._performance.labels()
+        if labels < drift.min_labels_first or frauds < drift.min_frauds_first:
+            return []
+        if not self._asking.may("no_champion", None, now):
+            return []
+        key = self._asking.numbered(f"no_champion-{self._settings.model}")
+        self._asking.note("no_champion", None, now, key)
+        reason = f"no champion yet, and {labels} outcomes with {frauds} frauds to learn from"
+        return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"frauds": frauds})]
+
+
+def _measure(report: DriftReport) -> None:
+    """Put the newest window on the metrics page."""
+    metrics.DRIFT_WINDOWS.labels(report.verdict).inc()
+    if report.kind == "data":
+        for name, value in report.features.items():
+            metrics.DRIFT_FEATURE.labels(name).set(value)
+        if report.share_drifted is not None:
+            metrics.DRIFT_SHARE.set(report.share_drifted)
+        return
+    nan = float("nan")
+    metrics.PERFORMANCE_AP.set(nan if report.evidence["ap"] is None else report.evidence["ap"])
+    metrics.PERFORMANCE_ERROR.set(nan if report.evidence["error"] is None else report.evidence["error"])
