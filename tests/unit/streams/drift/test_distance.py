@@ -14,11 +14,9 @@ from tests.unit.streams.drift.synthetic import scores_of, times_of, vectors
 
 def test_distances_are_evidentlys() -> None:
     rng = np.random.default_rng(1)
-    sides = []
-    for amounts in (1.0, 1.6):
-        values = vectors(rng, times_of(rng, 0, 1000), amounts)
-        sides.append(frame(values, scores_of(rng, values)))
-    ours = compare(*sides, 0.15, WATCHED)
+    before, after = (vectors(rng, times_of(rng, 0, 1000), amounts) for amounts in (1.0, 1.6))
+    sides = (frame(before, scores_of(rng, before)), frame(after, scores_of(rng, after)))
+    ours = compare(sides[0], sides[1], 0.15, WATCHED)
     evidently, metrics, _ = load()
     definition = evidently.DataDefinition(
         numerical_columns=[c for c in WATCHED if c not in CATEGORICAL], categorical_columns=list(CATEGORICAL)
@@ -32,7 +30,7 @@ def test_distances_are_evidentlys() -> None:
         assert ours.by_column[column] == pytest.approx(report["metrics"][0]["value"])
     assert set(ours.by_column) == set(WATCHED)
     assert ours.share == pytest.approx(len(ours.drifted) / len(WATCHED))
-    assert compare(*sides, 0.15, {"entry_mode", "pin_used"}).share == 0.0
+    assert compare(sides[0], sides[1], 0.15, {"entry_mode", "pin_used"}).share == 0.0
 
 
 def test_a_column_of_which_hardly_anything_is_known_is_left_out() -> None:
