@@ -28,8 +28,11 @@ def card_hash(card_ids: Iterable[str]) -> NDArray[np.uint32]:
 
 def in_share(card: NDArray[np.uint32], share: float, salt: int) -> NDArray[np.bool_]:
     """Choose about ``share`` of the cards; another ``salt`` chooses others. ``card`` as of ``card_hash``, uint32 [n]."""
-    mixed = (card.astype(np.uint64) + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
-    bucket = (mixed >> np.uint64(44)).astype(np.int64)
+    mixed = card.astype(np.uint64) | np.uint64(salt << 32)
+    # splitmix64's finaliser: a single multiplication would leave the shares of two salts disjoint or equal.
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    bucket = ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(44)).astype(np.int64)
     return np.asarray(bucket < share * _BUCKETS)
 
 

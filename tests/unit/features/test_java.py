@@ -47,6 +47,6 @@ def test_spark_gets_a_wrapper_only_where_a_module_is_missing(tmp_path: Path, mon
     monkeypatch.setenv("JAVA_HOME", str(_runtime(tmp_path / "small one", "25", "java.base")))
     home = java.spark_java_home(tmp_path / "cache")
     assert home == tmp_path / "cache" / "spark-java"
-    command = [home / "bin" / "java", "-cp", "a b", f"--add-modules={java.VECTOR_MODULE}", "Main"]
+    command = [str(home / "bin" / "java"), "-cp", "a b", f"--add-modules={java.VECTOR_MODULE}", "Main"]
     said = subprocess.run(command, capture_output=True, text=True, check=True)
     assert said.stdout == "-cp|a b|Main|"
