@@ -47,8 +47,10 @@ def by_time(
     """Judge the newest ``holdout_share`` of settled event time, on ``holdout_cards`` of the cards; learn from everything else.
 
     An event is settled when its label has had its time: time <= ``settled_ms``. Younger rows hold the frauds that were
-    reported early and few of the genuine, so a figure measured on them would lie; they are trained on, never judged.
-    The judged cards are left out of training within the holdout's time only.
+    reported early and few of the genuine, so a figure measured on them would lie; they are never judged.
+    The judged cards are left out of training from the holdout's start on, its young rows too. As the chosen cards are always the
+    same and later holdouts start later, no champion has learned from what it is judged on either: one that had would
+    look better than it is, and keep every successor out.
     Raises ValueError where no row is settled.
     """
     settled = event_time_ms <= settled_ms
@@ -59,6 +61,5 @@ def by_time(
     first = int(event_time_ms[settled].min())
     last = int(event_time_ms[settled].max())
     start = int(last - (last - first) * holdout_share)
-    judged_time = settled & (event_time_ms > start)
-    judged = judged_time & in_share(card, holdout_cards, salt=1)
-    return Split(train=~judged, holdout=judged & known, holdout_start_ms=start)
+    held_out = (event_time_ms > start) & in_share(card, holdout_cards, salt=1)
+    return Split(train=~held_out, holdout=held_out & settled & known, holdout_start_ms=start)

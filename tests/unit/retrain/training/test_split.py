@@ -26,9 +26,9 @@ def test_judged_rows_are_settled_known_late_and_never_learned_from(seed: int, sh
     assert (time[split.holdout] <= settled_ms).all()
     assert (time[split.holdout] > split.holdout_start_ms).all()
     assert known[split.holdout].all()
-    # Within the holdout's time, a card is either judged or learned from.
-    within = (time > split.holdout_start_ms) & (time <= settled_ms)
-    assert not np.intersect1d(card[split.holdout], card[split.train & within]).size
+    # From the holdout's start on, a card is either judged or learned from.
+    late = time > split.holdout_start_ms
+    assert not np.intersect1d(card[split.holdout], card[split.train & late]).size
 
 
 def test_the_holdout_spans_the_newest_share_of_event_time() -> None:
@@ -38,10 +38,22 @@ def test_the_holdout_spans_the_newest_share_of_event_time() -> None:
     assert (time[split.train] <= split.holdout_start_ms).all()
 
 
-def test_rows_younger_than_the_label_delay_are_learned_from() -> None:
+def test_rows_younger_than_the_label_delay_are_learned_from_on_the_other_cards() -> None:
     time, card, known = _rows(2)
     split = by_time(time, card, known, 33 * DAY_MS, 0.25, 0.5)
-    assert split.train[time > 33 * DAY_MS].all()
+    assert split.train[time > 33 * DAY_MS].mean() == pytest.approx(0.5, abs=0.1)
+
+
+@given(st.integers(0, 1000), st.floats(0.0, 12.0))
+def test_no_earlier_model_has_learned_from_what_it_is_judged_on(seed: int, later_days: float) -> None:
+    time, card, known = _rows(seed)
+    end_ms = 28 * DAY_MS
+    before = time <= end_ms
+    champion = by_time(time[before], card[before], known[before], end_ms - 7 * DAY_MS, 0.25, 0.5)
+    learned = np.zeros(len(time), bool)
+    learned[before] = champion.train
+    now = by_time(time, card, known, end_ms + int((later_days - 7) * DAY_MS), 0.25, 0.5)
+    assert not (learned & now.holdout).any()
 
 
 def test_a_window_without_a_settled_event_is_refused() -> None:
