@@ -65,7 +65,7 @@ class Drift(_Section):
     share_threshold: float = 0.3
     feature_threshold: float = 0.15
     consecutive_windows: int = 2
-    adwin_delta: float = 0.002
+    adwin_delta: float = 0.05
     min_labels_first: int = 5000
     min_frauds_first: int = 50
 
@@ -76,6 +76,8 @@ class Policy(_Section):
     cooldown_hours: float = 24.0
     min_labels: int = 1000
     min_frauds: int = 20
+    #: Ask for a run this many days of event time after the last one; None: never by schedule.
+    schedule_days: float | None = Field(default=None, gt=0)
 
 
 class Training(_Section):

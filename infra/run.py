@@ -77,9 +77,12 @@ def _terminal_risk(settings: Settings) -> Shell:
 
 
 def _drift_monitor(settings: Settings) -> Shell:
+    from streams.drift import distance
     from streams.drift.monitor import DriftMonitor
     from streams.drift.references import StoredReferences
 
+    # Evidently takes seconds to import; the first window to be judged must not wait for it.
+    threading.Thread(target=distance.load, name="evidently", daemon=True).start()
     return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=_SINK_BATCH)
 
 

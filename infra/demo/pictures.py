@@ -110,7 +110,6 @@ def drift(story: Story, told: Told) -> str:
         if report.verdict != "ok":
             axes.text(column, -0.7, report.verdict.replace("_", " "), color=_RED, fontsize=7, rotation=45, ha="left", va="bottom")
     figure.colorbar(image, ax=axes, fraction=0.02, pad=0.01)
-    axes.set_title(axes.get_title("left"), loc="left", fontsize=10, pad=34)
-    axes.set_title("", loc="center")
+    axes.set_title(axes.get_title("left"), loc="left", fontsize=10, pad=46)
     figure.tight_layout()
     return _svg(figure)

@@ -15,15 +15,14 @@ from features.vector import N_STREAM, NAMES
 from tests.unit.features.naive import DAY, Event, vectors
 
 START = 1_700_000_000_000
+EDGES = (0, 1, 599_999, 600_000, 3_600_000, DAY - 1, DAY, 7 * DAY, 30 * DAY - 1, 30 * DAY, 30 * DAY + 1)
 
 coordinates = st.sampled_from([math.nan, 0.0, 48.1, -33.9, 89.9])
 events = st.builds(
     Event,
     card=st.sampled_from(["a", "b", "c"]),
     # Few distinct steps, so that ties and events exactly at a window's edge are common.
-    time=st.sampled_from([0, 1, 599_999, 600_000, 3_600_000, DAY - 1, DAY, 7 * DAY, 30 * DAY - 1, 30 * DAY, 30 * DAY + 1]).flatmap(
-        lambda step: st.integers(0, 3).map(lambda k: START + step + k * 600_000)
-    ),
+    time=st.tuples(st.sampled_from(EDGES), st.integers(0, 3)).map(lambda at: START + at[0] + at[1] * 600_000),
     amount=st.sampled_from([0, 1, 99, 5_000, 99_999_999]),
     terminal=st.integers(1, 3),
     lat=coordinates,
