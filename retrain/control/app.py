@@ -17,7 +17,7 @@ from features.settings import Settings
 from retrain.control.announced import Announced
 from retrain.control.controller import Controller
 from retrain.control.launcher import Launcher
-from retrain.control.offsets import Progress, ReadCommittedConsumer, ReadCommittedTransport
+from retrain.control.offsets import EndOffsets, Progress, ReadCommittedConsumer, ReadCommittedTransport
 from retrain.control.publisher import NotPublished, Publisher, read_announced
 from retrain.control.records import Run, decode, encode
 from retrain.control.rollout import Rollout
@@ -77,7 +77,7 @@ class ControlApp:
         publisher = Publisher(settings, announced)
         self.controller = Controller(settings, publisher, Launcher(settings), announced, self.rollout, self._save)
         # Reports before requests: a report may cause a request (see Progress.behind).
-        self.progress = Progress([REPORTS, REQUESTS])
+        self.progress = Progress([REPORTS, REQUESTS], EndOffsets(settings))
         self.turned_at = time.monotonic()
         self.rolled_at = 0.0
         self.trouble = "control is starting"
@@ -136,13 +136,15 @@ class ControlApp:
 
         async def requests(stream: StreamT[bytes]) -> None:
             async for event in stream.events():
-                await controller.request(_record(event))
-                progress.handled(REQUESTS, event.message.offset)
+                if progress.begin(REQUESTS, event.message.offset):
+                    await controller.request(_record(event))
+                    progress.handled(REQUESTS, event.message.offset)
 
         async def reports(stream: StreamT[bytes]) -> None:
             async for event in stream.events():
-                await controller.report(_record(event))
-                progress.handled(REPORTS, event.message.offset)
+                if progress.begin(REPORTS, event.message.offset):
+                    await controller.report(_record(event))
+                    progress.handled(REPORTS, event.message.offset)
 
         for tp, work in ((REQUESTS, requests), (REPORTS, reports)):
             topic = app.topic(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 import msgspec
+from confluent_kafka import KafkaException
 
 from retrain.control.announced import Announced
 from retrain.control.controller import Controller
@@ -32,11 +33,14 @@ async def page(face: Face, look: Callable[[], Awaitable[None]]) -> dict[str, Any
     handled, no run is in progress, and the model server serves what the serving document says and ``model-events`` tells.
     ``waiting_for`` says why not, in words.
     """
-    behind = await face.progress.behind(face.consumer)
     trouble: list[str] = []
+    behind: list[str] = []
+    seen: dict[str, dict[str, int]] = {}
     try:
+        behind = await face.progress.behind(face.consumer)
+        seen = await face.progress.seen(face.consumer)
         await look()
-    except (NotPublished, StoreError) as error:
+    except (KafkaException, NotPublished, StoreError) as error:
         trouble.append(str(error))
     controller, status = face.controller, face.rollout.status
     running = [f"run {run.run_id} is in progress" for run in controller.active]
@@ -66,5 +70,5 @@ async def page(face: Face, look: Callable[[], Awaitable[None]]) -> dict[str, Any
             "server": msgspec.to_builtins(status) if status is not None else None,
             "announced": {"champion": face.announced.champion, "shadow": face.announced.shadow},
         },
-        "seen": await face.progress.seen(face.consumer),
+        "seen": seen,
     }

@@ -206,6 +206,8 @@ def test_a_killed_control_takes_its_run_over(control: Control) -> None:
     status = control.status()
     assert status["active_runs"] == 1
     assert not status["idle"]
+    # Sent before the kill, decided before it or after it: declined either way, while the run lives.
+    control.wait_for(lambda: "while-running" in {run["idempotency_key"] for run in control.status()["runs"]})
     (control.settings.runs / run_id("killed", 1) / "go").touch()
     control.settle()
     assert [event.state for event in events(control.settings, "killed")] == ["requested", "running", "rejected"]
