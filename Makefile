@@ -46,7 +46,7 @@ clean: ## Remove .venv and .uv (the platform's data stays).
 # Where the lock and pyproject.toml are as they were at the last set-up, nothing is done.
 $(STAMP): requirements.lock pyproject.toml $(UV)
 	$(UV) venv --quiet --allow-existing --python .uv/bin/python .venv
-	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
 	@touch $@
 

@@ -6,7 +6,8 @@ import importlib
 import logging
 import os
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import yaml
 
@@ -29,14 +30,23 @@ def import_feast() -> ModuleType:
 
     feast sets PROMETHEUS_MULTIPROCESS_DIR on import. A prometheus_client imported afterwards, here or in a child process, would
     keep its values in files and drop the process metrics; so it is imported first, and the variables are taken away again.
+
+    feast also has typeguard rewrite its functions while it is imported, to check their arguments later: three quarters of
+    the CPU time of the import (docs/decisions.md). Our calls are checked by mypy and by tests, so that is left out.
     """
     importlib.import_module("prometheus_client")
     before = {name: os.environ.get(name) for name in ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")}
-    feast = importlib.import_module("feast")
+    with mock.patch("typeguard.typechecked", _unchecked):
+        feast = importlib.import_module("feast")
     for name, value in before.items():
         if value is None:
             os.environ.pop(name, None)
     return feast
+
+
+def _unchecked(target: Any = None, **_: object) -> Any:
+    """In the place of ``typeguard.typechecked``, with and without arguments."""
+    return (lambda function: function) if target is None else target
 
 
 def config(settings: Settings) -> dict[str, object]:

@@ -42,7 +42,7 @@ def _ends(admin: AdminClient, places: set[tuple[str, int]], timeout_s: float) ->
     if not places:
         return {}
     asked = {TopicPartition(topic, partition): OffsetSpec.latest() for topic, partition in sorted(places)}
-    answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=timeout_s)
+    answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=timeout_s)
     return {(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
 
 

@@ -75,7 +75,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     from features.settings import DAY_MS
     from streams.publish.groups import GROUPS
     from streams.publish.lockstep import Lockstep, LockstepError
-    from streams.publish.probe import training_probe
+    from streams.publish.probe import control_probe
     from streams.publish.publisher import Publisher, PublishError
 
     settings = context.settings()
@@ -84,7 +84,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     try:
         lockstep = None
         if boundary_ms is not None:
-            lockstep = Lockstep(settings, GROUPS, [training_probe(settings)], plan.lockstep_timeout)
+            lockstep = Lockstep(settings, GROUPS, [control_probe(settings)], plan.lockstep_timeout)
         with Publisher(
             settings,
             boundary_ms=boundary_ms or DAY_MS,

@@ -34,8 +34,8 @@ def champions(collected: Collected) -> list[tuple[str, int]]:
 
 def incidents(story: Story, collected: Collected, is_fraud: NDArray[np.bool_]) -> list[Incident]:
     """One a planned injection; the window of each ends where the next begins."""
-    ends = [i.start_ms for i in story.injections[1:]] + [FAR]
-    return [_incident(i, until, collected, is_fraud) for i, until in zip(story.injections, ends, strict=True)]
+    ends = [i.start_ms for i in story.injections] + [FAR]
+    return [_incident(i, until, collected, is_fraud) for i, until in zip(story.injections, ends[1:], strict=True)]
 
 
 def _incident(injection: Injection, until_ms: int, collected: Collected, is_fraud: NDArray[np.bool_]) -> Incident:

@@ -27,7 +27,7 @@ from streams import topics
 from streams.kafka import producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
-from streams.publish.probe import training_probe
+from streams.publish.probe import control_probe
 from streams.publish.publisher import Publisher, PublishReport
 
 #: A training run may take this long on a busy laptop before the demo gives up on it.
@@ -117,15 +117,13 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
     )
     with Progress(*columns, console=console, refresh_per_second=2) as bar:
         task = bar.add_task("history: no model yet", total=story.days)
-        training = training_probe(settings)
+        control = control_probe(settings)
         champion = _Champion(settings)
 
         def patient() -> str | None:
-            reason = training()
+            reason = control()
             if reason:
-                bar.update(
-                    task, description=f"[yellow]{reason}[/yellow] (the stream waits so that the answer is that of a slow one)"
-                )
+                bar.update(task, description=f"[yellow]{reason}[/yellow]; the stream waits")
             return reason
 
         def boundary(event_time_ms: int) -> None:

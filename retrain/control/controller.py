@@ -74,6 +74,7 @@ class Controller:
         self._restored = asyncio.Event()
         self._runs: dict[str, Run] = {}
         self._taken = 0
+        self._scheduled: str | None = None
         self.last_decision: dict[str, str] | None = None
         self.stopping = False
 
@@ -161,8 +162,11 @@ class Controller:
         report = msgspec.json.decode(record.value or b"", type=DriftReport)
         finished = policy_state(self._runs.values()).finished_ms.get(self._settings.model)
         request = due(self._settings.model, self._settings.policy.schedule_days, report.window_end_ms, finished)
-        if request is not None and request.idempotency_key not in self._runs and not self.active:
-            await self._publisher.request(request)
+        if request is None or request.idempotency_key in {*self._runs, self._scheduled} or self.active:
+            return
+        await self._publisher.request(request)
+        # The next report may come before this request does.
+        self._scheduled = request.idempotency_key
 
     # Runs
 

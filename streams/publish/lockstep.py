@@ -130,10 +130,16 @@ class Lockstep:
     def waiting_for(self) -> list[Lag | str]:
         """One look at the loop: empty when nothing is in flight."""
         # Probes first: what a finished run has published must be in the ends that are read below.
-        reasons = [reason for probe in self._extra if (reason := probe()) is not None]
+        reasons = self._reasons()
         positions = self._positions()
-        behind = lags(positions, self._ends())
-        return [*(lag for lag in behind if self._span(lag) not in self._empty), *reasons]
+        behind: list[Lag | str] = [lag for lag in lags(positions, self._ends()) if self._span(lag) not in self._empty]
+        if not behind and not reasons:
+            # And once more: a run that began after the first look was asked for by what lies before those ends.
+            reasons = self._reasons()
+        return [*behind, *reasons]
+
+    def _reasons(self) -> list[str]:
+        return [reason for probe in self._extra if (reason := probe()) is not None]
 
     def _positions(self) -> dict[str, dict[Partition, int]]:
         futures = {}

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import re
+import json
 import urllib.request
 
 from features.settings import Settings
 from streams.publish.lockstep import Probe
 
-_ACTIVE = re.compile(r"^driftloop_active_runs(?:\{[^}]*\})? ([0-9.e+]+)$", re.MULTILINE)
 
-
-def training_probe(settings: Settings) -> Probe:
-    """Waits while the control process reports a training run in progress.
+def control_probe(settings: Settings) -> Probe:
+    """Waits while control has work in hand: a request, a training run, a version that the server has not loaded yet.
 
     A control process that does not answer is nothing to wait for here: its consumer group shows that it is missing.
     """
-    port = settings.ports.metrics.get("control", 0)
-    url = f"http://127.0.0.1:{port}/metrics"
+    url = f"http://127.0.0.1:{settings.ports.control}/status"
 
     def probe() -> str | None:
-        if not port:
+        if not settings.ports.control:
             return None
         try:
-            with urllib.request.urlopen(url, timeout=2.0) as answer:
-                text = answer.read().decode()
-        except OSError:
+            with urllib.request.urlopen(url, timeout=5.0) as answer:
+                status = json.load(answer)
+        except (OSError, ValueError):
             return None
-        match = _ACTIVE.search(text)
-        return "a training run is in progress" if match and float(match[1]) > 0 else None
+        if status.get("idle", True):
+            return None
+        return "control: " + ("; ".join(status.get("waiting_for") or []) or "busy")
 
     return probe

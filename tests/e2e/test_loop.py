@@ -27,7 +27,7 @@ from streams import topics
 from streams.kafka import producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
-from streams.publish.probe import training_probe
+from streams.publish.probe import control_probe
 from streams.publish.publisher import Publisher
 from streams.simulate.options import Fault, Options
 from streams.simulate.simulation import Simulation
@@ -49,7 +49,7 @@ class Story:
         self.simulation = Simulation(
             Options(cards=CARDS, terminals=300, seed=11, fraud_rate=0.02, faults=(Fault("location_missing", FAULT, 1.0),))
         )
-        lockstep = Lockstep(settings, GROUPS, [training_probe(settings)], timeout_s=300)
+        lockstep = Lockstep(settings, GROUPS, [control_probe(settings)], timeout_s=300)
         self.publisher = Publisher(settings, lockstep=lockstep)
 
     def days(self, first: int, end: int) -> None:
