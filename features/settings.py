@@ -47,6 +47,12 @@ class Scoring(_Section):
     profile_timeout_s: float = 0.5
 
 
+class Writers(_Section):
+    """The processors that write files and online rows. A second's patience saves most of the small files."""
+
+    linger_s: float = Field(default=1.0, ge=0)
+
+
 class Labels(_Section):
     """How long a transaction may wait for its label before it counts as genuine, in days of event time."""
 
@@ -117,6 +123,7 @@ class Settings(BaseSettings):
     kafka: dict[str, str] = {}
     ports: Ports = Ports()
     scoring: Scoring = Scoring()
+    writers: Writers = Writers()
     labels: Labels = Labels()
     drift: Drift = Drift()
     policy: Policy = Policy()

@@ -55,13 +55,13 @@ def _scorer(settings: Settings) -> Shell:
 def _feast_writer(settings: Settings) -> Shell:
     from streams.feast_writer import FeastSink, FeastWriter
 
-    return Shell(settings, FeastWriter(), FeastSink(settings), _SINK_BATCH)
+    return Shell(settings, FeastWriter(), FeastSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _archive(settings: Settings) -> Shell:
     from streams.archive import Archive, ArchiveSink
 
-    return Shell(settings, Archive(), ArchiveSink(settings), _SINK_BATCH)
+    return Shell(settings, Archive(), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _label_joiner(settings: Settings) -> Shell:
@@ -73,7 +73,7 @@ def _label_joiner(settings: Settings) -> Shell:
 def _terminal_risk(settings: Settings) -> Shell:
     from streams.terminal_risk import TerminalRisk, TerminalRiskSink
 
-    return Shell(settings, TerminalRisk(), TerminalRiskSink(settings), _SINK_BATCH)
+    return Shell(settings, TerminalRisk(), TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _drift_monitor(settings: Settings) -> Shell:

@@ -43,13 +43,14 @@ class Shell:
         core: Core,
         sink: Sink | None = None,
         max_batch: int | None = None,
+        linger_s: float | None = None,
         stopping: threading.Event | None = None,
     ) -> None:
         self._settings = settings
         self._core = core
         self._sink = sink
         self._max_batch = max_batch or settings.scoring.max_batch
-        self._linger_s = settings.scoring.linger_ms / 1000
+        self._linger_s = settings.scoring.linger_ms / 1000 if linger_s is None else linger_s
         # A core that waits for something else (the scorer for its model server) shares this event, so that it can be stopped.
         self._stop = stopping or threading.Event()
         self._assigned = False

@@ -61,7 +61,7 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("loop")
     (folder / FILE_NAME).write_text(
-        f"[drift]\nmin_labels_first = {MATURED}\nmin_frauds_first = 50\n[training]\nepochs = 6\n[policy]\nmin_frauds = 20\n"
+        f"[drift]\nmin_labels_first = {MATURED}\nmin_frauds_first = 50\n[writers]\nlinger_s = 0.1\n[training]\nepochs = 6\n[policy]\nmin_frauds = 20\n"
     )
     try:
         told = Story(local.up(load(folder)))
@@ -140,6 +140,7 @@ def test_a_caller_who_knows_only_the_card_gets_a_score(story: Story, collected: 
     with pytest.raises(urllib.error.HTTPError) as refused:
         _predict(story.settings, {"user_id": "nobody"})
     assert refused.value.code == 404
+    refused.value.close()
 
 
 def test_each_panel_asks_for_metrics_that_the_processes_expose(story: Story, collected: Collected) -> None:
