@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from features.settings import DAY_MS
 from streams.publish.batch import Batch
@@ -30,7 +29,7 @@ class Story:
     batches: Iterator[Batch]
     days: int
     injections: tuple[Injection, ...]
-    settings: dict[str, dict[str, Any]]
+    settings: dict[str, dict[str, float]]
     #: Broken records that are published besides, to see them in the DLQ.
     malformed: tuple[bytes, ...] = ()
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from confluent_kafka import Producer
 from rich.console import Console
@@ -90,17 +88,14 @@ def _fresh(folder: Path, story: Story) -> Settings:
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = ["# Settings of a demo: made anew by each one."]
-    for table, values in story.settings.items():
-        lines += [f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
-    text = "\n".join(lines) + "\n"
-    tomllib.loads(text)
-    (folder / FILE_NAME).write_text(text)
+    (folder / FILE_NAME).write_text("# Settings of a demo: made anew by each one.\n" + toml(story.settings))
     return load(folder)
 
 
-def _toml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else repr(value)
+def toml(tables: dict[str, dict[str, float]]) -> str:
+    """Tables of numbers as TOML."""
+    lines = [line for table, values in tables.items() for line in (f"[{table}]", *(f"{k} = {v}" for k, v in values.items()))]
+    return "\n".join(lines) + "\n"
 
 
 def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -> tuple[PublishReport, float | None]:

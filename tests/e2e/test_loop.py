@@ -22,6 +22,7 @@ from features.settings import FILE_NAME, Settings, load
 from infra import leftovers, supervise
 from infra import platform as local
 from infra.demo.collect import Collected, collect
+from infra.demo.tell import toml
 from infra.demo.truth import Truth, average_precision
 from streams import topics
 from streams.kafka import producer
@@ -60,9 +61,13 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("loop")
-    (folder / FILE_NAME).write_text(
-        f"[drift]\nmin_labels_first = {MATURED}\nmin_frauds_first = 50\n[writers]\nlinger_s = 0.1\n[training]\nepochs = 6\n[policy]\nmin_frauds = 20\n"
-    )
+    tables = {
+        "drift": {"min_labels_first": MATURED, "min_frauds_first": 50},
+        "writers": {"linger_s": 0.1},
+        "training": {"epochs": 6},
+        "policy": {"min_frauds": 20},
+    }
+    (folder / FILE_NAME).write_text(toml(tables))
     try:
         told = Story(local.up(load(folder)))
         told.days(0, HISTORY)
