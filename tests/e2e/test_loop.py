@@ -61,7 +61,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("loop")
-    tables = {
+    tables: dict[str, dict[str, float]] = {
         "drift": {"min_labels_first": MATURED, "min_frauds_first": 50},
         "writers": {"linger_s": 0.1},
         "training": {"epochs": 6},
