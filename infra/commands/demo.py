@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +37,9 @@ def command(
     given = Path(os.environ[context.VARIABLE])
     folder = FOLDER.absolute() if given.name == ".driftloop" else given
     context.choose(folder)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    # Ended like ^C, so that the platform goes down with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         story = simulated(cards, seed) if data is None else replayed(data, days)
         told = tell(folder, story, console)

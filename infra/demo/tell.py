@@ -128,7 +128,11 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
                 first_model_s = time.monotonic() - began
                 _send_malformed(settings, story)
             now = next((i.meaning for i in story.injections if i.start_ms <= event_time_ms < (i.end_ms or judge.FAR)), "")
-            bar.update(task, advance=1, description=f"champion {version or 'none yet'}" + (f"; [red]{now}[/red]" if now else ""))
+            told = f"champion {version or 'none yet'}" + (f"; [red]{now}[/red]" if now else "")
+            bar.update(task, advance=1, description=told)
+            day = int(bar.tasks[0].completed)
+            if not console.is_terminal and day % 5 == 0:
+                console.print(f"  day {day} of {story.days}, {time.monotonic() - began:.0f} s; {told}")
 
         lockstep = Lockstep(settings, GROUPS, [patient], timeout_s=PATIENCE_S)
         with Publisher(settings, lockstep=lockstep, on_boundary=boundary) as publisher:
