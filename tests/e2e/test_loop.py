@@ -138,6 +138,11 @@ def test_the_archive_holds_each_score_once(story: Story, collected: Collected) -
     assert sorted(there.column(0).to_pylist()) == sorted(collected.scores.transaction_id.tolist())
 
 
+def test_spark_computes_the_same_bits_as_the_stream_that_was_killed(story: Story, collected: Collected) -> None:
+    found = _json(story.settings, "parity")
+    assert (found["events"], found["differences"]) == (story.published, 0)
+
+
 def test_a_caller_who_knows_only_the_card_gets_a_score(story: Story, collected: Collected) -> None:
     card = str(collected.scores.card_id[-1])
     answer = _predict(story.settings, {"user_id": card})
@@ -180,7 +185,7 @@ def _json(settings: Settings, *command: str) -> Any:
     deadline = time.monotonic() + 60
     while True:
         done = subprocess.run(
-            [driftloop, "--dir", settings.dir, *command, "--json"], capture_output=True, text=True, timeout=60, check=False
+            [driftloop, "--dir", settings.dir, *command, "--json"], capture_output=True, text=True, timeout=180, check=False
         )
         if done.returncode == 0:
             return json.loads(done.stdout)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from features.settings import Settings, load
 from infra import leftovers
 from infra import platform as local
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,14 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     finally:
         local.down(settings)
         assert not leftovers.find(settings)
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """One Spark for all tests that need one: most of what it costs is its start."""
+    from features.jobs.session import spark_session
+
+    folder = tmp_path_factory.mktemp("spark")
+    session = spark_session("test", folder / "cache", folder / "scratch")
+    yield session
+    session.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,19 +9,11 @@ from pyspark.sql import SparkSession
 
 from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
 from features.jobs.profile import daily_profiles
-from features.jobs.session import jvm_usage, spark_session
+from features.jobs.session import jvm_usage
 from features.settings import DAY_MS
 from features.vector import SCHEMA
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    folder: Path = tmp_path_factory.mktemp("spark")
-    session = spark_session("test", folder / "cache", folder / "scratch")
-    yield session
-    session.stop()
 
 
 def _score(
