@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks.handbook.data import load
 from benchmarks.handbook.experiment import Result, run, write
+from benchmarks.handbook.models import MODELS
 from benchmarks.handbook.protocol import Period, Protocol, day_of, period_of
 from benchmarks.handbook.report import table
 
@@ -38,7 +39,12 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
-    return run(load(options.data), protocol, options.data.name, range(options.seeds), options.groups, say)
+    known = {m.name: m for m in MODELS}
+    models = [known.get(name) for name in options.models.split(",")]
+    if None in models:
+        raise ValueError(f"--models: choose from {', '.join(known)}, separated by commas")
+    chosen = [m for m in models if m is not None]
+    return run(load(options.data), protocol, options.data.name, range(options.seeds), options.groups, say, chosen)
 
 
 def _period(option: str, text: str) -> Period:
@@ -63,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--delay-days", type=int, default=7, help="whole days until a label is known")
     parser.add_argument("--train-from", help="begin the training rows here instead; the test rows stay those of --train")
     parser.add_argument("--seeds", type=int, default=5, help="fits of each model whose seed matters")
+    parser.add_argument("--models", default=",".join(m.name for m in MODELS), help="some of them, separated by commas")
     parser.add_argument("--groups", action="store_true", help="also fit the perceptron on parts of the vector")
     parser.add_argument("--json", type=Path, help="write the result here, after each row")
     return parser

@@ -106,6 +106,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.
         (["--data", str(path), "--train", "april", "--test", "2018-05-04:2018-05-10"], "--train: give FIRST:LAST"),
         (["--data", str(path), *windows, "--train-from", "1 May"], "--train-from: give a date"),
         (["--data", str(path), *windows, "--seeds", "0"], "--seeds: must be 1 or more"),
+        (["--data", str(path), *windows, "--models", "oracle"], "--models: choose from logistic-regression"),
     ]:
         assert main(arguments) == 2
         error = capsys.readouterr().err
