@@ -17,6 +17,9 @@ AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_00)]
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
 Latitude = Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
+#: Free text is bounded, so that whatever is made of a valid record fits into one, too.
+ShortText = Annotated[str, msgspec.Meta(max_length=64)]
+Text = Annotated[str, msgspec.Meta(max_length=10_000)]
 EntryMode = Literal["chip", "contactless", "swipe", "manual", "online"]
 ENTRY_MODES: tuple[EntryMode, ...] = ("chip", "contactless", "swipe", "manual", "online")
 
@@ -32,8 +35,8 @@ class Transaction(msgspec.Struct, omit_defaults=True, gc=False):
     currency: Currency = "EUR"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
-    country: str | None = None
-    merchant_category: str | None = None
+    country: ShortText | None = None
+    merchant_category: ShortText | None = None
     entry_mode: EntryMode | None = None
     pin_used: bool | None = None
 
@@ -96,11 +99,11 @@ class Outcome(msgspec.Struct, gc=False):
     A label that comes after its transaction matured gives a second outcome with ``late`` true; the newest counts.
     """
 
-    transaction_id: str
-    card_id: str
-    terminal_id: str
-    event_time_ms: int
-    outcome_time_ms: int
+    transaction_id: Id
+    card_id: Id
+    terminal_id: Id
+    event_time_ms: EventTime
+    outcome_time_ms: EventTime
     is_fraud: bool
     source: Literal["chargeback", "analyst", "matured"]
     amount_minor: int | None = None
@@ -139,11 +142,11 @@ class RetrainRequest(msgspec.Struct, gc=False):
     ``exclude`` lists [start, end) event-time intervals in ms whose records are faulty and must not be learned from.
     """
 
-    idempotency_key: str
+    idempotency_key: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     model: str
     cause: Cause
-    event_time_ms: int
-    reason: str = ""
+    event_time_ms: EventTime
+    reason: Text = ""
     labels: int = 0
     evidence: dict[str, Any] = {}
     exclude: list[tuple[int, int]] = []
@@ -172,7 +175,11 @@ class ModelEvent(msgspec.Struct, gc=False):
 
 
 class DeadLetter(msgspec.Struct, gc=False):
-    """A record that a processor could not take: its original bytes (base64 in JSON) and where it came from."""
+    """A record that a processor could not take: its original bytes (base64 in JSON) and where it came from.
+
+    Of a value that is too large for any record only the beginning is here, and ``message`` says so; all of it is where
+    it came from.
+    """
 
     topic: str
     partition: int

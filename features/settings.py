@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -21,6 +21,9 @@ class SettingsError(ValueError):
     """A setting is missing or wrong; the message names the field and the way out."""
 
 
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -28,23 +31,23 @@ class _Section(BaseModel):
 class Ports(_Section):
     """TCP ports on 127.0.0.1. Zero means: ``driftloop up`` picks a free one and writes it down."""
 
-    kafka: int = 0
-    kafka_controller: int = 0
-    redis: int = 0
-    rest: int = 0
-    grpc: int = 0
-    control: int = 0
+    kafka: Port = 0
+    kafka_controller: Port = 0
+    redis: Port = 0
+    rest: Port = 0
+    grpc: Port = 0
+    control: Port = 0
     #: Metrics and health of each process, by its name under the supervisor.
-    metrics: dict[str, int] = {}
+    metrics: dict[str, Port] = {}
 
 
 class Scoring(_Section):
     """The scorer's batches and time-outs."""
 
-    max_batch: int = 4000
-    linger_ms: int = 5
-    model_timeout_s: float = 5.0
-    profile_timeout_s: float = 0.5
+    max_batch: int = Field(default=4000, ge=1)
+    linger_ms: int = Field(default=5, ge=0)
+    model_timeout_s: float = Field(default=5.0, gt=0)
+    profile_timeout_s: float = Field(default=0.5, gt=0)
 
 
 class Writers(_Section):
@@ -56,7 +59,7 @@ class Writers(_Section):
 class Labels(_Section):
     """How long a transaction may wait for its label before it counts as genuine, in days of event time."""
 
-    delay_days: float = 7.0
+    delay_days: float = Field(default=7.0, gt=0, le=60)
 
     @property
     def delay_ms(self) -> int:
@@ -66,22 +69,22 @@ class Labels(_Section):
 class Drift(_Section):
     """The drift monitor's windows and thresholds."""
 
-    window_hours: float = 24.0
-    min_rows: int = 500
-    share_threshold: float = 0.3
-    feature_threshold: float = 0.15
-    consecutive_windows: int = 2
-    adwin_delta: float = 0.05
-    min_labels_first: int = 5000
-    min_frauds_first: int = 50
+    window_hours: float = Field(default=24.0, gt=0)
+    min_rows: int = Field(default=500, ge=1)
+    share_threshold: float = Field(default=0.3, gt=0, le=1)
+    feature_threshold: float = Field(default=0.15, gt=0)
+    consecutive_windows: int = Field(default=2, ge=1)
+    adwin_delta: float = Field(default=0.05, gt=0, lt=1)
+    min_labels_first: int = Field(default=5000, ge=1)
+    min_frauds_first: int = Field(default=50, ge=1)
 
 
 class Policy(_Section):
     """When a retrain request becomes a run."""
 
-    cooldown_hours: float = 24.0
-    min_labels: int = 1000
-    min_frauds: int = 20
+    cooldown_hours: float = Field(default=24.0, ge=0)
+    min_labels: int = Field(default=1000, ge=0)
+    min_frauds: int = Field(default=20, ge=0)
     #: Ask for a run this many days of event time after the last one; None: never by schedule.
     schedule_days: float | None = Field(default=None, gt=0)
 
@@ -89,13 +92,13 @@ class Policy(_Section):
 class Training(_Section):
     """How the pipeline trains, and what the gate asks of a new model."""
 
-    days: float = 60.0
-    holdout_share: float = 0.25
-    epochs: int = 12
+    days: float = Field(default=60.0, gt=0)
+    holdout_share: float = Field(default=0.25, gt=0, lt=1)
+    epochs: int = Field(default=12, ge=1)
     seed: int = 7
-    max_ap_loss: float = 0.02
-    shadow_transactions: int = 1000
-    review_budget: float = 0.005
+    max_ap_loss: float = Field(default=0.02, ge=0)
+    shadow_transactions: int = Field(default=1000, ge=0)
+    review_budget: float = Field(default=0.005, gt=0, le=1)
     #: What it costs to look at one alert, in currency units.
     review_cost: float = 5.0
     #: An event this old counts half in training, so that a new pattern outweighs a dead one.
@@ -115,8 +118,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_", env_nested_delimiter="__", extra="forbid")
 
     dir: Path = Path(".driftloop")
-    model: str = "fraud"
-    partitions: int = Field(default=4, ge=1)
+    model: str = Field(default="fraud", pattern="^[A-Za-z0-9_-]{1,64}$")
+    partitions: int = Field(default=4, ge=1, le=1000)
     #: Empty means the platform's own broker at ports.kafka.
     bootstrap_servers: str = ""
     #: Handed to every Kafka client as it is (librdkafka names).
@@ -195,7 +198,7 @@ def load(folder: Path | str | None = None) -> Settings:
     if path.exists():
         try:
             values = tomllib.loads(path.read_text())
-        except tomllib.TOMLDecodeError as error:
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
     try:

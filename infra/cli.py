@@ -118,6 +118,10 @@ def run(arguments: list[str]) -> int:
         if not isinstance(error, SettingsError):
             raise
         return _told(" ".join(str(error).split()), 2)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _told(f"{error.filename}: {error.strerror}", 1)
     except (KeyboardInterrupt, typer.Abort):
         return 130
     return code if isinstance(code, int) else 0

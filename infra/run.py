@@ -41,11 +41,12 @@ def run_processors(names: list[str], settings: Settings) -> int:
 
 def _scorer(settings: Settings) -> Shell:
     from features.online import ProfileReader
+    from serving import auth
     from serving.client import KServeClient
     from streams.last_known import LastKnown
     from streams.scorer import Scorer
 
-    token = settings.token_file.read_text().strip()
+    token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
     stopping = threading.Event()
     core = Scorer(settings.model, model, LastKnown(ProfileReader(settings)), settings.labels.delay_days, stopping)

@@ -20,9 +20,11 @@ import pyarrow as pa
 from features.events import Outcome, Score
 from features.repo import layout
 from features.settings import DAY_MS, Settings
+from features.vector import SCHEMA, WIDTH
 from streams import topics
 from streams.codec import BatchDecoder
-from streams.core import Output, Record
+from streams.core import Output, Record, dead_letter
+from streams.metrics import DLQ
 
 _NAME = re.compile(r"(?P<topic>[a-z-]+)-(?P<partition>\d+)-(?P<first>\d{12})-(?P<last>\d{12})\.parquet")
 
@@ -43,6 +45,10 @@ class Archived:
         return (event.transaction.event_time_ms if isinstance(event, Score) else event.event_time_ms) // DAY_MS
 
 
+class WrongWidth(ValueError):
+    """A score's vector is not as long as its schema says."""
+
+
 class Archive:
     """Pure core: decodes. No state. Rows are Archived."""
 
@@ -57,7 +63,15 @@ class Archive:
     def process(self, records: Sequence[Record]) -> Output:
         scores, score_events, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
         outcomes, outcome_events, outcome_letters = self._outcomes.decode(r for r in records if r.topic == topics.OUTCOMES)
-        rows = [_archived(record, event) for record, event in zip(scores, score_events, strict=True)]
+        rows: list[Archived] = []
+        for record, event in zip(scores, score_events, strict=True):
+            if event.schema == SCHEMA and len(event.features) != WIDTH:
+                # One such row would fail every training whose window holds it.
+                reason = WrongWidth(f"features has {len(event.features)} values, and schema {SCHEMA} has {WIDTH}")
+                score_letters.append(dead_letter(record, self.name, reason))
+                DLQ.labels(self.name, type(reason).__name__).inc()
+            else:
+                rows.append(_archived(record, event))
         rows += [_archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]
         return Output(score_letters + outcome_letters, rows)
 

@@ -73,6 +73,9 @@ class Sink(Protocol):
     def write(self, rows: list[Any]) -> None: ...
 
 
+#: Most bytes of a value, a key or all headers that a dead letter carries; base64 adds a third, and the ``dlq`` topic takes 4 MiB.
+MOST_VALUE, MOST_KEY, MOST_HEADERS = 2_000_000, 10_000, 100_000
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -85,16 +88,21 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
     for name, value in record.headers:
         if name == "driftloop-attempt" and value is not None and value.isdigit():
             attempt = int(value)
+    message = str(error)[:10_000]
+    if len(record.value or b"") > MOST_VALUE:
+        message += f" (the first {MOST_VALUE} of its {len(record.value or b'')} bytes are kept here)"
+    key = record.key[:MOST_KEY] if record.key is not None else None
+    size = sum(len(name) + len(value or b"") for name, value in record.headers)
     letter = DeadLetter(
         topic=record.topic,
         partition=record.partition,
         offset=record.offset,
         processor=processor,
         error=type(error).__name__,
-        message=str(error),
-        value=record.value,
-        key=record.key,
-        headers=record.headers,
+        message=message,
+        value=record.value[:MOST_VALUE] if record.value is not None else None,
+        key=key,
+        headers=record.headers if size <= MOST_HEADERS else [],
         attempt=attempt,
     )
-    return Produce(topics.DLQ, record.key, _encode(letter))
+    return Produce(topics.DLQ, key, _encode(letter))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluent_kafka import Consumer, Producer
 
 from features.settings import Settings
+from streams.topics import DLQ_MAX_BYTES
 
 
 def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
@@ -38,6 +39,8 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 2,
+        # A dead letter may be larger than the record that it holds.
+        "message.max.bytes": DLQ_MAX_BYTES,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
     }

@@ -83,9 +83,10 @@ class Scorer:
         scores = _scores(self._model_name, events, vectors, prediction, ages, read.degraded, profile_s, model_s)
         output = Output(produce=dead)
         for record, score in zip(good, scores, strict=True):
-            output.produce.append(Produce(topics.SCORES, record.key, encode(score), record.partition))
+            key = score.transaction.card_id.encode()
+            output.produce.append(Produce(topics.SCORES, key, encode(score), record.partition))
             if score.decision == "alert":
-                output.produce.append(Produce(topics.ALERTS, record.key, encode(_alert(score)), record.partition))
+                output.produce.append(Produce(topics.ALERTS, key, encode(_alert(score)), record.partition))
         _count(scores)
         return output
 

@@ -19,6 +19,9 @@ RETRAIN_REQUESTS = "retrain-requests"
 MODEL_EVENTS = "model-events"
 DLQ = "dlq"
 
+#: What the broker takes as one record of ``dlq``; of the other topics, 1 MiB.
+DLQ_MAX_BYTES = 4 * 1024 * 1024
+
 #: Topics whose records are keyed by card or terminal and spread over ``settings.partitions``; the others have one.
 SPREAD = frozenset({TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES})
 
@@ -37,7 +40,8 @@ def all_topics(settings: Settings) -> list[Topic]:
     a replay of an old month must not be deleted as it is written."""
     keep = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(365 * 86_400_000)}
     names = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ)
-    return [Topic(name, settings.partitions if name in SPREAD else 1, dict(keep)) for name in names]
+    own = {DLQ: {"max.message.bytes": str(DLQ_MAX_BYTES)}}
+    return [Topic(name, settings.partitions if name in SPREAD else 1, keep | own.get(name, {})) for name in names]
 
 
 def create(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> list[str]:

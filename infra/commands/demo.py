@@ -35,11 +35,12 @@ def command(
     if data is not None and not data.is_file():
         raise typer.BadParameter(f"there is no file {data}", param_hint="--data")
     given = Path(os.environ[context.VARIABLE])
-    folder = FOLDER.absolute() if given.name == ".driftloop" else given
+    folder = FOLDER.absolute() if given == Path(".driftloop").absolute() else given
     context.choose(folder)
     console = Console(width=None if sys.stdout.isatty() else 130)
     # Ended like ^C, so that the platform goes down with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         story = simulated(cards, seed) if data is None else replayed(data, days)
         told = tell(folder, story, console)

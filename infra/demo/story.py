@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from features.settings import DAY_MS
@@ -121,15 +121,16 @@ def replayed(path: Path, days: int | None) -> Story:
 
 
 def extent(path: Path) -> tuple[date, date, int]:
-    """First and last day of a file, and its rows. Raises ReplayError where it has no column of event times."""
-    import pyarrow.compute as pc
+    """First and last day of a file, and its rows. Raises ReplayError where it has none, or no column of event times."""
     import pyarrow.parquet as pq
 
+    from streams.replay import columns
     from streams.replay.mapping import HANDBOOK, ReplayError
 
     name = HANDBOOK["event_time"]
-    if name not in pq.read_schema(path).names:
-        raise ReplayError(f"{path.name} has no column {name}; use driftloop replay --map to name another")
-    times = pq.read_table(path, columns=[name]).column(name)
-    ends = pc.min_max(times).as_py()
-    return ends["min"].date(), ends["max"].date(), len(times)
+    table = pq.read_table(path, columns=[name]).combine_chunks()
+    if not table.num_rows:
+        raise ReplayError(f"{path.name} holds no rows")
+    times = columns.times(table.column(name).combine_chunks(), name)
+    first, last = (datetime.fromtimestamp(int(ms) / 1000, UTC).date() for ms in (times.min(), times.max()))
+    return first, last, table.num_rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,10 @@ from streams.publish.publisher import Publisher, PublishReport
 
 #: A training run may take this long on a busy laptop before the demo gives up on it.
 PATIENCE_S = 420.0
+#: Without a terminal: a sign of life this often while the stream waits.
+SIGN_S = 15.0
+#: In a folder that a demo made.
+MARK = "made-by-demo"
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ def tell(folder: Path, story: Story, console: Console) -> Told:
     Raises PlatformError, LockstepError or PublishError where the platform does not carry it.
     """
     began = time.monotonic()
-    settings = _fresh(folder, story)
+    settings = fresh(folder, story)
     watch = MemoryWatch(settings)
     try:
         console.print(f"[bold]driftloop demo[/bold]: {story.title}")
@@ -66,7 +71,7 @@ def tell(folder: Path, story: Story, console: Console) -> Told:
         watch.stop()
     finally:
         console.print("  down")
-        platform.down(settings)
+        _down(settings)
     summary = _summary(settings, story, collected, truth, report, failed, watch)
     summary.seconds = Seconds(
         up=round(up_s, 1),
@@ -77,17 +82,34 @@ def tell(folder: Path, story: Story, console: Console) -> Told:
     return Told(settings, summary, collected, truth)
 
 
-def _fresh(folder: Path, story: Story) -> Settings:
-    """An empty platform folder with the story's settings. Refuses a folder that is not a platform's, or one that is up."""
+def _down(settings: Settings) -> None:
+    """End the platform, whoever is impatient meanwhile: a second ^C would leave half of it running."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        platform.down(settings)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def fresh(folder: Path, story: Story) -> Settings:
+    """An empty platform folder with the story's settings.
+
+    Only a folder that a demo made is emptied. Raises PlatformError for another one that holds something, or one that is up.
+    """
+    mark = folder / MARK
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / FILE_NAME).exists():
-            raise PlatformError(f"{folder} holds something else than a platform; choose another folder with --dir")
+        if not mark.exists():
+            raise PlatformError(
+                f"{folder} was not made by a demo, which begins with an empty folder; choose another one with --dir"
+            )
         if supervise.running(load(folder)):
             raise PlatformError(
                 f"the platform in {folder} is up; end it with driftloop --dir {folder} down, or choose another --dir"
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    mark.write_text("A demo made this folder, and the next one empties it.\n")
     (folder / FILE_NAME).write_text("# Settings of a demo: made anew by each one.\n" + toml(story.settings))
     return load(folder)
 
@@ -102,6 +124,7 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
     """Publish the whole story in lockstep; return the report, and wall seconds from its start to the first model."""
     began = time.monotonic()
     first_model_s: float | None = None
+    signed = began
     columns = (
         SpinnerColumn(),
         TextColumn("day"),
@@ -119,6 +142,10 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
             reason = control()
             if reason:
                 bar.update(task, description=f"[yellow]{reason}[/yellow]; the stream waits")
+                nonlocal signed
+                if not console.is_terminal and time.monotonic() - signed > SIGN_S:
+                    signed = time.monotonic()
+                    console.print(f"  {signed - began:.0f} s; {reason}; the stream waits")
             return reason
 
         def boundary(event_time_ms: int) -> None:

@@ -1,0 +1,30 @@
+"""Dead letters: all of the record, as far as a record can hold it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from features.events import DeadLetter
+from streams import topics
+from streams.core import MOST_VALUE, Record, dead_letter
+
+
+def letter(record: Record) -> DeadLetter:
+    produced = dead_letter(record, "scorer", ValueError("no good"))
+    assert produced.topic == topics.DLQ
+    assert len(produced.value) < topics.DLQ_MAX_BYTES
+    return msgspec.json.decode(produced.value, type=DeadLetter)
+
+
+def test_a_dead_letter_holds_the_record_and_its_place() -> None:
+    found = letter(Record("labels", 2, 7, b"k", b"\x00\xff", [("h", b"1"), ("driftloop-attempt", b"3")]))
+    assert (found.topic, found.partition, found.offset, found.key, found.value) == ("labels", 2, 7, b"k", b"\x00\xff")
+    assert (found.error, found.message, found.attempt) == ("ValueError", "no good", 3)
+    assert found.headers == [("h", b"1"), ("driftloop-attempt", b"3")]
+
+
+def test_of_a_value_too_large_for_any_record_the_beginning_is_kept_and_said() -> None:
+    found = letter(Record("transactions", 0, 1, b"k" * 500_000, b"x" * 9_000_000, [("h", b"y" * 900_000)]))
+    assert found.value == b"x" * MOST_VALUE
+    assert "of its 9000000 bytes" in found.message
+    assert found.headers == []
