@@ -121,6 +121,10 @@ def log(settings: Settings, name: str) -> Path:
 
 def start(settings: Settings, parts: tuple[Component, ...], timeout_s: float = 15.0) -> None:
     """Start supervisor in the background, with no component running yet. Raises PlatformError."""
+    if "%" in str(settings.dir):
+        raise PlatformError(
+            f"the folder {settings.dir} has a % in its path, which supervisor cannot take; choose another one with --dir"
+        )
     run = folder(settings)
     run.mkdir(parents=True, exist_ok=True)
     logs(settings).mkdir(parents=True, exist_ok=True)

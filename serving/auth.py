@@ -12,14 +12,16 @@ class Token:
     """Compares in constant time, so that the time of an answer says nothing about the token."""
 
     def __init__(self, value: str) -> None:
-        self._expected = f"Bearer {value}".encode()
+        self._expected = value.encode()
 
     def allows(self, authorization: str | bytes | None) -> bool:
         """Whether this is the value of an ``authorization`` header that may pass."""
         if authorization is None:
             return False
         given = authorization.encode() if isinstance(authorization, str) else authorization
-        return hmac.compare_digest(given, self._expected)
+        scheme, _, value = given.partition(b" ")
+        # The scheme's name may be written in any case (RFC 9110, 11.1); the token may not.
+        return scheme.lower() == b"bearer" and hmac.compare_digest(value.strip(), self._expected)
 
 
 def read(path: Path) -> str:
