@@ -6,7 +6,7 @@ import logging
 import uuid
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from features.settings import Settings
 from streams.core import Record
@@ -64,13 +64,13 @@ def _replay_topic(
     return done
 
 
-def record_of(message: object) -> Record:
+def record_of(message: Message) -> Record:
     """A confluent_kafka message as the plain record that cores take."""
     return Record(
-        message.topic(),  # type: ignore[attr-defined]
-        message.partition(),  # type: ignore[attr-defined]
-        message.offset(),  # type: ignore[attr-defined]
-        message.key(),  # type: ignore[attr-defined]
-        message.value(),  # type: ignore[attr-defined]
-        message.headers() or [],  # type: ignore[attr-defined]
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.key(),
+        message.value(),
+        message.headers() or [],
     )
