@@ -153,8 +153,8 @@ class Lockstep:
             try:
                 answer = future.result().topic_partitions
             except KafkaException as error:
-                # A group that nobody has joined yet has no offsets: it is at the beginning.
-                if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                # A group that nobody has joined yet has no offsets, and a broker that has just started does not know them yet.
+                if error.args[0].name() not in {"GROUP_ID_NOT_FOUND", "COORDINATOR_LOAD_IN_PROGRESS"}:
                     raise
                 continue
             for tp in answer:
