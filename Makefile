@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit integration lock clean
+.PHONY: help setup demo test check unit integration features lock clean
 
 BIN := .venv/bin
 UV := .uv/bin/uv
@@ -36,6 +36,9 @@ unit: $(STAMP) ## The unit tests only.
 
 integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
 	$(BIN)/pytest tests --ignore tests/unit -q
+
+features: $(STAMP) ## Make what comes from features/catalogue.py anew: features/generated.py and docs/features.md.
+	$(BIN)/python -m features.generate
 
 lock: $(UV) ## Resolve pyproject.toml anew into requirements.lock.
 	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 -q -o requirements.lock

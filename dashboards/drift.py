@@ -6,7 +6,6 @@ from grafana_foundation_sdk.builders import dashboard
 
 from dashboards.panels import bands, bars, board, buckets, lines, number
 from features.settings import Drift
-from features.vector import NAMES
 
 MONITOR = 'process="drift-monitor"'
 FEATURE = "max by (feature) (driftloop_drift_feature_score)"
@@ -85,7 +84,7 @@ def _features(out: dashboard.Dashboard) -> dashboard.Dashboard:
                 f"Distance of each feature from the champion's training window; orange from {threshold} on.",
                 steps,
                 # Rows thinner than this cannot be read.
-                height=max(10, len(NAMES) // 2),
+                height=17,
             )
         )
         .with_panel(

@@ -47,14 +47,15 @@ Decision = Literal["approve", "alert", "unscored"]
 class Score(msgspec.Struct, gc=False):
     """What the scorer says of one transaction: the vector it saw, and the score where there is a model.
 
-    ``features`` holds the float32 values widened to double, in the order of ``features.vector.NAMES``;
-    ``schema`` is the hash of that order. ``score`` is None while there is no champion.
+    ``features`` is the vector: little-endian float32 values in the order of ``features.vector.NAMES``, in JSON as base64;
+    ``schema`` is the hash of that order. ``unusual``: the amount is high for any card, or for this one.
+    ``score`` is None while there is no champion.
     ``profile_age_ms`` is event time minus the time of the oldest profile read, None where none was found.
     """
 
     transaction: Transaction
     schema: str
-    features: list[float]
+    features: bytes
     decision: Decision
     score: float | None = None
     threshold: float | None = None
@@ -62,11 +63,16 @@ class Score(msgspec.Struct, gc=False):
     model_version: str | None = None
     shadow_score: float | None = None
     shadow_version: str | None = None
+    unusual: bool | None = None
     degraded: bool = False
     profile_age_ms: int | None = None
     scored_at_ms: int = 0
     model_ms: float = 0.0
     profile_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        if len(self.features) % 4:
+            raise ValueError(f"features has {len(self.features)} bytes, and a float32 takes four")
 
 
 class Alert(msgspec.Struct, gc=False):
@@ -97,6 +103,7 @@ class Outcome(msgspec.Struct, gc=False):
     """A score joined with its label; ``source`` is ``matured`` where the delay passed without one.
 
     A label that comes after its transaction matured gives a second outcome with ``late`` true; the newest counts.
+    ``unusual`` is the score's, None where the score is not known.
     """
 
     transaction_id: Id
@@ -110,6 +117,7 @@ class Outcome(msgspec.Struct, gc=False):
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
+    unusual: bool | None = None
     late: bool = False
 
 

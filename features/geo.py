@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 EARTH_KM = 6371.0088
 
 
-@njit(cache=True)
+@njit
 def haversine_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """Great-circle distance in km between two places in degrees: ``2 R asin(sqrt(h))`` with
 
@@ -25,7 +25,7 @@ def haversine_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     return 2.0 * EARTH_KM * math.asin(math.sqrt(min(h, 1.0)))
 
 
-@njit(cache=True)
+@njit
 def haversine_km_columns(
     lat1: NDArray[np.float64], lon1: NDArray[np.float64], lat2: NDArray[np.float64], lon2: NDArray[np.float64]
 ) -> NDArray[np.float64]:

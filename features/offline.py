@@ -16,11 +16,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.online import ProfileRow, TerminalRow
-from features.profiles import PROFILE_WIDTH, Profiles
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from features.repo import layout
-from features.settings import DAY_MS, Settings
+from features.settings import Settings
 from features.store import open_store
-from features.terminal_tiles import TILE_WIDTH
+from features.terminal_tiles import COLUMNS
+from features.windows import HOUR_MS
 
 if TYPE_CHECKING:
     from feast import FeatureStore
@@ -39,7 +40,7 @@ def write_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], name: s
         # Not a time: among rows of one event time the higher revision is the newer one, and Feast asks for a timestamp.
         "created": [row.revision for row in rows],
         "revision": [row.revision for row in rows],
-        "tiles": [row.tiles for row in rows],
+        "tiles": [row.tiles.reshape(-1) for row in rows],
     }
     layout.write(pa.table(columns, schema=layout.TERMINAL_RISK), layout.terminal_risk_folder(settings) / f"{name}.parquet")
 
@@ -51,13 +52,13 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
     if not rows:
         return
     times = [row.event_time_ms * 1000 for row in rows]
-    profile = [np.array([row.home_lat, row.home_lon, row.mean_amount, row.count], dtype=np.float32) for row in rows]
     columns = {
         "card_id": [row.card_id for row in rows],
         "event_timestamp": times,
         "created": times,
         "as_of_ms": [row.event_time_ms for row in rows],
-        "profile": profile,
+        "profile": [row.profile for row in rows],
+        "usual": [row.usual for row in rows],
     }
     path = layout.customer_profile_folder(settings) / f"{name}.parquet"
     layout.write(pa.table(columns, schema=layout.CUSTOMER_PROFILE), path)
@@ -66,20 +67,30 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
 def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     """Tiles and profile as of each event, row by row in the order of ``events`` (columns card_id, terminal_id, event_time_ms).
 
-    The customer profile is as of the event. Tiles are as of the midnight (UTC) before it: windows hold only days whose outcomes
-    are complete by then, so nothing differs but labels later than the delay, and one join serves all events of a terminal's
-    day. No event is lost: those that Feast knows nothing of have NaN and zeros. Memory: about 2 kB an event, for the tiles;
-    call it by parts where that is too much.
+    The customer profile is as of the event. Tiles are as of the moment when everything before the event's label horizon is
+    known (``horizon + delay``, never after the event): the features read nothing behind the horizon, so nothing differs but
+    labels later than the delay, and one join serves all events of a terminal's step of hours. No event is lost: those
+    that Feast knows nothing of have NaN and no tiles. Memory: about 2 kB an event, for the tiles; call it by parts
+    where that is too much.
 
     Raises features.store.StoreMissing before ``driftloop up``.
     """
     times = events["event_time_ms"].to_numpy(dtype=np.int64)
+    delay, step = settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS
     store = open_store(settings)
     cards, card_row = _unique(events["card_id"], times, "card_id")
-    terminals, terminal_row = _unique(events["terminal_id"], times // DAY_MS * DAY_MS, "terminal_id")
-    customer, customer_ts = _customers(store, cards)
-    tiles, terminal_ts = _tiles(settings, store, terminals)
-    return Profiles(customer[card_row], customer_ts[card_row], tiles[terminal_row], terminal_ts[terminal_row])
+    terminals, terminal_row = _unique(events["terminal_id"], (times - delay) // step * step + delay, "terminal_id")
+    customer, usual, customer_ts = _customers(store, cards)
+    tiles, begin, end, terminal_ts = _tiles(settings, store, terminals)
+    return Profiles(
+        customer[card_row],
+        usual[card_row],
+        customer_ts[card_row],
+        tiles,
+        begin[terminal_row],
+        end[terminal_row],
+        terminal_ts[terminal_row],
+    )
 
 
 def _unique(ids: pd.Series[str], times: NDArray[np.int64], key: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
@@ -111,26 +122,30 @@ def _join(store: FeatureStore, keys: pd.DataFrame, features: list[str]) -> pd.Da
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[f.split(":")[1] for f in features])
 
 
-def _customers(store: FeatureStore, cards: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _customers(store: FeatureStore, cards: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
     customer = np.full((len(cards), PROFILE_WIDTH), np.nan, dtype=np.float32)
+    usual = np.zeros((len(cards), USUAL_WIDTH), dtype=np.int64)
     times = np.zeros(len(cards), dtype=np.int64)
-    joined = _join(store, cards, ["customer_profile:profile", "customer_profile:as_of_ms"])
+    joined = _join(store, cards, ["customer_profile:profile", "customer_profile:usual", "customer_profile:as_of_ms"])
     found = joined["as_of_ms"].notna().to_numpy()
     if found.any():
         customer[found] = np.stack(joined.loc[found, "profile"].to_list())
+        usual[found] = np.stack(joined.loc[found, "usual"].to_list())
         times[found] = joined.loc[found, "as_of_ms"].to_numpy(dtype=np.int64)
-    return customer, times
+    return customer, usual, times
 
 
-def _tiles(settings: Settings, store: FeatureStore, terminals: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Feast finds the revision, DuckDB then fetches its tiles: a join that drags 1 kB of tiles through each of its candidate rows
-    takes gigabytes where this one takes megabytes."""
-    tiles = np.zeros((len(terminals), TILE_WIDTH), dtype=np.int64)
-    times = np.zeros(len(terminals), dtype=np.int64)
+def _tiles(
+    settings: Settings, store: FeatureStore, terminals: pd.DataFrame
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Tiles [m, 4], begin and end of each terminal's, and their times. Feast finds the revision, DuckDB then fetches its tiles: a
+    join that drags 1 kB of tiles through each of its candidate rows takes gigabytes where this one takes megabytes."""
+    n = len(terminals)
+    begin, end, times = (np.zeros(n, dtype=np.int64) for _ in range(3))
     joined = _join(store, terminals, ["terminal_risk:revision"])
     found = joined["revision"].notna().to_numpy()
     if not found.any():
-        return tiles, times
+        return np.zeros((0, COLUMNS), dtype=np.int64), begin, end, times
     wanted = pd.DataFrame(
         {
             "row": np.flatnonzero(found),
@@ -151,7 +166,9 @@ def _tiles(settings: Settings, store: FeatureStore, terminals: pd.DataFrame) -> 
             """,
             params=[str(layout.terminal_risk_folder(settings) / "**" / "*.parquet")],
         ).to_arrow_table()
-    row = rows["row"].to_numpy()
+    row, lists = rows["row"].to_numpy(), rows["tiles"].combine_chunks()
     times[row] = rows["time_ms"].to_numpy()
-    tiles[row] = rows["tiles"].combine_chunks().flatten().to_numpy().reshape(-1, TILE_WIDTH)
-    return tiles, times
+    lengths = lists.value_lengths().to_numpy() // COLUMNS
+    ends = np.cumsum(lengths)
+    begin[row], end[row] = ends - lengths, ends
+    return lists.flatten().to_numpy().reshape(-1, COLUMNS), begin, end, times

@@ -15,9 +15,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from features import feast_encoding as encoding
-from features.profiles import PROFILE_WIDTH, Profiles
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from features.settings import Settings
-from features.terminal_tiles import TILE_WIDTH, Tiles
+from features.terminal_tiles import COLUMNS, Tiles
 
 _CARD = encoding.key_prefix("card_id")
 _TERMINAL = encoding.key_prefix("terminal_id")
@@ -45,7 +45,10 @@ class Activity:
 
 @dataclass(frozen=True, slots=True)
 class TerminalRow:
-    """The tiles of a terminal as of ``event_time_ms``, the newest outcome time in them; ``revision`` grows with each row."""
+    """The tiles of a terminal, int64 [k, 4], as of ``event_time_ms``, the newest outcome time in them.
+
+    ``revision`` grows with each row.
+    """
 
     terminal_id: str
     event_time_ms: int
@@ -55,14 +58,12 @@ class TerminalRow:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """A customer profile as of ``event_time_ms``: home in degrees (NaN where unknown), mean amount in currency units."""
+    """A customer profile as of ``event_time_ms``: the two arrays that ``features.profiles`` describes."""
 
     card_id: str
     event_time_ms: int
-    home_lat: float
-    home_lon: float
-    mean_amount: float
-    count: float
+    profile: NDArray[np.float32]
+    usual: NDArray[np.int64]
 
 
 def _client(settings: Settings, timeout_s: float) -> redis.Redis:
@@ -84,7 +85,7 @@ def _fields(view: str, *features: str) -> list[bytes]:
 
 _ACTIVITY_FIELDS = _fields("card_activity", "vector", "schema", "score", "transaction_id")
 _TERMINAL_FIELDS = _fields("terminal_risk", "tiles", "revision")
-_PROFILE_FIELDS = _fields("customer_profile", "profile", "as_of_ms")
+_PROFILE_FIELDS = _fields("customer_profile", "profile", "usual", "as_of_ms")
 
 
 class ProfileReader:
@@ -100,27 +101,31 @@ class ProfileReader:
         """
         cards = {card: i for i, card in enumerate(dict.fromkeys(card_ids))}
         terminals = {terminal: i for i, terminal in enumerate(dict.fromkeys(terminal_ids))}
-        customer = np.full((len(cards), PROFILE_WIDTH), np.nan, dtype=np.float32)
-        customer_ts = np.zeros(len(cards), dtype=np.int64)
-        tiles = np.zeros((len(terminals), TILE_WIDTH), dtype=np.int64)
-        terminal_ts = np.zeros(len(terminals), dtype=np.int64)
-
         keys = [encoding.redis_key(_CARD, card) for card in cards]
         keys += [encoding.redis_key(_TERMINAL, terminal) for terminal in terminals]
-        fields = [_PROFILE_FIELDS[:2]] * len(cards) + [_TERMINAL_FIELDS[:2]] * len(terminals)
+        fields = [_PROFILE_FIELDS[:3]] * len(cards) + [_TERMINAL_FIELDS[:2]] * len(terminals)
         rows = self._fetch(keys, fields)
-        for i, (time, data) in enumerate(rows[: len(cards)]):
-            profile = encoding.read_floats(data)
-            if profile is not None and len(profile) == PROFILE_WIDTH:
-                customer[i] = profile
-                customer_ts[i] = encoding.read_timestamp(time)
-        for i, (time, data) in enumerate(rows[len(cards) :]):
-            if data and encoding.read_integers(data, tiles[i]) == TILE_WIDTH:
-                terminal_ts[i] = encoding.read_timestamp(time)
+        of_cards, of_terminals = rows[: len(cards)], rows[len(cards) :]
 
-        card_row = np.fromiter((cards[card] for card in card_ids), dtype=np.int64, count=len(card_ids))
-        terminal_row = np.fromiter((terminals[t] for t in terminal_ids), dtype=np.int64, count=len(terminal_ids))
-        return Profiles(customer[card_row], customer_ts[card_row], tiles[terminal_row], terminal_ts[terminal_row])
+        customer, there = encoding.read_float_rows([row[1] for row in of_cards], PROFILE_WIDTH)
+        customer_ts = np.where(there, encoding.read_timestamps([row[0] for row in of_cards]), 0)
+        usual = _usual([row[2] for row in of_cards], there)
+        flat, ends = encoding.read_integer_lists([row[1] for row in of_terminals])
+        terminal_ts = np.where(np.diff(ends, prepend=0) > 0, encoding.read_timestamps([row[0] for row in of_terminals]), 0)
+
+        card_row = np.fromiter(map(cards.__getitem__, card_ids), dtype=np.int64, count=len(card_ids))
+        terminal_row = np.fromiter(map(terminals.__getitem__, terminal_ids), dtype=np.int64, count=len(terminal_ids))
+        end = ends // COLUMNS
+        begin = np.concatenate([np.zeros(1, dtype=np.int64), end[:-1]]) if len(end) else end
+        return Profiles(
+            customer[card_row],
+            usual[card_row],
+            customer_ts[card_row],
+            flat.reshape(-1, COLUMNS),
+            begin[terminal_row],
+            end[terminal_row],
+            terminal_ts[terminal_row],
+        )
 
     def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
         """The latest vector of each card, None where there is none. Compare its ``schema`` before use.
@@ -157,6 +162,17 @@ class ProfileReader:
     def _address(self) -> str:
         options = self._redis.connection_pool.connection_kwargs
         return f"{options['host']}:{options['port']}"
+
+
+def _usual(values: Sequence[bytes | None], there: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The ``usual`` arrays of cards [n, USUAL_WIDTH], zeros where there is no profile or the list has another length."""
+    flat, ends = encoding.read_integer_lists(values)
+    usual = np.zeros((len(values), USUAL_WIDTH), dtype=np.int64)
+    whole = np.diff(ends, prepend=0) == USUAL_WIDTH
+    if whole.any():
+        usual[whole] = flat[(ends[whole, None] - USUAL_WIDTH) + np.arange(USUAL_WIDTH)]
+    usual[~there] = 0
+    return usual
 
 
 #: Writes each row unless a newer one is there. Feast's own writer also skips rows of the same time; here the later call wins
@@ -239,7 +255,7 @@ class OnlineWriter:
                 (
                     encoding.redis_key(_TERMINAL, row.terminal_id),
                     row.event_time_ms,
-                    [encoding.integers(row.tiles), encoding.integer(row.revision)],
+                    [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)],
                 )
                 for row in rows
             ],
@@ -253,10 +269,7 @@ class OnlineWriter:
                 (
                     encoding.redis_key(_CARD, row.card_id),
                     row.event_time_ms,
-                    [
-                        encoding.floats(np.array([row.home_lat, row.home_lon, row.mean_amount, row.count], dtype=np.float32)),
-                        encoding.integer(row.event_time_ms),
-                    ],
+                    [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)],
                 )
                 for row in rows
             ],

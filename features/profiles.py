@@ -1,50 +1,50 @@
-"""The columns of the vector that come from Feast: terminal risk and customer profile, as of each event.
+"""Customer profile and terminal tiles as of each event, and the columns of the vector that are read from them.
 
-One function for the stream and for the batch. With ``a`` the amount and a profile ``[home_lat, home_lon, mean_amount, count]``:
+One function for the stream, for Feast's on-demand view and for the batch: ``fill``. A customer profile is two arrays:
 
-- ``distance_from_home_km``: great-circle distance from home; missing without a home or without the transaction's place;
-- ``ratio_to_usual_amount``: ``a / mean_amount``; missing without a profile or with a mean of zero;
-- ``terminal_count_wd``: outcomes ``n`` in the window of w days before the label delay (``features.terminal_tiles``);
-- ``terminal_risk_wd``: ``(f + PRIOR * PRIOR_RISK) / (n + PRIOR)``, the frauds' share drawn towards PRIOR_RISK while outcomes
-  are few. An unknown terminal has count 0 and risk PRIOR_RISK.
+- ``profile`` float32 [PROFILE_WIDTH]: home latitude and longitude in degrees (NaN while unknown), mean amount in currency units,
+  number of transactions behind it, then the shares of the 24 hours of the day (UTC), then the mean amounts at the merchant
+  categories that ``usual`` names;
+- ``usual`` int64 [USUAL_WIDTH]: the most used merchant categories (``features.columns.category_number``), then the most used
+  terminals (``features.columns.terminal_number``), most used first, 0 where there are fewer.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from features.geo import haversine_km_columns
-from features.settings import DAY_MS
-from features.terminal_tiles import WINDOWS, whole_days, windows
-from features.vector import FEATURES, INDEX
+from features.columns import Columns
+from features.geo import haversine_km
+from features.read import Read
+from features.windows import DAY_MS, HOUR_MS
 
-#: The prior counts like this many outcomes.
-PRIOR = 20.0
-PRIOR_RISK = 0.01
-#: Profile columns: home latitude and longitude (degrees), mean amount (currency units), transactions behind them.
-HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT = range(4)
-PROFILE_WIDTH = 4
-
-_HOME = INDEX["distance_from_home_km"]
-_RATIO = INDEX["ratio_to_usual_amount"]
-_COUNTS = [INDEX[f"terminal_count_{w}d"] for w in WINDOWS]
-_RISKS = [INDEX[f"terminal_risk_{w}d"] for w in WINDOWS]
+HOURS, CATEGORIES, TERMINALS = 24, 16, 16
+HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT, HOUR_SHARES = range(5)
+CATEGORY_MEANS = HOUR_SHARES + HOURS
+PROFILE_WIDTH = CATEGORY_MEANS + CATEGORIES
+USUAL_WIDTH = CATEGORIES + TERMINALS
 
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
     """What Feast knew of n transactions' cards and terminals, row by row.
 
-    ``customer`` float32 [n, 4], NaN where missing; ``tiles`` int64 [n, TILE_WIDTH], zeros where missing; ``*_ts_ms`` int64 [n]:
-    the event time that each is of, 0 where missing.
+    ``customer`` float32 [n, PROFILE_WIDTH], NaN where missing; ``usual`` int64 [n, USUAL_WIDTH], zeros where missing; the tiles
+    of row i are ``tiles[begin[i]:end[i]]`` (int64 [m, 4]; rows may share them, and an unknown terminal has none); ``*_ts_ms``
+    int64 [n]: the event time that each is of, 0 where missing.
     """
 
     customer: NDArray[np.float32]
+    usual: NDArray[np.int64]
     customer_ts_ms: NDArray[np.int64]
     tiles: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
     terminal_ts_ms: NDArray[np.int64]
 
     def age_ms(self, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -56,31 +56,81 @@ class Profiles:
         return np.where(oldest == latest, -1, np.maximum(event_time_ms - oldest, 0))
 
 
-def fill(
-    vectors: NDArray[np.float32],
-    event_time_ms: NDArray[np.int64],
-    amount_minor: NDArray[np.int64],
-    lat: NDArray[np.float64],
-    lon: NDArray[np.float64],
-    customer: NDArray[np.float32],
-    tiles: NDArray[np.int64],
-    delay_days: float,
-) -> None:
-    """Write the customer and terminal columns of ``vectors`` [n, WIDTH], in place.
+def unknown(n: int) -> Profiles:
+    """What is read where nothing is known of n transactions."""
+    zeros = np.zeros(n, dtype=np.int64)
+    return Profiles(
+        np.full((n, PROFILE_WIDTH), np.nan, dtype=np.float32),
+        np.zeros((n, USUAL_WIDTH), dtype=np.int64),
+        zeros,
+        np.zeros((0, 4), dtype=np.int64),
+        zeros,
+        zeros,
+        zeros,
+    )
 
-    ``event_time_ms``, ``amount_minor``, ``lat``, ``lon`` [n] (NaN where the place is unknown); ``customer`` [n, 4] and
-    ``tiles`` [n, TILE_WIDTH] as in Profiles; ``delay_days`` is ``settings.labels.delay_days``.
+
+def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay_ms: int, step_hours: int) -> None:
+    """Write the customer and terminal columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
+
+    ``delay_ms`` and ``step_hours`` are those of ``settings.labels``; see ``features.terminal_tiles`` for what they mean.
     """
-    home = customer.astype(np.float64)
-    km = haversine_km_columns(home[:, HOME_LAT], home[:, HOME_LON], lat, lon)
-    vectors[:, _HOME] = np.where(np.isnan(km), FEATURES[_HOME].missing, km)
+    from features.generated import read_rows
 
-    mean = home[:, MEAN_AMOUNT]
-    known = mean > 0  # false for NaN
-    ratio = np.full(len(vectors), FEATURES[_RATIO].missing)
-    np.divide(amount_minor / 100.0, mean, out=ratio, where=known)
-    vectors[:, _RATIO] = ratio
+    if len(batch):
+        read_rows(
+            Read(
+                batch.event_time_ms,
+                batch.amount_minor,
+                batch.terminal,
+                batch.category,
+                batch.latitude,
+                batch.longitude,
+                np.ascontiguousarray(profiles.customer),
+                np.ascontiguousarray(profiles.usual),
+                np.ascontiguousarray(profiles.tiles),
+                profiles.begin,
+                profiles.end,
+            ),
+            delay_ms,
+            step_hours,
+            vectors,
+        )
 
-    counts = windows(np.ascontiguousarray(tiles), event_time_ms // DAY_MS, whole_days(delay_days))
-    vectors[:, _COUNTS] = counts[:, :, 0]
-    vectors[:, _RISKS] = (counts[:, :, 1] + PRIOR * PRIOR_RISK) / (counts[:, :, 0] + PRIOR)
+
+@njit
+def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude: float) -> float:
+    """km, NaN where home or place is unknown."""
+    home = np.float64(profile[HOME_LAT]), np.float64(profile[HOME_LON])
+    km: float = haversine_km(home[0], home[1], np.float64(latitude), np.float64(longitude))
+    return km
+
+
+@njit
+def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
+    """Mean amount at a merchant category, currency units; NaN where the card did not use it, or it is not told (0)."""
+    if category != 0:
+        for k in range(CATEGORIES):
+            if usual[k] == category:
+                mean: float = profile[CATEGORY_MEANS + k]
+                return mean
+    return math.nan
+
+
+@njit
+def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
+    """Share of the card's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without a profile."""
+    hour = time_ms % DAY_MS // HOUR_MS
+    total = 0.0
+    for near in (hour + HOURS - 1, hour, hour + 1):
+        total += profile[HOUR_SHARES + near % HOURS]
+    return total
+
+
+@njit
+def is_usual_terminal(usual: NDArray[np.int64], terminal: int) -> float:
+    """1 or 0."""
+    for k in range(CATEGORIES, USUAL_WIDTH):
+        if usual[k] == terminal and terminal != 0:
+            return 1.0
+    return 0.0

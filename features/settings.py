@@ -60,6 +60,9 @@ class Labels(_Section):
     """How long a transaction may wait for its label before it counts as genuine, in days of event time."""
 
     delay_days: float = Field(default=7.0, gt=0, le=60)
+    #: A terminal's outcomes are read up to event time less the delay, rounded down to a multiple of this many hours.
+    #: Where a replay lets the clock jump by days, only 24 lets every outcome be known by then.
+    step_hours: int = Field(default=1, ge=1, le=168)
 
     @property
     def delay_ms(self) -> int:

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 from features.settings import Settings
+from features.windows import HOUR_MS
 from infra.components import PROCESSES
 from infra.errors import PlatformError
 from streams.shell import Shell
@@ -49,7 +50,7 @@ def _scorer(settings: Settings) -> Shell:
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
     stopping = threading.Event()
-    core = Scorer(settings.model, model, LastKnown(ProfileReader(settings)), settings.labels.delay_days, stopping)
+    core = Scorer(settings.model, model, LastKnown(ProfileReader(settings)), settings.labels, stopping)
     return Shell(settings, core, stopping=stopping)
 
 
@@ -74,7 +75,13 @@ def _label_joiner(settings: Settings) -> Shell:
 def _terminal_risk(settings: Settings) -> Shell:
     from streams.terminal_risk import TerminalRisk, TerminalRiskSink
 
-    return Shell(settings, TerminalRisk(), TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s)
+    return Shell(
+        settings,
+        TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS),
+        TerminalRiskSink(settings),
+        _SINK_BATCH,
+        settings.writers.linger_s,
+    )
 
 
 def _drift_monitor(settings: Settings) -> Shell:

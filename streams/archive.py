@@ -20,7 +20,7 @@ import pyarrow as pa
 from features.events import Outcome, Score
 from features.repo import layout
 from features.settings import DAY_MS, Settings
-from features.vector import SCHEMA, WIDTH
+from features.vector import SCHEMA, WIDTH, unpacked
 from streams import topics
 from streams.codec import BatchDecoder
 from streams.core import Output, Record, dead_letter
@@ -65,9 +65,9 @@ class Archive:
         outcomes, outcome_events, outcome_letters = self._outcomes.decode(r for r in records if r.topic == topics.OUTCOMES)
         rows: list[Archived] = []
         for record, event in zip(scores, score_events, strict=True):
-            if event.schema == SCHEMA and len(event.features) != WIDTH:
+            if event.schema == SCHEMA and len(event.features) != 4 * WIDTH:
                 # One such row would fail every training whose window holds it.
-                reason = WrongWidth(f"features has {len(event.features)} values, and schema {SCHEMA} has {WIDTH}")
+                reason = WrongWidth(f"features has {len(event.features) // 4} values, and schema {SCHEMA} has {WIDTH}")
                 score_letters.append(dead_letter(record, self.name, reason))
                 DLQ.labels(self.name, type(reason).__name__).inc()
             else:
@@ -129,7 +129,8 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
         event = row.event
         if isinstance(event, Score):
             time = {"event_timestamp": event.transaction.event_time_ms * 1000}
-            flat.append(_fields(event.transaction) | _fields(event) | time | place)
+            vector = {"features": unpacked(event.features)}
+            flat.append(_fields(event.transaction) | _fields(event) | vector | time | place)
         else:
             flat.append(_fields(event) | place)
     schema = layout.SCORES if topic == topics.SCORES else layout.OUTCOMES

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from features.events import Score
 from features.online import Activity, OnlineWriter
 from features.settings import Settings
+from features.vector import unpacked
 from streams import topics
 from streams.codec import BatchDecoder
 from streams.core import Output, Record
@@ -50,7 +49,7 @@ def _row(score: Score) -> Activity:
     return Activity(
         card_id=transaction.card_id,
         event_time_ms=transaction.event_time_ms,
-        vector=np.array(score.features, dtype=np.float32),
+        vector=unpacked(score.features),
         schema=score.schema,
         score=score.score,
         transaction_id=transaction.transaction_id,

@@ -52,6 +52,7 @@ class _Score(msgspec.Struct, gc=False):
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
+    unusual: bool | None = None
 
 
 class _Known(msgspec.Struct, gc=False):
@@ -200,6 +201,7 @@ def _labelled(label: Label, score: _Score | None, at: int, late: bool = False) -
         score=score.score if score else None,
         threshold=score.threshold if score else None,
         model_version=score.model_version if score else None,
+        unusual=score.unusual if score else None,
         late=late,
     )
 
@@ -218,4 +220,5 @@ def _matured(score: _Score, at: int) -> Outcome:
         score=score.score,
         threshold=score.threshold,
         model_version=score.model_version,
+        unusual=score.unusual,
     )

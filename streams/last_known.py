@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Sequence
@@ -12,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.online import ProfilesUnavailable
-from features.profiles import PROFILE_WIDTH, Profiles
-from features.terminal_tiles import TILE_WIDTH
+from features.profiles import Profiles, unknown
+from features.terminal_tiles import Tiles
 
 log = logging.getLogger(__name__)
 
 #: After a failed read the store is left alone for this long, so that one time-out is not paid by every micro-batch.
 RETRY_AFTER_S = 1.0
-#: Most entities remembered of each kind, a kilobyte each for terminals; those seen longest ago go first.
+#: Most entities remembered of each kind, two kilobytes each for terminals; those seen longest ago go first.
 REMEMBERED = 50_000
 
-D = TypeVar("D", np.float32, np.int64)
+R = TypeVar("R")
 
 
 class Source(Protocol):
@@ -44,8 +45,8 @@ class LastKnown:
 
     def __init__(self, source: Source, remembered: int = REMEMBERED) -> None:
         self._source = source
-        self._customers: _Memory[np.float32] = _Memory(remembered)
-        self._terminals: _Memory[np.int64] = _Memory(remembered)
+        self._customers: _Memory[tuple[NDArray[np.float32], NDArray[np.int64]]] = _Memory(remembered)
+        self._terminals: _Memory[Tiles] = _Memory(remembered)
         self._retry_at = 0.0
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Read:
@@ -57,36 +58,55 @@ class LastKnown:
                 log.warning("scores are degraded: %s", error)
                 self._retry_at = time.monotonic() + RETRY_AFTER_S
             else:
-                self._customers.keep(card_ids, found.customer, found.customer_ts_ms)
-                self._terminals.keep(terminal_ids, found.tiles, found.terminal_ts_ms)
+                self._keep(card_ids, terminal_ids, found)
                 return Read(found, degraded=False)
-        customer = np.full((len(card_ids), PROFILE_WIDTH), np.nan, dtype=np.float32)
-        tiles = np.zeros((len(terminal_ids), TILE_WIDTH), dtype=np.int64)
-        customer_ts = self._customers.recall(card_ids, customer)
-        terminal_ts = self._terminals.recall(terminal_ids, tiles)
-        return Read(Profiles(customer, customer_ts, tiles, terminal_ts), degraded=True)
+        return Read(self._recall(card_ids, terminal_ids), degraded=True)
+
+    def _keep(self, card_ids: Sequence[str], terminal_ids: Sequence[str], found: Profiles) -> None:
+        for card, i in {card: i for i, card in enumerate(card_ids)}.items():
+            if found.customer_ts_ms[i] > 0:
+                row = found.customer[i].copy(), found.usual[i].copy()
+                self._customers.keep(card, row, int(found.customer_ts_ms[i]))
+        for terminal, i in {terminal: i for i, terminal in enumerate(terminal_ids)}.items():
+            if found.terminal_ts_ms[i] > 0:
+                tiles = found.tiles[found.begin[i] : found.end[i]].copy()
+                self._terminals.keep(terminal, tiles, int(found.terminal_ts_ms[i]))
+        self._customers.forget_oldest()
+        self._terminals.forget_oldest()
+
+    def _recall(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+        empty = unknown(len(card_ids))
+        customer, usual, customer_ts = empty.customer, empty.usual, empty.customer_ts_ms.copy()
+        for i, card in enumerate(card_ids):
+            known = self._customers.get(card)
+            if known is not None:
+                (customer[i], usual[i]), customer_ts[i] = known
+        parts: list[Tiles] = [empty.tiles]
+        terminal_ts, lengths = np.zeros(len(terminal_ids), dtype=np.int64), np.zeros(len(terminal_ids), dtype=np.int64)
+        for i, terminal in enumerate(terminal_ids):
+            tiles = self._terminals.get(terminal)
+            if tiles is not None:
+                parts.append(tiles[0])
+                lengths[i], terminal_ts[i] = len(tiles[0]), tiles[1]
+        end = np.cumsum(lengths)
+        return Profiles(customer, usual, customer_ts, np.concatenate(parts), end - lengths, end, terminal_ts)
 
 
-class _Memory(Generic[D]):
+class _Memory(Generic[R]):
     """The newest row of each entity, and its time."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._rows: dict[str, tuple[NDArray[D], int]] = {}
+        self._rows: dict[str, tuple[R, int]] = {}
 
-    def keep(self, ids: Sequence[str], rows: NDArray[D], times: NDArray[np.int64]) -> None:
-        for entity, i in {entity: i for i, entity in enumerate(ids)}.items():
-            if times[i] > 0:
-                self._rows.pop(entity, None)  # to the end: a dict keeps the order of insertion
-                self._rows[entity] = (rows[i].copy(), int(times[i]))
-        for entity in list(self._rows)[: max(0, len(self._rows) - self._most)]:
+    def keep(self, entity: str, row: R, time_ms: int) -> None:
+        self._rows.pop(entity, None)  # to the end: a dict keeps the order of insertion
+        self._rows[entity] = row, time_ms
+
+    def forget_oldest(self) -> None:
+        """Down to the most that are remembered."""
+        for entity in list(itertools.islice(self._rows, max(0, len(self._rows) - self._most))):
             del self._rows[entity]
 
-    def recall(self, ids: Sequence[str], into: NDArray[D]) -> NDArray[np.int64]:
-        """Copy what is known into the rows of ``into``; return the times, 0 where unknown."""
-        times = np.zeros(len(ids), dtype=np.int64)
-        for i, entity in enumerate(ids):
-            row = self._rows.get(entity)
-            if row is not None:
-                into[i], times[i] = row
-        return times
+    def get(self, entity: str) -> tuple[R, int] | None:
+        return self._rows.get(entity)

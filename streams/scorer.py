@@ -21,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.card_state import CardState
-from features.columns import from_transactions
+from features.columns import Columns, from_transactions
 from features.events import Alert, Decision, Score, Transaction
+from features.formulas import HIGH
 from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Prediction
-from features.profiles import Profiles, fill
+from features.profiles import fill
+from features.settings import Labels
 from features.transform import update
-from features.vector import SCHEMA, WIDTH
+from features.vector import INDEX, SCHEMA, WIDTH, packed, unpacked
 from streams import metrics, topics
 from streams.codec import BatchDecoder, encode
 from streams.core import Output, Produce, Record
@@ -35,6 +37,7 @@ from streams.reasons import reasons
 
 log = logging.getLogger(__name__)
 
+_RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 
@@ -51,11 +54,11 @@ class Scorer:
         model_name: str,
         model: ModelClient,
         profiles: LastKnown,
-        label_delay_days: float,
+        labels: Labels,
         stopping: threading.Event | None = None,
     ) -> None:
         self._model_name = model_name
-        self._delay_days = label_delay_days
+        self._labels = labels
         self._model = model
         self._profiles = profiles
         self._stopping = stopping or threading.Event()
@@ -67,11 +70,12 @@ class Scorer:
         good, events, dead = self._decoder.decode(records)
         if not events:
             return Output(produce=dead)
-        vectors = self._vectors([r.partition for r in good], events)
+        batch = from_transactions(events)
+        vectors = self._vectors([r.partition for r in good], batch)
         started = time.perf_counter()
         read = self._profiles.read([e.card_id for e in events], [e.terminal_id for e in events])
-        times = np.array([e.event_time_ms for e in events], dtype=np.int64)
-        self._fill(vectors, times, events, read.profiles)
+        times = batch.event_time_ms
+        fill(vectors, batch, read.profiles, self._labels.delay_ms, self._labels.step_hours)
         profile_s = time.perf_counter() - started
         metrics.PROFILE_READ.observe(profile_s)
         started = time.perf_counter()
@@ -94,35 +98,21 @@ class Scorer:
         """Take transactions into the card state again, without scoring."""
         good, events, _ = self._decoder.decode(records)
         if events:
-            self._vectors([r.partition for r in good], events)
+            self._vectors([r.partition for r in good], from_transactions(events))
 
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         for _, partition in partitions:
             self._state.pop(partition, None)
 
-    def _vectors(self, partitions: list[int], events: list[Transaction]) -> NDArray[np.float32]:
-        columns = from_transactions(events)
+    def _vectors(self, partitions: list[int], batch: Columns) -> NDArray[np.float32]:
         of = np.array(partitions)
-        vectors = np.empty((len(events), WIDTH), dtype=np.float32)
+        if (of == partitions[0]).all():
+            return update(self._state[partitions[0]], batch)
+        vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
         for partition in dict.fromkeys(partitions):
             rows = np.flatnonzero(of == partition)
-            vectors[rows] = update(self._state[partition], columns.take(rows))
+            vectors[rows] = update(self._state[partition], batch.take(rows))
         return vectors
-
-    def _fill(
-        self, vectors: NDArray[np.float32], times: NDArray[np.int64], events: list[Transaction], profiles: Profiles
-    ) -> None:
-        nan = float("nan")
-        fill(
-            vectors,
-            times,
-            np.array([e.amount_minor for e in events], dtype=np.int64),
-            np.array([nan if e.latitude is None else e.latitude for e in events], dtype=np.float64),
-            np.array([nan if e.longitude is None else e.longitude for e in events], dtype=np.float64),
-            profiles.customer,
-            profiles.tiles,
-            self._delay_days,
-        )
 
     def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:
         pause = _FIRST_PAUSE_S
@@ -159,11 +149,13 @@ def _scores(
         values = prediction.scores.astype(np.float64).tolist()
         if prediction.shadow_scores is not None:
             shadow = prediction.shadow_scores.astype(np.float64).tolist()
+    data, starts = packed(vectors), range(0, 4 * WIDTH * len(events), 4 * WIDTH)
+    unusual = ((vectors[:, _RATIO] > HIGH) | (vectors[:, _ABOVE_LIMIT] > 0)).tolist()
     return [
         Score(
             transaction=event,
             schema=SCHEMA,
-            features=row,
+            features=data[i : i + 4 * WIDTH],
             decision=_decide(value, threshold),
             score=value,
             threshold=threshold,
@@ -171,13 +163,14 @@ def _scores(
             model_version=version,
             shadow_score=other,
             shadow_version=shadow_version,
+            unusual=odd,
             degraded=degraded,
             profile_age_ms=age,
             scored_at_ms=now_ms,
             profile_ms=profile_ms,
             model_ms=model_ms,
         )
-        for event, row, age, value, other in zip(events, vectors.astype(np.float64).tolist(), ages, values, shadow, strict=True)
+        for event, i, odd, age, value, other in zip(events, starts, unusual, ages, values, shadow, strict=True)
     ]
 
 
@@ -190,7 +183,7 @@ def _decide(value: float | None, threshold: float | None) -> Decision:
 def _alert(score: Score) -> Alert:
     assert score.score is not None
     assert score.threshold is not None
-    codes, evidence = reasons(score.features)
+    codes, evidence = reasons(unpacked(score.features))
     return Alert(
         transaction=score.transaction,
         score=score.score,

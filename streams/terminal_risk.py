@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from features.events import Outcome
 from features.offline import write_terminal_risk
 from features.online import OnlineWriter, TerminalRow
-from features.settings import DAY_MS, Settings
-from features.terminal_tiles import Terminal, update
+from features.settings import Settings
+from features.terminal_tiles import Terminal, keep_hours, update
 from streams import topics
 from streams.codec import BatchDecoder
 from streams.core import Output, Record
@@ -24,8 +24,9 @@ from streams.core import Output, Record
 class PartitionRows:
     """Rows of one batch from one partition, whose outcomes begin at offset ``first`` and end at ``last``.
 
-    ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each day (of outcome time) that the
-    batch passed: a batch that catches up may span many days, and a point-in-time join must find each of them.
+    ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each step (of outcome time, see
+    ``settings.labels.step_hours``) that the batch passed: a batch that catches up may span many days, and a point-in-time
+    join must find what was known at each step.
     """
 
     partition: int
@@ -42,12 +43,14 @@ class TerminalRisk:
     inputs: tuple[str, ...] = (topics.OUTCOMES,)
     replays: tuple[str, ...] = (topics.OUTCOMES,)
 
-    def __init__(self) -> None:
+    def __init__(self, delay_ms: int, step_ms: int) -> None:
+        self._keep = keep_hours(delay_ms)
+        self._step = step_ms
         self._decoder = BatchDecoder(Outcome, self.name)
         self._terminals: dict[int, dict[str, Terminal]] = {}
 
     def process(self, records: Sequence[Record]) -> Output:
-        """Count the outcomes; one row for each terminal that they touched, and for each day of it that they passed."""
+        """Count the outcomes; one row for each terminal that they touched, and for each step of hours that they passed."""
         good, outcomes, letters = self._decoder.decode(records)
         output = Output(letters)
         touched: dict[int, dict[str, int]] = {}
@@ -59,9 +62,9 @@ class TerminalRisk:
             revision = revisions.get(outcome.terminal_id)
             if revision is not None:
                 terminal = terminals[outcome.terminal_id]
-                if outcome.outcome_time_ms // DAY_MS > terminal.as_of_ms // DAY_MS:
+                if outcome.outcome_time_ms // self._step > terminal.as_of_ms // self._step:
                     earlier.setdefault(record.partition, []).append(_row(outcome.terminal_id, terminal, revision))
-            update(terminals, [outcome])
+            update(terminals, [outcome], self._keep)
             revisions[outcome.terminal_id] = record.offset
             spans[record.partition] = (spans.get(record.partition, (record.offset, 0))[0], record.offset)
         for partition, revisions in touched.items():
@@ -82,7 +85,7 @@ class TerminalRisk:
 
 
 def _row(terminal_id: str, terminal: Terminal, revision: int) -> TerminalRow:
-    return TerminalRow(terminal_id, terminal.as_of_ms, terminal.tiles.copy(), revision)
+    return TerminalRow(terminal_id, terminal.as_of_ms, terminal.tiles, revision)
 
 
 class TerminalRiskSink:

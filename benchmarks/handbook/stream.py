@@ -1,4 +1,4 @@
-"""This project's vectors, computed as the stream computes them: day after day, labels only once they are due."""
+"""This project's vectors, computed as the stream computes them: event by event, labels only once they are due."""
 
 from __future__ import annotations
 
@@ -6,87 +6,102 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
-from features import terminal_tiles
 from features.card_state import CardState
 from features.columns import Columns, terminal_numbers
-from features.profiles import PROFILE_WIDTH, fill
+from features.formulas import HIGH
+from features.jobs.profile import Habits
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, fill
+from features.terminal_tiles import COLUMNS
 from features.transform import update
-from features.vector import WIDTH
+from features.vector import INDEX, WIDTH
+from features.windows import DAY_MS, HOUR_MS
+
+_RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
+#: Hours of a date, with room: terminal and hour in one number.
+_TERMINAL = 10**8
 
 
-def vectors(transactions: Transactions, delay_days: int) -> NDArray[np.float32]:
+def vectors(transactions: Transactions, delay_days: int, step_hours: int = 1) -> NDArray[np.float32]:
     """The vector of each transaction, float32 [n, WIDTH], by ``features.transform`` and ``features.profiles``.
 
-    A day's transactions see: the card's earlier ones, up to the event itself; the terminals' outcomes of the days before that
-    day minus the delay, counted in when they are due; and the customer profile of the midnight before (the daily job's).
-    The data has no places, entry modes or PINs, so these columns hold their missing values.
+    A transaction sees: the card's earlier ones, up to the event itself; the terminal's outcomes up to the label horizon; and the
+    customer profile of the midnight before (the daily job's). The tiles hold all outcomes of the data, also later ones:
+    ``features.terminal_tiles.read`` looks at none behind the horizon (tests/unit/features/test_terminal_tiles.py), so these
+    are the values that tiles as of each event would give. The data has no places, categories, entry modes or PINs, so
+    these columns hold their missing values.
     """
     out = np.empty((len(transactions), WIDTH), dtype=np.float32)
     if len(transactions) == 0:
         return out
     state = CardState()
     profiles = _DailyProfiles(int(transactions.card.max()) + 1)
-    tiles = np.zeros((int(transactions.terminal.max()) + 1, terminal_tiles.TILE_WIDTH), dtype=np.int64)
-    number = terminal_numbers(str(t) for t in range(len(tiles)))
-    day = transactions.day
-    due = 0
-    for today in np.unique(day):
-        part = slice(int(np.searchsorted(day, today)), int(np.searchsorted(day, today, side="right")))
-        matured = int(np.searchsorted(day, today - delay_days))
-        _count_outcomes(tiles, transactions, slice(due, matured))
-        due = matured
-
-        time, card, terminal = transactions.time_ms[part], transactions.card[part], transactions.terminal[part]
-        amount = transactions.amount_minor[part]
-        batch = _columns(time, card, number[terminal], amount)
+    number = terminal_numbers(str(t) for t in range(int(transactions.terminal.max()) + 1))
+    parts = _days(transactions)
+    batches = [_columns(transactions, part, number) for part in parts]
+    for part, batch in zip(parts, batches, strict=True):
         out[part] = update(state, batch)
-        fill(
-            out[part],
-            time,
-            amount,
-            batch.latitude,
-            batch.longitude,
-            profiles.read(card),
-            tiles[terminal],
-            delay_days,
-        )
-        profiles.add(card, amount)
+    tiles, begin, end = _tiles(transactions, (out[:, _RATIO] > HIGH) | (out[:, _ABOVE_LIMIT] > 0))
+    for part, batch in zip(parts, batches, strict=True):
+        card, terminal = transactions.card[part], transactions.terminal[part]
+        never = np.zeros(len(card), dtype=np.int64)
+        known = Profiles(profiles.profile[card], profiles.usual[card], never, tiles, begin[terminal], end[terminal], never)
+        fill(out[part], batch, known, delay_days * DAY_MS, step_hours)
+        profiles.add(card, transactions.time_ms[part], transactions.amount_minor[part], transactions.terminal[part])
     return out
 
 
-def _count_outcomes(tiles: NDArray[np.int64], transactions: Transactions, rows: slice) -> None:
-    for terminal, time, fraud in zip(
-        transactions.terminal[rows].tolist(),
-        transactions.time_ms[rows].tolist(),
-        transactions.is_fraud[rows].tolist(),
-        strict=True,
-    ):
-        terminal_tiles.add(tiles[terminal], time, fraud)
+def _days(transactions: Transactions) -> list[slice]:
+    first = np.flatnonzero(np.diff(transactions.day, prepend=-1)).tolist()
+    return [slice(begin, end) for begin, end in zip(first, [*first[1:], len(transactions)], strict=True)]
 
 
-def _columns(time: NDArray[np.int64], card: NDArray[np.int64], terminal: NDArray[np.int64], amount: NDArray[np.int64]) -> Columns:
-    unknown = np.full(len(time), -1, dtype=np.int8)
-    nowhere = np.full(len(time), np.nan)
-    return Columns([str(c) for c in card.tolist()], time, amount, terminal, nowhere, nowhere, unknown, unknown)
+def _columns(transactions: Transactions, part: slice, number: NDArray[np.int32]) -> Columns:
+    card = [str(c) for c in transactions.card[part].tolist()]
+    unknown = np.full(len(card), -1, dtype=np.int8)
+    nowhere = np.full(len(card), np.nan, dtype=np.float32)
+    return Columns(
+        card,
+        transactions.time_ms[part],
+        transactions.amount_minor[part],
+        number[transactions.terminal[part]],
+        np.zeros(len(card), dtype=np.int64),
+        nowhere,
+        nowhere,
+        unknown,
+        unknown,
+    )
+
+
+def _tiles(
+    transactions: Transactions, unusual: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The tiles of all terminals [m, 4], and where each terminal's begin and end."""
+    key = transactions.terminal * _TERMINAL + transactions.time_ms // HOUR_MS
+    keys, place = np.unique(key, return_inverse=True)
+    tiles = np.zeros((len(keys), COLUMNS), dtype=np.int64)
+    tiles[:, 0] = keys % _TERMINAL
+    np.add.at(tiles[:, 1], place, 1)
+    np.add.at(tiles[:, 2], place, transactions.is_fraud)
+    np.add.at(tiles[:, 3], place, transactions.is_fraud & ~unusual)
+    terminals = np.arange(int(transactions.terminal.max()) + 1)
+    begin, end = (np.searchsorted(keys // _TERMINAL, terminals, side=side) for side in ("left", "right"))
+    return tiles, begin, end
 
 
 class _DailyProfiles:
-    """What ``features.jobs.profile`` writes each midnight, without its places: mean amount and count so far."""
+    """What ``features.jobs.profile`` writes each midnight, card by card: rows of ``profile`` and ``usual``."""
 
     def __init__(self, cards: int) -> None:
-        self._amount = np.zeros(cards, dtype=np.int64)
-        self._count = np.zeros(cards, dtype=np.int64)
+        self.profile = np.full((cards, PROFILE_WIDTH), np.nan, dtype=np.float32)
+        self.usual = np.zeros((cards, USUAL_WIDTH), dtype=np.int64)
+        self._habits = [Habits() for _ in range(cards)]
 
-    def read(self, card: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Profiles float32 [n, PROFILE_WIDTH], NaN where the card was not seen before."""
-        found = np.full((len(card), PROFILE_WIDTH), np.nan, dtype=np.float32)
-        count = self._count[card]
-        seen = count > 0
-        found[seen, 2] = self._amount[card[seen]] / count[seen] / 100.0
-        found[seen, 3] = count[seen]
-        return found
-
-    def add(self, card: NDArray[np.int64], amount: NDArray[np.int64]) -> None:
+    def add(
+        self, card: NDArray[np.int64], time_ms: NDArray[np.int64], amount: NDArray[np.int64], terminal: NDArray[np.int64]
+    ) -> None:
         """Close a day."""
-        np.add.at(self._amount, card, amount)
-        np.add.at(self._count, card, 1)
+        rows = zip(card.tolist(), time_ms.tolist(), amount.tolist(), terminal.tolist(), strict=True)
+        for owner, time, paid, place in rows:
+            self._habits[owner].add(time, paid, str(place), None, None)
+        for owner in np.unique(card).tolist():
+            self.profile[owner], self.usual[owner] = self._habits[owner].profile()

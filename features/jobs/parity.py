@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from features.card_state import CardState
-from features.columns import Columns, terminal_numbers
-from features.events import ENTRY_MODES
+from features.columns import from_table
 from features.transform import update
 from features.vector import N_STREAM, NAMES, SCHEMA
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 #: What is read of the archive.
 ARCHIVED = (
     "transaction_id string, event_time_ms long, card_id string, terminal_id string, amount_minor long, latitude double, "
-    "longitude double, entry_mode string, pin_used boolean, schema string, features array<float>, "
+    "longitude double, merchant_category string, entry_mode string, pin_used boolean, schema string, features array<float>, "
     "kafka_partition int, kafka_offset long"
 )
 #: One row a card (``feature`` null: how many events were compared), and one for each value that differs.
@@ -34,8 +33,6 @@ FOUND = (
     "card_id string, compared long, transaction_id string, event_time_ms long, kafka_partition int, kafka_offset long, "
     "feature string, served float, recomputed float"
 )
-
-_MODE = {mode: i for i, mode in enumerate(ENTRY_MODES)}
 
 
 @dataclass(frozen=True)
@@ -104,7 +101,7 @@ def _of_a_card(rows: pd.DataFrame, start_ms: int, end_ms: int) -> pd.DataFrame:
     import pandas as pd
 
     rows = rows.sort_values(["kafka_partition", "kafka_offset"], kind="stable")
-    again = update(CardState(), _columns(rows))[:, :N_STREAM]
+    again = update(CardState(), from_table(pa.Table.from_pandas(rows, preserve_index=False)))[:, :N_STREAM]
     served = np.stack(rows["features"].tolist()).astype(np.float32)[:, :N_STREAM]
     times = rows["event_time_ms"].to_numpy()
     wanted = (times >= start_ms) & (times < end_ms)
@@ -123,24 +120,4 @@ def _of_a_card(rows: pd.DataFrame, start_ms: int, end_ms: int) -> pd.DataFrame:
             "served": [np.nan, *served[event, feature].tolist()],
             "recomputed": [np.nan, *again[event, feature].tolist()],
         }
-    )
-
-
-def _columns(rows: pd.DataFrame) -> Columns:
-    modes = [_MODE.get(mode, -1) for mode in rows["entry_mode"]]
-    # Unknown comes as None or as NaN, by what else is in the column.
-    pins = [-1 if pin is None else int(pin) for pin in rows["pin_used"].astype(object).where(rows["pin_used"].notna(), None)]
-
-    def degrees(name: str) -> NDArray[np.float64]:
-        return rows[name].to_numpy(dtype=np.float64, na_value=np.nan)
-
-    return Columns(
-        card=rows["card_id"].tolist(),
-        event_time_ms=rows["event_time_ms"].to_numpy(dtype=np.int64),
-        amount_minor=rows["amount_minor"].to_numpy(dtype=np.int64),
-        terminal=terminal_numbers(rows["terminal_id"]),
-        latitude=degrees("latitude"),
-        longitude=degrees("longitude"),
-        entry_mode=np.array(modes, dtype=np.int8),
-        pin_used=np.array(pins, dtype=np.int8),
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 #: What the jobs read of the archive, told to Spark so that it need not open every file to find out.
 SCORES = (
     "transaction_id string, card_id string, terminal_id string, event_time_ms long, amount_minor long, latitude double, "
-    "longitude double, entry_mode string, schema string, features array<float>"
+    "longitude double, entry_mode string, pin_used boolean, merchant_category string, schema string, features array<float>"
 )
 OUTCOMES = "transaction_id string, outcome_time_ms long, is_fraud boolean, late boolean"
 

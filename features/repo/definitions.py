@@ -60,7 +60,11 @@ def build(settings: Settings) -> list[FeastObject]:
         entities=[terminal],
         schema=[
             Field(name="terminal_id", dtype=String),
-            Field(name="tiles", dtype=Array(Int64), description="outcomes and frauds by day, see features.terminal_tiles"),
+            Field(
+                name="tiles",
+                dtype=Array(Int64),
+                description="outcomes by hour, see features.terminal_tiles",
+            ),
             Field(name="revision", dtype=Int64, description="offset of the newest outcome in the tiles"),
         ],
         source=_source("terminal_risk_rows", layout.terminal_risk_folder(settings) / "**" / "*.parquet", created="created"),
@@ -73,7 +77,8 @@ def build(settings: Settings) -> list[FeastObject]:
         entities=[card],
         schema=[
             Field(name="card_id", dtype=String),
-            Field(name="profile", dtype=Array(Float32), description="home latitude and longitude, mean amount, transactions"),
+            Field(name="profile", dtype=Array(Float32), description="home, amounts and hours, see features.profiles"),
+            Field(name="usual", dtype=Array(Int64), description="most used categories and terminals, see features.profiles"),
             Field(name="as_of_ms", dtype=Int64, description="the event time, as a feature: a join does not hand it over"),
         ],
         source=_source("customer_profile_rows", layout.customer_profile_folder(settings) / "**" / "*.parquet", created="created"),
@@ -89,7 +94,7 @@ def build(settings: Settings) -> list[FeastObject]:
     )
     service = FeatureService(
         name=SERVICE,
-        features=[card_activity, terminal_risk[["tiles"]], customer_profile[["profile"]]],
+        features=[card_activity, terminal_risk[["tiles"]], customer_profile[["profile", "usual"]]],
         description="What the model's vector is made of",
         owner=OWNER,
     )

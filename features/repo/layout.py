@@ -34,6 +34,7 @@ CUSTOMER_PROFILE = pa.schema(
         ("created", _TIME),
         ("as_of_ms", pa.int64()),
         ("profile", pa.list_(pa.float32())),
+        ("usual", pa.list_(pa.int64())),
     ]
 )
 #: The archive of scores: the transaction flattened, then what was said of it. ``features`` is Feast's ``vector``.
@@ -57,6 +58,7 @@ SCORES = pa.schema(
         ("threshold", pa.float64()),
         ("model_version", pa.string()),
         ("decision", pa.string()),
+        ("unusual", pa.bool_()),
         ("degraded", pa.bool_()),
         ("shadow_score", pa.float64()),
         ("profile_age_ms", pa.int64()),
@@ -78,6 +80,7 @@ OUTCOMES = pa.schema(
         ("score", pa.float64()),
         ("threshold", pa.float64()),
         ("model_version", pa.string()),
+        ("unusual", pa.bool_()),
         ("late", pa.bool_()),
         ("kafka_partition", pa.int32()),
         ("kafka_offset", pa.int64()),

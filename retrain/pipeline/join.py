@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.columns import from_table
 from features.offline import point_in_time, write_profiles_offline
 from features.online import OnlineWriter, ProfileRow
-from features.profiles import fill
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, fill
 from features.settings import Settings
 from features.vector import WIDTH
 from retrain.training.dataset import Dataset
@@ -51,32 +51,34 @@ def training_table(settings: Settings, folder: Path) -> Dataset:
     table = pq.read_table(folder).sort_by("event_time_ms")
     n = table.num_rows
     vectors = _vectors(table.column("features"))
-    time = _column(table, "event_time_ms", np.int64)
-    amount = _column(table, "amount_minor", np.int64)
-    latitude, longitude = _column(table, "latitude", np.float64), _column(table, "longitude", np.float64)
+    batch = from_table(table)
     for start in range(0, n, CHUNK):
         part = slice(start, start + CHUNK)
         events = table.slice(start, CHUNK).select(["card_id", "terminal_id", "event_time_ms"]).to_pandas()
+        rows = np.arange(start, min(start + CHUNK, n))
         profiles = point_in_time(settings, events)
-        fill(
-            vectors[part],
-            time[part],
-            amount[part],
-            latitude[part],
-            longitude[part],
-            profiles.customer,
-            profiles.tiles,
-            settings.labels.delay_days,
-        )
+        fill(vectors[part], batch.take(rows), profiles, settings.labels.delay_ms, settings.labels.step_hours)
     card = card_hash(table.column("card_id").to_pylist())
-    return Dataset(vectors, time, amount, _column(table, "is_fraud", np.bool_), _column(table, "known", np.bool_), card)
+    return Dataset(
+        vectors,
+        batch.event_time_ms,
+        batch.amount_minor,
+        _column(table, "is_fraud", np.bool_),
+        _column(table, "known", np.bool_),
+        card,
+    )
 
 
 def _profile_rows(table: pa.Table) -> list[ProfileRow]:
-    place = [pc.fill_null(table.column(name), float("nan")).to_pylist() for name in ("home_lat", "home_lon")]
-    rest = [table.column(name).to_pylist() for name in ("card_id", "event_time_ms", "mean_amount", "count")]
-    cards, times, means, counts = rest
-    return [ProfileRow(*row) for row in zip(cards, times, *place, means, counts, strict=True)]
+    cards, times = (table.column(name).to_pylist() for name in ("card_id", "event_time_ms"))
+    profiles = _lists(table.column("profile"), PROFILE_WIDTH).astype(np.float32)
+    usual = _lists(table.column("usual"), USUAL_WIDTH).astype(np.int64)
+    return [ProfileRow(*row) for row in zip(cards, times, profiles, usual, strict=True)]
+
+
+def _lists(column: pa.ChunkedArray, width: int) -> NDArray[Any]:
+    """A column of lists of one length as rows [n, width]."""
+    return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, width)
 
 
 def _vectors(column: pa.ChunkedArray) -> NDArray[np.float32]:

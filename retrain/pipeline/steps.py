@@ -46,7 +46,7 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
             scores = job.clean_scores(archived, chosen.end_ms, chosen.exclude)
             outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
             labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
-            labelled.drop("schema", "entry_mode").write.parquet(rows, mode="overwrite")
+            labelled.drop("schema").write.parquet(rows, mode="overwrite")
             daily_profiles(scores, chosen.end_ms).write.parquet(profiles, mode="overwrite")
             details["jvm_cpu_seconds"], details["jvm_peak_mb"] = jvm_usage(spark)
         finally:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import vector
+from features.events import ENTRY_MODES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +28,8 @@ NUMERIC: tuple[str, ...] = (
     "mean_1d",
     "ratio_to_mean_30d",
     "seconds_since_last",
-    "distance_from_last_km",
-    "distance_from_home_km",
+    "distance_from_last_transaction",
+    "distance_from_home",
     "ratio_to_usual_amount",
 )
 #: Compared as shares of categories; the one-hot entry columns are one question, so they count once.
@@ -36,9 +37,9 @@ CATEGORICAL: tuple[str, ...] = ("entry_mode", "pin_used", "has_location")
 SCORE = "score"
 WATCHED: tuple[str, ...] = (*NUMERIC, *CATEGORICAL, SCORE)
 
-ENTRY_NAMES: tuple[str, ...] = ("entry_chip", "entry_contactless", "entry_swipe", "entry_manual", "entry_online")
+ENTRY_NAMES: tuple[str, ...] = ("used_chip", "entry_contactless", "entry_swipe", "entry_manual", "online_order")
 ENTRY_COLUMNS = [vector.INDEX[name] for name in ENTRY_NAMES]
-_ENTRY_LABELS = np.array([*(name.removeprefix("entry_") for name in ENTRY_NAMES), "unknown"], dtype=object)
+_ENTRY_LABELS = np.array([*ENTRY_MODES, "unknown"], dtype=object)
 _YES_NO = np.array(["no", "yes", "unknown"], dtype=object)
 
 #: A score is compared as log-odds: nearly all scores lie near 0, where the odds still tell them apart.
@@ -65,7 +66,7 @@ def frame(features: NDArray[np.float32], scores: NDArray[np.float32]) -> pd.Data
         known = values != missing if missing != 0.0 else np.ones(len(values), dtype=bool)
         columns[name] = np.where(known, np.log1p(np.maximum(values, 0.0)), np.nan)
     columns["entry_mode"] = _ENTRY_LABELS[entry_codes(features)]
-    pin = features[:, vector.INDEX["pin_used"]]
+    pin = features[:, vector.INDEX["used_pin_number"]]
     columns["pin_used"] = _YES_NO[np.where(pin < 0, 2, pin).astype(int)]
     columns["has_location"] = _YES_NO[features[:, vector.INDEX["has_location"]].astype(int)]
     clipped = np.clip(scores.astype(np.float64), _SCORE_EPSILON, 1.0 - _SCORE_EPSILON)

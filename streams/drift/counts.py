@@ -15,7 +15,7 @@ _BINS = 11 * _BINS_PER_DECADE
 
 AMOUNT = vector.INDEX["amount"]
 LOCATED = vector.INDEX["has_location"]
-PIN = vector.INDEX["pin_used"]
+PIN = vector.INDEX["used_pin_number"]
 
 
 class Counts:

@@ -42,7 +42,7 @@ class ScoreSeen(msgspec.Struct, gc=False):
 
     transaction: ScoredTransaction
     schema: str
-    features: list[float]
+    features: bytes
     score: float | None = None
     model_version: str | None = None
 
@@ -140,7 +140,7 @@ class DataMonitor:
 
     def _put(self, start: int, seen: list[ScoreSeen], times: NDArray[np.int64]) -> None:
         window = self._windows.setdefault(start, ScoreWindow(start, start + self._window_ms))
-        fits = [s.schema == vector.SCHEMA and len(s.features) == vector.WIDTH for s in seen]
+        fits = [s.schema == vector.SCHEMA and len(s.features) == 4 * vector.WIDTH for s in seen]
         if not all(fits):
             window.other_schema += fits.count(False)
             times = times[np.array(fits)]
@@ -149,7 +149,7 @@ class DataMonitor:
             window.add(
                 times,
                 priorities([s.transaction.transaction_id for s in seen], self._settings.training.seed),
-                np.array([s.features for s in seen], dtype=np.float32),
+                vector.unpacked(b"".join(s.features for s in seen)).reshape(-1, vector.WIDTH),
                 np.array([np.nan if s.score is None else s.score for s in seen], dtype=np.float32),
                 [s.model_version for s in seen],
             )

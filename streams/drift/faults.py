@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features import vector
-from streams.drift.columns import ENTRY_NAMES
+from features.events import ENTRY_MODES
 from streams.drift.counts import Counts, count
 
 HOUR_MS = 3_600_000
@@ -109,7 +109,7 @@ def _stuck(now: Counts, expected: Counts) -> Finding | None:
         return None
     if now.rows * math.log(max(usual, 1e-3)) > STUCK_LOG_PROBABILITY:
         return None
-    return Finding("entry_mode", f"stuck at {ENTRY_NAMES[mode].removeprefix('entry_')}", float(measured), float(usual))
+    return Finding("entry_mode", f"stuck at {ENTRY_MODES[mode]}", float(measured), float(usual))
 
 
 def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:

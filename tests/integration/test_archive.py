@@ -14,7 +14,7 @@ from features.offline import point_in_time
 from features.online import ProfileReader
 from features.settings import DAY_MS, Settings, load
 from features.store import apply
-from features.terminal_tiles import read
+from features.terminal_tiles import as_of
 from streams import topics
 from streams.archive import Archive, ArchiveSink
 from streams.core import Core, Sink
@@ -71,7 +71,7 @@ def writers(settings: Settings) -> Running:
             (FeastWriter(), FeastSink(settings)),
             (Archive(), ArchiveSink(settings)),
             (LabelJoiner(settings.labels.delay_ms), None),
-            (TerminalRisk(), TerminalRiskSink(settings)),
+            (TerminalRisk(settings.labels.delay_ms, DAY), TerminalRiskSink(settings)),
         ],
     )
 
@@ -138,13 +138,16 @@ def test_everything_arrives_once_over_a_restart(settings: Settings) -> None:
     terminals = [f"aw-t{i}" for i in range(7)]
     # A day whose outcomes had all come: eight days after it, the windows that the scorer would read.
     event_day = (T0 + 10 * DAY) // DAY_MS + 8
-    online = reader.read([], terminals).tiles
+    online = reader.read([], terminals)
     for i, terminal in enumerate(terminals):
         on_day = [n for n in range(N) if (T0 + n * DAY // 24) // DAY_MS == event_day - 8 and f"aw-t{n % 7}" == terminal]
         expected = [len(on_day), sum(n % 10 == 0 for n in on_day)]
-        assert read(online[i], event_day, 7.0)[0].tolist() == expected
+        known = as_of(online.tiles[online.begin[i] : online.end[i]], event_day * DAY_MS, 7 * DAY_MS, 24)
+        assert [known.outcomes[0], known.frauds[0]] == expected
 
     import pandas as pd
 
     events = pd.DataFrame({"card_id": "nobody", "terminal_id": terminals, "event_time_ms": T0 + N * DAY})
-    assert point_in_time(settings, events).tiles.tolist() == online.tolist()
+    offline = point_in_time(settings, events)
+    for i in range(len(terminals)):
+        assert offline.tiles[offline.begin[i] : offline.end[i]].tolist() == online.tiles[online.begin[i] : online.end[i]].tolist()

@@ -9,15 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import redis
+from numpy.typing import NDArray
 
 from features.feast_encoding import PROJECT
 from features.offline import point_in_time, write_profiles_offline, write_terminal_risk
 from features.online import Activity, OnlineWriter, ProfileReader, ProfileRow, ProfilesUnavailable, TerminalRow
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from features.repo.layout import customer_profile_folder
 from features.settings import DAY_MS, Settings, load
 from features.store import apply
-from features.terminal_tiles import TILE_WIDTH
 from features.vector import SCHEMA, SERVICE, WIDTH
+from features.windows import HOUR_MS
 
 T0 = 17_600 * DAY_MS
 
@@ -31,8 +33,21 @@ def settings(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Se
     return settings
 
 
-def tiles(seed: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
-    return np.random.default_rng(seed).integers(0, 1000, TILE_WIDTH, dtype=np.int64)
+def tiles(seed: int) -> NDArray[np.int64]:
+    draw = np.random.default_rng(seed)
+    return draw.integers(0, 1000, (int(draw.integers(1, 90)), 4), dtype=np.int64)
+
+
+def person(card: str, time_ms: int, *values: float) -> ProfileRow:
+    """A profile that begins with ``values``; the rest goes by its first one."""
+    profile = np.full(PROFILE_WIDTH, values[0], dtype=np.float32)
+    profile[: len(values)] = values
+    return ProfileRow(card, time_ms, profile, np.arange(USUAL_WIDTH, dtype=np.int64) - int(values[0]) * 2**40)
+
+
+def tiles_of(found: Profiles, i: int) -> list[list[int]]:
+    rows: list[list[int]] = found.tiles[found.begin[i] : found.end[i]].tolist()
+    return rows
 
 
 def test_feast_reads_what_we_write(settings: Settings) -> None:
@@ -42,7 +57,7 @@ def test_feast_reads_what_we_write(settings: Settings) -> None:
         [Activity("read-1", T0 + 123, vector, SCHEMA, 0.25, "tx-ä"), Activity("read-2", T0, vector, SCHEMA, None, "y")]
     )
     writer.write_terminal_risk([TerminalRow("read-t", T0 + 5, tiles(1), 7)])
-    writer.write_profiles([ProfileRow("read-1", T0, 48.5, -2.25, 17.5, 90.0)])
+    writer.write_profiles([person("read-1", T0, 48.5, -2.25, 17.5, 90.0)])
     store = apply(settings)
     rows = [{"card_id": "read-1", "terminal_id": "read-t"}, {"card_id": "read-2", "terminal_id": "nobody"}]
     got = store.get_online_features(features=store.get_feature_service(SERVICE), entity_rows=rows)
@@ -51,24 +66,42 @@ def test_feast_reads_what_we_write(settings: Settings) -> None:
     assert values["score"] == [0.25, None]
     assert values["schema"] == [SCHEMA, SCHEMA]
     assert values["transaction_id"] == ["tx-ä", "y"]
-    assert values["tiles"] == [tiles(1).tolist(), None]
-    assert values["profile"] == [[48.5, -2.25, 17.5, 90.0], None]
+    assert values["tiles"] == [tiles(1).reshape(-1).tolist(), None]
+    mine = person("read-1", T0, 48.5, -2.25, 17.5, 90.0)
+    assert values["profile"] == [mine.profile.tolist(), None]
+    assert values["usual"] == [mine.usual.tolist(), None]
     assert values["vector__ts"][0] == (T0 + 123) // 1000
 
 
 def test_we_read_what_feast_writes(settings: Settings) -> None:
     store = apply(settings)
     time = datetime.fromtimestamp(T0 / 1000 + 0.5, UTC)
-    profile = [1.0, 2.0, 3.0, 4.0]
-    frame = pd.DataFrame({"card_id": ["fw"], "event_timestamp": [time], "created": [time], "as_of_ms": [1], "profile": [profile]})
+    mine = person("fw", 1, 1.0, 2.0, 3.0, 4.0)
+    frame = pd.DataFrame(
+        {
+            "card_id": ["fw"],
+            "event_timestamp": [time],
+            "created": [time],
+            "as_of_ms": [1],
+            "profile": [mine.profile.tolist()],
+            "usual": [mine.usual.tolist()],
+        }
+    )
     store.write_to_online_store("customer_profile", frame)
     frame = pd.DataFrame(
-        {"terminal_id": ["fw"], "event_timestamp": [time], "created": [time], "revision": [1], "tiles": [tiles(2).tolist()]}
+        {
+            "terminal_id": ["fw"],
+            "event_timestamp": [time],
+            "created": [time],
+            "revision": [1],
+            "tiles": [tiles(2).reshape(-1).tolist()],
+        }
     )
     store.write_to_online_store("terminal_risk", frame)
     got = ProfileReader(settings).read(["fw"], ["fw"])
-    assert got.customer.tolist() == [profile]
-    assert got.tiles.tolist() == [tiles(2).tolist()]
+    assert got.customer.tolist() == [mine.profile.tolist()]
+    assert got.usual.tolist() == [mine.usual.tolist()]
+    assert tiles_of(got, 0) == tiles(2).tolist()
     assert got.customer_ts_ms.tolist() == [T0 + 500]
     assert got.terminal_ts_ms.tolist() == [T0 + 500]
 
@@ -76,23 +109,23 @@ def test_we_read_what_feast_writes(settings: Settings) -> None:
 def test_reads_are_aligned_with_repeated_and_unknown_ids(settings: Settings) -> None:
     writer = OnlineWriter(settings)
     writer.write_terminal_risk([TerminalRow(f"al-{i}", T0 + i, tiles(i), i) for i in range(3)])
-    writer.write_profiles([ProfileRow(f"al-{i}", T0 + i, i, i, i, i) for i in range(3)])
+    writer.write_profiles([person(f"al-{i}", T0 + i, i, i, i, i) for i in range(3)])
     reader = ProfileReader(settings)
     got = reader.read(["al-2", "al-0", "al-2", "who"], ["al-1", "who", "al-1", "al-0"])
     assert got.customer[:, 0].tolist()[:3] == [2.0, 0.0, 2.0]
     assert np.isnan(got.customer[3]).all()
     assert got.customer_ts_ms.tolist() == [T0 + 2, T0, T0 + 2, 0]
-    assert got.tiles.tolist() == [tiles(1).tolist(), [0] * TILE_WIDTH, tiles(1).tolist(), tiles(0).tolist()]
+    assert [tiles_of(got, i) for i in range(4)] == [tiles(1).tolist(), [], tiles(1).tolist(), tiles(0).tolist()]
     assert got.terminal_ts_ms.tolist() == [T0 + 1, 0, T0 + 1, T0]
     empty = reader.read([], [])
-    assert empty.tiles.shape == (0, TILE_WIDTH)
+    assert empty.tiles.shape == (0, 4)
 
 
 def test_the_newest_row_wins_and_the_later_one_among_equals(settings: Settings) -> None:
     writer, reader = OnlineWriter(settings), ProfileReader(settings)
 
     def write(offset_ms: int, value: float) -> int:
-        return writer.write_profiles([ProfileRow("nw", T0 + offset_ms, value, 0.0, 0.0, 0.0)])
+        return writer.write_profiles([person("nw", T0 + offset_ms, value, 0.0, 0.0, 0.0)])
 
     def stored() -> float:
         return float(reader.read(["nw"], ["nw"]).customer[0, 0])
@@ -105,9 +138,7 @@ def test_the_newest_row_wins_and_the_later_one_among_equals(settings: Settings) 
     assert write(1001, 4.0) == 1
     assert write(1000, 5.0) == 0
     assert stored() == 4.0
-    rows = [
-        ProfileRow("nw", T0 + time, value, 0.0, 0.0, 0.0) for time, value in ((5000, 6.0), (4000, 7.0), (5000, 8.0), (4500, 9.0))
-    ]
+    rows = [person("nw", T0 + time, value, 0.0, 0.0, 0.0) for time, value in ((5000, 6.0), (4000, 7.0), (5000, 8.0), (4500, 9.0))]
     writer.write_profiles(rows)
     assert stored() == 8.0
     writer.write_profiles(rows)
@@ -131,11 +162,11 @@ def test_redis_down_is_said_quickly(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(ProfilesUnavailable, match=r"127\.0\.0\.1:1 did not answer"):
         reader.read(["a"], ["b"])
     with pytest.raises(redis.RedisError):
-        OnlineWriter(away).write_profiles([ProfileRow("a", T0, 0.0, 0.0, 0.0, 0.0)])
+        OnlineWriter(away).write_profiles([person("a", T0, 0.0, 0.0, 0.0, 0.0)])
 
 
 def test_keys_carry_the_project_so_that_feast_may_delete_them(settings: Settings) -> None:
-    OnlineWriter(settings).write_profiles([ProfileRow("key", T0, 0.0, 0.0, 0.0, 0.0)])
+    OnlineWriter(settings).write_profiles([person("key", T0, 0.0, 0.0, 0.0, 0.0)])
     keys = redis.Redis(port=settings.ports.redis).keys("*")
     assert all(key.endswith(PROJECT.encode()) for key in keys if b"card_id" in key)
 
@@ -147,7 +178,7 @@ def test_a_join_on_empty_sources_keeps_every_event(settings: Settings, tmp_path:
     events = pd.DataFrame({"card_id": ["a", "b"], "terminal_id": ["t", "t"], "event_time_ms": [T0, T0 + 1]})
     got = point_in_time(fresh, events)
     assert np.isnan(got.customer).all()
-    assert got.customer.shape == (2, 4)
+    assert got.customer.shape == (2, PROFILE_WIDTH)
     assert not got.tiles.any()
     assert got.terminal_ts_ms.tolist() == [0, 0]
     assert len(point_in_time(fresh, events.iloc[:0]).tiles) == 0
@@ -159,7 +190,7 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
     risk: list[TerminalRow] = []
     for revision in range(150):
         # Outcome times repeat, and some fall on midnight: the higher revision counts.
-        time = T0 + int(draw.integers(0, 20)) * DAY_MS // 2
+        time = T0 + int(draw.integers(0, 40)) * DAY_MS // 4
         terminal = f"t{draw.integers(0, 8)}"
         newest = max((row.event_time_ms for row in risk if row.terminal_id == terminal), default=0)
         risk.append(TerminalRow(terminal, max(time, newest), tiles(revision), revision))
@@ -167,7 +198,7 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
         write_terminal_risk(settings, risk[part * 50 : part * 50 + 50], f"outcomes-0-{part}")
     write_terminal_risk(settings, risk[40:60], "outcomes-0-again")
     profiles = [
-        ProfileRow(f"c{draw.integers(0, 8)}", T0 + day * DAY_MS, draw.random(), draw.random(), day, i)
+        person(f"c{draw.integers(0, 8)}", T0 + day * DAY_MS, draw.random(), draw.random(), day, i)
         for i, day in enumerate(sorted(draw.integers(0, 10, 40).tolist()))
     ]
     profiles = list({(row.card_id, row.event_time_ms): row for row in profiles}.values())
@@ -177,7 +208,7 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
         {
             "card_id": [f"c{i}" for i in draw.integers(0, 10, 400)],
             "terminal_id": [f"t{i}" for i in draw.integers(0, 10, 400)],
-            "event_time_ms": T0 - DAY_MS + draw.integers(0, 24, 400) * DAY_MS // 2,
+            "event_time_ms": T0 - DAY_MS + draw.integers(0, 96, 400) * DAY_MS // 8,
         },
         index=draw.permutation(400),
     )
@@ -186,10 +217,10 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
 
     columns = (events["card_id"], events["terminal_id"], events["event_time_ms"].astype(int))
     for i, (card, place, time) in enumerate(zip(*columns, strict=True)):
-        midnight = time // DAY_MS * DAY_MS
-        known = [row for row in risk if row.terminal_id == place and row.event_time_ms <= midnight]
+        hour = time // HOUR_MS * HOUR_MS
+        known = [row for row in risk if row.terminal_id == place and row.event_time_ms <= hour]
         latest = max(known, key=lambda row: (row.event_time_ms, row.revision), default=None)
-        assert got.tiles[i].tolist() == (latest.tiles.tolist() if latest else [0] * TILE_WIDTH)
+        assert tiles_of(got, i) == (latest.tiles.tolist() if latest else [])
         assert got.terminal_ts_ms[i] == (latest.event_time_ms if latest else 0)
         homes = [row for row in profiles if row.card_id == card and row.event_time_ms <= time]
         home = max(homes, key=lambda row: row.event_time_ms, default=None)
@@ -197,8 +228,8 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
         if home is None:
             assert np.isnan(got.customer[i]).all()
         else:
-            expected = np.array([home.home_lat, home.home_lon, home.mean_amount, home.count], dtype=np.float32)
-            assert got.customer[i].tolist() == expected.tolist()
+            assert got.customer[i].tolist() == home.profile.tolist()
+            assert got.usual[i].tolist() == home.usual.tolist()
 
 
 def test_profiles_written_under_one_name_replace_each_other(settings: Settings, tmp_path: Path) -> None:
@@ -206,7 +237,7 @@ def test_profiles_written_under_one_name_replace_each_other(settings: Settings, 
     fresh.ports.redis = settings.ports.redis
     apply(fresh)
     for value in (1.0, 2.0):
-        write_profiles_offline(fresh, [ProfileRow("a", T0, value, value, value, 1)], "day-1")
+        write_profiles_offline(fresh, [person("a", T0, value, value, value, 1)], "day-1")
     assert len(list(customer_profile_folder(fresh).glob("*.parquet"))) == 1
     events = pd.DataFrame({"card_id": ["a"], "terminal_id": ["t"], "event_time_ms": [T0]})
-    assert point_in_time(fresh, events).customer.tolist() == [[2.0, 2.0, 2.0, 1.0]]
+    assert point_in_time(fresh, events).customer[0, :4].tolist() == [2.0, 2.0, 2.0, 1.0]

@@ -220,7 +220,7 @@ def test_retrain_asks_as_of_the_newest_event(platform: Settings, run_json: Run, 
     for partition in range(platform.partitions):
         for back in range(120):
             paid = Transaction(f"t{back}", newest - 1000 * back, f"c{partition}", "m", 1)
-            score = msgspec.json.encode(Score(paid, "s", [], "unscored"))
+            score = msgspec.json.encode(Score(paid, "s", b"", "unscored"))
             producer.produce(topics.SCORES, score, partition=partition)
         # The newest event is not the last record.
         producer.flush(10)

@@ -14,7 +14,7 @@ from features.columns import from_transactions
 from features.events import Score, Transaction
 from features.jobs.parity import Parity, compare
 from features.transform import update
-from features.vector import NAMES, SCHEMA
+from features.vector import N_STREAM, NAMES, SCHEMA, packed, unpacked
 from streams import topics
 from streams.archive import Archived, table
 from streams.publish.encode import encode_transactions
@@ -35,7 +35,7 @@ def served() -> list[Score]:
         size = int(rng.integers(1, 400))
         vectors.append(update(state, from_transactions(events[at : at + size])))
         at += size
-    rows = np.vstack(vectors).astype(np.float64).tolist()
+    rows = [packed(row) for row in np.vstack(vectors)]
     return [Score(event, SCHEMA, row, "unscored") for event, row in zip(events, rows, strict=True)]
 
 
@@ -58,15 +58,16 @@ def test_batch_and_stream_agree_to_the_last_bit(
     before = spark.conf.get("spark.sql.shuffle.partitions")
     spark.conf.set("spark.sql.shuffle.partitions", partitions)
     try:
-        assert compare(spark, archive(tmp_path, served)) == Parity(len(served), 26, 0, 0.0, [])
+        assert compare(spark, archive(tmp_path, served)) == Parity(len(served), N_STREAM, 0, 0.0, [])
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", before)
 
 
 def test_the_first_value_that_differs_is_named(spark: SparkSession, served: list[Score], tmp_path: Path) -> None:
-    wrong = msgspec.structs.replace(served[500], features=list(served[500].features))
     column = NAMES.index("mean_7d")
-    wrong.features[column] = float(np.nextafter(np.float32(wrong.features[column]), np.float32(np.inf)))
+    vector = unpacked(served[500].features).copy()
+    vector[column] = np.nextafter(vector[column], np.float32(np.inf))
+    wrong = msgspec.structs.replace(served[500], features=packed(vector))
     scores = [*served[:500], wrong, *served[501:]]
     found = compare(spark, archive(tmp_path, scores))
     assert found.differences == 1

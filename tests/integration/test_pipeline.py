@@ -68,7 +68,7 @@ def test_the_first_model_is_served_at_once_and_a_worse_one_is_rejected(loop: tup
     assert reference.column_names == [*NAMES, "score"]
     assert all(np.isfinite(reference.column(name).to_numpy()).all() for name in reference.column_names)
     # The profiles were joined: some cards have a home by now.
-    assert (reference.column("distance_from_home_km").to_numpy() >= 0).any()
+    assert (reference.column("distance_from_home").to_numpy() >= 0).any()
     assert not (settings.runs / "first" / "tmp").exists()
 
     # One step on one epoch of frauds and hardly anything else: it cannot rank.

@@ -10,9 +10,9 @@ import pytest
 from benchmarks.handbook.data import Transactions
 from benchmarks.handbook.fifteen import NAMES, fifteen
 from benchmarks.handbook.stream import vectors
-from features.profiles import PRIOR, PRIOR_RISK
-from features.settings import DAY_MS
+from features.formulas import PRIOR_OUTCOMES, PRIOR_RISK
 from features.vector import INDEX
+from features.windows import DAY_MS, HOUR_MS
 from tests.unit.benchmarks.small import first, history
 
 DELAY = 7
@@ -54,14 +54,16 @@ def test_a_window_ends_exactly_at_the_delay_and_begins_after_its_length() -> Non
     assert (last["terminal_count_7d"], last["terminal_risk_7d"]) == (3.0, pytest.approx(2 / 3))
 
 
-def test_terminal_columns_of_the_vector_count_whole_days_behind_the_delay() -> None:
+@pytest.mark.parametrize("step", [1, 24])
+def test_terminal_columns_of_the_vector_count_whole_steps_behind_the_delay(step: int) -> None:
     t = history(5)
-    own = vectors(t, DELAY)
+    own = vectors(t, DELAY, step)
+    hour = t.time_ms // HOUR_MS
     for i in range(0, len(t), 7):
         for days in (1, 7, 28):
-            end = t.day[i] - DELAY
-            rows = (t.terminal == t.terminal[i]) & (t.day < end) & (t.day >= end - days)
-            risk = (t.is_fraud[rows].sum() + PRIOR * PRIOR_RISK) / (rows.sum() + PRIOR)
+            end = (hour[i] - 24 * DELAY) // step * step
+            rows = (t.terminal == t.terminal[i]) & (hour < end) & (hour >= end - 24 * days)
+            risk = (t.is_fraud[rows].sum() + PRIOR_OUTCOMES * PRIOR_RISK) / (rows.sum() + PRIOR_OUTCOMES)
             assert own[i, INDEX[f"terminal_count_{days}d"]] == rows.sum()
             assert own[i, INDEX[f"terminal_risk_{days}d"]] == pytest.approx(risk, rel=1e-6)
 

@@ -1,19 +1,29 @@
-"""The features again, the slow way: for each event, look at every earlier one. No state, no windows that slide."""
+"""The features again, the slow way: for each event, look at every earlier one. No state, no windows that slide.
+
+One line a feature, or a family; exact integers and fractions where the transform has tricks. Holds for events that come at most
+a day late and cards with fewer than 2,048 events; beyond that the transform's history is shorter, by rule.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from features.geo import haversine_km
 from features.vector import FEATURES, N_STREAM
 
-DAY = 86_400_000
+HOUR = 3_600_000
+DAY = 24 * HOUR
+WINDOWS = {"10m": HOUR // 6, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
+MODES = ("used_chip", "entry_contactless", "entry_swipe", "entry_manual", "online_order")
 
 
 @dataclass(frozen=True)
 class Event:
-    """A transaction as the naive reference reads it; None for unknown."""
+    """A transaction as the naive reference reads it; NaN and -1 for unknown."""
 
     card: str
     time: int
@@ -25,46 +35,114 @@ class Event:
     pin: int = -1
 
 
-def vectors(events: list[Event]) -> list[dict[str, float]]:
+@dataclass
+class _Arrived:
+    """An event, and what is said of it as of its arrival."""
+
+    event: Event
+    ratio: float = 0.0
+    vector: dict[str, float] = field(default_factory=dict)
+
+
+def vectors(events: Sequence[Event]) -> list[dict[str, float]]:
     """The stream's features of each event, given those that arrived before it."""
-    return [_vector(events[:i], event) for i, event in enumerate(events)]
+    arrived: list[_Arrived] = []
+    for event in events:
+        now = _Arrived(event)
+        now.vector = _vector(arrived, now)
+        arrived.append(now)
+    return [a.vector for a in arrived]
 
 
-def _vector(arrived: list[Event], now: Event) -> dict[str, float]:
+def _vector(arrived: list[_Arrived], now: _Arrived) -> dict[str, float]:
+    event, t = now.event, now.event.time
+    # Stable: ties stay in order of arrival.
+    before = sorted((a for a in arrived if a.event.card == event.card and a.event.time <= t), key=lambda a: a.event.time)
+    earlier = [a for a in before if a.event.time > t - 90 * DAY]
     out = {f.name: f.missing for f in FEATURES[:N_STREAM]}
-    earlier = [e for e in arrived if e.card == now.card and now.time - 30 * DAY < e.time <= now.time]
-    earlier.sort(key=lambda e: e.time)  # stable: ties stay in order of arrival
-    both = [*earlier, now]
-
-    def window(ms: int) -> list[int]:
-        return [e.amount for e in both if e.time > now.time - ms]
-
-    hour = now.time % DAY / 3_600_000
-    out |= {"amount": now.amount / 100, "hour": hour, "night": float(hour < 6)}
-    out["weekend"] = float((now.time // DAY + 3) % 7 in (5, 6))
-    if now.mode >= 0:
-        out[("entry_chip", "entry_contactless", "entry_swipe", "entry_manual", "entry_online")[now.mode]] = 1.0
-    if now.pin >= 0:
-        out["pin_used"] = float(now.pin)
-    located = not (math.isnan(now.lat) or math.isnan(now.lon))
-    out["has_location"] = float(located)
-    for name, ms in (("10m", 600_000), ("1h", 3_600_000), ("1d", DAY), ("7d", 7 * DAY), ("30d", 30 * DAY)):
-        out[f"count_{name}"] = float(len(window(ms)))
-    for name, ms in (("1d", DAY), ("7d", 7 * DAY), ("30d", 30 * DAY)):
-        amounts = window(ms)
-        out[f"mean_{name}"] = sum(amounts) / 100 / len(amounts)
-        if name != "30d":
-            out[f"sum_{name}"] = sum(amounts) / 100
+    out |= _of_itself(event)
+    for name, length in WINDOWS.items():
+        out |= _of_window(name, [a.event.amount for a in earlier if a.event.time > t - length], event.amount)
+    out |= _of_places(earlier, event) | _of_terminals(before, earlier, event) | _of_amounts(earlier, now)
     if earlier:
-        mean = sum(e.amount for e in earlier) / len(earlier)
-        if mean > 0:
-            out["ratio_to_mean_30d"] = now.amount / mean
-        out["seconds_since_last"] = (now.time - earlier[-1].time) / 1000
-        out["repeat_terminal"] = float(any(e.terminal == now.terminal for e in earlier))
-    known = [e for e in earlier if not (math.isnan(e.lat) or math.isnan(e.lon))]
-    if located and known:
-        last = known[-1]
-        km = haversine_km(last.lat, last.lon, now.lat, now.lon)
-        out["distance_from_last_km"] = km
-        out["speed_kmh"] = km / max((now.time - last.time) / 1000, 1.0) * 3600
+        out["seconds_since_last"] = (t - earlier[-1].event.time) / 1000
+    month = [a.event for a in earlier if a.event.time > t - 30 * DAY] + [event]
+    out["share_night_30d"] = sum(e.time % DAY < 6 * HOUR for e in month) / len(month)
+    out["share_online_30d"] = sum(e.mode == 4 for e in month) / len(month)
+    out["share_contactless_30d"] = sum(e.mode == 1 for e in month) / len(month)
+    week = [a.event for a in earlier if a.event.time > t - 7 * DAY] + [event]
+    weights = [2.0 ** -((t - e.time) // HOUR / 24) for e in week]
+    out["decayed_count"] = math.fsum(weights)
+    out["decayed_sum"] = math.fsum(w * e.amount for w, e in zip(weights, week, strict=True)) / 100
+    return out
+
+
+def _of_itself(event: Event) -> dict[str, float]:
+    hour = event.time % DAY / HOUR
+    out = {"amount": event.amount / 100, "hour": hour, "night": float(hour < 6)}
+    out["weekend"] = float((event.time // DAY + 3) % 7 in (5, 6))
+    out["used_pin_number"] = float(event.pin)
+    out |= {name: float(event.mode == i) for i, name in enumerate(MODES)}
+    out["has_location"] = float(not (math.isnan(event.lat) or math.isnan(event.lon)))
+    out["amount_above_limit"] = float(event.amount > 22_000)
+    return out
+
+
+def _spread(amounts: list[int]) -> float:
+    """n^2 times the variance, from exact integers: 64 bits each of its two halves are converted apart."""
+    exact = len(amounts) * sum(a * a for a in amounts) - sum(amounts) ** 2
+    return float(exact >> 64) * 2.0**64 + float(exact & (2**64 - 1))
+
+
+def _of_window(name: str, others: list[int], amount: int) -> dict[str, float]:
+    both = [*others, amount]
+    out = {f"count_{name}": float(len(both)), f"sum_{name}": sum(both) / 100, f"mean_{name}": sum(both) / 100 / len(both)}
+    out[f"max_{name}"] = max(both) / 100
+    out[f"std_{name}"] = math.sqrt(_spread(both)) / len(both) / 100
+    if sum(others) > 0:
+        out[f"ratio_to_mean_{name}"] = amount * len(others) / sum(others)
+    if _spread(others) > 0:
+        out[f"zscore_{name}"] = (len(both) * amount - sum(both)) / math.sqrt(_spread(others))
+    return out
+
+
+def _of_places(earlier: list[_Arrived], event: Event) -> dict[str, float]:
+    known = [a.event for a in earlier if not (math.isnan(a.event.lat) or math.isnan(a.event.lon))]
+    if math.isnan(event.lat) or math.isnan(event.lon) or not known:
+        return {}
+    last = known[-1]
+    single = [float(np.float32(degrees)) for degrees in (last.lat, last.lon, event.lat, event.lon)]
+    km = haversine_km(*single)
+    speed = km / max((event.time - last.time) / 1000, 1.0) * 3600
+    return {"distance_from_last_transaction": km, "speed_kmh": speed}
+
+
+def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], event: Event) -> dict[str, float]:
+    events = [*(a.event for a in earlier), event]
+    out = {"repeat_retailer": float(any(e.terminal == event.terminal for e in events[:-1]))}
+    for name in ("1d", "7d", "30d", "90d"):
+        out[f"terminals_{name}"] = float(len({e.terminal for e in events if e.time > event.time - WINDOWS[name]}))
+    line = [*(a.event for a in before), event]
+    for name in ("1d", "7d", "30d"):
+        new = 0
+        for i, e in enumerate(line):
+            if e.time > event.time - WINDOWS[name]:
+                new += not any(o.terminal == e.terminal and o.time > e.time - 90 * DAY for o in line[:i])
+        out[f"new_terminals_{name}"] = float(new)
+    return out
+
+
+def _of_amounts(earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
+    event, amounts = now.event, sorted(a.event.amount for a in earlier)
+    n = len(amounts)
+    median = (amounts[(n - 1) // 2] + amounts[n // 2]) / 2 if n else 0.0
+    ordinary = [a for a in amounts if a <= 2.6 * median]
+    now.ratio = float(np.float32(event.amount / ((sum(ordinary) + 2.0 * 5000.0) / (len(ordinary) + 2.0))))
+    out = {"ratio_to_median_purchase_price": event.amount / median if median > 0 else 1.0, "ratio_to_robust_mean": now.ratio}
+    for days in (3, 14):
+        recent = [a for a in earlier if a.event.time > event.time - days * DAY]
+        out[f"max_robust_ratio_{days}d"] = max((a.ratio for a in recent), default=0.0)
+    out["high_amounts_14d"] = float(sum(a.ratio > 2.6 for a in recent))
+    high = [a.event.time for a in earlier if a.ratio > 2.6]
+    out["days_since_high"] = (event.time - high[-1]) / DAY if high else -1.0
     return out

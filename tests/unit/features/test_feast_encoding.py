@@ -35,10 +35,11 @@ def test_timestamps_are_protobufs(ms: int) -> None:
     expected = Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000).SerializeToString()
     assert encoding.timestamp(ms) == expected
     assert encoding.read_timestamp(expected) == ms
+    assert encoding.read_timestamps([expected, None, expected]).tolist() == [ms, 0, ms]
 
 
 @how(deadline=None)
-@given(st.lists(st.floats(width=32, allow_nan=False), max_size=200), st.lists(st.integers(0, 2**63 - 1), max_size=200))
+@given(st.lists(st.floats(width=32, allow_nan=False), max_size=200), st.lists(st.integers(-(2**63), 2**63 - 1), max_size=200))
 def test_lists_are_feasts(numbers: list[float], integers: list[int]) -> None:
     from feast.protos.feast.types.Value_pb2 import FloatList, Int64List, Value
 
@@ -52,9 +53,14 @@ def test_lists_are_feasts(numbers: list[float], integers: list[int]) -> None:
     whole = np.array(integers, dtype=np.int64)
     data = encoding.integers(whole)
     assert data == Value(int64_list_val=Int64List(val=integers)).SerializeToString()
-    out = np.zeros(len(integers) + 3, dtype=np.int64)
-    assert encoding.read_integers(data, out) == len(integers)
-    assert out[: len(integers)].tolist() == integers
+    got, ends = encoding.read_integer_lists([data, None, data, b""])
+    assert got.tolist() == integers * 2
+    assert ends.tolist() == [len(integers), len(integers), 2 * len(integers), 2 * len(integers)]
+
+    rows, found = encoding.read_float_rows([None, encoding.floats(array), encoding.floats(array[1:])], len(array))
+    assert found.tolist() == [False, len(array) > 0, False] or len(array) == 0
+    assert np.isnan(rows[[0, 2]]).all()
+    np.testing.assert_array_equal(rows[1], array)
 
 
 @how(deadline=None)
@@ -74,5 +80,4 @@ def test_null_is_empty() -> None:
     assert encoding.read_number(b"") is None
     assert encoding.read_text(None) is None
     assert encoding.read_floats(None) is None
-    assert encoding.read_integers(b"", np.zeros(3, dtype=np.int64)) == 0
     assert encoding.read_timestamp(None) == 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 
 from features.events import Label, Outcome, Score, Transaction
-from features.vector import SCHEMA, WIDTH
+from features.vector import SCHEMA, WIDTH, packed
 from streams.core import Record
 
 T0 = 1_520_000_000_000
@@ -24,7 +25,7 @@ def score(
     transaction_id: str, time: int, card: str = "c", terminal: str = "t", value: float | None = 0.25, first_feature: float = 0.0
 ) -> Score:
     transaction = Transaction(transaction_id, time, card, terminal, 1234, latitude=1.5, entry_mode="chip", pin_used=True)
-    features = [first_feature] + [0.5] * (WIDTH - 1)
+    features = packed(np.array([first_feature] + [0.5] * (WIDTH - 1), dtype=np.float32))
     decision = "unscored" if value is None else "approve"
     return Score(transaction, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")  # type: ignore[arg-type]
 

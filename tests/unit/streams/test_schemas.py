@@ -29,7 +29,7 @@ AT = 1_767_225_600_000
 TRANSACTION = Transaction("t1", AT, "c1", "m1", 1250, latitude=48.1, longitude=11.6, entry_mode="chip", pin_used=True)
 EXAMPLES: dict[str, msgspec.Struct] = {
     "transactions": TRANSACTION,
-    "scores": Score(TRANSACTION, "fraud_v1-0", [1.0, -1.0], "alert", 0.91, 0.5, "fraud", "v1", profile_age_ms=10),
+    "scores": Score(TRANSACTION, "fraud_v1-0", bytes(8), "alert", 0.91, 0.5, "fraud", "v1", profile_age_ms=10),
     "alerts": Alert(TRANSACTION, 0.91, 0.5, "fraud", "v1", ["amount"], {"amount": 12.5}),
     "labels": Label("t1", "c1", "m1", AT, True, AT + 1, "analyst"),
     "outcomes": Outcome("t1", "c1", "m1", AT, AT + 1, False, "matured", 1250, 0.1, 0.5, "v1"),
@@ -59,7 +59,7 @@ CHANGES: list[tuple[str, str, object]] = [
     ("transactions", "pin_used", 1),
     ("transactions", "a_field_of_the_producer", {"x": 1}),
     ("scores", "transaction", {"transaction_id": "t1"}),
-    ("scores", "features", [1.0, None]),
+    ("scores", "features", [1.0, 2.0]),
     ("scores", "decision", "maybe"),
     ("scores", "score", None),
     ("alerts", "evidence", {"amount": "much"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Sequence
 
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from features.events import Alert, DeadLetter, Score, Transaction
 from features.online import ProfilesUnavailable
 from features.prediction import ModelUnavailable, Prediction
-from features.profiles import PROFILE_WIDTH, Profiles
-from features.terminal_tiles import TILE_WIDTH
-from features.vector import INDEX, SCHEMA, WIDTH
+from features.profiles import Profiles, unknown
+from features.settings import Labels
+from features.vector import INDEX, SCHEMA, WIDTH, unpacked
 from streams import topics
 from streams.core import Output, Record
 from streams.last_known import LastKnown
@@ -56,14 +57,14 @@ class Store:
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         if not self.up:
             raise ProfilesUnavailable("Redis is away")
-        n = len(card_ids)
-        customer = np.full((n, PROFILE_WIDTH), np.nan, dtype=np.float32)
-        times = np.zeros(n, dtype=np.int64)
+        found = unknown(len(card_ids))
+        times = found.customer_ts_ms.copy()
         for i, card in enumerate(card_ids):
             if card != "unknown":
-                customer[i] = (48.0, 11.0, 20.0, 7.0)
+                found.customer[i] = 0.0
+                found.customer[i, :4] = (48.0, 11.0, 20.0, 7.0)
                 times[i] = START - 1000
-        return Profiles(customer, times, np.zeros((n, TILE_WIDTH), dtype=np.int64), np.zeros(n, dtype=np.int64))
+        return dataclasses.replace(found, customer_ts_ms=times)
 
 
 def records(*transactions: Transaction, partition: int = 0, first: int = 0) -> list[Record]:
@@ -76,7 +77,7 @@ def transaction(n: int, amount: int = 1000, card: str = "c1") -> Transaction:
 
 
 def scorer(model: Model | None = None, store: Store | None = None, stopping: threading.Event | None = None) -> Scorer:
-    return Scorer("fraud", model or Model(), LastKnown(store or Store()), 7.0, stopping)
+    return Scorer("fraud", model or Model(), LastKnown(store or Store()), Labels(delay_days=7.0), stopping)
 
 
 def of(output: Output, topic: str) -> list[bytes]:
@@ -87,13 +88,17 @@ def scores(output: Output) -> list[Score]:
     return [msgspec.json.decode(v, type=Score) for v in of(output, topics.SCORES)]
 
 
+def value(score: Score, feature: str) -> float:
+    return float(unpacked(score.features)[INDEX[feature]])
+
+
 def test_each_transaction_gets_one_score_on_its_own_partition() -> None:
     output = scorer().process(records(transaction(0), transaction(1), partition=3))
     assert [p.partition for p in output.produce] == [3, 3]
     first, second = scores(output)
     assert (first.decision, first.model_version, first.threshold) == ("approve", "v3", 0.5)
-    assert second.features[INDEX["count_1d"]] == 2
-    assert first.features[INDEX["distance_from_home_km"]] == 0
+    assert value(second, "count_1d") == 2
+    assert value(first, "distance_from_home") == 0
     assert first.profile_age_ms == 1000
 
 
@@ -110,7 +115,7 @@ def test_without_a_champion_vectors_are_published_unscored() -> None:
     [score] = scores(output)
     assert (score.decision, score.score, score.model_version) == ("unscored", None, None)
     assert of(output, topics.ALERTS) == []
-    assert len(score.features) == WIDTH
+    assert len(score.features) == 4 * WIDTH
 
 
 def test_a_bad_record_goes_to_the_dlq_with_its_place_and_the_rest_is_scored() -> None:
@@ -134,15 +139,15 @@ def test_without_redis_the_last_known_profiles_serve_and_the_score_says_degraded
     store.up = False
     known, unknown = scores(core.process(records(transaction(1), transaction(2, card="c2"))))
     assert known.degraded
-    assert known.features[INDEX["distance_from_home_km"]] == 0
-    assert unknown.features[INDEX["distance_from_home_km"]] == -1
+    assert value(known, "distance_from_home") == 0
+    assert value(unknown, "distance_from_home") == -1
 
 
 def test_the_batch_waits_for_the_model_server_and_is_scored_once() -> None:
     model = Model(failures=2)
     [score] = scores(scorer(model).process(records(transaction(0))))
     assert model.calls == 3
-    assert score.features[INDEX["count_1d"]] == 1
+    assert value(score, "count_1d") == 1
 
 
 def test_a_stop_ends_the_waiting() -> None:
@@ -165,4 +170,4 @@ def test_forgotten_partitions_start_cold() -> None:
     core.process(records(transaction(0)))
     core.forget([(topics.TRANSACTIONS, 0)])
     [score] = scores(core.process(records(transaction(1))))
-    assert score.features[INDEX["count_1d"]] == 1
+    assert value(score, "count_1d") == 1

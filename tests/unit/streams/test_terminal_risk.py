@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from features.events import Outcome
 from features.settings import DAY_MS
-from features.terminal_tiles import read
+from features.terminal_tiles import Tiles, as_of
 from streams.terminal_risk import PartitionRows, TerminalRisk
 from tests.unit.streams.records import T0, record
 
-EVENT_DAY = T0 // DAY_MS + 8
+
+def day(tiles: Tiles) -> list[int]:
+    """Outcomes and frauds of the day of T0, as an event sees them that comes when they are due."""
+    known = as_of(tiles, T0 // DAY_MS * DAY_MS + 8 * DAY_MS, 7 * DAY_MS, 24)
+    return [int(known.outcomes[0]), int(known.frauds[0])]
 
 
 def outcome(terminal: str, is_fraud: bool = False, at: int = 0) -> Outcome:
@@ -16,7 +20,7 @@ def outcome(terminal: str, is_fraud: bool = False, at: int = 0) -> Outcome:
 
 
 def test_one_row_for_each_touched_terminal_with_its_newest_offset() -> None:
-    core = TerminalRisk()
+    core = TerminalRisk(7 * DAY_MS, DAY_MS)
     records = [
         record("outcomes", 10, outcome("a", at=50)),
         record("outcomes", 11, outcome("b")),
@@ -27,28 +31,28 @@ def test_one_row_for_each_touched_terminal_with_its_newest_offset() -> None:
     assert isinstance(first, PartitionRows)
     assert (first.partition, first.first, first.last) == (0, 10, 12)
     assert [(row.terminal_id, row.revision, row.event_time_ms) for row in first.terminals] == [("a", 12, T0 + 50), ("b", 11, T0)]
-    assert read(first.terminals[0].tiles, EVENT_DAY, 7.0)[0].tolist() == [2, 1]
+    assert day(first.terminals[0].tiles) == [2, 1]
     assert (second.partition, second.first, second.last) == (1, 3, 3)
 
 
 def test_each_day_that_a_batch_passes_leaves_a_row() -> None:
     times = [0, DAY_MS, DAY_MS + 1, 3 * DAY_MS]
     records = [record("outcomes", i, outcome("a", at=at)) for i, at in enumerate(times)]
-    (rows,) = TerminalRisk().process(records).rows
+    (rows,) = TerminalRisk(7 * DAY_MS, DAY_MS).process(records).rows
     assert [(row.revision, row.event_time_ms - T0) for row in rows.earlier] == [(0, 0), (2, DAY_MS + 1)]
-    assert [read(row.tiles, EVENT_DAY, 7.0)[0, 0] for row in rows.earlier + rows.terminals] == [1, 3, 4]
+    assert [day(row.tiles)[0] for row in rows.earlier + rows.terminals] == [1, 3, 4]
 
 
 def test_rows_are_copies() -> None:
-    core = TerminalRisk()
+    core = TerminalRisk(7 * DAY_MS, DAY_MS)
     (before,) = core.process([record("outcomes", 0, outcome("a"))]).rows
     core.process([record("outcomes", 1, outcome("a"))])
-    assert read(before.terminals[0].tiles, EVENT_DAY, 7.0)[0].tolist() == [1, 0]
+    assert day(before.terminals[0].tiles) == [1, 0]
 
 
 def test_a_restart_changes_nothing() -> None:
     records = [record("outcomes", i, outcome("a", is_fraud=i % 3 == 0, at=i)) for i in range(9)]
-    whole, again = TerminalRisk(), TerminalRisk()
+    whole, again = TerminalRisk(7 * DAY_MS, DAY_MS), TerminalRisk(7 * DAY_MS, DAY_MS)
     whole.process(records[:5])
     again.restore(records[:5])
     (expected,), (got,) = whole.process(records[5:]).rows, again.process(records[5:]).rows
@@ -57,14 +61,14 @@ def test_a_restart_changes_nothing() -> None:
 
 
 def test_forget_drops_the_partition() -> None:
-    core = TerminalRisk()
+    core = TerminalRisk(7 * DAY_MS, DAY_MS)
     core.process([record("outcomes", 0, outcome("a"))])
     core.forget([("outcomes", 0)])
     (rows,) = core.process([record("outcomes", 1, outcome("a"))]).rows
-    assert read(rows.terminals[0].tiles, EVENT_DAY, 7.0)[0].tolist() == [1, 0]
+    assert day(rows.terminals[0].tiles) == [1, 0]
 
 
 def test_a_bad_outcome_becomes_a_dead_letter() -> None:
-    output = TerminalRisk().process([record("outcomes", 0, b"")])
+    output = TerminalRisk(7 * DAY_MS, DAY_MS).process([record("outcomes", 0, b"")])
     assert [p.topic for p in output.produce] == ["dlq"]
     assert output.rows == []

@@ -15,6 +15,7 @@ from features.events import DriftReport, ModelEvent, ModelState, Outcome, Retrai
 from features.settings import DAY_MS, Drift, Settings
 from streams import topics
 from streams.core import Output, Record
+from streams.drift.columns import ENTRY_NAMES
 from streams.drift.monitor import DriftMonitor
 from streams.drift.references import Reference, ReferenceUnusable
 
@@ -54,9 +55,9 @@ def vectors(rng: np.random.Generator, times: NDArray[np.int64], amounts: float =
     put("hour", hour)
     put("weekend", weekend)
     put("night", hour < 6)
-    for code, name in enumerate(("chip", "contactless", "swipe", "manual", "online")):
-        put(f"entry_{name}", mode == code)
-    put("pin_used", np.where(mode == 0, 1.0, np.where(mode == 4, -1.0, 0.0)))
+    for code, name in enumerate(ENTRY_NAMES):
+        put(name, mode == code)
+    put("used_pin_number", np.where(mode == 0, 1.0, np.where(mode == 4, -1.0, 0.0)))
     put("has_location", located)
     put("count_1h", 1 + rng.poisson(0.15, n))
     put("count_1d", 1 + before)
@@ -64,8 +65,8 @@ def vectors(rng: np.random.Generator, times: NDArray[np.int64], amounts: float =
     put("mean_1d", (amount + before * earlier) / (1 + before))
     put("ratio_to_mean_30d", amount / (usual * earlier_amounts * rng.lognormal(0.25, 0.2, n)))
     put("seconds_since_last", rng.exponential(30_000, n))
-    put("distance_from_last_km", np.where(located, rng.lognormal(1.2, 1.1, n), -1.0))
-    put("distance_from_home_km", np.where(located, rng.lognormal(1.5, 1.0, n), -1.0))
+    put("distance_from_last_transaction", np.where(located, rng.lognormal(1.2, 1.1, n), -1.0))
+    put("distance_from_home", np.where(located, rng.lognormal(1.5, 1.0, n), -1.0))
     put("ratio_to_usual_amount", amount / (usual * 1.3))
     return values
 
@@ -110,7 +111,7 @@ def score_records(
         score = Score(
             transaction=Transaction(f"t{first + i}", time, f"c{i % 997}", f"m{i % 89}", round(amount * 100)),
             schema=vector.SCHEMA,
-            features=values[i].astype(float).tolist(),
+            features=vector.packed(values[i]),
             decision="unscored" if scores is None else "approve",
             score=None if scores is None else float(scores[i]),
             threshold=None if scores is None else 0.5,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from features import vector
 from features.settings import DAY_MS
+from streams.drift.columns import ENTRY_NAMES
 from streams.drift.monitor import DriftMonitor
 from tests.unit.streams.drift.synthetic import (
     START_MS,
@@ -98,14 +99,14 @@ def cents(values: Vectors, times: NDArray[np.int64]) -> None:
 def no_place(values: Vectors, times: NDArray[np.int64]) -> None:
     hit = between(times, 9, 15)
     values[hit, vector.INDEX["has_location"]] = 0
-    values[hit, vector.INDEX["distance_from_last_km"]] = -1
-    values[hit, vector.INDEX["distance_from_home_km"]] = -1
+    values[hit, vector.INDEX["distance_from_last_transaction"]] = -1
+    values[hit, vector.INDEX["distance_from_home"]] = -1
 
 
 def stuck(values: Vectors, times: NDArray[np.int64]) -> None:
     hit = between(times, 9, 15)
     for name in vector.NAMES:
-        if name.startswith("entry_"):
+        if name in ENTRY_NAMES:
             values[hit, vector.INDEX[name]] = name == "entry_manual"
 
 

@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from features import vector
+from streams.drift.columns import ENTRY_NAMES
 from streams.drift.counts import Counts, count
 from streams.drift.faults import HOUR_MS, Expected, Fault, find
 from tests.unit.streams.drift.synthetic import START_MS, GivenReferences, Vectors, times_of, vectors
@@ -40,18 +41,18 @@ def in_cents(values: Vectors) -> None:
 
 def without_place(values: Vectors) -> None:
     values[:, vector.INDEX["has_location"]] = 0
-    values[:, vector.INDEX["distance_from_last_km"]] = -1
+    values[:, vector.INDEX["distance_from_last_transaction"]] = -1
 
 
 def only_chip(values: Vectors) -> None:
     for name in vector.NAMES:
-        if name.startswith("entry_"):
-            values[:, vector.INDEX[name]] = name == "entry_chip"
+        if name in ENTRY_NAMES:
+            values[:, vector.INDEX[name]] = name == "used_chip"
 
 
 def no_mode(values: Vectors) -> None:
     for name in vector.NAMES:
-        if name.startswith("entry_"):
+        if name in ENTRY_NAMES:
             values[:, vector.INDEX[name]] = 0
 
 

@@ -163,7 +163,7 @@ def test_rows_of_another_vector_are_counted_and_left_out(tmp_path: Path) -> None
     records = score_records(times, vectors(run.rng, times), np.full(10, 0.1, dtype=np.float32))
     spoilt = [msgspec.json.decode(record.value or b"") for record in records]
     spoilt[0]["schema"] = "fraud_v0-0"
-    spoilt[1]["features"] = [1.0]
+    spoilt[1]["features"] = "AAAAAA=="
     run.feed([Record(r.topic, r.partition, r.offset, None, msgspec.json.encode(s)) for r, s in zip(records, spoilt, strict=True)])
     run.feed(clock_records(1))
     assert run.reports[0].rows == 8

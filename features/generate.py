@@ -1,0 +1,237 @@
+"""Writes what is made from the catalogue: ``features/generated.py`` and docs/features.md. ``python -m features.generate``.
+
+The compiled loops are generated, not interpreted: each formula becomes one line of a function that numba compiles as a whole.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from pathlib import Path
+
+from features import catalogue, ingredients
+from features.catalogue import Feature
+
+HERE = Path(__file__).parent
+TARGET = HERE / "generated.py"
+DOCUMENT = HERE.parent / "docs" / "features.md"
+#: A change in any of these changes what the generated functions compute.
+SOURCES = (
+    "catalogue.py",
+    "formulas.py",
+    "geo.py",
+    "history.py",
+    "ingredients.py",
+    "profiles.py",
+    "terminal_tiles.py",
+    "windows.py",
+    "card_state.py",
+    "generate.py",
+)
+_STREAM = ("transaction", "card")
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be compiled; the message names the feature."""
+
+
+def fingerprint() -> str:
+    """Hash of the sources that the generated code was made of."""
+    digest = hashlib.sha256()
+    for name in SOURCES:
+        digest.update((HERE / name).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def source(features: tuple[Feature, ...] = catalogue.FEATURES) -> str:
+    """The text of ``features/generated.py``. Raises FormulaError."""
+    stream = [(i, f) for i, f in enumerate(features) if f.source in _STREAM]
+    read = [(i, f) for i, f in enumerate(features) if f.source not in _STREAM]
+    if [i for i, _ in stream] != list(range(len(stream))):
+        raise FormulaError("the catalogue must name the features of the stream before those that are read from Feast")
+    history = {**ingredients.EVENT, **ingredients.HISTORY}
+    known = {**ingredients.EVENT, **ingredients.PROFILE, **ingredients.OUTCOMES}
+    return _TEMPLATE.format(
+        fingerprint=fingerprint(),
+        stream="\n".join(_lines(stream, history)),
+        read="\n".join(_lines(read, known)),
+        functions=", ".join(sorted({name for f in features for name in _names(f) if name in _functions()})),
+    )
+
+
+def _functions() -> set[str]:
+    tree = ast.parse((HERE / "formulas.py").read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    constants = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and not target.id.startswith("_")
+    }
+    return functions | constants
+
+
+def _names(feature: Feature) -> list[str]:
+    """The names in a feature's formula, in their order."""
+    try:
+        tree = ast.parse(feature.formula, mode="eval")
+    except SyntaxError as error:
+        raise FormulaError(f"feature {feature.name}: the formula {feature.formula!r} is no expression ({error})") from error
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+
+
+def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) -> list[str]:
+    """Code lines: the ingredients that are used, then one line a feature."""
+    functions = _functions()
+    used: dict[str, None] = {}
+    for _, feature in features:
+        for name in _names(feature):
+            if name in functions:
+                continue
+            if name not in names:
+                raise FormulaError(
+                    f"feature {feature.name}: the formula uses {name}, which features/ingredients.py does not offer "
+                    f"to a feature of source {feature.source}"
+                )
+            used[name] = None
+    lines = [f"        {name} = {names[name][0]}" for name in names if name in used and names[name][0] != name]
+    lines = [line.replace(" = amount", " = rows.amount[i]") for line in lines]
+    return lines + [f"        out[i, {i}] = {feature.formula}  # {feature.name}" for i, feature in features]
+
+
+def document(features: tuple[Feature, ...] = catalogue.FEATURES) -> str:
+    """The text of docs/features.md."""
+    sections = []
+    for name, heading in (
+        ("transaction", "Of the transaction itself"),
+        ("card", "Of the card's history: computed in the stream"),
+        ("customer", "Of the customer profile: by batch, read from Feast as of the event"),
+        ("terminal", "Of the terminal's known outcomes: read from Feast as of the event, behind the label delay"),
+    ):
+        rows = [f for f in features if f.source == name]
+        sections += [
+            f"## {heading}",
+            "",
+            f"{len(rows)} features; from the topic `{catalogue.TOPIC[rows[0].source]}`." if rows else "",
+            "",
+            "| feature | type | unit | window | meaning | formula | missing |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+            *(
+                f"| `{f.name}` | {f.dtype} | {f.unit} | {f.window or '-'} | {f.meaning} | `{f.formula}` | "
+                f"{f'{f.missing:g}: {f.when_missing}' if f.when_missing else 'never'} |"
+                for f in rows
+            ),
+            "",
+        ]
+    offered = [("Event", ingredients.EVENT), ("Card's history", ingredients.HISTORY)]
+    offered += [("Customer profile", ingredients.PROFILE), ("Terminal's known outcomes", ingredients.OUTCOMES)]
+    names = []
+    for heading, group in offered:
+        names += [f"### {heading}", "", "| name | meaning |", "| --- | --- |"]
+        names += [f"| `{name}` | {meaning} |" for name, (_, meaning) in group.items()] + [""]
+    return "\n".join([_PREFACE.format(count=len(features)), *sections, "## Names that formulas use", "", *names]).rstrip() + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write both; with ``--check`` only say whether they are up to date (0) or not (1)."""
+    wanted = {TARGET: source(), DOCUMENT: document()}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"{path} is out of date: run make features\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(wanted[path])
+    return 0
+
+
+_PREFACE = """<!-- Written by `make features` from features/catalogue.py; edit that. -->
+# Features
+
+{count} features, float32, in the order of the vector. One catalogue entry each, one formula each: the stream, the Spark jobs,
+Feast's on-demand view and the training set all run the same compiled function. How to add one:
+[how-to-add-a-feature.md](how-to-add-a-feature.md).
+
+- A window of length W at event time t is (t - W, t], in event time, to the millisecond.
+- A card's history is its newest 2,048 transactions of at most 91 days: a card with 100,000 transactions in a window has
+  the features of its newest 2,048. An event that comes up to a day late finds all of its windows; one that comes later,
+  what is kept.
+- A late event is put in at its event time. Vectors that were published stay as they were, later ones see it.
+- A terminal's outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
+  `labels.step_hours`.
+"""
+
+_TEMPLATE = '''"""Written by ``make features`` from the catalogue; edit that. The loops behind ``update`` and ``fill``."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from features.card_state import History
+from features.formulas import {functions}
+from features.history import (
+    DECAYED_COUNT,
+    DECAYED_TOTAL,
+    HIGH_14D,
+    KM,
+    LANE_BITS,
+    LANE_MASK,
+    MEDIAN,
+    RATIO,
+    RATIO_3D,
+    RATIO_14D,
+    REPEAT,
+    SINCE_HIGH,
+    SINCE_LAST,
+    SPEED,
+    Rows,
+    insert,
+    new_walk,
+    walk,
+)
+from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
+from features.read import Read
+from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, new_known, read
+from features.windows import DAY_MS, HOUR_MS
+
+#: Of the sources that this was made of (``features.generate.fingerprint``).
+FINGERPRINT = "{fingerprint}"
+
+
+@njit(cache=True, error_model="numpy")
+def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32]) -> None:
+    """Put each row into its card's history and write the stream's columns of its vector."""
+    w = new_walk()
+    one = np.zeros(1, dtype=np.int64)
+    for i in range(slots.shape[0]):
+        walk(h, slots[i], insert(h, slots[i], rows, i, one), w)
+        time = rows.time[i]
+{stream}
+
+
+@njit(cache=True, error_model="numpy")
+def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float32]) -> None:
+    """Write the columns of each vector that are read from Feast."""
+    t = new_known()
+    for i in range(rows.time.shape[0]):
+        time = rows.time[i]
+        profile, usual = rows.customer[i], rows.usual[i]
+        km_from_home = distance_from_home(profile, rows.latitude[i], rows.longitude[i])
+        usual_amount = profile[MEAN_AMOUNT]
+        category_amount = category_mean(profile, usual, rows.category[i])
+        hour_share = share_around(profile, time)
+        usual_terminal = is_usual_terminal(usual, rows.terminal[i])
+        horizon = (time - delay_ms) // HOUR_MS
+        horizon -= horizon % step_hours
+        read(rows.tiles, rows.begin[i], rows.end[i], horizon, t)
+{read}
+'''
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
