@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 from hypothesis import given
 from hypothesis import settings as how
@@ -39,9 +41,9 @@ def test_windows_equal_a_count_over_all_outcomes(outcomes: list[tuple[int, bool]
 
 @how(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, DAYS - 1), st.booleans()), max_size=40), st.randoms(use_true_random=False))
-def test_the_order_of_outcomes_does_not_matter(outcomes: list[tuple[int, bool]], random: object) -> None:
+def test_the_order_of_outcomes_does_not_matter(outcomes: list[tuple[int, bool]], random: Random) -> None:
     shuffled = list(outcomes)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    random.shuffle(shuffled)
     one, other = empty(), empty()
     for day, is_fraud in outcomes:
         add(one, (DAY_0 + day) * DAY_MS, is_fraud)
