@@ -92,11 +92,11 @@ app = typer.Typer(
 
 @app.callback()
 def _choose(
-    dir: Annotated[  # noqa: A002
+    folder: Annotated[
         Path, typer.Option("--dir", envvar=context.VARIABLE, help="The platform's folder.", show_default=True)
     ] = Path(".driftloop"),
 ) -> None:
-    context.choose(dir)
+    context.choose(folder)
 
 
 def main() -> None:

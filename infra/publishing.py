@@ -82,17 +82,18 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
     try:
-        lockstep = None
-        if boundary_ms is not None:
-            lockstep = Lockstep(settings, GROUPS, [control_probe(settings)], plan.lockstep_timeout)
-        with Publisher(
-            settings,
-            boundary_ms=boundary_ms or DAY_MS,
-            lockstep=lockstep,
-            on_boundary=_show if sys.stderr.isatty() else None,
-            speed=speed,
-            pending=plan.pending,
-        ) as publisher:
+        waiting = None if boundary_ms is None else Lockstep(settings, GROUPS, [control_probe(settings)], plan.lockstep_timeout)
+        with (
+            waiting or nullcontext() as lockstep,
+            Publisher(
+                settings,
+                boundary_ms=boundary_ms or DAY_MS,
+                lockstep=lockstep,
+                on_boundary=_show if sys.stderr.isatty() else None,
+                speed=speed,
+                pending=plan.pending,
+            ) as publisher,
+        ):
             report = publisher.publish(batches)
             if plan.all_labels:
                 report += publisher.drain()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import psutil
 from confluent_kafka import KafkaException
@@ -49,7 +49,7 @@ class Status(TypedDict):
 
     dir: str
     state: Literal["up", "partly up", "down"]
-    components: list[dict[str, object]]
+    components: list[dict[str, Any]]
     addresses: Addresses
     lag: dict[str, dict[str, int]] | None
 

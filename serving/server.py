@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import signal
 import socket
@@ -118,7 +119,7 @@ def _import_kserve() -> None:
     argv = sys.argv
     sys.argv = argv[:1]
     try:
-        import kserve  # noqa: F401
+        importlib.import_module("kserve")
     finally:
         sys.argv = argv
 

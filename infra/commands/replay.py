@@ -12,7 +12,7 @@ MAP_HELP = "FIELD=COLUMN, as in card_id=CUSTOMER; FIELD= for a column the file h
 
 def command(
     file: Annotated[Path, typer.Argument(help="A Parquet file of transactions in order of time.")],
-    map: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,  # noqa: A002
+    columns: Annotated[list[str] | None, typer.Option("--map", help=MAP_HELP)] = None,
     currency: Annotated[str, typer.Option(help="Currency of the amounts where the file has no column for it.")] = "EUR",
     label_delay_days: Annotated[float, typer.Option(help="Event time from a fraud to its label.")] = 7.0,
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, UTC.")] = "",
@@ -37,7 +37,7 @@ def command(
             raise ValueError(f"--to is {last}, before --from {first}")
         if resume and begin is None:
             raise ValueError("--resume needs --from, the first day that was not published yet")
-        source = Replay(file, parse_map(map or []), currency, label_delay_days)
+        source = Replay(file, parse_map(columns or []), currency, label_delay_days)
         pending = source.pending_labels(begin) if resume and begin is not None else None
         carry_out(source.batches(begin, end), Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending))
     except ValueError as error:

@@ -34,11 +34,11 @@ def _show(found: Status) -> None:
     console.print(f"driftloop in {found['dir']} is {found['state']}", highlight=False)
     table = Table("component", "health", "pid", "ports", "uptime", "memory", box=box.SIMPLE_HEAD)
     for one in found["components"]:
-        ports = " ".join(f"{name} {port or '-'}" for name, port in one["ports"].items())  # type: ignore[attr-defined]
-        health = f"{one['health']}: {one['reason']}" if one["reason"] else str(one["health"])
+        ports = " ".join(f"{name} {port or '-'}" for name, port in one["ports"].items())
+        health = f"{one['health']}: {one['reason']}" if one["reason"] else one["health"]
         uptime = "" if one["uptime_s"] is None else f"{one['uptime_s']:.0f} s"
         memory = "" if one["rss_mb"] is None else f"{one['rss_mb']:.0f} MB"
-        table.add_row(str(one["name"]), health, str(one["pid"] or ""), ports, uptime, memory)
+        table.add_row(one["name"], health, str(one["pid"] or ""), ports, uptime, memory)
     console.print(table)
     where = found["addresses"]
     console.print(f"Kafka         {where['bootstrap_servers']}", highlight=False)

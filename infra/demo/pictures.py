@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
 from features.settings import DAY_MS
@@ -28,7 +29,12 @@ def _svg(figure: Figure) -> str:
     return text[text.index("<svg") :]
 
 
-def _day(ms: int | float) -> datetime:
+def _day(ms: int | float) -> float:
+    """Event time as matplotlib counts it, in days."""
+    return float(date2num(_utc(ms)))
+
+
+def _utc(ms: int | float) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
@@ -46,29 +52,29 @@ def _mark(axes: Axes, story: Story, told: Told) -> None:
     summary: Summary = told.summary
     for injection, incident in zip(story.injections, summary.incidents, strict=True):
         end = injection.end_ms or int(told.collected.scores.event_time_ms.max())
-        axes.axvspan(_day(injection.start_ms), _day(end), color=_RED, alpha=0.07, linewidth=0)  # type: ignore[arg-type]
-        axes.axvline(_day(injection.start_ms), color=_RED, linewidth=1)  # type: ignore[arg-type]
+        axes.axvspan(_day(injection.start_ms), _day(end), color=_RED, alpha=0.07, linewidth=0)
+        axes.axvline(_day(injection.start_ms), color=_RED, linewidth=1)
         _say(axes, injection.start_ms, injection.kind.replace("_", " "), _RED, 0.98)
         if incident.detected_at_ms:
-            axes.axvline(_day(incident.detected_at_ms), color="#b7791f", linewidth=1, linestyle="--")  # type: ignore[arg-type]
+            axes.axvline(_day(incident.detected_at_ms), color="#b7791f", linewidth=1, linestyle="--")
             _say(axes, incident.detected_at_ms, "noticed", "#b7791f", 0.86)
     for version, at in champions(told.collected):
-        axes.axvline(_day(at), color=_GREEN, linewidth=1)  # type: ignore[arg-type]
+        axes.axvline(_day(at), color=_GREEN, linewidth=1)
         _say(axes, at, f"{version} serves", _GREEN, 0.74)
 
 
 def _say(axes: Axes, at_ms: int, text: str, colour: str, height: float) -> None:
-    axes.text(_day(at_ms), height, f" {text}", color=colour, fontsize=7.5, va="top", transform=axes.get_xaxis_transform())  # type: ignore[arg-type]
+    axes.text(_day(at_ms), height, f" {text}", color=colour, fontsize=7.5, va="top", transform=axes.get_xaxis_transform())
 
 
 def over_time(story: Story, told: Told) -> str:
     """Daily AP and mean score, with what was done and what the loop did."""
     scores = told.collected.scores
     figure = Figure(figsize=(10, 5.2))
-    days = [d for d in told.summary.daily if d.ap is not None]
+    days = [(datetime.fromisoformat(d.day).replace(tzinfo=UTC), d.ap) for d in told.summary.daily if d.ap is not None]
     ap = _axes(figure, 2, 1, "Average precision by day (against the ground truth)")
-    when = [datetime.fromisoformat(d.day).replace(tzinfo=UTC) for d in days]
-    ap.plot(when, [d.ap for d in days], color=_BLUE, linewidth=1.6, marker="o", markersize=2.5)  # type: ignore[arg-type]
+    when = [float(date2num(day)) for day, _ in days]
+    ap.plot(when, [value for _, value in days], color=_BLUE, linewidth=1.6, marker="o", markersize=2.5)
     ap.set_ylim(0, 1.02)
     mean = _axes(figure, 2, 2, "Mean score by day, and transactions by day (grey)")
     day = scores.event_time_ms // DAY_MS
@@ -77,12 +83,13 @@ def over_time(story: Story, told: Told) -> str:
     means = [scores.score[(day == d) & with_score].mean() if ((day == d) & with_score).any() else np.nan for d in which]
     labels = [_day(int(d) * DAY_MS) for d in which]
     other = mean.twinx()
-    other.bar(labels, [(day == d).sum() for d in which], color=_GREY, alpha=0.25, width=0.9)  # type: ignore[arg-type]
+    other.bar(labels, [(day == d).sum() for d in which], color=_GREY, alpha=0.25, width=0.9)
     other.tick_params(labelsize=8, colors=_GREY)
     other.spines[["top"]].set_visible(False)
-    mean.plot(labels, means, color=_BLUE, linewidth=1.6)  # type: ignore[arg-type]
+    mean.plot(labels, means, color=_BLUE, linewidth=1.6)
     for axes in (ap, mean):
-        axes.set_xlim(labels[0], labels[-1])  # type: ignore[arg-type]
+        axes.xaxis_date()
+        axes.set_xlim(labels[0], labels[-1])
         _mark(axes, story, told)
     figure.tight_layout()
     return _svg(figure)
@@ -105,7 +112,7 @@ def drift(story: Story, told: Told) -> str:
     axes.set_yticks(range(len(names)), names, fontsize=7.5)
     step = max(1, len(reports) // 12)
     ticks = range(0, len(reports), step)
-    axes.set_xticks(list(ticks), [f"{_day(reports[i].window_start_ms):%m-%d}" for i in ticks], fontsize=7.5)
+    axes.set_xticks(list(ticks), [f"{_utc(reports[i].window_start_ms):%m-%d}" for i in ticks], fontsize=7.5)
     for column, report in enumerate(reports):
         if report.verdict != "ok":
             axes.text(column, -0.7, report.verdict.replace("_", " "), color=_RED, fontsize=7, rotation=45, ha="left", va="bottom")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
+import msgspec
+
 from infra.demo import pictures
 from infra.demo.story import Story
 from infra.demo.tell import Told
@@ -133,5 +135,5 @@ def _numbers(told: Told) -> str:
     return _table(["", ""], counts + seconds + memory)
 
 
-def _fields(record: object) -> list[tuple[str, float | None]]:
-    return [(name, getattr(record, name)) for name in record.__struct_fields__]  # type: ignore[attr-defined]
+def _fields(record: msgspec.Struct) -> list[tuple[str, float | None]]:
+    return [(name, getattr(record, name)) for name in record.__struct_fields__]

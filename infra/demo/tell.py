@@ -161,8 +161,10 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
             if not console.is_terminal and day % 5 == 0:
                 console.print(f"  day {day} of {story.days}, {time.monotonic() - began:.0f} s; {told}")
 
-        lockstep = Lockstep(settings, GROUPS, [patient], timeout_s=PATIENCE_S)
-        with Publisher(settings, lockstep=lockstep, on_boundary=boundary) as publisher:
+        with (
+            Lockstep(settings, GROUPS, [patient], timeout_s=PATIENCE_S) as lockstep,
+            Publisher(settings, lockstep=lockstep, on_boundary=boundary) as publisher,
+        ):
             return publisher.publish(truth.watch(story.batches)), first_model_s
 
 

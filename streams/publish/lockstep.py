@@ -16,13 +16,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from features.settings import Settings
+from streams.committed import Committed, Partition
 from streams.kafka import consumer
 
-Partition = tuple[str, int]
 #: Returns what it waits for, in words, or None when there is nothing to wait for.
 Probe = Callable[[], str | None]
 
@@ -86,7 +86,8 @@ class Lockstep:
     """Waits for the consumer groups of the loop, and for what ``extra`` probes wait for (a training run, for instance).
 
     ``groups`` names the input topics of each group, in the order in which records reach them. ``timeout_s`` counts from the last
-    progress that was seen, not from the start. Raises LockstepError from ``wait`` when it has passed.
+    progress that was seen, not from the start. Raises LockstepError from ``wait`` when it has passed. Keeps a connection per
+    group until ``close``; a ``with`` block closes it.
     """
 
     def __init__(
@@ -100,10 +101,22 @@ class Lockstep:
         self._groups = dict(groups)
         self._extra = tuple(extra)
         self._timeout_s = timeout_s
-        self._admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap})
+        # What goes wrong is raised; librdkafka's own log lines would only say it again.
+        self._admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap, "log_level": 2})
+        self._committed = Committed(settings)
         self._partitions: dict[str, list[Partition]] = {}
         #: (topic, partition, from, to) that were read and hold commit markers only.
         self._empty: set[tuple[str, int, int, int]] = set()
+
+    def __enter__(self) -> Lockstep:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to the broker."""
+        self._committed.close()
 
     def wait(self) -> None:
         """Return once every group has caught up and no probe waits. Raises LockstepError, KafkaException."""
@@ -142,24 +155,13 @@ class Lockstep:
         return [reason for probe in self._extra if (reason := probe()) is not None]
 
     def _positions(self) -> dict[str, dict[Partition, int]]:
-        futures = {}
-        for group, names in self._groups.items():
-            wanted = [TopicPartition(*place) for name in names for place in self._of_topic(name)]
-            request = [ConsumerGroupTopicPartitions(group, wanted)]
-            futures[group] = self._admin.list_consumer_group_offsets(request, request_timeout=REQUEST_S)[group]
-        found: dict[str, dict[Partition, int]] = {}
-        for group, future in futures.items():
-            places = found[group] = {place: 0 for name in self._groups[group] for place in self._of_topic(name)}
-            try:
-                answer = future.result().topic_partitions
-            except KafkaException as error:
-                # A group that nobody has joined yet has no offsets, and a broker that has just started does not know them yet.
-                if error.args[0].name() not in {"GROUP_ID_NOT_FOUND", "COORDINATOR_LOAD_IN_PROGRESS"}:
-                    raise
-                continue
-            for tp in answer:
-                places[tp.topic, tp.partition] = position(tp.offset, tp.metadata)
-        return found
+        wanted = {group: [place for name in names for place in self._of_topic(name)] for group, names in self._groups.items()}
+        found = self._committed.read(wanted, REQUEST_S)
+        # A group that has not committed is at the beginning.
+        return {
+            group: {place: position(*found[group][place]) if place in found[group] else 0 for place in places}
+            for group, places in wanted.items()
+        }
 
     def _ends(self) -> dict[Partition, int]:
         names = {name for wanted in self._groups.values() for name in wanted}

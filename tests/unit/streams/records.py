@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from features.events import Label, Outcome, Score, Transaction
+from features.events import Decision, Label, Outcome, Score, Transaction
 from features.vector import SCHEMA, WIDTH, packed
 from streams.core import Record
 
@@ -26,8 +26,8 @@ def score(
 ) -> Score:
     transaction = Transaction(transaction_id, time, card, terminal, 1234, latitude=1.5, entry_mode="chip", pin_used=True)
     features = packed(np.array([first_feature] + [0.5] * (WIDTH - 1), dtype=np.float32))
-    decision = "unscored" if value is None else "approve"
-    return Score(transaction, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")  # type: ignore[arg-type]
+    decision: Decision = "unscored" if value is None else "approve"
+    return Score(transaction, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")
 
 
 def label(transaction_id: str, time: int, is_fraud: bool, at: int, card: str = "c", terminal: str = "t") -> Label:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -129,7 +130,7 @@ def outcome_records(
     missed: float,
     genuine: int = 200,
     version: str | None = "v1",
-    source: str = "chargeback",
+    source: Literal["chargeback", "analyst"] = "chargeback",
     partitions: int = 2,
 ) -> list[Record]:
     """Outcomes that become known on ``day``: labelled frauds of that day, of which the share ``missed`` lies below the
@@ -146,7 +147,7 @@ def outcome_records(
             event_time_ms=known - (DAY_MS // 3 if fraud else 7 * DAY_MS),
             outcome_time_ms=known,
             is_fraud=fraud,
-            source=source if fraud else "matured",  # type: ignore[arg-type]
+            source=source if fraud else "matured",
             score=None if version is None else score,
             threshold=None if version is None else 0.5,
             model_version=version,

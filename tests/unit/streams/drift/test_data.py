@@ -14,6 +14,7 @@ from streams.drift.columns import ENTRY_NAMES
 from streams.drift.monitor import DriftMonitor
 from tests.unit.streams.drift.synthetic import (
     START_MS,
+    Change,
     GivenReferences,
     Run,
     Vectors,
@@ -113,10 +114,10 @@ def stuck(values: Vectors, times: NDArray[np.int64]) -> None:
 @pytest.mark.parametrize(
     ("change", "field"), [(cents, "amount_minor"), (no_place, "latitude"), (stuck, "entry_mode")], ids=["unit", "place", "mode"]
 )
-def test_a_data_fault_is_named_and_asks_for_nothing(run: Run, change: object, field: str) -> None:
+def test_a_data_fault_is_named_and_asks_for_nothing(run: Run, change: Change, field: str) -> None:
     run.score_day(0)
     for day in (1, 2, 3):
-        run.score_day(day, change=change)  # type: ignore[arg-type]
+        run.score_day(day, change=change)
     for day in (4, 5):
         # The history still holds the faulty amounts.
         run.score_day(day, earlier_amounts=6.0 if change is cents else 1.0)

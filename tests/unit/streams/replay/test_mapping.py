@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.replay.mapping import HANDBOOK, ReplayError, parse_map, resolve
+from streams.replay.mapping import HANDBOOK, Field, ReplayError, parse_map, resolve
 
 FILE = ["TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD"]
 
@@ -19,8 +19,8 @@ def test_columns_can_be_named_and_labels_left_out() -> None:
 
 
 @pytest.mark.parametrize("field", ["transaction_id", "event_time", "card_id", "terminal_id", "amount", "is_fraud"])
-def test_a_missing_column_is_named_with_the_way_out(field: str) -> None:
-    column = dict(HANDBOOK)[field]  # type: ignore[index]
+def test_a_missing_column_is_named_with_the_way_out(field: Field) -> None:
+    column = HANDBOOK[field]
     with pytest.raises(ReplayError, match=f"no column {column} for {field}; name it with --map {field}=COLUMN") as caught:
         resolve(parse_map([]), [c for c in FILE if c != column], "f")
     assert "\n" not in str(caught.value)

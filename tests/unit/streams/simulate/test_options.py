@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -40,5 +41,6 @@ def test_a_wrong_spec_names_its_part(parse: Callable[[str], object], spec: str, 
 
 @pytest.mark.parametrize(("field", "value"), [("cards", 0), ("terminals", 3), ("seed", -1), ("fraud_rate", 0.9), ("rate", 0.0)])
 def test_a_wrong_option_names_its_field(field: str, value: float) -> None:
+    changed: dict[str, Any] = {field: value}
     with pytest.raises(ValueError, match=f"^{field} is {value}"):
-        Options(**{field: value})  # type: ignore[arg-type]
+        Options(**changed)

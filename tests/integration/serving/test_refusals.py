@@ -1,0 +1,115 @@
+"""What the model server refuses, and in which words."""
+
+from __future__ import annotations
+
+import grpc
+import numpy as np
+import pytest
+
+from features.prediction import ModelRefused, ModelUnavailable
+from features.vector import SCHEMA
+from serving import wire
+from serving.client import KServeClient
+from tests.integration.serving.process import ROWS, TOKEN, Server, v2_body
+from tests.unit.serving.tiny_models import WIDTH
+
+pytestmark = pytest.mark.integration
+
+
+def test_nobody_passes_without_the_token(server: Server) -> None:
+    for token in (None, "", "wrong", TOKEN + "x"):
+        refused = server.post("/v1/models/fraud:predict", {"instances": ROWS.tolist()}, token=token)
+        assert refused.status == 401
+        assert "Authorization: Bearer" in refused.error
+        assert server.get("/v2/models/fraud/status", token=token).status == 401
+        assert server.post("/v2/repository/models/fraud/unload", b"", token=token).status == 401
+    client = server.client(token="wrong")
+    with pytest.raises(ModelUnavailable, match="UNAUTHENTICATED"):
+        client.predict(ROWS, SCHEMA, 1)
+    client.close()
+    assert server.get("/metrics", token=None).status == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"shape": [8, WIDTH - 1]}, "shape"),
+        ({"shape": [-8, WIDTH]}, "shape"),
+        ({"shape": [8]}, "shape"),
+        ({"shape": [7, WIDTH]}, "takes"),
+        ({"shape": [10**9, WIDTH]}, "65,536"),
+        ({"datatype": "FP64"}, "must be FP32"),
+        ({"datatype": "BYTES"}, "must be FP32"),
+        ({"name": "x"}, "'features'"),
+        ({"data": ["a"] * ROWS.size}, "numbers only"),
+        ({"data": [1e39] * ROWS.size}, "feature 'amount' is inf"),
+        ({"data": 5}, "inputs.0.data"),
+    ],
+)
+def test_bad_v2_requests_are_named(server: Server, change: dict[str, object], words: str) -> None:
+    refused = server.post("/v2/models/fraud/infer", v2_body(**change))
+    assert refused.status in (400, 413)
+    assert words in refused.error
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        ([], 400),
+        ({}, 400),
+        ({"instances": []}, 400),
+        ({"instances": [[1.0]]}, 400),
+        ({"instances": ROWS.tolist(), "user_id": "c1"}, 400),
+        ({"instances": ROWS.tolist(), "schema": "fraud_v0-0000000000"}, 400),
+        ({"instances": ROWS.tolist(), "schema": 5}, 400),
+        ({"instances": ROWS.tolist(), "event_time_ms": "now"}, 400),
+        ({"instances": [[0.0] * WIDTH] * 65_537}, 413),
+        ({"user_id": 5}, 400),
+        ({"user_ids": []}, 400),
+        ({"user_id": "a-card-that-never-paid"}, 404),
+    ],
+)
+def test_bad_v1_requests_are_answered_in_kind(server: Server, body: object, status: int) -> None:
+    refused = server.post("/v1/models/fraud:predict", body)
+    assert refused.status == status
+    assert len(refused.error.splitlines()) == 1
+
+
+def test_what_this_server_does_not_do(server: Server) -> None:
+    assert server.post("/v2/repository/models/fraud/unload", b"").status == 501
+    assert server.post("/v2/repository/models/fraud/load", b"").status == 501
+    assert server.post("/v1/models/fraud:explain", {"instances": ROWS.tolist()}).status == 501
+    assert server.post("/v1/models/other:predict", {"instances": ROWS.tolist()}).status == 404
+    assert server.get("/v2/models/other/status").status == 404
+    assert server.status["champion"] == "v1"
+
+
+def test_bad_calls_on_grpc_are_refused(server: Server, client: KServeClient) -> None:
+    for rows, schema, words in (
+        (ROWS[:, 1:], SCHEMA, "shape"),
+        (ROWS * np.float32(np.nan), SCHEMA, "feature 'amount' is nan"),
+        (ROWS, "fraud_v0-0000000000", "'schema' is fraud_v0"),
+        (np.zeros((65_537, WIDTH), dtype=np.float32), SCHEMA, "65,536"),
+    ):
+        with pytest.raises(ModelRefused, match=words):
+            client.predict(rows, schema, 1)
+    other = server.client(model="other")
+    with pytest.raises(ModelRefused, match="other"):
+        other.predict(ROWS, SCHEMA, 1)
+    other.close()
+    # Within the limit it answers.
+    prediction = client.predict(np.zeros((65_536, WIDTH), dtype=np.float32), SCHEMA, 1)
+    assert prediction is not None
+    assert len(prediction.scores) == 65_536
+
+
+def test_garbage_on_grpc_does_no_harm(server: Server, client: KServeClient) -> None:
+    with grpc.insecure_channel(server.settings.grpc_address) as channel:
+        call = channel.unary_unary(wire.METHOD)
+        for request in (b"", b"\xff\xff\xff", b"\x0a\x05fraud"):
+            with pytest.raises(grpc.RpcError):
+                call(request, metadata=(("authorization", f"Bearer {TOKEN}"),), timeout=10)
+    assert client.predict(ROWS, SCHEMA, 1) is not None
