@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from pyspark.sql import SparkSession
 
+from features.columns import category_number, terminal_number
 from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
-from features.jobs.profile import daily_profiles
+from features.jobs.profile import Habits, daily_profiles
 from features.jobs.session import jvm_usage
-from features.settings import DAY_MS
+from features.profiles import CATEGORIES, CATEGORY_MEANS, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, MEAN_AMOUNT
 from features.vector import SCHEMA
+from features.windows import DAY_MS, HOUR_MS
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
@@ -18,7 +22,7 @@ def _score(
     name: str, time: int, card: str = "c", amount: int = 100, mode: str = "chip", schema: str = SCHEMA
 ) -> tuple[object, ...]:
     place = (None, None) if mode == "online" else (float(time // DAY_MS), 10.0)
-    return (name, card, "t", time, amount, *place, mode, schema, [1.0])
+    return (name, card, "t", time, amount, *place, mode, None, None, schema, [1.0])
 
 
 def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
@@ -76,7 +80,24 @@ def test_a_profile_is_what_was_known_at_the_end_of_the_day(spark: SparkSession) 
     rows = {(r.card_id, r.event_time_ms): r for r in daily_profiles(scores, end_ms=6 * day + 10).collect()}
     # Day 6 has not ended.
     assert set(rows) == {("c", 3 * day), ("c", 5 * day), ("other", 3 * day)}
-    first, later, other = rows["c", 3 * day], rows["c", 5 * day], rows["other", 3 * day]
-    assert (first.home_lat, first.home_lon, first.mean_amount, first["count"]) == (2.0, 10.0, 2.0, 2)
-    assert (later.home_lat, later.mean_amount, later["count"]) == (3.0, 3.0, 3)
-    assert (other.home_lat, other.home_lon, other.mean_amount) == (None, None, 1.0)
+    first, later, other = (rows[key].profile for key in (("c", 3 * day), ("c", 5 * day), ("other", 3 * day)))
+    assert first[:4] == [2.0, 10.0, 2.0, 2.0]
+    assert (later[HOME_LAT], later[MEAN_AMOUNT], later[COUNT]) == (3.0, 3.0, 3.0)
+    assert (math.isnan(other[HOME_LAT]), math.isnan(other[HOME_LON]), other[MEAN_AMOUNT]) == (True, True, 1.0)
+
+
+def test_habits_are_hours_categories_and_terminals_most_used_first() -> None:
+    habits = Habits()
+    for hour, amount, terminal, category in (
+        (3, 100, "b", "grocery"),
+        (3, 300, "b", "fuel"),
+        (23, 500, "a", "grocery"),
+        (0, 8, "c", None),
+    ):
+        habits.add(hour * HOUR_MS, amount, terminal, category, None)
+    profile, usual = habits.profile()
+    shares = profile[HOUR_SHARES:CATEGORY_MEANS].tolist()
+    assert {hour: share for hour, share in enumerate(shares) if share} == {0: 0.25, 3: 0.5, 23: 0.25}
+    assert usual[:3].tolist() == [category_number("grocery"), category_number("fuel"), 0]
+    assert profile[CATEGORY_MEANS : CATEGORY_MEANS + 3].tolist() == [3.0, 3.0, 0.0]
+    assert usual[CATEGORIES : CATEGORIES + 4].tolist() == [*map(terminal_number, "bac"), 0]
