@@ -1,11 +1,13 @@
-"""The state of the transform: each card's recent transactions, in one pool of arrays.
+"""The state of the transform: each card's recent transactions, in one pool of memory.
 
-A card owns a segment ``[start, start + capacity)`` of the pool, of which the first ``length`` rows are filled, oldest event
-first. A segment that is too small is moved to the pool's end with more room; when half of the pool is holes, it is packed.
+A card owns a segment of the pool with room for ``capacity`` rows, 32 bytes each, of which the first ``length`` are filled, oldest
+event first. Within the segment its columns lie one after the other, so that a card's whole history is on one or two pages of
+memory: that made the transform twice as fast as one array for each column of all cards (docs/decisions.md). A segment that is
+too small is moved to the pool's end with more room; when half of the pool is holes, it is packed.
 
 A card's history is its rows younger than ``KEEP_MS`` before its newest, and of these the ``MAX_ROWS`` newest. Other rows may
 still lie in the segment, but nothing reads them (``features.history``): what a vector holds does not depend on when room was
-made. So a card takes at most ``2 * MAX_ROWS`` rows, 33 bytes each, however often it pays.
+made. So a card takes at most ``2 * MAX_ROWS`` rows, however often it pays.
 """
 
 from __future__ import annotations
@@ -20,44 +22,50 @@ from numpy.typing import NDArray
 from features.windows import KEEP_MS, MAX_ROWS
 
 _FIRST_CAPACITY = 8
+#: Columns of ``History.cards``.
+START, LENGTH, CAPACITY, GUESS = range(4)
+#: A row's words of 8 bytes.
+WORDS = 4
+ROW_BYTES = 8 * WORDS
+#: ``Segment.times`` holds the time above this many bits of flags.
+FLAG_BITS = 6
+_FLAGS = (1 << FLAG_BITS) - 1
 
 
 class History(NamedTuple):
-    """Arrays by card slot (start, length, capacity, guess) and by pool row (the others).
-
-    ``guess`` is where the search for a card's median begins; it changes the time that takes, never the answer. ``ratio`` is
-    the row's ratio_to_robust_mean as of its arrival, ``flags`` are those of ``features.history``. Unknown places are NaN.
+    """``cards`` int64 [slots, 4]: where each card's segment starts in ``words``, how many rows are filled, for how many there is
+    room, and where the search for its median begins (that changes the time it takes, never the answer). ``halves`` and
+    ``singles`` are ``words`` seen as int32 and float32.
     """
 
-    start: NDArray[np.int64]
-    length: NDArray[np.int64]
-    capacity: NDArray[np.int64]
-    guess: NDArray[np.int64]
-    time: NDArray[np.int64]
-    amount: NDArray[np.int64]
-    terminal: NDArray[np.int32]
-    latitude: NDArray[np.float32]
-    longitude: NDArray[np.float32]
-    ratio: NDArray[np.float32]
-    flags: NDArray[np.uint8]
+    cards: NDArray[np.int64]
+    words: NDArray[np.int64]
+    halves: NDArray[np.int32]
+    singles: NDArray[np.float32]
 
 
-#: What a card's rows are made of, with their types.
+class Segment(NamedTuple):
+    """A card's rows, as views of the pool. ``times`` holds the time in the bits above FLAG_BITS, and the flags of
+    ``features.history`` below. ``ratios``: ratio_to_robust_mean as of the row's arrival. Unknown places are NaN.
+    """
+
+    times: NDArray[np.int64]
+    amounts: NDArray[np.int64]
+    terminals: NDArray[np.int32]
+    ratios: NDArray[np.float32]
+    latitudes: NDArray[np.float32]
+    longitudes: NDArray[np.float32]
+
+
+#: What ``CardState.arrays`` writes of a row.
 ROW: dict[str, Any] = {
-    "time": np.int64,
-    "amount": np.int64,
-    "terminal": np.int32,
-    "latitude": np.float32,
-    "longitude": np.float32,
-    "ratio": np.float32,
-    "flags": np.uint8,
+    "times": np.int64,
+    "amounts": np.int64,
+    "terminals": np.int32,
+    "ratios": np.float32,
+    "latitudes": np.float32,
+    "longitudes": np.float32,
 }
-ROW_BYTES = sum(np.dtype(kind).itemsize for kind in ROW.values())
-
-
-def _history(slots: int, rows: int) -> History:
-    by_slot: list[Any] = [np.zeros(slots, dtype=np.int64) for _ in range(4)]
-    return History(*by_slot, *(np.zeros(rows, dtype=kind) for kind in ROW.values()))
 
 
 class CardState:
@@ -65,7 +73,7 @@ class CardState:
 
     def __init__(self) -> None:
         self._slot: dict[str, int] = {}
-        self.history = _history(0, 0)
+        self.history = _history(np.zeros((0, 4), dtype=np.int64), 0)
         self._used = 0
         #: Room for counting a batch's rows by slot; zeros in between.
         self._coming = np.zeros(0, dtype=np.int32)
@@ -78,12 +86,12 @@ class CardState:
     @property
     def rows(self) -> int:
         """How many transactions are held."""
-        return int(self.history.length.sum())
+        return int(self.history.cards[:, LENGTH].sum())
 
     @property
     def nbytes(self) -> int:
         """Bytes held by the arrays."""
-        return sum(a.nbytes for a in self.history)
+        return self.history.cards.nbytes + self.history.words.nbytes
 
     def slots(self, cards: list[str]) -> NDArray[np.int64]:
         """The slot of each card, int64 [n]; new cards get the next ones."""
@@ -94,46 +102,42 @@ class CardState:
             for card in cards:
                 slot.setdefault(card, len(slot))
             found = np.fromiter(map(slot.__getitem__, cards), dtype=np.int64, count=len(cards))
-        h = self.history
-        if len(slot) > h.start.shape[0]:
-            size = max(len(slot), 2 * h.start.shape[0], 1024)
-            self.history = h._replace(
-                start=_grown(h.start, size),
-                length=_grown(h.length, size),
-                capacity=_grown(h.capacity, size),
-                guess=_grown(h.guess, size),
-            )
+        have = len(self.history.cards)
+        if len(slot) > have:
+            bigger = np.zeros((max(len(slot), 2 * have, 1024), 4), dtype=np.int64)
+            bigger[:have] = self.history.cards
+            self.history = self.history._replace(cards=bigger)
+            self._coming = np.zeros(len(bigger), dtype=np.int32)
         return found
 
     def reserve(self, slots: NDArray[np.int64]) -> None:
         """Make room for one more row per entry of ``slots``, or as many as a card may keep."""
-        if len(self._coming) < len(self.history.start):
-            self._coming = np.zeros(len(self.history.start), dtype=np.int32)
         tight, wanted = np.empty(len(slots), dtype=np.int64), np.empty(len(slots), dtype=np.int64)
         n = _find_tight(self.history, slots, self._coming, tight, wanted)
         if n == 0:
             return
         rows = int(wanted[:n].sum())
-        if self._used + rows > self.history.time.shape[0]:
-            self._pack(max(2 * (int(self.history.capacity.sum()) + rows), 4096))
+        if WORDS * (self._used + rows) > len(self.history.words):
+            self._pack(max(2 * (int(self.history.cards[:, CAPACITY].sum()) + rows), 4096))
         self._used = _move(self.history, tight[:n], wanted[:n], self._used)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays without holes: ``cards`` (ids as UTF-8, one after the other), ``card_ends`` [c], ``lengths`` [c],
         and the columns of ROW [rows]. Equal histories give equal arrays, whatever their batches were.
         """
-        h = self.history
         ids = sorted(self._slot)
         slots = np.fromiter((self._slot[card] for card in ids), dtype=np.int64, count=len(ids))
-        drop_old(h, slots)
-        lengths = h.length[slots]
-        rows = _rows(h.start[slots], lengths)
+        for slot in slots:
+            drop_old(self.history, slot)
+        lengths = self.history.cards[slots, LENGTH]
+        columns = {name: np.empty(int(lengths.sum()), dtype=kind) for name, kind in ROW.items()}
+        _write_out(self.history, slots, Segment(**columns))
         data = [card.encode() for card in ids]
         return {
             "cards": np.frombuffer(b"".join(data), dtype=np.uint8),
             "card_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
             "lengths": lengths,
-            **{name: getattr(h, name)[rows] for name in ROW},
+            **columns,
         }
 
     @classmethod
@@ -143,35 +147,28 @@ class CardState:
         ids = [card for part in parts for card in _ids(part["cards"], part["card_ends"])]
         if len(set(ids)) != len(ids):
             raise ValueError("two states hold the same card; merge states of different cards only")
-        lengths = np.concatenate([part["lengths"] for part in parts]) if parts else np.zeros(0, dtype=np.int64)
+        if not ids:
+            return state
+        lengths = np.concatenate([part["lengths"] for part in parts])
         state.slots(ids)
-        h, n = state.history, len(ids)
-        h.start[:n] = np.cumsum(lengths) - lengths
-        h.length[:n] = h.capacity[:n] = lengths
+        cards = state.history.cards
+        cards[: len(ids), START] = WORDS * (np.cumsum(lengths) - lengths)
+        cards[: len(ids), LENGTH] = cards[: len(ids), CAPACITY] = lengths
         state._used = int(lengths.sum())
-        if parts:
-            state.history = h._replace(**{name: np.concatenate([part[name] for part in parts]) for name in ROW})
+        state.history = _history(cards, state._used)
+        _read_in(state.history, len(ids), Segment(**{name: np.concatenate([part[name] for part in parts]) for name in ROW}))
         return state
 
-    def _pack(self, size: int) -> None:
-        """Copy the segments into a fresh pool of ``size`` rows, without holes."""
-        h = self.history
-        packed = _history(0, size)._replace(start=h.start.copy(), length=h.length, capacity=h.capacity, guess=h.guess)
-        self._used = _copy_segments(h, packed)
+    def _pack(self, rows: int) -> None:
+        """Copy the segments into a fresh pool for ``rows`` rows, without holes."""
+        packed = _history(self.history.cards.copy(), rows)
+        self._used = _copy_segments(self.history, packed)
         self.history = packed
 
 
-def _grown(array: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    bigger = np.zeros(size, dtype=array.dtype)
-    bigger[: array.shape[0]] = array
-    return bigger
-
-
-def _rows(start: NDArray[np.int64], length: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices of all rows of segments, one after the other."""
-    ends = np.cumsum(length)
-    rows: NDArray[np.int64] = np.repeat(start - (ends - length), length)
-    return rows + np.arange(len(rows))
+def _history(cards: NDArray[np.int64], rows: int) -> History:
+    words = np.zeros(WORDS * rows, dtype=np.int64)
+    return History(cards, words, words.view(np.int32), words.view(np.float32))
 
 
 def _ids(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Iterable[str]:
@@ -181,33 +178,52 @@ def _ids(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Iterable[str]:
         begin = end
 
 
-@njit(cache=True)
-def shift(source: History, begin: int, target: History, place: int, count: int) -> None:
-    """Copy ``count`` rows; front to back, so that a move to lower rows of the same pool is safe."""
+@njit
+def segment(h: History, slot: int) -> Segment:
+    """The rows of a card, all ``capacity`` of them."""
+    rows: Segment = _segment_at(h, h.cards[slot, START], h.cards[slot, CAPACITY])
+    return rows
+
+
+@njit
+def _segment_at(h: History, start: int, n: int) -> Segment:
+    half = 2 * start
+    return Segment(
+        h.words[start : start + n],
+        h.words[start + n : start + 2 * n],
+        h.halves[half + 4 * n : half + 5 * n],
+        h.singles[half + 5 * n : half + 6 * n],
+        h.singles[half + 6 * n : half + 7 * n],
+        h.singles[half + 7 * n : half + 8 * n],
+    )
+
+
+@njit
+def shift(source: Segment, begin: int, target: Segment, place: int, count: int) -> None:
+    """Copy ``count`` rows; front to back, so that a move to lower rows of the same segment is safe."""
     for i in range(count):
-        target.time[place + i] = source.time[begin + i]
-        target.amount[place + i] = source.amount[begin + i]
-        target.terminal[place + i] = source.terminal[begin + i]
-        target.latitude[place + i] = source.latitude[begin + i]
-        target.longitude[place + i] = source.longitude[begin + i]
-        target.ratio[place + i] = source.ratio[begin + i]
-        target.flags[place + i] = source.flags[begin + i]
+        target.times[place + i] = source.times[begin + i]
+        target.amounts[place + i] = source.amounts[begin + i]
+        target.terminals[place + i] = source.terminals[begin + i]
+        target.ratios[place + i] = source.ratios[begin + i]
+        target.latitudes[place + i] = source.latitudes[begin + i]
+        target.longitudes[place + i] = source.longitudes[begin + i]
 
 
-@njit(cache=True)
-def drop_old(h: History, slots: NDArray[np.int64]) -> None:
-    """Remove the rows of these cards that are no part of their history any more."""
-    for slot in slots:
-        begin, n = h.start[slot], h.length[slot]
-        if n == 0:
-            continue
-        horizon = h.time[begin + n - 1] - KEEP_MS
-        old = max(n - MAX_ROWS, 0)
-        while h.time[begin + old] <= horizon:
-            old += 1
-        if old > 0:
-            shift(h, begin + old, h, begin, n - old)
-            h.length[slot] = n - old
+@njit
+def drop_old(h: History, slot: int) -> None:
+    """Remove the rows of this card that are no part of its history any more."""
+    n = h.cards[slot, LENGTH]
+    if n == 0:
+        return
+    rows = segment(h, slot)
+    horizon = (rows.times[n - 1] >> FLAG_BITS) - KEEP_MS
+    old = max(n - MAX_ROWS, 0)
+    while rows.times[old] >> FLAG_BITS <= horizon:
+        old += 1
+    if old > 0:
+        shift(rows, old, rows, 0, n - old)
+        h.cards[slot, LENGTH] = n - old
 
 
 @njit(cache=True)
@@ -222,15 +238,13 @@ def _find_tight(
     for slot in slots:
         coming[slot] += 1
     found = 0
-    one = np.zeros(1, np.int64)
     for slot in slots:
         more, coming[slot] = coming[slot], 0
-        if more == 0 or h.capacity[slot] >= min(h.length[slot] + more, 2 * MAX_ROWS):
+        if more == 0 or h.cards[slot, CAPACITY] >= min(h.cards[slot, LENGTH] + more, 2 * MAX_ROWS):
             continue
-        one[0] = slot
-        drop_old(h, one)
-        need = h.length[slot] + more
-        if h.capacity[slot] >= min(need + need // 8, 2 * MAX_ROWS):
+        drop_old(h, slot)
+        need = h.cards[slot, LENGTH] + more
+        if h.cards[slot, CAPACITY] >= min(need + need // 8, 2 * MAX_ROWS):
             continue
         tight[found] = slot
         wanted[found] = min(max(need + need // 4, _FIRST_CAPACITY), 2 * MAX_ROWS)
@@ -243,9 +257,9 @@ def _move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], used:
     """Move the segments of ``slots`` to the end of the pool with ``wanted`` rows each; return the rows in use."""
     for k in range(slots.shape[0]):
         slot = slots[k]
-        shift(h, h.start[slot], h, used, h.length[slot])
-        h.start[slot] = used
-        h.capacity[slot] = wanted[k]
+        shift(segment(h, slot), 0, _segment_at(h, WORDS * used, wanted[k]), 0, h.cards[slot, LENGTH])
+        h.cards[slot, START] = WORDS * used
+        h.cards[slot, CAPACITY] = wanted[k]
         used += wanted[k]
     return used
 
@@ -253,8 +267,25 @@ def _move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], used:
 @njit(cache=True)
 def _copy_segments(source: History, target: History) -> int:
     used = 0
-    for slot in range(source.start.shape[0]):
-        shift(source, source.start[slot], target, used, source.length[slot])
-        target.start[slot] = used
-        used += source.capacity[slot]
+    for slot in range(source.cards.shape[0]):
+        n = source.cards[slot, CAPACITY]
+        shift(segment(source, slot), 0, _segment_at(target, WORDS * used, n), 0, source.cards[slot, LENGTH])
+        target.cards[slot, START] = WORDS * used
+        used += n
     return used
+
+
+@njit(cache=True)
+def _write_out(h: History, slots: NDArray[np.int64], out: Segment) -> None:
+    at = 0
+    for slot in slots:
+        shift(segment(h, slot), 0, out, at, h.cards[slot, LENGTH])
+        at += h.cards[slot, LENGTH]
+
+
+@njit(cache=True)
+def _read_in(h: History, cards: int, rows: Segment) -> None:
+    at = 0
+    for slot in range(cards):
+        shift(rows, at, segment(h, slot), 0, h.cards[slot, LENGTH])
+        at += h.cards[slot, LENGTH]

@@ -23,6 +23,7 @@ SOURCES = (
     "geo.py",
     "history.py",
     "ingredients.py",
+    "prefetch.py",
     "profiles.py",
     "terminal_tiles.py",
     "windows.py",
@@ -195,6 +196,7 @@ from features.history import (
     new_walk,
     walk,
 )
+from features.prefetch import AHEAD, fetch_card, fetch_rows
 from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
 from features.read import Read
 from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, new_known, read
@@ -208,9 +210,13 @@ FINGERPRINT = "{fingerprint}"
 def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32]) -> None:
     """Put each row into its card's history and write the stream's columns of its vector."""
     w = new_walk()
-    one = np.zeros(1, dtype=np.int64)
-    for i in range(slots.shape[0]):
-        walk(h, slots[i], insert(h, slots[i], rows, i, one), w)
+    n = slots.shape[0]
+    for i in range(n):
+        if i + 2 * AHEAD < n:
+            fetch_card(h, slots[i + 2 * AHEAD])
+        if i + AHEAD < n:
+            fetch_rows(h, slots[i + AHEAD])
+        walk(h, slots[i], insert(h, slots[i], rows, i), w)
         time = rows.time[i]
 {stream}
 

@@ -30,22 +30,27 @@ from features.history import (
     new_walk,
     walk,
 )
+from features.prefetch import AHEAD, fetch_card, fetch_rows
 from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
 from features.read import Read
 from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, new_known, read
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "845720f0fb360334"
+FINGERPRINT = "9eab4956124f5d46"
 
 
 @njit(cache=True, error_model="numpy")
 def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32]) -> None:
     """Put each row into its card's history and write the stream's columns of its vector."""
     w = new_walk()
-    one = np.zeros(1, dtype=np.int64)
-    for i in range(slots.shape[0]):
-        walk(h, slots[i], insert(h, slots[i], rows, i, one), w)
+    n = slots.shape[0]
+    for i in range(n):
+        if i + 2 * AHEAD < n:
+            fetch_card(h, slots[i + 2 * AHEAD])
+        if i + AHEAD < n:
+            fetch_rows(h, slots[i + AHEAD])
+        walk(h, slots[i], insert(h, slots[i], rows, i), w)
         time = rows.time[i]
         minor = rows.amount[i]
         hour = (time % DAY_MS) / HOUR_MS
@@ -53,36 +58,36 @@ def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[n
         entry_mode = rows.entry_mode[i]
         pin_used = rows.pin_used[i]
         located = not (isnan(rows.latitude[i]) or isnan(rows.longitude[i]))
-        count_10m = w.count[0]
+        count_10m = w.counts[0]
         total_10m = w.total[0]
         highest_10m = w.highest[0]
         spread_10m = w.spread[0]
         others_spread_10m = w.others[0]
-        count_1h = w.count[1]
+        count_1h = w.counts[1]
         total_1h = w.total[1]
         highest_1h = w.highest[1]
         spread_1h = w.spread[1]
         others_spread_1h = w.others[1]
-        count_6h = w.count[2]
+        count_6h = w.counts[2]
         total_6h = w.total[2]
         highest_6h = w.highest[2]
         spread_6h = w.spread[2]
         others_spread_6h = w.others[2]
-        count_1d = w.count[3]
+        count_1d = w.counts[3]
         total_1d = w.total[3]
         highest_1d = w.highest[3]
         spread_1d = w.spread[3]
         others_spread_1d = w.others[3]
         distinct_1d = w.lanes[3] >> 0 * LANE_BITS & LANE_MASK
         new_1d = w.lanes[3] >> 1 * LANE_BITS & LANE_MASK
-        count_7d = w.count[4]
+        count_7d = w.counts[4]
         total_7d = w.total[4]
         highest_7d = w.highest[4]
         spread_7d = w.spread[4]
         others_spread_7d = w.others[4]
         distinct_7d = w.lanes[4] >> 0 * LANE_BITS & LANE_MASK
         new_7d = w.lanes[4] >> 1 * LANE_BITS & LANE_MASK
-        count_30d = w.count[5]
+        count_30d = w.counts[5]
         total_30d = w.total[5]
         highest_30d = w.highest[5]
         spread_30d = w.spread[5]
@@ -92,7 +97,7 @@ def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[n
         night_30d = w.lanes[5] >> 2 * LANE_BITS & LANE_MASK
         online_30d = w.lanes[5] >> 3 * LANE_BITS & LANE_MASK
         contactless_30d = w.lanes[5] >> 4 * LANE_BITS & LANE_MASK
-        count_90d = w.count[6]
+        count_90d = w.counts[6]
         total_90d = w.total[6]
         highest_90d = w.highest[6]
         spread_90d = w.spread[6]

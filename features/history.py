@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from features.card_state import History, drop_old
+from features.card_state import CAPACITY, FLAG_BITS, GUESS, LENGTH, History, Segment, drop_old, segment, shift
 from features.formulas import HIGH, SHORTEST_S, robust_mean
 from features.geo import haversine_km
 from features.windows import DAY_MS, HOUR_MS, KEEP_MS, LENGTHS, LONGEST_MS, MAX_ROWS
@@ -27,12 +27,11 @@ _CONTACTLESS_MODE, _ONLINE_MODE = 1, 4
 #: The first five flags are counted at once, in five lanes of twelve bits: MAX_ROWS fits into each.
 LANE_BITS = 12
 LANE_MASK = (1 << LANE_BITS) - 1
-_LANES = np.array([sum(1 << (LANE_BITS * bit) for bit in range(5) if flags >> bit & 1) for flags in range(64)], dtype=np.int64)
 _LENGTHS = np.array(LENGTHS, dtype=np.int64)
 _WEEK = LENGTHS.index(7 * DAY_MS)
 #: 2^-(age in days) by age in whole hours, for a week.
 _DECAY = np.exp2(-np.arange(7 * 24, dtype=np.float64) / 24.0)
-_STEPS = 24
+_STEPS = 8
 _SPLIT = 20
 _EVERYTHING = 2**63 - 1
 _BELOW = (1 << _SPLIT) - 1
@@ -53,7 +52,7 @@ class Rows(NamedTuple):
 class Walk(NamedTuple):
     """What one walk finds: by window (``features.windows``), and the rest in ``rest``, at the places named below."""
 
-    count: NDArray[np.int64]  # type: ignore[assignment]  # tuple has a method of this name; nobody calls it here
+    counts: NDArray[np.int64]
     total: NDArray[np.int64]
     highest: NDArray[np.int64]
     lanes: NDArray[np.int64]
@@ -80,32 +79,20 @@ def new_walk() -> Walk:
     )
 
 
-@njit(forceinline=True)
-def insert(h: History, slot: int, rows: Rows, i: int, one: NDArray[np.int64]) -> int:
-    """Put row ``i`` into its card's segment at its event time, after ties; return its pool row. ``one``: int64 [1], scratch."""
-    if h.length[slot] == h.capacity[slot]:
-        one[0] = slot
-        drop_old(h, one)
-    begin = h.start[slot]
-    end = begin + h.length[slot]
+@njit
+def insert(h: History, slot: int, rows: Rows, i: int) -> int:
+    """Put row ``i`` into its card's segment at its event time, after ties; return its place there."""
+    if h.cards[slot, LENGTH] == h.cards[slot, CAPACITY]:
+        drop_old(h, slot)
+    card = segment(h, slot)
+    end = h.cards[slot, LENGTH]
+    h.cards[slot, LENGTH] = end + 1
     place: int = end
     time = rows.time[i]
-    while place > begin and h.time[place - 1] > time:
-        h.time[place] = h.time[place - 1]
-        h.amount[place] = h.amount[place - 1]
-        h.terminal[place] = h.terminal[place - 1]
-        h.latitude[place] = h.latitude[place - 1]
-        h.longitude[place] = h.longitude[place - 1]
-        h.ratio[place] = h.ratio[place - 1]
-        h.flags[place] = h.flags[place - 1]
+    after = (time + 1) << FLAG_BITS
+    while place > 0 and card.times[place - 1] >= after:
+        shift(card, place - 1, card, place, 1)
         place -= 1
-    h.time[place] = time
-    h.amount[place] = rows.amount[i]
-    h.terminal[place] = rows.terminal[i]
-    h.latitude[place] = rows.latitude[i]
-    h.longitude[place] = rows.longitude[i]
-    h.ratio[place] = 0.0
-    h.length[slot] += 1
     flags = 0
     if time % DAY_MS < 6 * HOUR_MS:
         flags |= NIGHT
@@ -113,84 +100,88 @@ def insert(h: History, slot: int, rows: Rows, i: int, one: NDArray[np.int64]) ->
         flags |= ONLINE
     if rows.entry_mode[i] == _CONTACTLESS_MODE:
         flags |= CONTACTLESS
-    h.flags[place] = flags | _mark_terminal(h, first_row(h, slot), place, end)
+    card.times[place] = time << FLAG_BITS | flags
+    card.amounts[place] = rows.amount[i]
+    card.terminals[place] = rows.terminal[i]
+    card.ratios[place] = 0.0
+    card.latitudes[place] = rows.latitude[i]
+    card.longitudes[place] = rows.longitude[i]
+    card.times[place] |= _mark_terminal(card, place, end)
     return place
 
 
-@njit(forceinline=True)
-def first_row(h: History, slot: int) -> int:
-    """The first row of a card that its number of rows leaves in its history."""
-    row: int = max(h.start[slot], h.start[slot] + h.length[slot] - MAX_ROWS)
-    return row
-
-
-@njit(forceinline=True)
-def _mark_terminal(h: History, lo: int, place: int, end: int) -> int:
+@njit
+def _mark_terminal(card: Segment, place: int, end: int) -> int:
     """FIRST and NEWEST of the new row at ``place``; ``end`` is the card's last row. Rows with the same terminal change theirs."""
-    terminal, time = h.terminal[place], h.time[place]
-    if place < lo or time <= h.time[end] - KEEP_MS:
+    terminal, time = card.terminals[place], card.times[place] >> FLAG_BITS
+    lo = max(0, end + 1 - MAX_ROWS)
+    newest = card.times[end] >> FLAG_BITS
+    if place < lo or time <= newest - KEEP_MS:
         return NEWEST | FIRST  # too late to be part of the history: whether its neighbours are still held must not matter
     later = place + 1
-    while later <= end and h.terminal[later] != terminal:
+    while later <= end and card.terminals[later] != terminal:
         later += 1
-    if later <= end and time > h.time[later] - LONGEST_MS:
-        h.flags[later] &= 255 - FIRST
-    low = max(time - LONGEST_MS, h.time[end] - KEEP_MS)
-    earlier = place - 1
-    while earlier >= lo and h.time[earlier] > low and h.terminal[earlier] != terminal:
-        earlier -= 1
-    found = earlier >= lo and h.time[earlier] > low
+    if later <= end and time > (card.times[later] >> FLAG_BITS) - LONGEST_MS:
+        card.times[later] &= ~FIRST
+    before = card.terminals[lo:place]
+    earlier = np.int64(-1)
+    for j in range(before.shape[0]):
+        earlier = max(earlier, np.int64(j) if before[j] == terminal else np.int64(-1))
+    earlier += lo
+    low = max(time - LONGEST_MS, newest - KEEP_MS)
+    found = earlier >= lo and card.times[earlier] >> FLAG_BITS > low
     if later <= end:
         return 0 if found else FIRST
     if found:
-        h.flags[earlier] &= 255 - NEWEST
+        card.times[earlier] &= ~NEWEST
         return NEWEST
     return NEWEST | FIRST
 
 
-@njit(forceinline=True)
+@njit
 def walk(h: History, slot: int, last: int, w: Walk) -> None:
-    """Fill ``w`` with what the card's history says of the event at pool row ``last``; set that row's ratio and HIGH flag."""
-    end = h.start[slot] + h.length[slot] - 1
-    lo = min(first_row(h, slot), last)
+    """Fill ``w`` with what the card's history says of the event at its row ``last``; set that row's ratio and HIGH flag."""
+    card = segment(h, slot)
+    n = h.cards[slot, LENGTH]
+    lo = min(max(n - MAX_ROWS, 0), last)
     # Only for late events does this reach into their windows: what lies before may or may not be held still.
-    oldest = h.time[end] - KEEP_MS
-    now = h.time[last]
+    oldest = (card.times[n - 1] >> FLAG_BITS) - KEEP_MS
+    now = card.times[last] >> FLAG_BITS
     j = last  # the event itself is in each of its windows, however late it is
     for k in range(_LENGTHS.shape[0]):
-        j = _back(h.time, lo, j, max(now - _LENGTHS[k], oldest))
-        w.count[k] = last - j + 1
-    first = j
-    _sum_up(h, last, w)
-    if last < end:
-        _count_terminals(h, last, w)
-    _of_the_last(h, first, last, w)
-    week = last + 1 - w.count[_WEEK]
-    _decayed(h.time[week : last + 1], h.amount[week : last + 1], w)
-    _robust(h, slot, first, last, w)
-    _high(h, first, last, w)
+        j = _back(card.times, lo, j, max(now - _LENGTHS[k], oldest))
+        w.counts[k] = last - j + 1
+    _sum_up(card, last, w)
+    if last < n - 1:
+        _count_terminals(card, last, w)
+    _of_the_last(card, j, last, w)
+    week = last + 1 - w.counts[_WEEK]
+    _decayed(card.times[week : last + 1], card.amounts[week : last + 1], w)
+    _robust(h, slot, card, j, last, w)
+    _high(card, j, last, w)
 
 
 @njit
 def _back(times: NDArray[np.int64], lo: int, j: int, low: int) -> int:
     """The first row of ``[lo, j]`` with a time above ``low``, where the times ascend and row ``j`` counts in any case."""
+    least = (low + 1) << FLAG_BITS
     step = 1
-    while j - step >= lo and times[j - step] > low:
+    while j - step >= lo and times[j - step] >= least:
         j -= step
         step *= 2
     # Row j is in; the first one lies in (j - step, j].
     bottom = max(j - step, lo - 1)
     while j - bottom > 1:
         middle = (j + bottom) // 2
-        if times[middle] > low:
+        if times[middle] >= least:
             j = middle
         else:
             bottom = middle
     return j
 
 
-@njit(forceinline=True)
-def _sum_up(h: History, last: int, w: Walk) -> None:
+@njit
+def _sum_up(card: Segment, last: int, w: Walk) -> None:
     """Sums by window. They are integers, so that it does not matter how a processor groups them.
 
     A square of an amount can need 74 bits: amounts are split at 20 bits, a = 2^20 x + y, and x^2, x y and y^2 are summed apart.
@@ -198,38 +189,49 @@ def _sum_up(h: History, last: int, w: Walk) -> None:
     total = lanes = low = xx = xy = yy = np.int64(0)
     highest = np.int64(0)
     stop = last + 1
-    mine = h.amount[last]
+    mine = card.amounts[last]
     my_x, my_y = mine >> _SPLIT, mine & _BELOW
-    for k in range(w.count.shape[0]):
-        begin = last + 1 - w.count[k]
-        if begin < stop:
-            amounts = h.amount[begin:stop]
-            flags = h.flags[begin:stop]
-            most = np.int64(0)
+    for k in range(w.counts.shape[0]):
+        n = w.counts[k]
+        begin = last + 1 - n
+        if begin == stop:
+            w.total[k], w.highest[k], w.lanes[k] = total, highest, lanes
+            w.spread[k], w.others[k] = w.spread[k - 1], w.others[k - 1]
+            continue
+        amounts = card.amounts[begin:stop]
+        flags = card.times[begin:stop]
+        most = np.int64(0)
+        for j in range(amounts.shape[0]):
+            total += amounts[j]
+            most = max(most, amounts[j])
+            lanes += _lanes(flags[j])
+        highest = np.int64(max(highest, most))
+        if most <= _BELOW:
             for j in range(amounts.shape[0]):
-                total += amounts[j]
-                most = max(most, amounts[j])
-            highest = np.int64(max(highest, most))
-            if most <= _BELOW:
-                for j in range(amounts.shape[0]):
-                    y = amounts[j] & _BELOW
-                    yy += y * y
-                    low += y
-            else:
-                for j in range(amounts.shape[0]):
-                    x, y = amounts[j] >> _SPLIT, amounts[j] & _BELOW
-                    low += y
-                    xx += x * x
-                    xy += x * y
-                    yy += y * y
-            for j in range(flags.shape[0]):
-                lanes += _LANES[flags[j]]
-            stop = begin
-        n = w.count[k]
+                y = amounts[j] & _BELOW
+                yy += y * y
+                low += y
+        else:
+            for j in range(amounts.shape[0]):
+                x, y = amounts[j] >> _SPLIT, amounts[j] & _BELOW
+                low += y
+                xx += x * x
+                xy += x * y
+                yy += y * y
+        stop = begin
         high = (total - low) >> _SPLIT
         w.total[k], w.highest[k], w.lanes[k] = total, highest, lanes
         w.spread[k] = spread(n, high, low, xx, xy, yy)
         w.others[k] = spread(n - 1, high - my_x, low - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)
+
+
+@njit
+def _lanes(flags: int) -> int:
+    """The first five flags, each in its lane."""
+    lanes: int = flags & 1
+    for bit in range(1, 5):
+        lanes |= (flags & 1 << bit) << (LANE_BITS - 1) * bit
+    return lanes
 
 
 @njit
@@ -252,86 +254,91 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
 
 
 @njit
-def _count_terminals(h: History, last: int, w: Walk) -> None:
+def _count_terminals(card: Segment, last: int, w: Walk) -> None:
     """The lanes of NEWEST, anew: for a late event, rows behind it in time have taken that flag from rows that it may count."""
     j = last
     distinct = 0
-    for k in range(w.count.shape[0]):
-        stop = last - w.count[k]
+    for k in range(w.counts.shape[0]):
+        stop = last - w.counts[k]
         while j > stop:
             later = j + 1
-            while later <= last and h.terminal[later] != h.terminal[j]:
+            while later <= last and card.terminals[later] != card.terminals[j]:
                 later += 1
             distinct += later > last
             j -= 1
         w.lanes[k] = (w.lanes[k] & ~LANE_MASK) | distinct
 
 
-@njit(forceinline=True)
-def _of_the_last(h: History, first: int, last: int, w: Walk) -> None:
+@njit
+def _of_the_last(card: Segment, first: int, last: int, w: Walk) -> None:
     rest = w.rest
-    now = h.time[last]
-    rest[SINCE_LAST] = (now - h.time[last - 1]) / 1000.0 if last > first else -1.0
-    rest[REPEAT] = 0.0 if h.flags[last] & FIRST else 1.0
+    now = card.times[last] >> FLAG_BITS
+    rest[SINCE_LAST] = (now - (card.times[last - 1] >> FLAG_BITS)) / 1000.0 if last > first else -1.0
+    rest[REPEAT] = 0.0 if card.times[last] & FIRST else 1.0
     rest[KM] = rest[SPEED] = -1.0
-    if math.isnan(h.latitude[last]) or math.isnan(h.longitude[last]):
+    latitude, longitude = np.float64(card.latitudes[last]), np.float64(card.longitudes[last])
+    if math.isnan(latitude) or math.isnan(longitude):
         return
     for j in range(last - 1, first - 1, -1):
-        if not (math.isnan(h.latitude[j]) or math.isnan(h.longitude[j])):
-            km = haversine_km(
-                np.float64(h.latitude[j]), np.float64(h.longitude[j]), np.float64(h.latitude[last]), np.float64(h.longitude[last])
-            )
+        if not (math.isnan(card.latitudes[j]) or math.isnan(card.longitudes[j])):
+            km = haversine_km(np.float64(card.latitudes[j]), np.float64(card.longitudes[j]), latitude, longitude)
             rest[KM] = km
-            rest[SPEED] = km / max((now - h.time[j]) / 1000.0, SHORTEST_S) * 3600.0
+            rest[SPEED] = km / max((now - (card.times[j] >> FLAG_BITS)) / 1000.0, SHORTEST_S) * 3600.0
             return
 
 
-@njit(forceinline=True)
+@njit
 def _decayed(times: NDArray[np.int64], amounts: NDArray[np.int64], w: Walk) -> None:
     """Over a week's rows, the event last; summed from the oldest on."""
     n = times.shape[0]
-    now = times[n - 1]
+    now = times[n - 1] >> FLAG_BITS
     count = total = 0.0
     for j in range(n):
-        weight = _DECAY[(now - times[j]) // HOUR_MS]
+        weight = _DECAY[(now - (times[j] >> FLAG_BITS)) // HOUR_MS]
         count += weight
         total += weight * amounts[j]
     w.rest[DECAYED_COUNT], w.rest[DECAYED_TOTAL] = count, total
 
 
-@njit(forceinline=True)
-def _robust(h: History, slot: int, first: int, last: int, w: Walk) -> None:
+@njit
+def _robust(h: History, slot: int, card: Segment, first: int, last: int, w: Walk) -> None:
     """Median and robust mean of the rows before ``last``; the ratio is rounded to float32, as it is kept."""
     n = last - first
     median = 0.0
     total = count = np.int64(0)
     if n > 0:
-        low, high = medians(h.amount[first:last], h.guess[slot])
-        h.guess[slot] = low
+        amounts = card.amounts[first:last]
+        low, high = medians(amounts, h.cards[slot, GUESS])
+        h.cards[slot, GUESS] = low
         median = (low + high) / 2.0
         limit = np.int64(HIGH * median)
-        amounts = h.amount[first:last]
-        for j in range(n):
+        for j in range(amounts.shape[0]):
             a = amounts[j]
             total += a if a <= limit else np.int64(0)
             count += a <= limit
-    ratio = np.float32(h.amount[last] / robust_mean(total, count))
-    h.ratio[last] = ratio
+    ratio = np.float32(card.amounts[last] / robust_mean(total, count))
+    card.ratios[last] = ratio
     if ratio > HIGH:
-        h.flags[last] |= HIGH_AMOUNT
+        card.times[last] |= HIGH_AMOUNT
     w.rest[MEDIAN], w.rest[RATIO] = median, ratio
 
 
-@njit(forceinline=True)
-def _high(h: History, first: int, last: int, w: Walk) -> None:
-    now = h.time[last]
-    day_14 = _back(h.time, first, last, now - 14 * DAY_MS)
-    day_3 = _back(h.time, day_14, last, now - 3 * DAY_MS)
-    w.rest[RATIO_3D] = _largest(h.ratio[day_3:last])
-    w.rest[RATIO_14D] = max(w.rest[RATIO_3D], _largest(h.ratio[day_14:day_3]))
-    w.rest[HIGH_14D], _ = _count_high(h.flags[day_14:last])
-    _, newest = _count_high(h.flags[first:last])
-    w.rest[SINCE_HIGH] = (now - h.time[first + newest]) / DAY_MS if newest >= 0 else -1.0
+@njit
+def _high(card: Segment, first: int, last: int, w: Walk) -> None:
+    now = card.times[last] >> FLAG_BITS
+    day_14 = _back(card.times, first, last, now - 14 * DAY_MS)
+    day_3 = _back(card.times, day_14, last, now - 3 * DAY_MS)
+    w.rest[RATIO_3D] = _largest(card.ratios[day_3:last])
+    w.rest[RATIO_14D] = max(w.rest[RATIO_3D], _largest(card.ratios[day_14:day_3]))
+    w.rest[HIGH_14D], newest = _count_high(card.times[day_14:last])
+    newest += day_14
+    if newest < day_14:
+        _, newest = _count_high(card.times[first:day_14])
+        newest += first
+        if newest < first:
+            w.rest[SINCE_HIGH] = -1.0
+            return
+    w.rest[SINCE_HIGH] = (now - (card.times[newest] >> FLAG_BITS)) / DAY_MS
 
 
 @njit
@@ -343,13 +350,13 @@ def _largest(ratios: NDArray[np.float32]) -> float:
 
 
 @njit
-def _count_high(flags: NDArray[np.uint8]) -> tuple[int, int]:
+def _count_high(times: NDArray[np.int64]) -> tuple[np.int64, np.int64]:
     """How many rows have the flag HIGH_AMOUNT, and the last one that has; -1 if none."""
-    count, newest = 0, -1
-    for j in range(flags.shape[0]):
-        high = (flags[j] & HIGH_AMOUNT) != 0
+    count, newest = np.int64(0), np.int64(-1)
+    for j in range(times.shape[0]):
+        high = (times[j] & HIGH_AMOUNT) != 0
         count += high
-        newest = j if high else newest
+        newest = max(newest, np.int64(j) if high else np.int64(-1))
     return count, newest
 
 
@@ -358,26 +365,28 @@ def medians(values: NDArray[np.int64], guess: np.int64) -> tuple[np.int64, np.in
     """The two middle ones of ``values`` [n >= 1] (the same twice for an odd n), exactly.
 
     One pass counts what lies below ``guess`` and finds its neighbours; from one event of a card to the next the median moves by
-    a rank at most, so two or three passes do. After _STEPS of them, sorting is cheaper.
+    a rank at most, so two or three passes do. After _STEPS of them the range that is left is halved with each pass.
     """
     n = values.shape[0]
     rank = (n - 1) // 2
-    nothing, everything = np.int64(-1), np.int64(_EVERYTHING)
+    lowest, highest = np.int64(0), np.int64(_EVERYTHING)
     x = np.int64(guess)
-    for _ in range(_STEPS):
-        below = equal = 0
-        under, above = nothing, everything
+    steps = 0
+    while True:
+        below = equal = np.int64(0)
+        under, above = np.int64(-1), np.int64(_EVERYTHING)
         for j in range(n):
             a = values[j]
             below += a < x
             equal += a == x
-            under = max(under, a if a < x else nothing)
-            above = min(above, a if a > x else everything)
+            under = max(under, a if a < x else np.int64(-1))
+            above = min(above, a if a > x else np.int64(_EVERYTHING))
         if rank < below:
-            x = under
+            highest = x = under
         elif rank >= below + equal:
-            x = above
+            lowest = x = above
         else:
             return x, above if n % 2 == 0 and rank + 1 >= below + equal else x
-    ordered = np.sort(values)
-    return ordered[rank], ordered[n // 2]
+        steps += 1
+        if steps > _STEPS:
+            x = lowest + (highest - lowest) // 2

@@ -27,7 +27,7 @@ def _windows() -> Ingredients:
     found: Ingredients = {}
     for k, w in enumerate(WINDOWS):
         found |= {
-            f"count_{w}": (f"w.count[{k}]", f"transactions of the card in {w}, this one included"),
+            f"count_{w}": (f"w.counts[{k}]", f"transactions of the card in {w}, this one included"),
             f"total_{w}": (f"w.total[{k}]", "their amounts' sum, integer minor units"),
             f"highest_{w}": (f"w.highest[{k}]", "their highest amount, integer minor units"),
             f"spread_{w}": (f"w.spread[{k}]", "count * sum(amount^2) - total^2 over them: count^2 times their variance"),

@@ -20,8 +20,7 @@ import time
 from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
-# The ignore stays: aiokafka has no types, there are no stubs for it, and no other module imports it.
-import aiokafka  # type: ignore[import-untyped]
+import aiokafka
 from confluent_kafka import IsolationLevel, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 from faust.transport.consumer import RecordMap

@@ -1,0 +1,59 @@
+"""Ask for memory before it is needed: a card's history is a few dozen cold cache lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import njit
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from features.card_state import CAPACITY, LENGTH, START, History
+
+#: How many events ahead of the one at work.
+AHEAD = 4
+#: Rows of the longest history that is asked for; what lies behind comes when it is read.
+_MOST = 256
+#: Words of 8 bytes in a cache line.
+_LINE = 8
+
+
+@intrinsic
+def _touch(typing: Any, array: Any, row: Any) -> Any:
+    """Fetch the cache line of ``array[row]`` without waiting for it."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = signature.args[0]
+        there = context.make_array(kind)(context, builder, arguments[0])
+        strides = cgutils.unpack_tuple(builder, there.strides, kind.ndim)
+        offset = builder.mul(arguments[1], strides[0])
+        number = ir.IntType(32)
+        address = builder.gep(builder.bitcast(there.data, ir.IntType(8).as_pointer()), [offset])
+        function = builder.module.declare_intrinsic(
+            "llvm.prefetch", [address.type], ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        )
+        # For reading, to all caches, data.
+        builder.call(function, [address, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, row), generate
+
+
+@njit
+def fetch_card(h: History, slot: int) -> None:
+    """Where a card's rows are."""
+    _touch(h.cards, slot)
+
+
+@njit
+def fetch_rows(h: History, slot: int) -> None:
+    """A card's times, amounts and terminals, as far as they are filled."""
+    start, room = h.cards[slot, START], h.cards[slot, CAPACITY]
+    n = min(h.cards[slot, LENGTH] + 1, _MOST)
+    for word in range(0, n + _LINE, _LINE):
+        _touch(h.words, start + word)
+        _touch(h.words, start + room + word)
+    for word in range(0, n // 2 + _LINE, _LINE):
+        _touch(h.words, start + 2 * room + word)
+    _touch(h.words, start + 2 * room + (room + n) // 2)
