@@ -44,7 +44,7 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
     if None in models:
         raise ValueError(f"--models: choose from {', '.join(known)}, separated by commas")
     chosen = [m for m in models if m is not None]
-    return run(load(options.data), protocol, options.data.name, range(options.seeds), options.groups, say, chosen)
+    return run(load(options.data), protocol, options.data.name, range(options.seeds), options.groups, say, chosen, options.weeks)
 
 
 def _period(option: str, text: str) -> Period:
@@ -70,7 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--train-from", help="begin the training rows here instead; the test rows stay those of --train")
     parser.add_argument("--seeds", type=int, default=5, help="fits of each model whose seed matters")
     parser.add_argument("--models", default=",".join(m.name for m in MODELS), help="some of them, separated by commas")
-    parser.add_argument("--groups", action="store_true", help="also fit the perceptron on parts of the vector")
+    parser.add_argument("--groups", action="store_true", help="also fit the perceptron on the vector's groups, added up")
+    parser.add_argument("--weeks", type=int, default=0, help="also test the perceptron on so many weeks, backwards from --test")
     parser.add_argument("--json", type=Path, help="write the result here, after each row")
     return parser
 

@@ -16,15 +16,25 @@ from benchmarks.handbook.metrics import Scores, judge
 from benchmarks.handbook.models import MODELS, Model
 from benchmarks.handbook.protocol import Protocol, name_of
 from benchmarks.handbook.stream import vectors
-from features.vector import FEATURES, SCHEMA
+from features.vector import FEATURES, SCHEMA, Feature
 
 HANDBOOK, FULL = "handbook-15", "full"
-#: Feature sets between nothing and the full vector, by the source of their columns.
-GROUPS = {
-    "transaction": ("transaction",),
-    "transaction+card": ("transaction", "card"),
-    "transaction+card+customer": ("transaction", "card", "customer"),
-    "transaction+terminal": ("transaction", "terminal"),
+_WINDOWED = ("count", "sum", "mean", "max", "std", "ratio_to_mean", "zscore")
+_ORDER = ("terminal_last", "terminal_days", "terminal_fraud_run", "terminal_unexplained")
+
+
+def _windowed(feature: Feature) -> bool:
+    return feature.name.removesuffix(f"_{feature.window}") in _WINDOWED
+
+
+#: Groups of features in the order in which they are added up; the last one makes the vector full.
+GROUPS: dict[str, Callable[[Feature], bool]] = {
+    "transaction": lambda f: f.source == "transaction",
+    "+ card windows": lambda f: f.source == "card" and _windowed(f),
+    "+ card habits": lambda f: f.source == "card" and not _windowed(f),
+    "+ customer profile": lambda f: f.source == "customer",
+    "+ terminal windows": lambda f: f.source == "terminal" and not f.name.startswith(_ORDER),
+    "+ terminal order": lambda f: f.source == "terminal" and f.name.startswith(_ORDER),
 }
 
 
@@ -42,6 +52,17 @@ class Row(msgspec.Struct, frozen=True):
     seconds: float
 
 
+class Week(msgspec.Struct, frozen=True):
+    """The full vector with the seeded model, trained and tested some weeks earlier: means over the seeds."""
+
+    train: str
+    test: str
+    frauds: int
+    auc: float
+    ap: float
+    cp100: float
+
+
 class Result(msgspec.Struct, frozen=True):
     """What one run of the benchmark writes; ``rows`` in the order of fitting."""
 
@@ -57,6 +78,7 @@ class Result(msgspec.Struct, frozen=True):
     test_frauds: int
     feature_seconds: float
     rows: list[Row]
+    weeks: list[Week] = []
 
 
 def run(
@@ -67,13 +89,18 @@ def run(
     groups: bool,
     say: Callable[[str], None],
     models: Sequence[Model] = MODELS,
+    weeks: int = 0,
 ) -> Iterator[Result]:
-    """Fit and judge all ``models``; with ``groups``, also those that are seeded on each of GROUPS. ``say`` gets a line a step.
+    """Fit and judge all ``models``; with ``groups``, also those that are seeded on the groups so far of GROUPS; with ``weeks``,
+    also the seeded ones on the full vector with train and test as they are and 1 ... ``weeks - 1`` weeks earlier
+    (``train_from`` stays). ``say`` gets a line a step.
 
     Gives the result after each row, so that a run that is stopped leaves the rows so far. Raises ValueError as
     ``Protocol.check`` does.
     """
-    protocol.check(transactions)
+    protocols = [protocol.earlier(7 * week) for week in range(max(weeks, 1))]
+    for each in protocols:
+        each.check(transactions)
     started = time.perf_counter()
     own = vectors(transactions, protocol.delay_days)
     feature_seconds = time.perf_counter() - started
@@ -94,12 +121,20 @@ def run(
         rows=[],
     )
     whole = {HANDBOOK: fifteen(transactions, own, protocol.delay_days), FULL: own}
-    parts = {name: own[:, _columns_of(sources)] for name, sources in GROUPS.items()} if groups else {}
+    parts = _parts(own) if groups else {}
     for model in models:
         for name, matrix in (whole | parts if model.seeded else whole).items():
             row = _row(name, model, matrix, transactions, train, test, seeds if model.seeded else (0,))
             say(f"{name:26} {model.name:20} AUC {row.auc:.3f}  AP {row.ap:.3f}  CP@100 {row.cp100:.3f}  {row.seconds:.0f} s")
             result = msgspec.structs.replace(result, rows=[*result.rows, row])
+            yield result
+    for model in [m for m in models if m.seeded and weeks]:
+        for each in protocols:
+            train, test = each.train_rows(transactions), each.test_rows(transactions)
+            row = _row(FULL, model, own, transactions, train, test, seeds)
+            week = Week(str(each.train), str(each.test), int(transactions.is_fraud[test].sum()), row.auc, row.ap, row.cp100)
+            say(f"week {week.test}  AUC {row.auc:.3f}  AP {row.ap:.3f}  CP@100 {row.cp100:.3f}  {row.seconds:.0f} s")
+            result = msgspec.structs.replace(result, weeks=[*result.weeks, week])
             yield result
 
 
@@ -114,8 +149,14 @@ def read(path: Path) -> Result:
     return msgspec.json.decode(path.read_bytes(), type=Result)
 
 
-def _columns_of(sources: tuple[str, ...]) -> list[int]:
-    return [i for i, feature in enumerate(FEATURES) if feature.source in sources]
+def _parts(own: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """The groups added up, without the last one, which makes it full."""
+    columns: list[int] = []
+    parts = {}
+    for name, belongs in list(GROUPS.items())[:-1]:
+        columns += [i for i, feature in enumerate(FEATURES) if belongs(feature)]
+        parts[name] = own[:, columns]
+    return parts
 
 
 def _row(

@@ -37,6 +37,11 @@ class Protocol:
     delay_days: int
     train_from: int
 
+    def earlier(self, days: int) -> Protocol:
+        """The same, ``days`` earlier; training begins where it did, if that was moved."""
+        train, test = (Period(p.first - days, p.last - days) for p in (self.train, self.test))
+        return Protocol(train, test, self.delay_days, train.first if self.train_from == self.train.first else self.train_from)
+
     def check(self, transactions: Transactions) -> None:
         """Raises ValueError where the windows leak labels, or hold no rows of both classes."""
         if self.delay_days < 1:
