@@ -43,6 +43,7 @@ COMMANDS = {
     "retrain": Entry("infra.commands.retrain:command", "Ask for a retraining."),
     "dlq": Entry("infra.commands.dlq:app", "Look at records that could not be processed."),
     "pipeline": Entry("infra.commands.pipeline:app", "Compile or run the training pipeline."),
+    "job": Entry("infra.commands.job:app", "Run a Spark job: backfill, profile or training-set."),
     "parity": Entry(
         "infra.commands.parity:command", "Compute the card features again in batch and compare them with what was served."
     ),

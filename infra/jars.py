@@ -1,4 +1,4 @@
-"""Kafka's jars, resolved once into the cache by the Ivy that pyspark ships."""
+"""Jars, resolved once into the cache by the Ivy that pyspark ships: Kafka itself, and Spark's connector to it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from infra import cache, java
@@ -17,50 +18,80 @@ SCALA = "2.13"
 #: Kafka logs through slf4j 1.7 and ships no backend in its dependencies: without this one a broker that fails says nothing.
 LOG4J = "2.25.5"
 
-_MODULE = f"""<ivy-module version="2.0">
-  <info organisation="driftloop" module="broker"/>
-  <dependencies>
-    <dependency org="org.apache.kafka" name="kafka_{SCALA}" rev="{KAFKA}" conf="*->default"/>
-    <dependency org="org.apache.logging.log4j" name="log4j-slf4j-impl" rev="{LOG4J}" conf="*->default"/>
-  </dependencies>
-</ivy-module>
-"""
-_EXPECTED = (f"kafka_{SCALA}-{KAFKA}.jar", f"kafka-clients-{KAFKA}.jar", f"log4j-slf4j-impl-{LOG4J}.jar")
+#: The connector of the Spark that is pinned (design, decision 13).
+SPARK = "4.2.0"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Jars that are fetched together. ``what`` it is to a person; ``folder`` in the cache; (organisation, name, revision) of each
+    module, and jars without which the folder is not whole."""
+
+    what: str
+    folder: str
+    modules: tuple[tuple[str, str, str], ...]
+    expected: tuple[str, ...]
+
+
+BROKER = Bundle(
+    f"Kafka {KAFKA}",
+    f"kafka-{SCALA}-{KAFKA}",
+    (("org.apache.kafka", f"kafka_{SCALA}", KAFKA), ("org.apache.logging.log4j", "log4j-slf4j-impl", LOG4J)),
+    (f"kafka_{SCALA}-{KAFKA}.jar", f"kafka-clients-{KAFKA}.jar", f"log4j-slf4j-impl-{LOG4J}.jar"),
+)
+CONNECTOR = Bundle(
+    f"Spark's Kafka connector {SPARK}",
+    f"spark-kafka-{SCALA}-{SPARK}",
+    (("org.apache.spark", f"spark-sql-kafka-0-10_{SCALA}", SPARK),),
+    (f"spark-sql-kafka-0-10_{SCALA}-{SPARK}.jar", f"spark-token-provider-kafka-0-10_{SCALA}-{SPARK}.jar"),
+)
 _TIMEOUT_S = 600
 
 
-def resolve() -> Path:
-    """The folder with all jars; filled on first use (45 MB, half a minute), then only looked up.
+def resolve(bundle: Bundle = BROKER) -> Path:
+    """The folder with all jars of ``bundle``; filled on first use (Kafka: 45 MB, half a minute), then only looked up.
 
     The folder appears whole or not at all: it is filled beside its place and renamed. Raises PlatformError.
     """
-    target = place()
-    if complete(target):
+    target = place(bundle)
+    if complete(target, bundle):
         return target
-    with exclusive(cache.folder(), _TIMEOUT_S, "fetching Kafka"):
-        if complete(target):
+    with exclusive(cache.folder(), _TIMEOUT_S, f"fetching {bundle.what}"):
+        if complete(target, bundle):
             return target
-        with tempfile.TemporaryDirectory(prefix="kafka-", dir=cache.folder()) as work:
+        with tempfile.TemporaryDirectory(prefix="jars-", dir=cache.folder()) as work:
             fresh = Path(work) / "jars"
-            _retrieve(Path(work), fresh)
-            if not complete(fresh):
-                raise PlatformError(f"the Kafka jars that were fetched are not whole (no {_absent(fresh)}); run it again")
+            _retrieve(bundle, Path(work), fresh)
+            if not complete(fresh, bundle):
+                absent = _absent(fresh, bundle)
+                raise PlatformError(f"the jars of {bundle.what} that were fetched are not whole (no {absent}); run it again")
             shutil.rmtree(target, ignore_errors=True)
             fresh.rename(target)
     return target
 
 
-def place() -> Path:
+def place(bundle: Bundle = BROKER) -> Path:
     """Where the jars are, or will be."""
-    return cache.folder() / f"kafka-{SCALA}-{KAFKA}"
+    return cache.folder() / bundle.folder
 
 
-def complete(folder: Path) -> bool:
-    return not _absent(folder)
+def complete(folder: Path, bundle: Bundle = BROKER) -> bool:
+    return not _absent(folder, bundle)
 
 
-def _absent(folder: Path) -> str:
-    return ", ".join(name for name in _EXPECTED if not (folder / name).is_file())
+def _absent(folder: Path, bundle: Bundle) -> str:
+    return ", ".join(name for name in bundle.expected if not (folder / name).is_file())
+
+
+def _module(bundle: Bundle) -> str:
+    wanted = "".join(
+        f'<dependency org="{org}" name="{name}" rev="{rev}" conf="*->default"/>' for org, name, rev in bundle.modules
+    )
+    return f"""<ivy-module version="2.0">
+  <info organisation="driftloop" module="{bundle.folder}"/>
+  <dependencies>{wanted}</dependencies>
+</ivy-module>
+"""
 
 
 def _ivy() -> Path:
@@ -71,12 +102,12 @@ def _ivy() -> Path:
     places = spec.submodule_search_locations if spec else None
     found = [jar for place in places or [] for jar in Path(place, "jars").glob("ivy-*.jar")]
     if not found:
-        raise PlatformError("the package pyspark is missing (its Ivy fetches Kafka); install the extra driftloop[retrain]")
+        raise PlatformError("the package pyspark is missing (its Ivy fetches the jars); install the extra driftloop[retrain]")
     return found[0]
 
 
-def _retrieve(work: Path, into: Path) -> None:
-    (work / "ivy.xml").write_text(_MODULE)
+def _retrieve(bundle: Bundle, work: Path, into: Path) -> None:
+    (work / "ivy.xml").write_text(_module(bundle))
     pattern = f"{into}/[artifact]-[revision](-[classifier]).[ext]"
     command = [java.find(), f"-Divy.default.ivy.user.dir={work}/ivy", "-jar", _ivy(), "-ivy", work / "ivy.xml"]
     command += ["-cache", work / "downloads", "-types", "jar", "bundle", "-retrieve", pattern]
@@ -85,7 +116,9 @@ def _retrieve(work: Path, into: Path) -> None:
             [str(part) for part in command], capture_output=True, text=True, timeout=_TIMEOUT_S, env={**os.environ}, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise PlatformError(f"fetching Kafka took more than {_TIMEOUT_S} s; check the network and run it again") from error
+        raise PlatformError(
+            f"fetching {bundle.what} took more than {_TIMEOUT_S} s; check the network and run it again"
+        ) from error
     if done.returncode:
         reason = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()][-3:]
-        raise PlatformError(f"fetching Kafka {KAFKA} failed ({' / '.join(reason)}); check the network and run it again")
+        raise PlatformError(f"fetching {bundle.what} failed ({' / '.join(reason)}); check the network and run it again")

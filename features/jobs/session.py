@@ -1,9 +1,10 @@
-"""A Spark session that fits beside the rest of the loop on a laptop."""
+"""A Spark session: by default one that fits beside the rest of the loop on a laptop."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,34 +13,52 @@ from features.java import spark_java_home
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+LOCAL = "local[2]"
+DRIVER_MEMORY = "1g"
 
-def spark_session(name: str, cache: Path, scratch: Path, driver_memory: str = "1g") -> SparkSession:
-    """Local Spark on two threads, its scratch files under ``scratch``, its Java wrapper (where one is needed) under ``cache``.
 
-    Times are UTC. Raises features.java.JavaNotFound.
+def spark_session(
+    name: str,
+    cache: Path,
+    scratch: Path,
+    driver_memory: str = DRIVER_MEMORY,
+    master: str = LOCAL,
+    partitions: int = 4,
+    jars: Sequence[Path] = (),
+) -> SparkSession:
+    """Spark at ``master`` (local: two threads), its scratch files under ``scratch``, its Java wrapper (where one is needed) under
+    ``cache``.
+
+    ``partitions``: of a shuffle. ``jars``: what else is on the class path, Kafka's connector for instance. Times are UTC. Raises
+    features.java.JavaNotFound.
     """
     os.environ["JAVA_HOME"] = str(spark_java_home(cache))
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
     scratch.mkdir(parents=True, exist_ok=True)
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.master("local[2]").appName(name)
+    builder = SparkSession.builder.master(master).appName(name)
     options = {
         "spark.driver.memory": driver_memory,
-        "spark.driver.host": "127.0.0.1",
-        "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
-        # Start-up and small shuffles dominate at this size; the JIT's second tier never pays off in a run of seconds.
-        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": str(partitions),
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
     }
+    if jars:
+        options["spark.jars"] = ",".join(map(str, jars))
+    if master.startswith("local"):
+        os.environ["PYSPARK_PYTHON"] = sys.executable
+        os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+        options |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            # Start-up and small shuffles dominate at this size; the JIT's second tier never pays off in a run of seconds.
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        }
     for key, value in options.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

@@ -2,65 +2,78 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from infra import context
+from infra import context, spark
+
+if TYPE_CHECKING:
+    from features.jobs.parity import Parity
 
 
 def command(
-    start: Annotated[datetime | None, typer.Option("--from", help="First event time to compare, UTC.")] = None,
-    end: Annotated[datetime | None, typer.Option("--to", help="Event time at which to stop, UTC.")] = None,
+    start: spark.Start = None,
+    end: spark.End = None,
+    source: Annotated[
+        spark.Source, typer.Option(help="Where served vectors are read from: the archive, or the topic scores.")
+    ] = "archive",
+    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
+    partitions: Annotated[int, typer.Option(min=1, help="Spark's partitions.")] = 4,
+    buckets: Annotated[int, typer.Option(min=1, help="Groups of cards; one is in memory as a whole, about 2 kB a row.")] = 16,
+    master: spark.Master = spark.MASTER,
+    driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
+    scratch: spark.Scratch = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    import tempfile
-    from pathlib import Path
-
-    from features.java import JavaNotFound
-    from features.jobs.parity import compare
-    from features.jobs.session import spark_session
-    from infra import cache
+    from features.jobs.parity import compare, history_from
+    from features.jobs.sources import NothingThere, archived, from_topic
     from infra.errors import PlatformError
     from infra.inspect import show
 
     settings = context.settings()
-    if not (settings.archive / "scores").is_dir():
-        raise PlatformError(f"there is no archive in {settings.archive}; publish transactions first")
-    with tempfile.TemporaryDirectory(prefix="driftloop-parity-") as scratch:
+    start_ms, end_ms = spark.span(start, end)
+    size = spark.Size(master, driver_memory, scratch)
+    (spark.needs_archive if source == "archive" else spark.needs_broker)(settings)
+    with spark.session("parity", size, kafka=source == "kafka") as (running, _):
+        history = history_from(start_ms)
         try:
-            spark = spark_session("driftloop parity", cache.folder(), Path(scratch))
-        except JavaNotFound as error:
+            if source == "archive":
+                scores = archived(running, settings.archive, history, end_ms)
+            else:
+                scores = from_topic(running, settings, topic, served=True, start_ms=history, end_ms=end_ms)
+        except NothingThere as error:
             raise PlatformError(str(error)) from error
-        try:
-            found = compare(spark, settings.archive, _ms(start), _ms(end))
-        finally:
-            spark.stop()
+        found = compare(scores, start_ms, end_ms, partitions, buckets)
     if as_json:
         show.document(found)
     else:
-        print(
-            f"{found.events:,} events x {found.features} card features computed again in batch: "
-            f"{found.differences} values differ, by {found.largest:g} at most"
-        )
-        columns = ("event time", "card", "transaction", "partition:offset", "feature", ">served", ">in batch")
-        rows = (
-            (
-                show.when(d.event_time_ms),
-                d.card_id,
-                d.transaction_id,
-                f"{d.kafka_partition}:{d.kafka_offset}",
-                d.feature,
-                repr(d.served),
-                repr(d.recomputed),
-            )
-            for d in found.first
-        )
-        show.table(columns, rows, "")
+        _print(found)
     if found.differences:
         raise typer.Exit(1)
 
 
-def _ms(when: datetime | None) -> int | None:
-    return None if when is None else int(when.replace(tzinfo=UTC).timestamp() * 1000)
+def _print(found: Parity) -> None:
+    from infra.inspect import show
+
+    print(
+        f"{found.events:,} events x {found.features} card features computed again in batch: {found.differences:,} of "
+        f"{found.values:,} values differ, by {found.mean:g} on average and {found.largest:g} at most"
+    )
+    if not found.differences:
+        return
+    print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
+    columns = ("event time", "card", "transaction", "partition:offset", "feature", ">served", ">in batch")
+    rows = (
+        (
+            show.when(d.event_time_ms),
+            d.card_id,
+            d.transaction_id,
+            f"{d.kafka_partition}:{d.kafka_offset}",
+            d.feature,
+            repr(d.served),
+            repr(d.recomputed),
+        )
+        for d in found.first
+    )
+    show.table(columns, rows, "")

@@ -1,0 +1,76 @@
+"""The days of the archive: where each lies, and which of them nothing more is to come for."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from features.settings import DAY_MS
+
+_FILE = re.compile(r"[a-z-]+-(?P<partition>\d+)-\d+-(?P<last>\d+)\.parquet")
+#: How far into the next day a partition must have got before its day counts as complete: records come a little out of order.
+MARGIN_MS = 3_600_000
+#: A partition without a record for so many days has gone quiet; the others' progress speaks for it.
+QUIET_DAYS = 2
+
+
+def day_name(day: int) -> str:
+    """``day=YYYY-MM-DD`` of a day counted since 1970."""
+    return f"day={datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
+
+
+def day_number(name: str) -> int:
+    """The inverse of ``day_name``. Raises ValueError for another name."""
+    when = datetime.strptime(name, "day=%Y-%m-%d").replace(tzinfo=UTC)
+    return int(when.timestamp()) // 86_400
+
+
+def day_folders(folder: Path, start_ms: int | None = None, end_ms: int | None = None) -> list[Path]:
+    """The ``day=YYYY-MM-DD`` folders with files that can hold event times in [start_ms, end_ms), oldest first."""
+    first = "" if start_ms is None else day_name(start_ms // DAY_MS)
+    last = "~" if end_ms is None else day_name((end_ms - 1) // DAY_MS)
+    return [day for day in sorted(folder.glob("day=*")) if first <= day.name <= last and any(day.glob("[!._]*.parquet"))]
+
+
+def newest_complete_day(scores: Path) -> int | None:
+    """The newest day under ``scores`` whose every partition has been archived MARGIN_MS into the next day, or has gone quiet.
+
+    None where there is none. Labels and lateness aside, nothing more comes for it and the days before it.
+    """
+    days = {day_number(folder.name): _last_files(folder) for folder in day_folders(scores)}
+    newest = max(days, default=0)
+    for day in sorted(days, reverse=True):
+        if day < newest and all(_is_past(days, partition, day, newest) for partition in days[day]):
+            return day
+    return None
+
+
+def _is_past(days: dict[int, dict[int, Path]], partition: int, day: int, newest: int) -> bool:
+    if newest > day + QUIET_DAYS or any(partition in days.get(later, {}) for later in range(day + 2, newest + 1)):
+        return True
+    file = days.get(day + 1, {}).get(partition)
+    return file is not None and _newest_ms(file) >= (day + 1) * DAY_MS + MARGIN_MS
+
+
+def _last_files(folder: Path) -> dict[int, Path]:
+    """Each partition's file with the highest offsets."""
+    found: dict[int, tuple[int, Path]] = {}
+    for path in folder.glob("[!._]*.parquet"):
+        name = _FILE.fullmatch(path.name)
+        if name:
+            partition, last = int(name["partition"]), int(name["last"])
+            if last >= found.get(partition, (-1, path))[0]:
+                found[partition] = (last, path)
+    return {partition: path for partition, (_, path) in found.items()}
+
+
+def _newest_ms(file: Path) -> int:
+    return int(max(pq.read_table(file, columns=["event_time_ms"]).column("event_time_ms").to_numpy(), default=0))
+
+
+def rows(folders: list[Path]) -> int:
+    """How many rows the Parquet files in ``folders`` have, by their footers."""
+    return sum(pq.read_metadata(file).num_rows for folder in folders for file in folder.glob("[!._]*.parquet"))

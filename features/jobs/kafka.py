@@ -1,0 +1,101 @@
+"""Kafka for Spark: records decoded as the processors decode them, and librdkafka's settings under their Java names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from features.events import Score, Transaction
+from features.settings import Settings, SettingsError
+from features.tables import schema_of
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+_TRANSACTION = Transaction.__struct_fields__
+_PLACE = ("kafka_partition", "kafka_offset")
+#: Settings that both clients know by one name, and librdkafka's that Java calls otherwise.
+_SAME = ("security.protocol", "sasl.mechanism", "client.id")
+_RENAMED = {"sasl.mechanisms": "sasl.mechanism"}
+_JAAS = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+
+
+def options(settings: Settings) -> dict[str, str]:
+    """Options of Spark's Kafka reader for the platform's broker: read_committed, and ``settings.kafka`` in Java's words.
+
+    Raises SettingsError for a setting whose Java name is not known here.
+    """
+    given = dict(settings.kafka)
+    java = {"bootstrap.servers": settings.bootstrap, "isolation.level": "read_committed"}
+    user, password = given.pop("sasl.username", None), given.pop("sasl.password", None)
+    authority = given.pop("ssl.ca.location", None)
+    if authority is not None:
+        java |= {"ssl.truststore.location": authority, "ssl.truststore.type": "PEM"}
+    for name, value in given.items():
+        if name not in _SAME and name not in _RENAMED:
+            raise SettingsError(
+                f"kafka.{name}: the Spark jobs do not know Java's name for it; read from the archive instead (--source archive)"
+            )
+        java[_RENAMED.get(name, name)] = value
+    if user is not None:
+        mechanism = java.get("sasl.mechanism", "PLAIN")
+        if mechanism not in _JAAS:
+            raise SettingsError(f"kafka.sasl.mechanism: the Spark jobs know {', '.join(_JAAS)}, not {mechanism}")
+        java["sasl.jaas.config"] = f'{_JAAS[mechanism]} required username="{_quoted(user)}" password="{_quoted(password or "")}";'
+    return {f"kafka.{name}": value for name, value in java.items()}
+
+
+def _quoted(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def decoded(batches: Iterator[pa.RecordBatch], served: bool) -> Iterator[pa.RecordBatch]:
+    """Batches with columns value, partition, offset -> the flat events with their place; records that do not decode are left out.
+
+    ``served``: they are scores, whose schema and vector are handed on. Vectors are read into float32.
+    """
+    names = (*_TRANSACTION, *_PLACE, *(("schema", "features") if served else ()))
+    schema = schema_of(names)
+    for batch in batches:
+        kept, scores, events = _scores(batch) if served else _events(batch)
+        columns: dict[str, object] = {name: [getattr(event, name) for event in events] for name in _TRANSACTION}
+        place = batch.take(pa.array(kept, type=pa.int64()))
+        columns |= {"kafka_partition": place.column("partition"), "kafka_offset": place.column("offset")}
+        if served:
+            columns |= {"schema": [score.schema for score in scores], "features": [_floats(score.features) for score in scores]}
+        yield pa.RecordBatch.from_pydict(columns, schema=schema)
+
+
+def _scores(batch: pa.RecordBatch) -> tuple[list[int], list[Score], list[Transaction]]:
+    kept, scores = _readable(batch, Score)
+    return kept, scores, [score.transaction for score in scores]
+
+
+def _events(batch: pa.RecordBatch) -> tuple[list[int], list[Score], list[Transaction]]:
+    kept, events = _readable(batch, Transaction)
+    return kept, [], events
+
+
+def _readable(batch: pa.RecordBatch, kind: type[T]) -> tuple[list[int], list[T]]:
+    """The rows of the batch that decode, and what they decode to."""
+    decode = msgspec.json.Decoder(kind).decode
+    kept: list[int] = []
+    found: list[T] = []
+    for i, value in enumerate(batch.column("value").to_pylist()):
+        try:
+            found.append(decode(value))
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            continue
+        kept.append(i)
+    return kept, found
+
+
+def _floats(features: object) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    return np.asarray(features, dtype=np.float32)

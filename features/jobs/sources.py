@@ -1,0 +1,102 @@
+"""Where the jobs read from: the archive's Parquet, or Kafka's topics through Spark's connector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from features.archive_days import day_folders
+from features.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame, SparkSession
+
+#: A transaction, flat, and its place in the log; what the jobs tell Spark, so that it need not open every file to find out.
+TRANSACTIONS = (
+    "transaction_id string, event_time_ms long, card_id string, terminal_id string, amount_minor long, currency string, "
+    "latitude double, longitude double, country string, merchant_category string, entry_mode string, pin_used boolean, "
+    "kafka_partition int, kafka_offset long"
+)
+#: What was served for it.
+SERVED = f"{TRANSACTIONS}, schema string, features array<float>"
+
+
+class NothingThere(ValueError):
+    """There is nothing to read; the message says where."""
+
+
+def archived(
+    spark: SparkSession, archive: Path, start_ms: int | None = None, end_ms: int | None = None, schema: str = SERVED
+) -> DataFrame:
+    """Archived scores with event times in [start_ms, end_ms) (None: no limit), read from the folders of their days only.
+
+    Raises NothingThere.
+    """
+    from pyspark.sql import functions as f
+
+    folders = day_folders(archive / "scores", start_ms, end_ms)
+    if not folders:
+        raise NothingThere(f"nothing is archived in {archive} for the time asked for; publish transactions first")
+    rows = spark.read.schema(schema).parquet(*map(str, folders))
+    return rows.where(_within(f.col("event_time_ms"), start_ms, end_ms))
+
+
+def from_topic(
+    spark: SparkSession,
+    settings: Settings,
+    topic: str,
+    served: bool,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+) -> DataFrame:
+    """Committed records of a topic with event times in [start_ms, end_ms), decoded as the processors decode them.
+
+    ``served``: the topic holds scores (columns SERVED), else transactions (columns TRANSACTIONS). Records that do not decode are
+    left out: the stream left them out, too. The whole topic is read: its clock is the broker's, not the events'. The session
+    needs the connector's jars. Raises features.settings.SettingsError for a Kafka setting that has no Java name.
+    """
+    from pyspark.sql import functions as f
+
+    from features.jobs import kafka
+
+    reader = spark.read.format("kafka").option("subscribe", topic).option("startingOffsets", "earliest")
+    for name, value in kafka.options(settings).items():
+        reader = reader.option(name, value)
+    decode = _decoded_scores if served else _decoded_transactions
+    records = reader.load().select("value", "partition", "offset").where(f.col("value").isNotNull())
+    rows = records.mapInArrow(decode, SERVED if served else TRANSACTIONS)
+    return rows.where(_within(f.col("event_time_ms"), start_ms, end_ms))
+
+
+def stage(spark: SparkSession, settings: Settings, topic: str, folder: Path) -> None:
+    """Write the transactions of ``topic`` into ``folder`` as an archive's days: ``archived`` reads them as often as need be."""
+    from pyspark.sql import functions as f
+
+    day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
+    rows = from_topic(spark, settings, topic, served=False)
+    rows.withColumn("day", day).write.partitionBy("day").parquet(str(folder / "scores"))
+
+
+def _within(time: Column, start_ms: int | None, end_ms: int | None) -> Column:
+    from pyspark.sql import functions as f
+
+    inside = f.lit(True)
+    if start_ms is not None:
+        inside &= time >= f.lit(start_ms)
+    if end_ms is not None:
+        inside &= time < f.lit(end_ms)
+    return inside
+
+
+def _decoded_scores(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    from features.jobs.kafka import decoded
+
+    return decoded(batches, served=True)
+
+
+def _decoded_transactions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    from features.jobs.kafka import decoded
+
+    return decoded(batches, served=False)

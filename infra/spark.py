@@ -1,0 +1,140 @@
+"""Spark for the commands: options they share, a session that ends with the command, and when a job's times are."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
+
+import typer
+
+from infra import cache, jars
+from infra.errors import PlatformError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from features.settings import Settings
+
+Master: TypeAlias = Annotated[str, typer.Option(help="Spark's master; local[N] is this machine with N threads.")]
+DriverMemory: TypeAlias = Annotated[
+    str, typer.Option(help="Heap of Spark's driver, as in 1g or 512m; on one machine, of all of Spark's Java.")
+]
+Start: TypeAlias = Annotated[datetime | None, typer.Option("--from", help="First event time, UTC.")]
+End: TypeAlias = Annotated[datetime | None, typer.Option("--to", help="Event time at which to stop, UTC.")]
+Scratch: TypeAlias = Annotated[
+    Path | None, typer.Option(help="Folder for Spark's spill and staged files; default: the system's for temporary files.")
+]
+
+#: Where a job reads from.
+Source: TypeAlias = Literal["archive", "kafka"]
+
+#: The defaults of the options: what fits two cores and 4 GB beside a running platform.
+MASTER = "local[2]"
+DRIVER_MEMORY = "1g"
+
+
+class JobFailed(PlatformError):
+    """The request was fine, but the job could not do it."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a session is. Raises PlatformError for a memory size that Java would not take."""
+
+    master: str = MASTER
+    driver_memory: str = DRIVER_MEMORY
+    scratch: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[1-9]\d*[mg]", self.driver_memory):
+            raise PlatformError(f"--driver-memory is {self.driver_memory!r}; write a size like 1g or 512m")
+        if self.scratch is not None and not self.scratch.is_dir():
+            raise PlatformError(f"--scratch is {self.scratch}; there is no such folder, make it first")
+
+    @property
+    def threads(self) -> int:
+        """Tasks at a time, as far as the master's name tells."""
+        found = re.match(r"local(?:\[(\d+|\*))?", self.master)
+        if not found or found[1] == "*":
+            return os.cpu_count() or 2
+        return int(found[1] or 1)
+
+
+@contextmanager
+def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkSession, Path]]:
+    """A session and its scratch folder; both are gone afterwards. ``kafka``: with the connector, fetched on first use.
+
+    Raises PlatformError without Java, or where the connector cannot be fetched; JobFailed where Spark gives up.
+    """
+    from features.java import JavaNotFound
+    from features.jobs.session import spark_session
+
+    extra = connector() if kafka else []
+    with tempfile.TemporaryDirectory(prefix="driftloop-spark-", dir=size.scratch) as folder:
+        scratch = Path(folder)
+        try:
+            spark = spark_session(
+                f"driftloop {name}",
+                cache.folder(),
+                scratch,
+                size.driver_memory,
+                size.master,
+                partitions=2 * size.threads,
+                jars=extra,
+            )
+        except JavaNotFound as error:
+            raise PlatformError(str(error)) from error
+        from pyspark.errors import PySparkException
+
+        try:
+            yield spark, scratch
+        except PySparkException as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            # A task's Python error stands at the end of the traceback that Spark hands over; Java's own stands first.
+            told = next((line for line in reversed(lines) if re.match(r"[A-Za-z_.]+(Error|Exception): ", line)), "")
+            raise JobFailed(f"Spark gave up: {told or (lines or ['no reason'])[0]}") from error
+        finally:
+            spark.stop()
+
+
+def connector() -> list[Path]:
+    """The connector's jars, less those that pyspark has itself."""
+    from importlib.util import find_spec
+
+    spec = find_spec("pyspark")
+    own = {jar.name for place in (spec.submodule_search_locations or [] if spec else []) for jar in Path(place, "jars").iterdir()}
+    return [jar for jar in sorted(jars.resolve(jars.CONNECTOR).glob("*.jar")) if jar.name not in own]
+
+
+def milliseconds(when: datetime | None) -> int | None:
+    """A time as it is typed, which is UTC, as epoch milliseconds."""
+    return None if when is None else int(when.replace(tzinfo=UTC).timestamp() * 1000)
+
+
+def span(start: datetime | None, end: datetime | None) -> tuple[int | None, int | None]:
+    """``--from`` and ``--to`` as epoch milliseconds. Raises PlatformError where there is nothing between them."""
+    first, stop = milliseconds(start), milliseconds(end)
+    if first is not None and stop is not None and first >= stop:
+        raise PlatformError(f"--from {start:%Y-%m-%d %H:%M} is not before --to {end:%Y-%m-%d %H:%M}; leave one out or mend it")
+    return first, stop
+
+
+def needs_archive(settings: Settings) -> None:
+    """Raises PlatformError where nothing is archived yet."""
+    if not any((settings.archive / "scores").glob("day=*")):
+        raise PlatformError(f"there is no archive in {settings.archive}; publish transactions first")
+
+
+def needs_broker(settings: Settings) -> None:
+    """Raises PlatformError where no broker is known."""
+    if not settings.bootstrap_servers and not settings.ports.kafka:
+        raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
