@@ -14,7 +14,7 @@ FEATURE = "max by (feature) (driftloop_drift_feature_score)"
 def build() -> dashboard.Dashboard:
     """The dashboard, with its panels."""
     out = board("driftloop-drift", "driftloop: drift by feature", "The newest windows against the champion's training window.")
-    for section in (_now, _features, _performance):
+    for section in (_now, _features, _performance, _skew):
         out = section(out)
     return out
 
@@ -139,6 +139,47 @@ def _performance(out: dashboard.Dashboard) -> dashboard.Dashboard:
                 "short",
                 "A drifting model's scores move first.",
                 span=6,
+            )
+        )
+    )
+
+
+def _skew(out: dashboard.Dashboard) -> dashboard.Dashboard:
+    values = f"driftloop_skew_values{{{MONITOR}}}"
+    return (
+        out.with_row(dashboard.Row("Stream against batch"))
+        .with_panel(
+            lines(
+                "Values that differ",
+                [(f"{values} / on () group_left driftloop_skew_checked_vectors{{{MONITOR}}}", "{{source}}")],
+                description="Per vector, between what was served and what batch computes for a sample of each day's cards. "
+                "card: must be none. customer, terminal: the online store held another row at that moment.",
+                span=12,
+            )
+        )
+        .with_panel(
+            number(
+                "Card values that differ",
+                (f'driftloop_skew_values{{source="card", {MONITOR}}}', "values"),
+                description="On the newest day that was checked: anything but none is a bug.",
+                steps=((1, "red"),),
+            )
+        )
+        .with_panel(
+            number(
+                "Day checked",
+                (f"(driftloop_skew_last_day{{{MONITOR}}} > 0) * 1000", "day"),
+                "dateTimeAsIso",
+                "The newest complete day whose sample was computed again.",
+            )
+        )
+        .with_panel(
+            number(
+                "Failed checks",
+                (f"driftloop_skew_failures_total{{{MONITOR}}}", "checks"),
+                description="Since the process started; see its log.",
+                steps=((1, "orange"),),
+                empty="0",
             )
         )
     )

@@ -82,6 +82,15 @@ class Drift(_Section):
     min_frauds_first: int = Field(default=50, ge=1)
 
 
+class Skew(_Section):
+    """How served vectors are checked against batch."""
+
+    #: Cards of a day that are computed again; 0: no checks.
+    cards: int = Field(default=300, ge=0, le=100_000)
+    #: Wall time between two looks for a day that has become complete.
+    interval_s: float = Field(default=120.0, gt=0)
+
+
 class Policy(_Section):
     """When a retrain request becomes a run."""
 
@@ -132,6 +141,7 @@ class Settings(BaseSettings):
     writers: Writers = Writers()
     labels: Labels = Labels()
     drift: Drift = Drift()
+    skew: Skew = Skew()
     policy: Policy = Policy()
     training: Training = Training()
 

@@ -34,7 +34,7 @@ PROCESSES = {
     "model-server": ("model-server",),
     "scorer": ("scorer",),
     "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk"),
-    "drift-monitor": ("drift-monitor",),
+    "drift-monitor": ("drift-monitor", "skew"),
     "control": ("control",),
 }
 

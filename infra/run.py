@@ -11,6 +11,7 @@ from features.settings import Settings
 from features.windows import HOUR_MS
 from infra.components import PROCESSES
 from infra.errors import PlatformError
+from streams.runner import Runnable
 from streams.shell import Shell
 
 #: Sinks write files and round trips a batch: fewer, larger batches suit them.
@@ -94,11 +95,18 @@ def _drift_monitor(settings: Settings) -> Shell:
     return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=_SINK_BATCH)
 
 
-SHELLS: dict[str, Callable[[Settings], Shell]] = {
+def _skew(settings: Settings) -> Runnable:
+    from streams.skew import SkewWatch
+
+    return SkewWatch(settings)
+
+
+SHELLS: dict[str, Callable[[Settings], Runnable]] = {
     "scorer": _scorer,
     "feast-writer": _feast_writer,
     "archive": _archive,
     "label-joiner": _label_joiner,
     "terminal-risk": _terminal_risk,
     "drift-monitor": _drift_monitor,
+    "skew": _skew,
 }

@@ -1,4 +1,4 @@
-"""Runs one or more shells in one process, each in a thread, until a signal or the first failure."""
+"""Runs one or more shells (and watches) in one process, each in a thread, until a signal or the first failure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,29 @@ import logging
 import signal
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
 from streams.http import serve
-from streams.shell import Shell
 
 log = logging.getLogger(__name__)
 
 
-def run(shells: Sequence[Shell], metrics_port: int) -> int:
+class Runnable(Protocol):
+    """What runs in a thread until it is stopped: a shell, or a watch."""
+
+    def run(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def health(self) -> list[str]: ...
+
+
+def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order)."""
     failed = threading.Event()
     ended = threading.Event()
 
-    def work(shell: Shell) -> None:
+    def work(shell: Runnable) -> None:
         try:
             shell.run()
         except Exception:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 
 from features.archive_days import day_folders, rows
 from features.jobs.card_backfill import Stretch, done_days, remove, runs_of, started
-from features.jobs.parity import history_from
-from features.jobs.sources import TRANSACTIONS, archived
+from features.jobs.sources import TRANSACTIONS, archived, history_from
 from features.settings import DAY_MS
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.archive_days import day_folders
+from features.card_state import KEEP_MS
 from features.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ SERVED = f"{TRANSACTIONS}, schema string, features array<float>"
 
 class NothingThere(ValueError):
     """There is nothing to read; the message says where."""
+
+
+def history_from(start_ms: int | None) -> int | None:
+    """From when on events must be read, so that those from ``start_ms`` on have all that their windows hold."""
+    return None if start_ms is None else max(start_ms - KEEP_MS, 0)
 
 
 def archived(

@@ -9,7 +9,7 @@ import typer
 from infra import context, spark
 
 if TYPE_CHECKING:
-    from features.jobs.parity import Parity
+    from features.differences import Differences
 
 
 def command(
@@ -26,8 +26,8 @@ def command(
     scratch: spark.Scratch = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    from features.jobs.parity import compare, history_from
-    from features.jobs.sources import NothingThere, archived, from_topic
+    from features.jobs.parity import compare
+    from features.jobs.sources import NothingThere, archived, from_topic, history_from
     from infra.errors import PlatformError
     from infra.inspect import show
 
@@ -49,18 +49,18 @@ def command(
         show.document(found)
     else:
         _print(found)
-    if found.differences:
+    if found.differing:
         raise typer.Exit(1)
 
 
-def _print(found: Parity) -> None:
+def _print(found: Differences) -> None:
     from infra.inspect import show
 
     print(
-        f"{found.events:,} events x {found.features} card features computed again in batch: {found.differences:,} of "
+        f"{found.vectors:,} events x {found.features} card features computed again in batch: {found.differing:,} of "
         f"{found.values:,} values differ, by {found.mean:g} on average and {found.largest:g} at most"
     )
-    if not found.differences:
+    if not found.differing:
         return
     print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
     columns = ("event time", "card", "transaction", "partition:offset", "feature", ">served", ">in batch")

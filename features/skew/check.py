@@ -1,0 +1,65 @@
+"""One day's check: the sample's vectors again, in batch, against those that were served.
+
+``card``: computed from the transactions alone, as the stream does; a difference is a bug. ``customer`` and ``terminal``: what the
+offline store gives as of each event; a difference says that the online store held an older or a newer row when the score was
+made, or that the score was made without it (degraded).
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from features.differences import between
+from features.settings import DAY_MS, Settings
+from features.skew.report import SkewReport
+from features.skew.sample import Sample, read
+from features.store import StoreMissing
+from features.tables import Recomputation, number, vectors
+from features.vector import FEATURES, SCHEMA
+
+#: Where a feature's value comes from; what is computed from the transaction alone counts as the card's.
+SOURCES = {
+    source: [i for i, feature in enumerate(FEATURES) if (feature.source if feature.source != "transaction" else "card") == source]
+    for source in ("card", "customer", "terminal")
+}
+
+
+def check(settings: Settings, day: int) -> SkewReport:
+    """Check ``day`` (since 1970) of the archive; ``settings.skew.cards`` says how many cards of it.
+
+    Without a feature store, only the card's features are compared.
+    """
+    begun = time.monotonic()
+    sample = read(settings.archive / "scores", day, settings.skew.cards)
+    rows, served, again = recompute(sample, day)
+    sources = ["card"]
+    if rows.num_rows:
+        try:
+            fill_from_store(settings, rows, again)
+        except StoreMissing:
+            pass
+        else:
+            sources = list(SOURCES)
+    found = {source: between(rows, served, again, SOURCES[source]) for source in sources}
+    degraded = int(np.sum(rows.column("degraded").to_numpy())) if rows.num_rows else 0
+    return SkewReport(day, sample.cards, rows.num_rows, degraded, time.monotonic() - begun, found)
+
+
+def recompute(sample: Sample, day: int) -> tuple[pa.Table, NDArray[np.float32], NDArray[np.float32]]:
+    """The served rows of this schema, their vectors, and the card's columns of the same vectors again (float32 [n, WIDTH])."""
+    again = Recomputation().vectors(sample.history)
+    again = again[number(sample.history, "event_time_ms", np.int64) // DAY_MS == day]
+    current = np.flatnonzero(sample.served.column("schema").to_numpy() == SCHEMA)
+    rows = sample.served.take(pa.array(current))
+    return rows, vectors(rows.column("features")), again[current]
+
+
+def fill_from_store(settings: Settings, rows: pa.Table, again: NDArray[np.float32]) -> None:
+    """The other columns. Feast is imported by then, and not before."""
+    from features.as_of import fill_as_of
+
+    fill_as_of(settings, rows, again)

@@ -1,0 +1,18 @@
+"""What a check of one day says."""
+
+from __future__ import annotations
+
+import msgspec
+
+from features.differences import Differences
+
+
+class SkewReport(msgspec.Struct):
+    """What was found of one day, by source. ``degraded``: how many of the vectors were made with the last known profiles."""
+
+    day: int
+    cards: int
+    vectors: int
+    degraded: int
+    seconds: float
+    sources: dict[str, Differences]

@@ -1,0 +1,51 @@
+"""The sample of one day: some of its cards, their served vectors of the day, and all of their history that windows reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from features.archive_days import day_folders, day_name
+from features.card_state import KEEP_MS
+from features.settings import DAY_MS
+from features.tables import TRANSFORMED, in_log_order
+
+#: What DuckDB may take: the sample itself is small, the scan goes through all rows.
+_MEMORY = "512MB"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """``cards`` of a day. ``history``: their transactions in log order, the day's included; ``served``: what was archived of the
+    day, in log order."""
+
+    cards: int
+    history: pa.Table
+    served: pa.Table
+
+
+def read(scores: Path, day: int, cards: int) -> Sample:
+    """At most ``cards`` of the cards that were used on ``day``, chosen by a hash of card and day: others are chosen each day."""
+    low, end = max(day * DAY_MS - KEEP_MS, 0), (day + 1) * DAY_MS
+    files = [str(file) for folder in day_folders(scores, low, end) for file in sorted(folder.glob("[!._]*.parquet"))]
+    today = [str(file) for file in sorted((scores / day_name(day)).glob("[!._]*.parquet"))]
+    columns = ", ".join(("transaction_id", *TRANSFORMED))
+    with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY}) as connection:
+        connection.execute(
+            "create temp table chosen as select card_id from (select distinct card_id from read_parquet(?)) "
+            "order by md5_number_lower(card_id || ?) limit ?",
+            [today, str(day), cards],
+        )
+        within = "semi join chosen using (card_id) where event_time_ms >= ? and event_time_ms < ?"
+        history = connection.sql(
+            f"select {columns} from read_parquet(?, union_by_name = true) {within}", params=[files, low, end]
+        ).to_arrow_table()
+        served = connection.sql(
+            f"select {columns}, schema, features, degraded from read_parquet(?, union_by_name = true) {within}",
+            params=[today, day * DAY_MS, end],
+        ).to_arrow_table()
+        chosen = connection.execute("select count(*) from chosen").fetchall()[0][0]
+    return Sample(int(chosen), in_log_order(history), in_log_order(served))
