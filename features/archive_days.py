@@ -74,3 +74,12 @@ def _newest_ms(file: Path) -> int:
 def rows(folders: list[Path]) -> int:
     """How many rows the Parquet files in ``folders`` have, by their footers."""
     return sum(pq.read_metadata(file).num_rows for folder in folders for file in folder.glob("[!._]*.parquet"))
+
+
+def newest_event_ms(folder: Path) -> int | None:
+    """Newest event time under ``folder``, read from the last day only; None where there is none."""
+    for day in reversed(day_folders(folder)):
+        newest = max((_newest_ms(file) for file in day.glob("[!._]*.parquet")), default=0)
+        if newest:
+            return newest
+    return None

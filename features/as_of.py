@@ -6,13 +6,24 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.columns import from_table
 from features.offline import point_in_time
 from features.profiles import fill
 from features.settings import Settings
-from features.tables import number
+from features.tables import vectors
 
-#: Events a join takes at once: the terminals' tiles take 1.1 kB an event.
+#: Events a join takes at once: the terminals' tiles take some kB an event.
 CHUNK = 200_000
+
+
+def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
+    """The vectors of archived scores, float32 [n, WIDTH], customer and terminal columns as of each event.
+
+    Raises ValueError where a vector has another length, features.store.StoreMissing before ``driftloop up``.
+    """
+    found = vectors(rows.column("features"))
+    fill_as_of(settings, rows, found)
+    return found
 
 
 def fill_as_of(settings: Settings, rows: pa.Table, vectors: NDArray[np.float32]) -> None:
@@ -23,13 +34,5 @@ def fill_as_of(settings: Settings, rows: pa.Table, vectors: NDArray[np.float32])
     for start in range(0, rows.num_rows, CHUNK):
         part = rows.slice(start, CHUNK)
         profiles = point_in_time(settings, part.select(["card_id", "terminal_id", "event_time_ms"]).to_pandas())
-        fill(
-            vectors[start : start + CHUNK],
-            number(part, "event_time_ms", np.int64),
-            number(part, "amount_minor", np.int64),
-            number(part, "latitude", np.float64),
-            number(part, "longitude", np.float64),
-            profiles.customer,
-            profiles.tiles,
-            settings.labels.delay_days,
-        )
+        labels = settings.labels
+        fill(vectors[start : start + CHUNK], from_table(part), profiles, labels.delay_ms, labels.step_hours)

@@ -1,4 +1,4 @@
-"""Transactions and vectors out of Arrow tables: the one place where a batch's rows become what the transform reads."""
+"""Transactions and vectors out of Arrow tables: in the log's order through the transform, and as lists and matrices."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from features.card_state import CardState
-from features.columns import Columns, terminal_number
-from features.events import ENTRY_MODES
+from features.columns import from_table
 from features.repo import layout
 from features.transform import update
 from features.vector import WIDTH
+from features.windows import KEEP_MS
 
 #: What the transform reads of a transaction, and the place in the log by which a card's transactions are ordered.
 TRANSFORMED = (
@@ -37,23 +36,14 @@ def schema_of(names: tuple[str, ...]) -> pa.Schema:
     return pa.schema([layout.SCORES.field(name) for name in names])
 
 
-def columns(table: pa.Table) -> Columns:
-    """Columns of a table with (at least) TRANSFORMED, in its order; nulls become what stands for unknown."""
-    return Columns(
-        card=table.column("card_id").to_pylist(),
-        event_time_ms=number(table, "event_time_ms", np.int64),
-        amount_minor=number(table, "amount_minor", np.int64),
-        terminal=_by_text(table.column("terminal_id"), terminal_number),
-        latitude=number(table, "latitude", np.float64),
-        longitude=number(table, "longitude", np.float64),
-        entry_mode=_filled(pc.index_in(table.column("entry_mode"), pa.array(ENTRY_MODES)), np.int8),
-        pin_used=_filled(table.column("pin_used").cast(pa.int8()), np.int8),
-    )
-
-
 def in_log_order(table: pa.Table) -> pa.Table:
     """The rows as the log holds them: by partition, then by offset."""
     return table.sort_by([("kafka_partition", "ascending"), ("kafka_offset", "ascending")])
+
+
+#: How far back events must be read for the vectors of a day: through its own history, each row of which carries what was
+#: said of it at its arrival (``features.history``: ratio and flags), by a history of its own.
+HISTORY_MS = 2 * KEEP_MS
 
 
 class Recomputation:
@@ -66,7 +56,7 @@ class Recomputation:
         """float32 [n, WIDTH] of a table with TRANSFORMED; customer and terminal columns hold their missing values."""
         found = np.empty((table.num_rows, WIDTH), dtype=np.float32)
         partition = number(table, "kafka_partition", np.int64)
-        batch = columns(table)
+        batch = from_table(table)
         for one in np.unique(partition).tolist():
             rows = np.flatnonzero(partition == one)
             state = self._states.setdefault(one, CardState())
@@ -92,16 +82,3 @@ def lists(vectors: NDArray[np.float32]) -> pa.Array:
 def number(table: pa.Table, name: str, dtype: type[np.generic]) -> NDArray[Any]:
     """A column as numpy; null becomes NaN in floats."""
     return np.asarray(table.column(name).to_numpy(), dtype=dtype)
-
-
-def _filled(column: pa.ChunkedArray, dtype: type[np.generic]) -> NDArray[Any]:
-    return np.asarray(pc.fill_null(column, -1).to_numpy(), dtype=dtype)
-
-
-def _by_text(column: pa.ChunkedArray, of: Any) -> NDArray[np.int64]:
-    """``of(text)`` of each row, computed once a distinct text."""
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    known = np.array([of(text) for text in encoded.dictionary.to_pylist()], dtype=np.int64)
-    return known[encoded.indices.to_numpy()] if len(known) else np.zeros(0, dtype=np.int64)

@@ -138,3 +138,25 @@ def needs_broker(settings: Settings) -> None:
     """Raises PlatformError where no broker is known."""
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
+
+
+def intervals(texts: list[str] | None) -> list[tuple[int, int]]:
+    """``--exclude``: each FROM/TO as [start, end) in epoch milliseconds. Raises PlatformError, naming the wrong one."""
+    found = []
+    for text in texts or []:
+        try:
+            first, last = (milliseconds(datetime.fromisoformat(part).replace(tzinfo=None)) or 0 for part in text.split("/"))
+        except ValueError as error:
+            raise PlatformError(f"--exclude is {text!r}; write FROM/TO, as in 2026-02-01/2026-02-03T12:00") from error
+        if first >= last:
+            raise PlatformError(f"--exclude is {text!r}; FROM must be before TO")
+        found.append((first, last))
+    return found
+
+
+def needs_store(settings: Settings) -> None:
+    """Raises PlatformError where no feature store has been made."""
+    from features.store import CONFIG_NAME
+
+    if not (settings.feature_repo / CONFIG_NAME).exists():
+        raise PlatformError(f"{settings.feature_repo} holds no feature store; run driftloop up first")

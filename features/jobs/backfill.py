@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 #: Rows of a bucket, history included, where the number of buckets is not given: half a minute's work on a busy core.
 ROWS_A_BUCKET = 1_000_000
 FEWEST_BUCKETS = 4
-#: Days worked on together: each stretch reads a whole history of KEEP_MS before it, so longer ones read less.
+#: Days worked on together: each stretch reads a whole history before it (half a year), so longer ones read less.
 DAYS_AT_ONCE = 62
 _LOOK_S = 1.0
 

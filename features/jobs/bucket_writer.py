@@ -43,12 +43,12 @@ def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch
                 if one not in files:
                     files[one] = _DayFile(stretch.file(one, bucket))
                 files[one].add(_rows(table, vectors, np.flatnonzero(day == one)))
+        for file in files.values():
+            file.finish()
     except BaseException:
         for file in files.values():
             file.drop()
         raise
-    for file in files.values():
-        file.finish()
     rows = {day: file.rows for day, file in files.items()}
     stretch.bucket_done(bucket, rows)
     return sum(rows.values())
@@ -89,7 +89,9 @@ class _DayFile:
         self._hidden.replace(self._path)
 
     def drop(self) -> None:
-        self._file.close()
+        if not self._file.closed:
+            self._writer.close()
+            self._file.close()
         self._hidden.unlink(missing_ok=True)
 
     def _flush(self) -> None:

@@ -99,6 +99,9 @@ class Stretch:
         for day in self.days:
             rows = sum(read.get(str(day), 0) for read in markers)
             (self.root / day_name(day)).mkdir(parents=True, exist_ok=True)
+            # What a task that was killed had begun.
+            for hidden in (self.root / day_name(day)).glob(".bucket-*.tmp"):
+                hidden.unlink(missing_ok=True)
             _write(self.root / day_name(day) / DONE, DoneDay(SCHEMA, rows, self.buckets))
         shutil.rmtree(self.work, ignore_errors=True)
 

@@ -8,10 +8,12 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from features.events import Score, Transaction
 from features.settings import Settings, SettingsError
 from features.tables import schema_of
+from features.vector import unpacked
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -59,7 +61,7 @@ def _quoted(text: str) -> str:
 def decoded(batches: Iterator[pa.RecordBatch], served: bool) -> Iterator[pa.RecordBatch]:
     """Batches with columns value, partition, offset -> the flat events with their place; records that do not decode are left out.
 
-    ``served``: they are scores, whose schema and vector are handed on. Vectors are read into float32.
+    ``served``: they are scores, whose schema and vector are handed on.
     """
     names = (*_TRANSACTION, *_PLACE, *(("schema", "features") if served else ()))
     schema = schema_of(names)
@@ -69,7 +71,7 @@ def decoded(batches: Iterator[pa.RecordBatch], served: bool) -> Iterator[pa.Reco
         place = batch.take(pa.array(kept, type=pa.int64()))
         columns |= {"kafka_partition": place.column("partition"), "kafka_offset": place.column("offset")}
         if served:
-            columns |= {"schema": [score.schema for score in scores], "features": [_floats(score.features) for score in scores]}
+            columns |= {"schema": [score.schema for score in scores], "features": [_floats(score) for score in scores]}
         yield pa.RecordBatch.from_pydict(columns, schema=schema)
 
 
@@ -97,5 +99,6 @@ def _readable(batch: pa.RecordBatch, kind: type[T]) -> tuple[list[int], list[T]]
     return kept, found
 
 
-def _floats(features: object) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    return np.asarray(features, dtype=np.float32)
+def _floats(score: Score) -> NDArray[np.float32]:
+    """The vector; one of a foreign schema may be made of anything."""
+    return unpacked(score.features) if len(score.features) % 4 == 0 else np.empty(0, dtype=np.float32)

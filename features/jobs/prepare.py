@@ -22,8 +22,15 @@ def clean_scores(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, in
     """Scores (columns SCORES) up to ``end_ms`` (inclusive), less the faulty [start, end) and vectors of another schema."""
     from pyspark.sql import functions as f
 
+    return clean_transactions(scores, end_ms, exclude).where(f.col("schema") == SCHEMA)
+
+
+def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
+    """The same, whatever the schema of the vectors: for what is made of the transactions alone."""
+    from pyspark.sql import functions as f
+
     time = f.col("event_time_ms")
-    rows = scores.where((time <= end_ms) & (f.col("schema") == SCHEMA))
+    rows = scores.where(time <= end_ms)
     for start, stop in exclude:
         rows = rows.where((time < start) | (time >= stop))
     return rows

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.archive_days import day_folders
-from features.card_state import KEEP_MS
 from features.settings import Settings
+from features.tables import HISTORY_MS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,8 +29,8 @@ class NothingThere(ValueError):
 
 
 def history_from(start_ms: int | None) -> int | None:
-    """From when on events must be read, so that those from ``start_ms`` on have all that their windows hold."""
-    return None if start_ms is None else max(start_ms - KEEP_MS, 0)
+    """From when on events must be read, so that those from ``start_ms`` on have all the history that counts."""
+    return None if start_ms is None else max(start_ms - HISTORY_MS, 0)
 
 
 def archived(

@@ -9,9 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from features.archive_days import day_folders, day_name
-from features.card_state import KEEP_MS
 from features.settings import DAY_MS
-from features.tables import TRANSFORMED, in_log_order
+from features.tables import HISTORY_MS, TRANSFORMED, in_log_order
 
 #: What DuckDB may take: the sample itself is small, the scan goes through all rows.
 _MEMORY = "512MB"
@@ -29,7 +28,7 @@ class Sample:
 
 def read(scores: Path, day: int, cards: int) -> Sample:
     """At most ``cards`` of the cards that were used on ``day``, chosen by a hash of card and day: others are chosen each day."""
-    low, end = max(day * DAY_MS - KEEP_MS, 0), (day + 1) * DAY_MS
+    low, end = max(day * DAY_MS - HISTORY_MS, 0), (day + 1) * DAY_MS
     files = [str(file) for folder in day_folders(scores, low, end) for file in sorted(folder.glob("[!._]*.parquet"))]
     today = [str(file) for file in sorted((scores / day_name(day)).glob("[!._]*.parquet"))]
     columns = ", ".join(("transaction_id", *TRANSFORMED))

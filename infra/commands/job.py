@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from infra import context, spark
+from infra.errors import PlatformError
 
 if TYPE_CHECKING:
     from features.jobs.backfill import Progress
+    from features.settings import Settings
+
+Vectors: TypeAlias = Literal["served", "backfill"]
+EXCLUDE = "Faulty time to leave out, FROM/TO, as in 2026-02-01/2026-02-03T12:00. May be given several times."
 
 app = typer.Typer(
     help="Run a Spark job: backfill, profile or training-set.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -56,6 +63,110 @@ def backfill(
         done = run(running, log, root, first, stop, buckets=buckets, days_at_once=days_at_once, force=force, tell=_tell)
     _say("", last=True)
     print(f"{done.rows:,} vectors of {done.days} days in {done.seconds:.1f} s, {done.skipped} days were there; in {done.folder}")
+
+
+@app.command()
+def profile(
+    end: spark.End = None,
+    exclude: Annotated[list[str] | None, typer.Option(help=EXCLUDE)] = None,
+    master: spark.Master = spark.MASTER,
+    driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
+    scratch: spark.Scratch = None,
+) -> None:
+    """Compute the customers' daily profiles from the archive into Feast: all days offline, the newest of each card online.
+
+    Meant to run once a day. Whole days before --to (default: the newest archived event) are taken.
+    """
+    import redis
+
+    from features.archive_days import day_folders
+    from features.jobs.prepare import SCORES, clean_transactions
+    from features.jobs.profile import daily_profiles
+    from features.jobs.profile_store import publish_profiles
+    from features.jobs.sources import archived
+    from features.repo.layout import customer_profile_folder
+
+    settings = context.settings()
+    excluded = spark.intervals(exclude)
+    size = spark.Size(master, driver_memory, scratch)
+    spark.needs_archive(settings)
+    spark.needs_store(settings)
+    begun = time.monotonic()
+    end_ms = min(spark.milliseconds(end) or newest_ms(settings), newest_ms(settings))
+    with spark.session("profile", size) as (running, work):
+        _say(f"computing profiles from {len(day_folders(settings.archive / 'scores', None, end_ms))} days")
+        rows = clean_transactions(archived(running, settings.archive, None, end_ms, SCORES), end_ms, excluded)
+        daily_profiles(rows, end_ms).write.parquet(str(work / "profiles"))
+        _say("writing them to Feast")
+        try:
+            count = publish_profiles(settings, work / "profiles")
+        except redis.RedisError as error:
+            raise spark.JobFailed(f"Redis at {settings.redis_address} did not take the profiles ({error}); is it up?") from error
+    _say("", last=True)
+    print(f"{count:,} daily profiles in {time.monotonic() - begun:.1f} s; in {customer_profile_folder(settings)} and online")
+
+
+@app.command("training-set")
+def training_set(
+    out: Annotated[Path, typer.Option(help="Folder to write; one that is there is replaced.")],
+    start: spark.Start = None,
+    end: spark.End = None,
+    vectors: Annotated[
+        Vectors, typer.Option(help="Which vectors: those that were served, or backfilled ones (for new features).")
+    ] = "served",
+    exclude: Annotated[list[str] | None, typer.Option(help=EXCLUDE)] = None,
+    master: spark.Master = spark.MASTER,
+    driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
+    scratch: spark.Scratch = None,
+) -> None:
+    """Write vectors, profiles as of each event and outcomes as one folder of Parquet by event day.
+
+    --to (default: the newest archived event) is the moment of knowing: labels have their delay until then.
+    """
+    from features.archive_days import day_folders
+    from features.jobs.card_backfill import folder
+    from features.jobs.training_set import MANIFEST
+    from features.jobs.training_set import training_set as run
+
+    settings = context.settings()
+    start_ms, end_ms = spark.span(start, end)
+    excluded = spark.intervals(exclude)
+    size = spark.Size(master, driver_memory, scratch)
+    spark.needs_archive(settings)
+    spark.needs_store(settings)
+    if not out.absolute().parent.is_dir():
+        raise PlatformError(f"--out is {out}; there is no folder {out.absolute().parent}, make it first")
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).exists():
+        raise PlatformError(f"--out is {out}, which holds something else; name a new folder or a training set's")
+    source = settings.archive / "scores" if vectors == "served" else folder(settings)
+    low, high = start_ms or 0, min(end_ms or newest_ms(settings), newest_ms(settings))
+    folders = day_folders(source, low, high + 1)
+    if not folders:
+        how = "publish transactions first" if vectors == "served" else "run driftloop job backfill first"
+        raise PlatformError(f"there are no {vectors} vectors of that time in {source}; {how}")
+    begun = time.monotonic()
+    with spark.session("training-set", size) as (running, work):
+        _say(f"labelling the vectors of {len(folders)} days")
+        made = run(running, settings, folders, work, out.absolute(), low, high, excluded, _joined)
+    _say("", last=True)
+    print(
+        f"{made.rows:,} rows, {made.known:,} with an outcome, {made.frauds:,} of them frauds, "
+        f"in {time.monotonic() - begun:.1f} s; in {out}"
+    )
+
+
+def _joined(files: int, of_files: int, rows: int) -> None:
+    _say(f"{files} of {of_files} files joined, {rows:,} rows")
+
+
+def newest_ms(settings: Settings) -> int:
+    """The newest archived event time."""
+    from features.archive_days import newest_event_ms
+
+    newest = newest_event_ms(settings.archive / "scores")
+    if newest is None:
+        raise PlatformError(f"there is no archive in {settings.archive}; publish transactions first")
+    return newest
 
 
 def _tell(progress: Progress) -> None:

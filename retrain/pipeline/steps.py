@@ -47,7 +47,8 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
             outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
             labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
             labelled.drop("schema").write.parquet(rows, mode="overwrite")
-            daily_profiles(scores, chosen.end_ms).write.parquet(profiles, mode="overwrite")
+            habits = job.clean_transactions(archived, chosen.end_ms, chosen.exclude)
+            daily_profiles(habits, chosen.end_ms).write.parquet(profiles, mode="overwrite")
             details["jvm_cpu_seconds"], details["jvm_peak_mb"] = jvm_usage(spark)
         finally:
             spark.stop()
@@ -59,10 +60,11 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
     """Feast: publish the profiles, then recompute the columns that come from Feast as of each event."""
     with recorded(Path(run_dir), "features") as details:
         settings = load(settings_dir)
+        from features.jobs.profile_store import publish_profiles
         from retrain.pipeline import join
         from retrain.training import dataset
 
-        details["profiles"] = join.publish_profiles(settings, Path(profiles))
+        details["profiles"] = publish_profiles(settings, Path(profiles))
         data = join.training_table(settings, Path(rows))
         if len(data) == 0:
             raise NotEnoughData(

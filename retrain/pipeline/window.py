@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
+from features import archive_days
 from features.events import RetrainRequest
 from features.settings import DAY_MS, Settings
 
@@ -43,11 +41,7 @@ def newest_event_ms(archive: Path) -> int:
 
     Raises NotEnoughData where nothing is archived.
     """
-    for day in sorted(archive.glob("day=*"), reverse=True):
-        times = [
-            pc.max(pq.read_table(file, columns=["event_time_ms"])["event_time_ms"]).as_py() for file in day.glob("[!._]*.parquet")
-        ]
-        known = [time for time in times if time is not None]
-        if known:
-            return int(max(known))
+    newest = archive_days.newest_event_ms(archive)
+    if newest is not None:
+        return newest
     raise NotEnoughData(f"nothing is archived in {archive}; publish transactions and let the archive processor run first")

@@ -36,8 +36,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark for all tests that need one: most of what it costs is its start."""
     from features.jobs.session import spark_session
+    from infra.spark import connector
 
     folder = tmp_path_factory.mktemp("spark")
-    session = spark_session("test", folder / "cache", folder / "scratch")
+    session = spark_session("test", folder / "cache", folder / "scratch", jars=connector())
     yield session
     session.stop()

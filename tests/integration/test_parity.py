@@ -1,78 +1,70 @@
-"""Stream against Spark: the same bits, and a value that differs is named."""
+"""Stream against Spark on small archives: a value that differs is named, and history before the asked-for time counts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from features.card_state import CardState
-from features.columns import from_transactions
-from features.events import Score, Transaction
-from features.jobs.parity import Parity, compare
-from features.transform import update
-from features.vector import N_STREAM, NAMES, SCHEMA, packed, unpacked
-from streams import topics
-from streams.archive import Archived, table
-from streams.publish.encode import encode_transactions
+from features.differences import Differences
+from features.events import Score
+from features.jobs.parity import compare
+from features.jobs.sources import NothingThere, archived, history_from
+from features.settings import load
+from features.vector import N_STREAM
+from streams.archive import Archived
 from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from tests.served import archive, served, tampered, transactions
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
+FEATURE = "mean_7d"
+
 
 @pytest.fixture(scope="module")
-def served() -> list[Score]:
-    """What a scorer with random batch sizes publishes of eight simulated days with 250 cards."""
-    decode = msgspec.json.Decoder(Transaction).decode
-    simulation = Simulation(Options(cards=250, terminals=60, seed=3))
-    events = [decode(row) for batch in simulation.days(0, 8) for row in encode_transactions(batch.transactions)]
-    rng, state, vectors, at = np.random.default_rng(0), CardState(), [], 0
-    while at < len(events):
-        size = int(rng.integers(1, 400))
-        vectors.append(update(state, from_transactions(events[at : at + size])))
-        at += size
-    rows = [packed(row) for row in np.vstack(vectors)]
-    return [Score(event, SCHEMA, row, "unscored") for event, row in zip(events, rows, strict=True)]
+def rows() -> list[Archived]:
+    """Eight simulated days with 250 cards in two partitions."""
+    return served(transactions(Options(cards=250, terminals=60, seed=3), 8))
 
 
-def archive(folder: Path, scores: list[Score]) -> Path:
-    import pyarrow.parquet as pq
+def test_the_first_value_that_differs_is_named(spark: SparkSession, rows: list[Archived], tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    archive(settings, tampered(tampered(rows, 1500, "sum_1d"), 900, FEATURE))
+    found = compare(archived(spark, settings.archive), partitions=3, buckets=5)
+    assert (found.vectors, found.features, found.differing) == (len(rows), N_STREAM, 2)
+    assert found.by_feature == {FEATURE: 1, "sum_1d": 1}
+    assert 0 < found.mean <= found.largest < 0.1
+    event = rows[900].event
+    assert isinstance(event, Score)
+    first = found.first[0]
+    assert (first.feature, first.transaction_id, first.card_id) == (
+        FEATURE,
+        event.transaction.transaction_id,
+        event.transaction.card_id,
+    )
+    assert (first.kafka_partition, first.kafka_offset) == (rows[900].partition, rows[900].offset)
+    assert first.recomputed < first.served
 
-    rows = [Archived(topics.SCORES, 0, offset, score) for offset, score in enumerate(scores)]
-    target = folder / "scores" / "day=2026-01-05"
-    target.mkdir(parents=True)
-    half = len(rows) // 2
-    for name, part in (("b", rows[half:]), ("a", rows[:half])):
-        pq.write_table(table(topics.SCORES, part), target / f"{name}.parquet")
-    return folder
+    after = event.transaction.event_time_ms + 1
+    late = compare(archived(spark, settings.archive, history_from(after)), start_ms=after, partitions=2)
+    assert late.by_feature == {"sum_1d": 1}
+    assert 0 < late.vectors < len(rows)
 
 
-@pytest.mark.parametrize("partitions", [1, 3, 8])
-def test_batch_and_stream_agree_to_the_last_bit(
-    spark: SparkSession, served: list[Score], tmp_path: Path, partitions: int
-) -> None:
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", partitions)
-    try:
-        assert compare(spark, archive(tmp_path, served)) == Parity(len(served), N_STREAM, 0, 0.0, [])
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", before)
+def test_vectors_of_another_schema_are_history(spark: SparkSession, rows: list[Archived], tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    old = len(rows) // 2
+    other = []
+    for row in rows[:old]:
+        assert isinstance(row.event, Score)
+        event = msgspec.structs.replace(row.event, schema="fraud_v0-0", features=row.event.features[:4])
+        other.append(Archived(row.topic, row.partition, row.offset, event))
+    archive(settings, [*other, *rows[old:]])
+    assert compare(archived(spark, settings.archive)) == Differences(len(rows) - old, N_STREAM)
 
 
-def test_the_first_value_that_differs_is_named(spark: SparkSession, served: list[Score], tmp_path: Path) -> None:
-    column = NAMES.index("mean_7d")
-    vector = unpacked(served[500].features).copy()
-    vector[column] = np.nextafter(vector[column], np.float32(np.inf))
-    wrong = msgspec.structs.replace(served[500], features=packed(vector))
-    scores = [*served[:500], wrong, *served[501:]]
-    found = compare(spark, archive(tmp_path, scores))
-    assert found.differences == 1
-    [first] = found.first
-    assert (first.feature, first.transaction_id, first.kafka_offset) == ("mean_7d", wrong.transaction.transaction_id, 500)
-    after = compare(spark, tmp_path, start_ms=wrong.transaction.event_time_ms + 1)
-    assert after.differences == 0
-    assert 0 < after.events < len(served)
+def test_nothing_to_read_is_said(spark: SparkSession, tmp_path: Path) -> None:
+    with pytest.raises(NothingThere, match=r"nothing is archived in .*; publish transactions first"):
+        archived(spark, tmp_path)

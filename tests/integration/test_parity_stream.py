@@ -39,7 +39,7 @@ PARTITIONS = 4
 
 
 def publish(settings: Settings, topic: str) -> int:
-    sender = producer(settings, **{"linger.ms": 20})
+    sender = producer(settings)
     sent = 0
     for batch in Simulation(WORLD).days(0, DAYS):
         rows = batch.transactions

@@ -1,0 +1,101 @@
+"""A training set: vectors, profiles as of each event, and outcomes, in one folder of Parquet by event day.
+
+Spark labels the rows; Feast's point-in-time join then fills the customer and terminal columns, file by file, so that memory
+does not grow with the set.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.as_of import joined
+from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
+from features.repo import layout
+from features.settings import Settings
+from features.tables import lists, number
+from features.vector import NAMES, SCHEMA
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+#: Rows of a file, and of a join: a vector, its tiles and its keys take some 2 kB.
+ROWS_A_FILE = 200_000
+MANIFEST = "_training_set.json"
+#: The columns of the set; ``features`` in the order of ``features.vector.NAMES``.
+COLUMNS = (
+    *("transaction_id", "card_id", "terminal_id", "event_time_ms", "amount_minor"),
+    *("schema", "features", "is_fraud", "known"),
+)
+
+
+class TrainingSet(msgspec.Struct):
+    """What ``_training_set.json`` says. Rows of [start_ms, end_ms]; after ``settled_ms`` a label may still be missing."""
+
+    schema: str
+    features: tuple[str, ...]
+    start_ms: int
+    end_ms: int
+    settled_ms: int
+    rows: int = 0
+    known: int = 0
+    frauds: int = 0
+
+
+def training_set(
+    spark: SparkSession,
+    settings: Settings,
+    scores: Sequence[Path],
+    scratch: Path,
+    out: Path,
+    start_ms: int,
+    end_ms: int,
+    exclude: Sequence[tuple[int, int]] = (),
+    tell: Callable[[int, int, int], None] = lambda *_: None,
+) -> TrainingSet:
+    """Make the set of [start_ms, end_ms] in ``out`` (replaced as a whole) and return what is in it.
+
+    ``scores``: folders of archived or backfilled vectors. ``exclude``: faulty [start, end) in ms. ``tell(files, of_files, rows)``
+    is called after each file. Raises features.store.StoreMissing before ``driftloop up``.
+    """
+    from pyspark.sql import functions as f
+
+    settled_ms = end_ms - settings.labels.delay_ms
+    found = TrainingSet(SCHEMA, NAMES, start_ms, end_ms, settled_ms)
+    clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), end_ms, exclude)
+    outcomes = spark.read.schema(OUTCOMES).parquet(str(settings.archive / "outcomes"))
+    day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
+    labelled = training_rows(clean, outcomes, start_ms, settled_ms).withColumn("day", day)
+    by_day = labelled.repartition("day").write.option("maxRecordsPerFile", ROWS_A_FILE).partitionBy("day")
+    by_day.parquet(str(scratch / "labelled"))
+
+    # Beside its place first: a set is there as a whole, or the one before is.
+    fresh = out.with_name(f".{out.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    files = sorted((scratch / "labelled").glob("day=*/[!._]*.parquet"))
+    for i, file in enumerate(files):
+        table = pq.ParquetFile(file).read()
+        vectors = joined(settings, table)
+        kept = table.set_column(table.column_names.index("features"), "features", lists(vectors)).select(COLUMNS)
+        layout.write(kept.sort_by("event_time_ms"), fresh / file.parent.name / f"part-{i:05d}.parquet")
+        found.rows += table.num_rows
+        found.known += int(number(table, "known", np.bool_).sum())
+        found.frauds += int(number(table, "is_fraud", np.bool_).sum())
+        tell(i + 1, len(files), found.rows)
+    fresh.mkdir(parents=True, exist_ok=True)
+    (fresh / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    shutil.rmtree(out, ignore_errors=True)
+    fresh.replace(out)
+    return found
+
+
+def read(folder: Path) -> pa.Table:
+    """All rows of a set, columns COLUMNS."""
+    return pq.read_table(folder, columns=list(COLUMNS), partitioning=None)

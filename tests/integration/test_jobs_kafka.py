@@ -1,0 +1,102 @@
+"""The jobs on Kafka's topics, through Spark's connector and a real broker: committed records, decoded as the stream decodes."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+from pyspark.sql import SparkSession
+
+from features.archive_days import day_folders, day_number
+from features.differences import Differences
+from features.events import Score
+from features.jobs.backfill import backfill
+from features.jobs.card_backfill import folder
+from features.jobs.parity import compare
+from features.jobs.sources import from_topic, stage
+from features.settings import Settings, load
+from features.tables import in_log_order, vectors
+from features.vector import N_STREAM
+from infra.days import whole_days
+from streams import topics
+from streams.archive import Archived
+from streams.kafka import producer
+from streams.simulate.options import Options
+from streams.topics import Topic
+from tests.served import served, tampered, transactions
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
+
+PARTITIONS = 2
+FEATURE = "mean_7d"
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Archived]:
+    return served(transactions(Options(cards=100, terminals=40, seed=8), 6), PARTITIONS)
+
+
+@pytest.fixture
+def topic(platform: Settings) -> str:
+    name = f"jobs-{uuid.uuid4().hex[:8]}"
+    topics.create(platform, [Topic(name, PARTITIONS)])
+    return name
+
+
+def publish(settings: Settings, topic: str, rows: list[Archived], served: bool) -> None:
+    """As one committed transaction between two that are not: what was aborted must not be read."""
+    sender = producer(settings, transactional_id=f"test-{topic}")
+    sender.init_transactions(30)
+
+    def send(row: Archived) -> None:
+        assert isinstance(row.event, Score)
+        value = row.event if served else row.event.transaction
+        sender.produce(topic, msgspec.json.encode(value), row.event.transaction.card_id.encode(), row.partition)
+
+    for part, commit in ((rows[:50], False), (rows, True), (rows[:50], False)):
+        sender.begin_transaction()
+        sender.produce(topic, b"no event", b"key", 0)
+        for row in part:
+            send(row)
+        sender.commit_transaction(30) if commit else sender.abort_transaction(30)
+
+
+def test_served_vectors_are_compared_where_they_were_published(
+    platform: Settings, spark: SparkSession, topic: str, rows: list[Archived]
+) -> None:
+    publish(platform, topic, tampered(rows, 400, FEATURE), served=True)
+    found = compare(from_topic(spark, platform, topic, served=True), partitions=2, buckets=4)
+    assert (found.vectors, found.features, found.by_feature) == (len(rows), N_STREAM, {FEATURE: 1})
+    event = rows[400].event
+    assert isinstance(event, Score)
+    assert found.first[0].transaction_id == event.transaction.transaction_id
+    after = event.transaction.event_time_ms + 1
+    later = compare(from_topic(spark, platform, topic, served=True), after, partitions=2, buckets=4)
+    assert later == Differences(later.vectors, N_STREAM)
+    assert 0 < later.vectors < len(rows)
+
+
+def test_a_topic_of_transactions_is_backfilled(
+    platform: Settings, spark: SparkSession, topic: str, rows: list[Archived], tmp_path: Path
+) -> None:
+    publish(platform, topic, rows, served=False)
+    log = tmp_path / "staged"
+    stage(spark, platform, topic, log)
+    days = [day_number(day.name) for day in day_folders(log / "scores")]
+    first, end = whole_days(log / "scores", None, None, named=False)
+    assert (first, end) == (days[0], days[-1])
+    root = folder(load(tmp_path))
+    done = backfill(spark, log, root, first, end, buckets=2)
+    filled = in_log_order(ds.dataset(root, format="parquet").to_table())
+    # Markers and the record that is no event take offsets here; the order within a partition is the same.
+    there = sorted((row for row in rows if first <= row.day < end), key=lambda row: (row.partition, row.offset))
+    assert done.rows == filled.num_rows == len(there) > 0
+    scores = [row.event for row in there if isinstance(row.event, Score)]
+    assert filled.column("transaction_id").to_pylist() == [score.transaction.transaction_id for score in scores]
+    wanted = np.array([score.features for score in scores], dtype=np.float32)[:, :N_STREAM]
+    got = vectors(filled.column("features"))[:, :N_STREAM]
+    np.testing.assert_array_equal(got.view(np.uint32), wanted.view(np.uint32))

@@ -1,0 +1,105 @@
+"""Profiles and training sets on a real Spark, a real Feast store and a real Redis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyspark.sql import SparkSession
+
+from features.as_of import joined
+from features.jobs.prepare import SCORES, clean_transactions
+from features.jobs.profile import daily_profiles
+from features.jobs.profile_store import publish_profiles
+from features.jobs.sources import archived
+from features.jobs.training_set import MANIFEST, TrainingSet, read, training_set
+from features.online import ProfileReader
+from features.repo.layout import customer_profile_folder
+from features.settings import DAY_MS, Settings, load
+from features.store import apply
+from features.tables import vectors
+from features.vector import INDEX, NAMES, SCHEMA, WIDTH
+from tests.integration import synthetic_archive
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
+
+ROWS, DAYS = 3000, 20
+
+
+@pytest.fixture(scope="module")
+def settings(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An archive and a feature store of this module's own, on the shared Redis."""
+    settings = load(tmp_path_factory.mktemp("sets"))
+    settings.ports.redis = platform.ports.redis
+    apply(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def newest(settings: Settings) -> int:
+    return synthetic_archive.write(settings, ROWS, DAYS)
+
+
+@pytest.fixture(scope="module")
+def profiles(settings: Settings, newest: int, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> int:
+    folder = tmp_path_factory.mktemp("profiles") / "rows"
+    # What an earlier run had, with more files.
+    (customer_profile_folder(settings) / "daily-00099.parquet").write_bytes(b"to be gone")
+    rows = clean_transactions(archived(spark, settings.archive, None, newest, SCORES), newest)
+    daily_profiles(rows, newest).write.parquet(str(folder))
+    return publish_profiles(settings, folder)
+
+
+def test_profiles_are_offline_and_online(settings: Settings, profiles: int) -> None:
+    assert profiles > 100
+    assert not (customer_profile_folder(settings) / "daily-00099.parquet").exists()
+    reader = ProfileReader(settings)
+    found = reader.read(["c0", "c1", "nobody"], ["t1"] * 3)
+    reader.close()
+    assert (found.customer_ts_ms[:2] % DAY_MS == 0).all()
+    assert (found.customer_ts_ms > 0).tolist() == [True, True, False]
+
+
+def test_a_training_set_holds_vectors_profiles_and_outcomes(
+    settings: Settings, newest: int, profiles: int, spark: SparkSession, tmp_path: Path
+) -> None:
+    out = tmp_path / "set"
+    low = newest - 12 * DAY_MS
+    folders = sorted((settings.archive / "scores").glob("day=*"))
+    told: list[tuple[int, int, int]] = []
+    (out / "day=1970-01-01").mkdir(parents=True)
+    (out / "day=1970-01-01" / "old.parquet").write_bytes(b"the set before")
+    fault = (newest - 5 * DAY_MS, newest - 4 * DAY_MS)
+    made = training_set(spark, settings, folders, tmp_path, out, low, newest, [fault], lambda *told_: told.append(told_))
+    table = read(out)
+    assert made == msgspec.json.decode((out / MANIFEST).read_bytes(), type=TrainingSet)
+    assert (made.schema, made.features, made.settled_ms) == (SCHEMA, NAMES, newest - settings.labels.delay_ms)
+    assert (told[-1][0], told[-1][2]) == (told[-1][1], made.rows)
+    assert table.num_rows == made.rows > 1000
+    time = table.column("event_time_ms").to_numpy()
+    assert ((time >= low) & (time <= newest) & ~((time >= fault[0]) & (time < fault[1]))).all()
+    known, fraud = table.column("known").to_numpy(), table.column("is_fraud").to_numpy()
+    assert (made.known, made.frauds) == (known.sum(), fraud.sum())
+    assert 0 < made.frauds < made.known < made.rows
+    assert known[time <= made.settled_ms].all()
+
+    matrix = vectors(table.column("features"))
+    assert matrix.shape == (made.rows, WIDTH)
+    assert np.isfinite(matrix).all()
+    # The archive's vectors are noise; what is as of the event is not.
+    ratio = matrix[:, INDEX["ratio_to_usual_amount"]]
+    profile_as_of = joined(settings, whole_rows(settings, table))[:, INDEX["ratio_to_usual_amount"]]
+    np.testing.assert_array_equal(ratio, profile_as_of)
+    assert (ratio != 1.0).mean() > 0.5
+
+
+def whole_rows(settings: Settings, table: pa.Table) -> pa.Table:
+    """The archived rows of a set, in its order."""
+    import pyarrow.dataset as ds
+
+    there = ds.dataset(settings.archive / "scores", format="parquet").to_table()
+    place = {name: i for i, name in enumerate(there.column("transaction_id").to_pylist())}
+    return there.take(pa.array([place[name] for name in table.column("transaction_id").to_pylist()]))
