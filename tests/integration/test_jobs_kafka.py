@@ -20,7 +20,7 @@ from features.jobs.parity import compare
 from features.jobs.sources import from_topic, stage
 from features.settings import Settings, load
 from features.tables import in_log_order, vectors
-from features.vector import N_STREAM
+from features.vector import N_STREAM, unpacked
 from infra.days import whole_days
 from streams import topics
 from streams.archive import Archived
@@ -97,6 +97,6 @@ def test_a_topic_of_transactions_is_backfilled(
     assert done.rows == filled.num_rows == len(there) > 0
     scores = [row.event for row in there if isinstance(row.event, Score)]
     assert filled.column("transaction_id").to_pylist() == [score.transaction.transaction_id for score in scores]
-    wanted = np.array([score.features for score in scores], dtype=np.float32)[:, :N_STREAM]
+    wanted = np.stack([unpacked(score.features) for score in scores])[:, :N_STREAM]
     got = vectors(filled.column("features"))[:, :N_STREAM]
     np.testing.assert_array_equal(got.view(np.uint32), wanted.view(np.uint32))

@@ -59,7 +59,7 @@ def test_vectors_of_another_schema_are_history(spark: SparkSession, rows: list[A
     other = []
     for row in rows[:old]:
         assert isinstance(row.event, Score)
-        event = msgspec.structs.replace(row.event, schema="fraud_v0-0", features=row.event.features[:4])
+        event = msgspec.structs.replace(row.event, schema="fraud_v0-0", features=row.event.features[:16])
         other.append(Archived(row.topic, row.partition, row.offset, event))
     archive(settings, [*other, *rows[old:]])
     assert compare(archived(spark, settings.archive)) == Differences(len(rows) - old, N_STREAM)

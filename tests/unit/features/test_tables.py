@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from features.columns import from_transactions
+from features.columns import from_table, from_transactions
 from features.events import Score, Transaction
-from features.settings import load
-from features.tables import Recomputation, columns, in_log_order, lists, schema_of, vectors
+from features.settings import DAY_MS, load
+from features.tables import HISTORY_MS, Recomputation, in_log_order, lists, number, schema_of, vectors
 from features.vector import N_STREAM, WIDTH
 from streams import topics
 from streams.archive import Archived, table
@@ -32,7 +32,7 @@ def archived(events: list[Transaction]) -> pa.Table:
 
 @pytest.mark.parametrize("events", [SOME, SOME[:1], SOME[1:2], []], ids=["all", "known", "unknown", "none"])
 def test_a_table_gives_the_columns_that_the_events_give(events: list[Transaction]) -> None:
-    got, wanted = columns(archived(events)), from_transactions(events)
+    got, wanted = from_table(archived(events)), from_transactions(events)
     for field in dataclasses.fields(wanted):
         left, right = getattr(got, field.name), getattr(wanted, field.name)
         np.testing.assert_array_equal(left, right, err_msg=field.name)
@@ -44,7 +44,7 @@ def test_unknown_values_survive_pandas() -> None:
     """As Spark hands them over: None and NaN for the same thing."""
     table = archived(SOME)
     there_and_back = pa.Table.from_pandas(table.to_pandas(), schema=table.schema, preserve_index=False)
-    got, wanted = columns(there_and_back), columns(table)
+    got, wanted = from_table(there_and_back), from_table(table)
     for field in dataclasses.fields(wanted):
         np.testing.assert_array_equal(getattr(got, field.name), getattr(wanted, field.name), err_msg=field.name)
 
@@ -71,3 +71,24 @@ def test_vectors_become_lists_and_back() -> None:
     for broken in (lists(some[:, :-1]), pa.array([None, [0.0] * WIDTH], pa.list_(pa.float32()))):
         with pytest.raises(ValueError, match="restore the archive"):
             vectors(broken)
+
+
+def test_the_history_that_is_read_is_all_that_counts() -> None:
+    """Two cards over 400 days, with late events and outliers: what lies before HISTORY_MS changes no bit."""
+    rng = np.random.default_rng(5)
+    n, start = 4000, 1_600_000_000_000
+    times = np.sort(rng.integers(0, 400 * DAY_MS, n)) - np.where(rng.random(n) < 0.1, rng.integers(0, DAY_MS, n), 0)
+    amounts = np.where(rng.random(n) < 0.02, 200_000, rng.integers(100, 5_000, n))
+    events = [
+        Transaction(f"x{i}", start + int(times[i]), f"c{int(rng.integers(2))}", f"t{int(rng.integers(40))}", int(amounts[i]))
+        for i in range(n)
+    ]
+    table = archived(events)
+    time = number(table, "event_time_ms", np.int64)
+    whole = Recomputation().vectors(table)
+    low = start + 300 * DAY_MS
+    for reach, enough in ((HISTORY_MS, True), (HISTORY_MS // 2, False)):
+        read = np.flatnonzero(time >= low - reach)
+        again = Recomputation().vectors(table.take(pa.array(read)))[time[read] >= low]
+        same = bool((again.view(np.uint32) == whole[time >= low].view(np.uint32)).all())
+        assert same == enough
