@@ -74,6 +74,11 @@ class SkewWatch:
         """Nothing that a restart would mend."""
         return []
 
+    @property
+    def checking(self) -> bool:
+        """Whether a check is running."""
+        return self._child is not None
+
     def _check(self, day: int) -> SkewReport:
         command = [sys.executable, "-P", "-m", "features.skew", str(self._settings.dir), str(day)]
         # Its log lines go where ours go.

@@ -10,7 +10,8 @@ import numpy as np
 from features.card_state import CardState
 from features.columns import from_transactions
 from features.events import Score, Transaction
-from features.settings import Settings
+from features.profiles import fill, unknown
+from features.settings import Labels, Settings
 from features.transform import update
 from features.vector import NAMES, SCHEMA, packed, unpacked
 from streams import topics
@@ -38,7 +39,10 @@ def served(events: list[Transaction], partitions: int = 2, seed: int = 0) -> lis
         of = [zlib.crc32(event.card_id.encode()) % partitions for event in batch]
         for partition in range(partitions):
             mine = [event for event, chosen in zip(batch, of, strict=True) if chosen == partition]
-            vectors = update(states[partition], from_transactions(mine))
+            columns = from_transactions(mine)
+            vectors = update(states[partition], columns)
+            # As with an online store that is empty.
+            fill(vectors, columns, unknown(len(mine)), Labels().delay_ms, Labels().step_hours)
             for event, vector in zip(mine, vectors, strict=True):
                 score = Score(event, SCHEMA, packed(vector), "unscored")
                 rows.append(Archived(topics.SCORES, partition, offsets[partition], score))

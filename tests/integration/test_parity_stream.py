@@ -33,7 +33,7 @@ from streams.topics import Topic
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
 #: Cards and days that give a little more than 100,000 transactions, over more than the longest window.
-WORLD, DAYS = Options(cards=520, terminals=150, seed=11), 100
+WORLD, DAYS = Options(cards=505, terminals=150, seed=11), 100
 LEAST = 100_000
 PARTITIONS = 4
 

@@ -1,0 +1,107 @@
+"""The skew check as it runs in production: a child process over a real archive and a real Feast store, into the metrics."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import REGISTRY
+
+from features.archive_days import newest_complete_day
+from features.offline import write_profiles_offline
+from features.online import ProfileRow
+from features.profiles import HOME_LAT, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
+from features.settings import DAY_MS, Settings, load
+from features.store import apply
+from streams.archive import Archived
+from streams.simulate.options import Options
+from streams.skew import SkewWatch
+from tests.served import archive, served, tampered, transactions
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+def value(name: str, **labels: str) -> float:
+    found = REGISTRY.get_sample_value(f"driftloop_skew_{name}", labels)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Archived]:
+    return served(transactions(Options(cards=80, terminals=40, seed=6), 5))
+
+
+@pytest.fixture
+def settings(platform: Settings, tmp_path: Path) -> Settings:
+    settings = load(tmp_path)
+    settings.ports.redis = platform.ports.redis
+    apply(settings)
+    return settings
+
+
+def newest(settings: Settings) -> int:
+    day = newest_complete_day(settings.archive / "scores")
+    assert day is not None
+    return day
+
+
+def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, rows: list[Archived]) -> None:
+    archive(settings, rows)
+    day = newest(settings)
+    watch = SkewWatch(settings)
+    report = watch.look()
+    assert report is not None
+    assert {source: found.differing for source, found in report.sources.items()} == {"card": 0, "customer": 0, "terminal": 0}
+    assert (value("values", source="card"), value("checked_vectors"), value("last_day")) == (0, report.vectors, day * 86_400)
+    assert watch.look() is None, "the day is checked"
+
+    elsewhere = load(settings.dir / "tampered")
+    elsewhere.ports.redis = settings.ports.redis
+    apply(elsewhere)
+    wrong = next(i for i, row in enumerate(rows) if row.day == day)
+    archive(elsewhere, tampered(rows, wrong, "max_90d"))
+    report = SkewWatch(elsewhere).look()
+    assert report is not None
+    assert report.sources["card"].by_feature == {"max_90d": 1}
+    assert value("values", source="card") == 1
+    assert 0 < value("largest", source="card") < 0.1
+
+
+def test_a_profile_that_came_too_late_is_freshness_skew(settings: Settings, rows: list[Archived]) -> None:
+    archive(settings, rows)
+    day = newest(settings)
+    card = next(row.event.transaction.card_id for row in rows if row.day == day)  # type: ignore[union-attr]
+    profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
+    profile[HOME_LAT], profile[MEAN_AMOUNT] = 1.0, 10.0
+    # The day before has it, and the scores were made without.
+    write_profiles_offline(settings, [ProfileRow(card, day * DAY_MS, profile, np.zeros(USUAL_WIDTH, dtype=np.int64))], "late")
+    report = SkewWatch(settings).look()
+    assert report is not None
+    assert report.sources["card"].differing == report.sources["terminal"].differing == 0
+    assert report.sources["customer"].by_feature["ratio_to_usual_amount"] >= 1
+    assert value("values", source="customer") == report.sources["customer"].differing > 0
+
+
+def test_it_runs_beside_others_and_stops_in_the_middle(settings: Settings, rows: list[Archived]) -> None:
+    archive(settings, rows)
+    settings.skew.interval_s = 0.05
+    watch = SkewWatch(settings)
+    thread = threading.Thread(target=watch.run)
+    thread.start()
+    wait_for(lambda: watch.checking)
+    watch.stop()
+    thread.join(20)
+    assert not thread.is_alive()
+    assert not watch.checking
+
+
+def wait_for(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
