@@ -1,6 +1,6 @@
 """A training set: vectors, profiles as of each event, and outcomes, in one folder of Parquet by event day.
 
-Spark labels the rows; Feast's point-in-time join then fills the customer and terminal columns, file by file, so that memory
+Spark labels the rows; Feast's point-in-time join then fills the customer and terminal columns, in parts, so that memory
 does not grow with the set.
 """
 
@@ -16,10 +16,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.archive_days import day_name
 from features.as_of import joined
 from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
 from features.repo import layout
-from features.settings import Settings
+from features.settings import DAY_MS, Settings
 from features.tables import lists, number
 from features.vector import NAMES, SCHEMA
 
@@ -62,8 +63,8 @@ def training_set(
 ) -> TrainingSet:
     """Make the set of [start_ms, end_ms] in ``out`` (replaced as a whole) and return what is in it.
 
-    ``scores``: folders of archived or backfilled vectors. ``exclude``: faulty [start, end) in ms. ``tell(files, of_files, rows)``
-    is called after each file. Raises features.store.StoreMissing before ``driftloop up``.
+    ``scores``: folders of archived or backfilled vectors. ``exclude``: faulty [start, end) in ms. ``tell(parts, of_parts, rows)``
+    is called after each join. Raises features.store.StoreMissing before ``driftloop up``.
     """
     from pyspark.sql import functions as f
 
@@ -79,20 +80,35 @@ def training_set(
     # Beside its place first: a set is there as a whole, or the one before is.
     fresh = out.with_name(f".{out.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    files = sorted((scratch / "labelled").glob("day=*/[!._]*.parquet"))
-    for i, file in enumerate(files):
-        table = pq.ParquetFile(file).read()
-        vectors = joined(settings, table)
-        kept = table.set_column(table.column_names.index("features"), "features", lists(vectors)).select(COLUMNS)
-        layout.write(kept.sort_by("event_time_ms"), fresh / file.parent.name / f"part-{i:05d}.parquet")
+    parts = _parts(sorted((scratch / "labelled").glob("day=*/[!._]*.parquet")))
+    for i, files in enumerate(parts):
+        table = pa.concat_tables(pq.ParquetFile(file).read() for file in files).sort_by("event_time_ms")
+        table = table.set_column(table.column_names.index("features"), "features", lists(joined(settings, table))).select(COLUMNS)
+        day = number(table, "event_time_ms", np.int64) // DAY_MS
+        for one in np.unique(day).tolist():
+            layout.write(table.filter(pa.array(day == one)), fresh / day_name(one) / f"part-{i:05d}.parquet")
         found.rows += table.num_rows
         found.known += int(number(table, "known", np.bool_).sum())
         found.frauds += int(number(table, "is_fraud", np.bool_).sum())
-        tell(i + 1, len(files), found.rows)
+        tell(i + 1, len(parts), found.rows)
     fresh.mkdir(parents=True, exist_ok=True)
     (fresh / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2))
     shutil.rmtree(out, ignore_errors=True)
     fresh.replace(out)
+    return found
+
+
+def _parts(files: Sequence[Path]) -> list[list[Path]]:
+    """Files that are joined together, of ROWS_A_FILE rows or one file: a join costs seconds, however few its rows."""
+    found: list[list[Path]] = []
+    rows = ROWS_A_FILE
+    for file in files:
+        more = pq.read_metadata(file).num_rows
+        if rows + more > ROWS_A_FILE:
+            found.append([])
+            rows = 0
+        found[-1].append(file)
+        rows += more
     return found
 
 

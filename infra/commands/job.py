@@ -155,8 +155,8 @@ def training_set(
     )
 
 
-def _joined(files: int, of_files: int, rows: int) -> None:
-    _say(f"{files} of {of_files} files joined, {rows:,} rows")
+def _joined(parts: int, of_parts: int, rows: int) -> None:
+    _say(f"{parts} of {of_parts} parts joined, {rows:,} rows")
 
 
 def newest_ms(settings: Settings) -> int:
