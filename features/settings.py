@@ -88,7 +88,7 @@ class Skew(_Section):
     #: Cards of a day that are computed again; 0: no checks.
     cards: int = Field(default=300, ge=0, le=100_000)
     #: Wall time between two looks for a day that has become complete.
-    interval_s: float = Field(default=120.0, gt=0)
+    interval_s: float = Field(default=300.0, gt=0)
 
 
 class Policy(_Section):
