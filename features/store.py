@@ -106,7 +106,7 @@ for _object in build(load(Path(__file__).resolve().parent.parent)):
 
 
 def write_config(settings: Settings) -> None:
-    """Write feature_store.yaml with this platform's addresses, which may differ from the last ``up``; and the objects as Python."""
+    """Write feature_store.yaml with this platform's addresses, which each ``up`` may change, and the objects as Python."""
     settings.feature_repo.mkdir(parents=True, exist_ok=True)
     _replace(settings.feature_repo / CONFIG_NAME, yaml.safe_dump(config(settings), sort_keys=False))
     _replace(settings.feature_repo / REPO_NAME, _REPO)
