@@ -41,7 +41,7 @@ class Feast(BaseModel):
     #: Customer profiles that are newer than the event by more than this count as missing: they know its future.
     profile_max_lead_hours: float = Field(default=24.0, ge=0)
     #: The same for tiles, which hold their own history: a newer row answers as of an older event, until that is cut off.
-    tiles_max_lead_days: Days = 14.0
+    tiles_max_lead_days: Days = 30.0
 
     #: Seconds (wall time) for which the scorer may answer from its own memory instead of Redis. 0 switches that off.
     cache_s: float = Field(default=0.5, ge=0, le=60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import warnings
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -139,5 +140,8 @@ def apply(settings: Settings) -> FeatureStore:
     store = open_store(settings)
     from features.repo import definitions
 
-    store.apply(definitions.build(settings))
+    with warnings.catch_warnings():
+        # Said of every on-demand view; ours is read online, and its offline values have a test.
+        warnings.filterwarnings("ignore", "On demand feature view is an experimental feature", RuntimeWarning)
+        store.apply(definitions.build(settings))
     return store

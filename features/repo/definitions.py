@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from feast import Entity, FeatureService, FeatureView, Project
+from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView, Project
 
 from features.feast_encoding import PROJECT
 from features.repo import services, views
 from features.repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
+from features.repo.read_time import read_time
 from features.settings import Settings
 
-FeastObject: TypeAlias = Project | Entity | FeatureView | FeatureService
+FeastObject: TypeAlias = Project | Entity | FeatureView | OnDemandFeatureView | FeatureService
 
 
 def build(settings: Settings) -> list[FeastObject]:
@@ -22,6 +23,7 @@ def build(settings: Settings) -> list[FeastObject]:
     card_activity = views.card_activity(settings)
     terminal_risk = views.terminal_risk(settings)
     customer_profile = views.customer_profile(settings)
+    at_read = read_time(settings, terminal_risk, customer_profile)
     return [
         Project(
             name=PROJECT, description="Card fraud: what the model's vector is made of", owner=OWNER, tags={"clock": "event time"}
@@ -32,6 +34,7 @@ def build(settings: Settings) -> list[FeastObject]:
         card_activity,
         terminal_risk,
         customer_profile,
+        at_read,
         services.by_card(card_activity),
-        services.vector(card_activity, terminal_risk, customer_profile),
+        services.vector(card_activity, terminal_risk, customer_profile, at_read),
     ]

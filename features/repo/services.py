@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feast import FeatureService, FeatureView
+from feast import FeatureService, FeatureView, OnDemandFeatureView
 
 from features.repo.entities import OWNER
 from features.vector import SCHEMA, SERVICE
@@ -23,12 +23,14 @@ def by_card(card_activity: FeatureView) -> FeatureService:
     )
 
 
-def vector(card_activity: FeatureView, terminal_risk: FeatureView, customer_profile: FeatureView) -> FeatureService:
-    """What the vector of a new transaction is made of."""
+def vector(
+    card_activity: FeatureView, terminal_risk: FeatureView, customer_profile: FeatureView, read_time: OnDemandFeatureView
+) -> FeatureService:
+    """What the vector of a new transaction is made of: rows as they are stored, and what is computed of them at read."""
     return FeatureService(
         name=SERVICE,
-        features=[card_activity, terminal_risk[["tiles"]], customer_profile[["profile", "usual"]]],
-        description="What the model's vector is made of",
+        features=[card_activity, terminal_risk[["tiles"]], customer_profile[["profile", "usual"]], read_time],
+        description="What the model's vector is made of; needs the transaction that is asked about",
         owner=OWNER,
         tags=_TAGS,
     )
