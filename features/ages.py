@@ -18,9 +18,7 @@ class Limits:
     max_age_ms: int
     max_lead_ms: int
 
-    def judge(
-        self, row_ms: NDArray[np.int64], event_time_ms: NDArray[np.int64]
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def judge(self, row_ms: NDArray[np.int64], event_time_ms: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Which rows are too old, and which are too new, bool [n] each. ``row_ms`` [n] is 0 where there is no row."""
         known = row_ms > 0
         age = event_time_ms - row_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
@@ -45,5 +46,5 @@ class EntityCache(Generic[V]):
         for entity, entry in fresh.items():
             entries.pop(entity, None)
             entries[entity] = entry
-        for entity in list(entries)[: max(0, len(entries) - self._most)]:
+        for entity in list(itertools.islice(entries, max(0, len(entries) - self._most))):
             del entries[entity]

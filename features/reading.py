@@ -16,7 +16,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,7 @@ class Reader:
         profiles = _aligned(card_ids, terminal_ids, customers, terminals)
         return Read(self._judged(profiles, event_time_ms), degraded=not answered)
 
-    def _is_fresh(self, entry: Entry[object] | None, now: float, at: int) -> bool:
+    def _is_fresh(self, entry: Entry[Any] | None, now: float, at: int) -> bool:
         return entry is not None and now - entry.read_s < self._cache_s and abs(at - entry.read_ms) <= self._cache_ms
 
     def _ask(
@@ -121,7 +121,8 @@ class Reader:
         }
         rows = zip(places, found.terminal_ts_ms.tolist(), found.begin.tolist(), found.end.tolist(), strict=True)
         fresh_tiles = {
-            place: Entry(found.tiles[begin:end].copy() if time_ms else None, time_ms, now, at) for place, time_ms, begin, end in rows
+            place: Entry(found.tiles[begin:end].copy() if time_ms else None, time_ms, now, at)
+            for place, time_ms, begin, end in rows
         }
         customers |= fresh
         terminals |= fresh_tiles

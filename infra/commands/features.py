@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,14 +25,14 @@ HISTORY_COLUMNS = ("event time", "transaction", "terminal", ">amount", "decision
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """What can be shown."""
 
     card = "card"
     terminal = "terminal"
 
 
-class CardOnly(str, Enum):
+class CardOnly(StrEnum):
     """What has a history."""
 
     card = "card"
@@ -99,7 +99,7 @@ def history(
     settings = context.settings()
     past = archived(settings, card, last, names)
     if not past:
-        raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {card}; it follows the stream by seconds")
+        raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {card}; it is seconds behind")
     if as_json:
         show.document(past)
         return
@@ -188,7 +188,5 @@ def _tell_terminal(terminal: Terminal) -> None:
     print(show.printable(f"terminal {terminal.terminal}"))
     print(f"as of:        {show.when(terminal.as_of_ms)} UTC, {age(terminal.age_s)} ago")
     print(f"known:        {outcomes:,} outcomes in {terminal.hours} hours, {frauds:,} of them fraud\n")
-    rows = (
-        (show.when(day.day_ms)[:10], str(day.outcomes), str(day.frauds), str(day.unexplained)) for day in terminal.days
-    )
+    rows = ((show.when(day.day_ms)[:10], str(day.outcomes), str(day.frauds), str(day.unexplained)) for day in terminal.days)
     show.table(("day", ">outcomes", ">frauds", ">unexplained"), rows, "no outcomes are kept")

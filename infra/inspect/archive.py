@@ -34,15 +34,19 @@ def history(settings: Settings, card_id: str, last: int, names: list[str]) -> li
     if not any((settings.archive / "scores").glob("*/*.parquet")):
         return []
     with duckdb.connect() as connection:
-        rows = connection.execute(
+        found = connection.execute(
             """
-            select event_time_ms, transaction_id, terminal_id, amount_minor, currency, decision, score, model_version, schema, features
+            select
+                event_time_ms, transaction_id, terminal_id, amount_minor, currency, decision, score, model_version,
+                schema, features
             from read_parquet(?) where card_id = ?
             order by event_time_ms desc, kafka_partition desc, kafka_offset desc limit ?
             """,
             [str(settings.archive / "scores" / "*" / "*.parquet"), card_id, last],
-        ).fetchall()
-    return [Past(*row[:-1], _named(row[-2], row[-1], names)) for row in reversed(rows)]
+        )
+        columns = [column[0] for column in found.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    return [Past(**row | {"features": _named(row["schema"], row["features"], names)}) for row in reversed(rows)]
 
 
 def _named(schema: str, vector: list[float], names: list[str]) -> dict[str, float] | None:

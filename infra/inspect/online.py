@@ -41,8 +41,9 @@ class UnknownEntity(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A customer's profile. Amounts in currency units; ``hours``: shares of the hours of the day, UTC; categories and terminals by
-    their numbers (``features.columns``), most used first."""
+    """A customer's profile. Amounts in currency units; ``hours``: shares of the hours of the day, UTC; categories (with their
+    mean amounts) and terminals by their numbers (``features.columns``), most used first.
+    """
 
     as_of_ms: int
     home: tuple[float, float] | None
@@ -70,7 +71,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What is known of one day (UTC) at a terminal: outcomes, frauds, and frauds that the card's own behaviour does not explain."""
+    """One day (UTC) at a terminal: known outcomes, frauds, and frauds that the card's own behaviour does not explain."""
 
     day_ms: int
     outcomes: int
@@ -115,7 +116,7 @@ def terminal(settings: Settings, terminal_id: str) -> Terminal:
         reader.close()
     as_of = int(read.terminal_ts_ms[0])
     if not as_of:
-        raise UnknownEntity(f"the online store knows no terminal {terminal_id}; it does after its first label or matured transaction")
+        raise UnknownEntity(f"the online store knows no terminal {terminal_id}; it does after its first known outcome")
     tiles = read.tiles[read.begin[0] : read.end[0]]
     days, row = np.unique(tiles[:, 0] // _HOURS_A_DAY, return_inverse=True)
     counts = np.zeros((len(days), 3), dtype=np.int64)

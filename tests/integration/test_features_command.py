@@ -24,7 +24,8 @@ def _written(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
     writer = OnlineWriter(platform)
     vector = np.arange(WIDTH, dtype=np.float32)
-    writer.write_activity([Activity("show-1", T0, vector, SCHEMA, 0.25, "tx-1"), Activity("show-2", T0, vector[:3], "old", None, "tx-2")])
+    current, old = Activity("show-1", T0, vector, SCHEMA, 0.25, "tx-1"), Activity("show-2", T0, vector[:3], "old", None, "tx-2")
+    writer.write_activity([current, old])
     writer.write_profiles([profile_row("show-1", T0, 17.5), profile_row("show-3", T0, 17.5)])
     writer.write_terminal_risk([TerminalRow("show-t", T0, tiles(T0, 24), 7)])
 

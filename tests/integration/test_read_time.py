@@ -50,14 +50,20 @@ def _event(card: str, terminal: str, time_ms: int, **rest: Any) -> Transaction:
 
 
 def _events() -> list[Transaction]:
+    """Most soon after the rows, some long after; known and unknown cards, terminals, places and categories."""
     draw = np.random.default_rng(11)
-    categories = [None, "5411", "5999"]
     events = []
     for i in range(200):
         place = {} if i % 5 == 0 else {"latitude": float(draw.uniform(-80, 80)), "longitude": float(draw.uniform(-180, 180))}
-        card, terminal = f"rt-{draw.integers(0, 5)}", f"rt-t{draw.integers(0, 4)}"
-        time_ms = T0 + 10 + int(120 * DAY_MS * draw.random() ** 4)
-        events.append(_event(card, terminal, time_ms, amount_minor=int(draw.integers(0, 99_999)), merchant_category=categories[i % 3], **place))
+        event = _event(
+            f"rt-{draw.integers(0, 5)}",
+            f"rt-t{draw.integers(0, 4)}",
+            T0 + 10 + int(120 * DAY_MS * draw.random() ** 4),
+            amount_minor=int(draw.integers(0, 99_999)),
+            merchant_category=(None, "5411", "5999")[i % 3],
+            **place,
+        )
+        events.append(event)
     return events
 
 
@@ -96,7 +102,9 @@ def test_online_values_are_the_scorers(settings: Settings) -> None:
     expected = _scored(settings, events)
     constant = [name for name, column in zip(COMPUTED, expected.T, strict=True) if len(np.unique(column)) == 1]
     assert not constant, "a column that never changes proves nothing"
-    got = store.get_online_features(features=store.get_feature_service(SERVICE), entity_rows=[_request(event) for event in events])
+    got = store.get_online_features(
+        features=store.get_feature_service(SERVICE), entity_rows=[_request(event) for event in events]
+    )
     _assert_same_bits(got.to_dict(), expected)
 
 

@@ -38,9 +38,20 @@ class Server:
 
     def start(self) -> None:
         port = self.settings.ports.redis
-        arguments = ["--bind", "127.0.0.1", "--port", str(port), "--save", "", "--dir", self.folder, "--requirepass", "geheim"]
+        arguments: list[str | Path] = [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--save",
+            "",
+            "--dir",
+            self.folder,
+            "--requirepass",
+            "geheim",
+        ]
         with (self.folder / "redis.log").open("ab") as log:
-            self.process = subprocess.Popen([binary(), *arguments], stdout=log, stderr=log)
+            self.process = subprocess.Popen([str(binary()), *arguments], stdout=log, stderr=log)
         end = time.monotonic() + 20
         while True:
             try:

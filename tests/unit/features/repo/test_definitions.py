@@ -9,7 +9,7 @@ import pytest
 
 from features.settings import load
 from features.store import import_feast
-from features.vector import SCHEMA, SERVICE
+from features.vector import FEATURES, N_STREAM, SCHEMA, SERVICE
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,21 @@ def test_no_object_lacks_description_owner_and_tags(objects: list[Any]) -> None:
 
 
 def test_every_field_has_a_description_and_every_feature_a_unit(objects: list[Any]) -> None:
-    for view in (found for found in objects if hasattr(found, "features") and hasattr(found, "schema")):
+    from features.repo.read_time import REQUEST
+
+    for view in [*(found for found in objects if hasattr(found, "batch_source")), REQUEST]:
         for field in view.schema:
             assert field.description, f"{view.name}:{field.name}"
-        for field in view.features:
+        for field in getattr(view, "features", view.schema):
             assert field.tags["unit"], f"{view.name}:{field.name}"
+
+
+def test_what_is_computed_at_read_has_its_units_in_the_views_tags(objects: list[Any]) -> None:
+    """Feast's registry drops what the fields of such a view say."""
+    [view] = [found for found in objects if hasattr(found, "source_request_sources")]
+    assert [field.name for field in view.features] == [feature.name for feature in FEATURES[N_STREAM:]]
+    for feature in FEATURES[N_STREAM:]:
+        assert view.tags[f"unit.{feature.name}"] == feature.unit
 
 
 def test_views_name_their_writer_topic_and_clock(objects: list[Any]) -> None:

@@ -140,6 +140,8 @@ def test_wrong_input_is_one_line(folder: Path, arguments: list[str], message: st
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(5, "5 s"), (119, "119 s"), (120, "2.0 min"), (7300, "2.0 h"), (8.64e8, "10,000.0 d")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 s"), (119, "119 s"), (120, "2.0 min"), (7300, "2.0 h"), (8.64e8, "10,000.0 d")]
+)
 def test_ages_for_people(seconds: float, text: str) -> None:
     assert features.age(seconds) == text
