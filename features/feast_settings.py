@@ -40,7 +40,7 @@ class Feast(BaseModel):
     tiles_max_age_days: Days = 0.0
     #: Customer profiles that are newer than the event by more than this count as missing: they know its future.
     profile_max_lead_hours: float = Field(default=24.0, ge=0)
-    #: The same for tiles, which hold their own history: a newer row answers as of an older event, until that is cut off.
+    #: Tiles are read as of the event, whatever their time; newer ones than this are counted, and used all the same.
     tiles_max_lead_days: Days = 30.0
 
     #: Seconds (wall time) for which the scorer may answer from its own memory instead of Redis. 0 switches that off.

@@ -6,8 +6,9 @@
 - **Store away or slow.** The batch is answered from memory, however old, and marked as degraded; the store is left alone for a
   second, so that one time-out is not paid by every batch. Rows that the store has lost count as missing, not as degraded.
 - **Age, in event time.** Rows older than the event by more than their maximum age count as missing, as they do in Feast's joins
-  (``ttl``). So do rows that are newer than the event by more than their lead: they know the event's future. A lead within the
-  limit is a late event's, and harmless: a profile of the same day, tiles that are read as of the event.
+  (``ttl``). So do customer profiles that are newer than the event by more than their lead: they know its future. Tiles hold
+  their history and are read as of the event, so newer ones tell nothing of its future and are used; one label with a wrong
+  clock would else blind a terminal for good. All of these are counted.
 """
 
 from __future__ import annotations
@@ -38,7 +39,11 @@ Customer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 RETRY_AFTER_S = 1.0
 
 LOOKUPS = Counter("driftloop_profile_lookups_total", "Entities looked up, by where the answer came from", ["view", "source"])
-DISMISSED = Counter("driftloop_profiles_dismissed_total", "Transactions whose profile was too old or too new", ["view", "reason"])
+MISDATED = Counter(
+    "driftloop_profiles_misdated_total",
+    "Transactions whose profile was stale (it counted as missing) or of the future (a customer's did, a terminal's was used)",
+    ["view", "reason"],
+)
 UNAVAILABLE = Counter("driftloop_profile_reads_failed_total", "Reads that the online store did not answer, or not in time")
 
 _CUSTOMER, _TERMINAL = "customer_profile", "terminal_risk"
@@ -131,21 +136,24 @@ class Reader:
         return True
 
     def _judged(self, profiles: Profiles, event_time_ms: NDArray[np.int64]) -> Profiles:
-        """``profiles`` without the rows that are too old or too new."""
+        """``profiles`` without the rows that are too old or know too much."""
         stale, future = self._customer_limits.judge(profiles.customer_ts_ms, event_time_ms)
-        if (out := stale | future).any():
-            profiles.customer[out] = np.nan
-            profiles.usual[out] = 0
-            profiles.customer_ts_ms[out] = 0
-            DISMISSED.labels(_CUSTOMER, "stale").inc(int(stale.sum()))
-            DISMISSED.labels(_CUSTOMER, "future").inc(int(future.sum()))
+        _count_misdated(_CUSTOMER, stale, future)
+        out = stale | future
+        profiles.customer[out] = np.nan
+        profiles.usual[out] = 0
+        profiles.customer_ts_ms[out] = 0
         stale, future = self._terminal_limits.judge(profiles.terminal_ts_ms, event_time_ms)
-        if (out := stale | future).any():
-            profiles.end[out] = profiles.begin[out]
-            profiles.terminal_ts_ms[out] = 0
-            DISMISSED.labels(_TERMINAL, "stale").inc(int(stale.sum()))
-            DISMISSED.labels(_TERMINAL, "future").inc(int(future.sum()))
+        _count_misdated(_TERMINAL, stale, future)
+        profiles.end[stale] = profiles.begin[stale]
+        profiles.terminal_ts_ms[stale] = 0
         return profiles
+
+
+def _count_misdated(view: str, stale: NDArray[np.bool_], future: NDArray[np.bool_]) -> None:
+    for reason, rows in (("stale", stale), ("future", future)):
+        if rows.any():
+            MISDATED.labels(view, reason).inc(int(rows.sum()))
 
 
 def _count(view: str, entities: int, asked: int, answered: bool) -> None:

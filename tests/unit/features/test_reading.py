@@ -179,9 +179,11 @@ def test_an_emptied_store_means_missing_not_degraded(store: Store, clock: Clock)
     assert read.profiles.age_ms(times(T)).tolist() == [-1]
 
 
-def test_too_old_and_too_new_rows_count_as_missing_and_are_counted(store: Store, clock: Clock) -> None:
+def test_too_old_and_too_new_rows_are_counted_and_count_as_missing_unless_read_as_of_the_event(
+    store: Store, clock: Clock
+) -> None:
     rules = Feast(profile_max_age_days=10, profile_max_lead_hours=1, tiles_max_age_days=20, tiles_max_lead_days=5)
-    name = "driftloop_profiles_dismissed_total"
+    name = "driftloop_profiles_misdated_total"
     before = {
         (view, reason): count(name, view=view, reason=reason)
         for view in ("customer_profile", "terminal_risk")
@@ -190,10 +192,10 @@ def test_too_old_and_too_new_rows_count_as_missing_and_are_counted(store: Store,
     events = times(T, T + 11 * DAY_MS, T + 21 * DAY_MS, T - 2 * HOUR_MS, T - 6 * DAY_MS)
     read = Reader(store, rules, clock).read(["c1"] * 5, ["t2"] * 5, events)
     assert numbers(read) == [1, -1, -1, -1, -1]
-    assert sizes(read) == [2, 2, 0, 2, 0]
+    assert sizes(read) == [2, 2, 0, 2, 2]
     assert read.profiles.usual[:, 0].tolist() == [1, 0, 0, 0, 0]
     assert read.profiles.customer_ts_ms.tolist() == [T, 0, 0, 0, 0]
-    assert read.profiles.terminal_ts_ms.tolist() == [T, T, 0, T, 0]
+    assert read.profiles.terminal_ts_ms.tolist() == [T, T, 0, T, T]
     found = {key: count(name, view=key[0], reason=key[1]) - value for key, value in before.items()}
     assert found == {
         ("customer_profile", "stale"): 2,
