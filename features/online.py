@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import redis
 from numpy.typing import NDArray
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from features import feast_encoding as encoding
 from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
+from features.redis_connection import connect
 from features.settings import Settings
 from features.terminal_tiles import COLUMNS, Tiles
 
@@ -66,18 +65,6 @@ class ProfileRow:
     usual: NDArray[np.int64]
 
 
-def _client(settings: Settings, timeout_s: float) -> redis.Redis:
-    host, port = settings.redis_address.rsplit(":", 1)
-    # Retries off: redis-py's default waits through several attempts, and a micro-batch cannot.
-    return redis.Redis(
-        host=host,
-        port=int(port),
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 def _fields(view: str, *features: str) -> list[bytes]:
     """The hash fields of a view: its time first, then the features."""
     return [encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features)]
@@ -92,7 +79,7 @@ class ProfileReader:
     """Reads terminal risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = _client(settings, settings.scoring.profile_timeout_s)
+        self._redis = connect(settings.redis_connection, settings.scoring.profile_timeout_s)
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
@@ -225,7 +212,7 @@ class OnlineWriter:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = _client(settings, _WRITE_TIMEOUT_S)
+        self._redis = connect(settings.redis_connection, _WRITE_TIMEOUT_S)
         self._script = self._redis.register_script(_NEWEST_WINS)
 
     def write_activity(self, rows: Sequence[Activity]) -> int:

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.feast_settings import Feast
+
 FILE_NAME = "driftloop.toml"
 DAY_MS = 86_400_000
 
@@ -144,6 +146,7 @@ class Settings(BaseSettings):
     skew: Skew = Skew()
     policy: Policy = Policy()
     training: Training = Training()
+    feast: Feast = Feast()
 
     @property
     def bootstrap(self) -> str:
@@ -152,8 +155,13 @@ class Settings(BaseSettings):
 
     @property
     def redis_address(self) -> str:
-        """Redis as Feast writes it: host:port."""
-        return f"127.0.0.1:{self.ports.redis}"
+        """Redis: host:port."""
+        return self.redis_connection.partition(",")[0]
+
+    @property
+    def redis_connection(self) -> str:
+        """Redis as Feast writes it: host:port, then options, secrets as ``${NAME}``."""
+        return self.feast.redis or f"127.0.0.1:{self.ports.redis}"
 
     @property
     def rest_url(self) -> str:
@@ -175,11 +183,16 @@ class Settings(BaseSettings):
     @property
     def archive(self) -> Path:
         """Parquet by event day: ``archive/scores/day=YYYY-MM-DD/*.parquet`` and ``archive/outcomes/...``."""
-        return self.dir / "archive"
+        return self.rows / "archive"
+
+    @property
+    def rows(self) -> Path:
+        """The folder that our writers fill with offline rows: ``feast.root`` where that is a folder, else the platform's."""
+        return self.dir if self.feast.remote else self.dir / self.feast.root
 
     @property
     def feature_repo(self) -> Path:
-        """The Feast repository with this platform's addresses: feature_store.yaml, registry, offline Parquet."""
+        """The Feast repository with this platform's addresses: feature_store.yaml, the objects as Python, registry."""
         return self.dir / "feast"
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import warnings
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from feast import FeatureStore
 
 CONFIG_NAME = "feature_store.yaml"
+REPO_NAME = "driftloop_repo.py"
 
 
 class StoreMissing(RuntimeError):
@@ -50,30 +53,69 @@ def _unchecked(target: Any = None, **_: object) -> Any:
 
 
 def config(settings: Settings) -> dict[str, object]:
-    """The content of feature_store.yaml."""
+    """The content of feature_store.yaml. What the settings hold as ``${NAME}`` stays so: Feast reads the environment itself."""
     return {
         "project": PROJECT,
         "provider": "local",
         "registry": {
-            "registry_type": "file",
-            "path": str(settings.feature_repo / "registry.db"),
+            **_registry(settings),
             "cache_ttl_seconds": 60,
             "serve_features_while_materializing": True,
         },
-        "online_store": {"type": "redis", "connection_string": settings.redis_address},
-        # Never the default (dask): its point-in-time join lost 28 % of the rows without an error.
-        "offline_store": {"type": "duckdb"},
+        "online_store": {"type": "redis", "connection_string": settings.redis_connection},
+        "offline_store": _offline(settings),
         "entity_key_serialization_version": 3,
         "auth": {"type": "no_auth"},
     }
 
 
+def _registry(settings: Settings) -> dict[str, object]:
+    if settings.feast.registry == "sql":
+        return {"registry_type": "sql", "path": settings.feast.registry_path}
+    return {"registry_type": "file", "path": str(settings.feature_repo / "registry.db")}
+
+
+def _offline(settings: Settings) -> dict[str, object]:
+    feast = settings.feast
+    if feast.offline == "duckdb":
+        return {"type": "duckdb"}
+    # Without UTC, Spark would read the times of its SQL in the machine's own zone.
+    spark = {"spark.sql.session.timeZone": "UTC", **feast.spark}
+    if not feast.remote:
+        return {"type": "spark", "spark_conf": spark}
+    if feast.s3_endpoint:
+        spark = {"spark.hadoop.fs.s3a.endpoint": feast.s3_endpoint, "spark.hadoop.fs.s3a.path.style.access": "true", **spark}
+    staging = f"{feast.root.rstrip('/')}/feast/staging"
+    return {"type": "spark", "spark_conf": spark, "staging_location": staging, "region": feast.s3_region or None}
+
+
+#: For the commands of Feast, which take every object that they find in the Python files of a folder.
+_REPO = '''\
+"""The feature repository of the platform in the folder above, for Feast's own commands: feast plan, feast apply, feast ui.
+
+`driftloop up` writes this file anew. What it holds is defined in the package features.repo.
+"""
+
+from pathlib import Path
+
+from features.repo.definitions import build
+from features.settings import load
+
+for _object in build(load(Path(__file__).resolve().parent.parent)):
+    globals()[f"{type(_object).__name__}_{_object.name}"] = _object
+'''
+
+
 def write_config(settings: Settings) -> None:
-    """Write feature_store.yaml with this platform's addresses; ports may differ from the last ``up``."""
+    """Write feature_store.yaml with this platform's addresses, which each ``up`` may change, and the objects as Python."""
     settings.feature_repo.mkdir(parents=True, exist_ok=True)
-    path = settings.feature_repo / CONFIG_NAME
-    hidden = path.with_suffix(f".{os.getpid()}.tmp")
-    hidden.write_text(yaml.safe_dump(config(settings), sort_keys=False))
+    _replace(settings.feature_repo / CONFIG_NAME, yaml.safe_dump(config(settings), sort_keys=False))
+    _replace(settings.feature_repo / REPO_NAME, _REPO)
+
+
+def _replace(path: Path, text: str) -> None:
+    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    hidden.write_text(text)
     hidden.replace(path)
 
 
@@ -98,5 +140,8 @@ def apply(settings: Settings) -> FeatureStore:
     store = open_store(settings)
     from features.repo import definitions
 
-    store.apply(definitions.build(settings))
+    with warnings.catch_warnings():
+        # Said of every on-demand view; ours is read online, and its offline values have a test.
+        warnings.filterwarnings("ignore", "On demand feature view is an experimental feature", RuntimeWarning)
+        store.apply(definitions.build(settings))
     return store

@@ -41,6 +41,7 @@ COMMANDS = {
     "alerts": Entry("infra.commands.alerts:command", "Read the newest alerts."),
     "drift": Entry("infra.commands.drift:command", "Read the newest drift reports."),
     "retrain": Entry("infra.commands.retrain:command", "Ask for a retraining."),
+    "features": Entry("infra.commands.features:app", "Look at features: what they mean, and their values."),
     "dlq": Entry("infra.commands.dlq:app", "Look at records that could not be processed."),
     "pipeline": Entry("infra.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.commands.job:app", "Run a Spark job: backfill, profile or training-set."),

@@ -43,15 +43,15 @@ def run_processors(names: list[str], settings: Settings) -> int:
 
 def _scorer(settings: Settings) -> Shell:
     from features.online import ProfileReader
+    from features.reading import Reader
     from serving import auth
     from serving.client import KServeClient
-    from streams.last_known import LastKnown
     from streams.scorer import Scorer
 
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
     stopping = threading.Event()
-    core = Scorer(settings.model, model, LastKnown(ProfileReader(settings)), settings.labels, stopping)
+    core = Scorer(settings.model, model, Reader(ProfileReader(settings), settings.feast), settings.labels, stopping)
     return Shell(settings, core, stopping=stopping)
 
 

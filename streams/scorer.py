@@ -26,13 +26,13 @@ from features.events import Alert, Decision, Score, Transaction
 from features.formulas import HIGH
 from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.profiles import fill
+from features.reading import Reader
 from features.settings import Labels
 from features.transform import update
 from features.vector import INDEX, SCHEMA, WIDTH, packed, unpacked
 from streams import metrics, topics
 from streams.codec import BatchDecoder, encode
 from streams.core import Output, Produce, Record
-from streams.last_known import LastKnown
 from streams.reasons import reasons
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class Scorer:
         self,
         model_name: str,
         model: ModelClient,
-        profiles: LastKnown,
+        profiles: Reader,
         labels: Labels,
         stopping: threading.Event | None = None,
     ) -> None:
@@ -73,8 +73,8 @@ class Scorer:
         batch = from_transactions(events)
         vectors = self._vectors([r.partition for r in good], batch)
         started = time.perf_counter()
-        read = self._profiles.read([e.card_id for e in events], [e.terminal_id for e in events])
         times = batch.event_time_ms
+        read = self._profiles.read(batch.card, [e.terminal_id for e in events], times)
         fill(vectors, batch, read.profiles, self._labels.delay_ms, self._labels.step_hours)
         profile_s = time.perf_counter() - started
         metrics.PROFILE_READ.observe(profile_s)

@@ -88,12 +88,22 @@ OUTCOMES = pa.schema(
 )
 
 
+#: What Feast reads, below the root of offline rows.
+SCORES_FILES = "archive/scores/*/*.parquet"
+TERMINAL_RISK_FILES = "feast/offline/terminal_risk/**/*.parquet"
+CUSTOMER_PROFILE_FILES = "feast/offline/customer_profile/**/*.parquet"
+
+
 def terminal_risk_folder(settings: Settings) -> Path:
-    return settings.feature_repo / "offline" / "terminal_risk"
+    return _offline(settings) / "terminal_risk"
 
 
 def customer_profile_folder(settings: Settings) -> Path:
-    return settings.feature_repo / "offline" / "customer_profile"
+    return _offline(settings) / "customer_profile"
+
+
+def _offline(settings: Settings) -> Path:
+    return settings.rows / "feast" / "offline"
 
 
 def create(settings: Settings) -> None:

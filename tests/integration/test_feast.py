@@ -59,7 +59,8 @@ def test_feast_reads_what_we_write(settings: Settings) -> None:
     writer.write_terminal_risk([TerminalRow("read-t", T0 + 5, tiles(1), 7)])
     writer.write_profiles([person("read-1", T0, 48.5, -2.25, 17.5, 90.0)])
     store = apply(settings)
-    rows = [{"card_id": "read-1", "terminal_id": "read-t"}, {"card_id": "read-2", "terminal_id": "nobody"}]
+    paid = {"event_time_ms": T0, "amount_minor": 1, "latitude": 0.0, "longitude": 0.0, "merchant_category": ""}
+    rows = [paid | {"card_id": "read-1", "terminal_id": "read-t"}, paid | {"card_id": "read-2", "terminal_id": "nobody"}]
     got = store.get_online_features(features=store.get_feature_service(SERVICE), entity_rows=rows)
     values = got.to_dict(include_event_timestamps=True)
     assert values["vector"] == [vector.tolist()] * 2

@@ -15,11 +15,11 @@ from features.events import Alert, DeadLetter, Score, Transaction
 from features.online import ProfilesUnavailable
 from features.prediction import ModelUnavailable, Prediction
 from features.profiles import Profiles, unknown
+from features.reading import Reader
 from features.settings import Labels
 from features.vector import INDEX, SCHEMA, WIDTH, unpacked
 from streams import topics
 from streams.core import Output, Record
-from streams.last_known import LastKnown
 from streams.scorer import Scorer
 
 START = 1_767_571_200_000
@@ -77,7 +77,7 @@ def transaction(n: int, amount: int = 1000, card: str = "c1") -> Transaction:
 
 
 def scorer(model: Model | None = None, store: Store | None = None, stopping: threading.Event | None = None) -> Scorer:
-    return Scorer("fraud", model or Model(), LastKnown(store or Store()), Labels(delay_days=7.0), stopping)
+    return Scorer("fraud", model or Model(), Reader(store or Store()), Labels(delay_days=7.0), stopping)
 
 
 def of(output: Output, topic: str) -> list[bytes]:

@@ -1,0 +1,172 @@
+"""What the online store holds of one card or terminal, decoded for people."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from features.online import Activity, ProfileReader, ProfilesUnavailable
+from features.profiles import (
+    CATEGORIES,
+    CATEGORY_MEANS,
+    COUNT,
+    HOME_LAT,
+    HOME_LON,
+    HOUR_SHARES,
+    HOURS,
+    MEAN_AMOUNT,
+    Profiles,
+)
+from features.settings import Settings
+from features.vector import NAMES, SCHEMA
+from infra.errors import PlatformError
+
+_HOURS_A_DAY = 24
+_DAY_MS = 86_400_000
+
+
+class StoreAway(PlatformError):
+    """Redis does not answer. The request was fine: exit code 1."""
+
+    exit_code = 1
+
+
+class UnknownEntity(PlatformError):
+    """The online store holds nothing of it. The request was fine: exit code 1."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A customer's profile. Amounts in currency units; ``hours``: shares of the hours of the day, UTC; categories (with their
+    mean amounts) and terminals by their numbers (``features.columns``), most used first.
+    """
+
+    as_of_ms: int
+    home: tuple[float, float] | None
+    mean_amount: float
+    transactions: int
+    hours: list[float]
+    categories: dict[str, float]
+    terminals: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The latest vector of a card; ``features`` by name where it was made under today's schema, else by position."""
+
+    card: str
+    event_time_ms: int | None = None
+    age_s: float | None = None
+    transaction_id: str | None = None
+    score: float | None = None
+    schema: str | None = None
+    schema_is_current: bool = False
+    features: dict[str, float] = field(default_factory=dict)
+    profile: Profile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day (UTC) at a terminal: known outcomes, frauds, and frauds that the card's own behaviour does not explain."""
+
+    day_ms: int
+    outcomes: int
+    frauds: int
+    unexplained: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The tiles of a terminal, as days. ``as_of_ms``: the newest outcome in them."""
+
+    terminal: str
+    as_of_ms: int
+    age_s: float
+    hours: int
+    days: list[Day]
+
+
+def card(settings: Settings, card_id: str) -> Card:
+    """Raises UnknownEntity, StoreAway, PlatformError."""
+    reader = _reader(settings)
+    try:
+        [activity] = reader.activity([card_id])
+        profile = _profile(reader.read([card_id], []))
+    except ProfilesUnavailable as error:
+        raise StoreAway(f"{error} See driftloop status") from error
+    finally:
+        reader.close()
+    if activity is None and profile is None:
+        raise UnknownEntity(f"the online store knows no card {card_id}; it does after the card's first scored transaction")
+    return Card(card_id, profile=profile) if activity is None else _card(activity, profile)
+
+
+def terminal(settings: Settings, terminal_id: str) -> Terminal:
+    """Raises UnknownEntity, StoreAway, PlatformError."""
+    reader = _reader(settings)
+    try:
+        read = reader.read([], [terminal_id])
+    except ProfilesUnavailable as error:
+        raise StoreAway(f"{error} See driftloop status") from error
+    finally:
+        reader.close()
+    as_of = int(read.terminal_ts_ms[0])
+    if not as_of:
+        raise UnknownEntity(f"the online store knows no terminal {terminal_id}; it does after its first known outcome")
+    tiles = read.tiles[read.begin[0] : read.end[0]]
+    days, row = np.unique(tiles[:, 0] // _HOURS_A_DAY, return_inverse=True)
+    counts = np.zeros((len(days), 3), dtype=np.int64)
+    np.add.at(counts, row, tiles[:, 1:])
+    by_day = [Day(day * _DAY_MS, *of_day) for day, of_day in zip(days.tolist(), counts.tolist(), strict=True)]
+    return Terminal(terminal_id, as_of, _age_s(as_of), len(tiles), by_day)
+
+
+def _reader(settings: Settings) -> ProfileReader:
+    if not settings.feast.redis and not settings.ports.redis:
+        raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or name another folder with --dir")
+    return ProfileReader(settings)
+
+
+def _card(activity: Activity, profile: Profile | None) -> Card:
+    current = activity.schema == SCHEMA and len(activity.vector) == len(NAMES)
+    names = NAMES if current else tuple(str(i) for i in range(len(activity.vector)))
+    return Card(
+        activity.card_id,
+        activity.event_time_ms,
+        _age_s(activity.event_time_ms),
+        activity.transaction_id,
+        activity.score,
+        activity.schema,
+        current,
+        dict(zip(names, activity.vector.tolist(), strict=True)),
+        profile,
+    )
+
+
+def _profile(read: Profiles) -> Profile | None:
+    as_of = int(read.customer_ts_ms[0])
+    if not as_of:
+        return None
+    values, usual = read.customer[0], read.usual[0]
+    home = (float(values[HOME_LAT]), float(values[HOME_LON]))
+    categories = {
+        str(number): float(values[CATEGORY_MEANS + i]) for i, number in enumerate(usual[:CATEGORIES].tolist()) if number
+    }
+    return Profile(
+        as_of,
+        None if np.isnan(home).any() else home,
+        float(values[MEAN_AMOUNT]),
+        int(values[COUNT]),
+        values[HOUR_SHARES : HOUR_SHARES + HOURS].tolist(),
+        categories,
+        [number for number in usual[CATEGORIES:].tolist() if number],
+    )
+
+
+def _age_s(event_time_ms: int) -> float:
+    """Seconds of wall time since then."""
+    return time.time() - event_time_ms / 1000

@@ -1,0 +1,32 @@
+"""Rows of profiles and tiles for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.online import ProfileRow
+from features.profiles import CATEGORIES, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, HOURS, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
+from features.terminal_tiles import Tiles
+from features.windows import DAY_MS, HOUR_MS
+
+
+def profile_row(card_id: str, time_ms: int, mean_amount: float, seed: int = 0) -> ProfileRow:
+    """A full profile: a home, every hour equally, as many categories and terminals as there is room for."""
+    draw = np.random.default_rng(seed)
+    profile = draw.random(PROFILE_WIDTH, dtype=np.float32) * 100
+    profile[[HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT]] = 48.5, -2.25, mean_amount, 90
+    profile[HOUR_SHARES : HOUR_SHARES + HOURS] = 1 / HOURS
+    usual = draw.integers(-(2**62), 2**62, USUAL_WIDTH)
+    usual[CATEGORIES:] = draw.integers(-(2**31), 2**31, USUAL_WIDTH - CATEGORIES)
+    return ProfileRow(card_id, time_ms, profile, usual)
+
+
+def tiles(time_ms: int, hours: int, seed: int = 0) -> Tiles:
+    """int64 [hours, 4]: one tile every seven hours, the newest eight days before ``time_ms``."""
+    draw = np.random.default_rng(seed)
+    found = np.zeros((hours, 4), dtype=np.int64)
+    found[:, 0] = (time_ms - 8 * DAY_MS) // HOUR_MS - 7 * np.arange(hours)[::-1]
+    found[:, 1] = draw.integers(1, 4, hours)
+    found[:, 2] = draw.integers(0, found[:, 1] + 1)
+    found[:, 3] = draw.integers(0, found[:, 2] + 1)
+    return found
