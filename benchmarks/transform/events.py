@@ -1,0 +1,72 @@
+"""Events for the transform: the Handbook's file, or a seeded stream of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.handbook.data import load
+from features.columns import Columns
+from features.settings import DAY_MS
+
+#: How many events a batch has: the scorer's under a backlog.
+BATCH = 2_000
+#: 2026-01-01.
+_START_DAY = 20_454
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """n events of ``cards`` cards by event time. ``card`` int64 [n]; ``columns`` what the transform takes, [n]."""
+
+    name: str
+    cards: int
+    card: NDArray[np.int64]
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.card)
+
+    def batches(self, start: int, stop: int) -> Iterator[Columns]:
+        """The events from ``start`` to ``stop`` in batches."""
+        for at in range(start, stop, BATCH):
+            yield self.columns.take(np.arange(at, min(at + BATCH, stop)))
+
+
+def handbook(path: Path) -> Stream:
+    """The Handbook's file, which has no places, entry modes or PINs. Raises ValueError as ``benchmarks.handbook.data.load``."""
+    t = load(path)
+    nowhere, unknown = np.full(len(t), np.nan), np.full(len(t), -1, dtype=np.int8)
+    columns = Columns([str(c) for c in t.card.tolist()], t.time_ms, t.amount_minor, t.terminal, nowhere, nowhere, unknown, unknown)
+    return Stream(path.name, int(t.card.max()) + 1, t.card, columns)
+
+
+def simulated(cards: int, days: int, daily: float, seed: int = 5) -> Stream:
+    """Every field filled. Cards pay ``daily`` times a day in the mean, some ten times as often as others, at 20 terminals of their
+    own most of the time, for amounts of their own scale."""
+    draw = np.random.default_rng(seed)
+    n = int(cards * days * daily)
+    weights = draw.lognormal(0.0, 0.7, cards)
+    card = draw.choice(cards, n, p=weights / weights.sum()).astype(np.int64)
+    time = np.sort(_START_DAY * DAY_MS + draw.integers(0, days * DAY_MS, n))
+    scale = draw.lognormal(3.5, 0.6, cards)
+    amount = np.rint(100 * scale[card] * draw.lognormal(0.0, 0.8, n)).astype(np.int64) + 1
+    own = (card * 7_919 + draw.integers(0, 20, n)) % cards
+    terminal = np.where(draw.random(n) < 0.8, own, draw.integers(0, cards, n))
+    home = draw.uniform((45.0, -1.0), (49.0, 6.0), (cards, 2))
+    place = home[card] + draw.normal(0.0, 0.05, (n, 2))
+    columns = Columns(
+        [f"card-{c}" for c in card.tolist()],
+        time,
+        amount,
+        terminal.astype(np.int64),
+        place[:, 0].copy(),
+        place[:, 1].copy(),
+        draw.integers(0, 5, n).astype(np.int8),
+        draw.integers(0, 2, n).astype(np.int8),
+    )
+    return Stream(f"simulated, {cards:,} cards", cards, card, columns)
