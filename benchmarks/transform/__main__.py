@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> Result:
     """Measure everything. Raises ValueError for wrong input."""
     on = machine()
     stream = events.handbook(options.data) if options.data else events.simulated(5_000, 120, 2.0)
-    measure.compile_all(stream)
+    measure.compile_all()
     length = options.events // options.segments
     wanted = stream.card < options.peer_cards
     row, mine = measure.ours(stream, options.segments, length, wanted)
