@@ -80,7 +80,11 @@ def goal(what: str, value: float, least: float, unit: str = "x") -> str:
     """A line that says whether ``value`` reaches ``least``, and by how much it does or does not."""
     share = value / least
     verdict = f"reached ({share:.2f} times the goal)" if value >= least else f"MISSED ({share:.2f} of the goal)"
-    return f"- Goal, {what}, >= {least:,.6g}{unit}: {value:,.3g}{unit}, {verdict}."
+    return f"- Goal, {what}, >= {least:,.10g}{unit}: {_short(value)}{unit}, {verdict}."
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 
 
 def _cpu() -> str:

@@ -86,10 +86,10 @@ def _measure(name: str, data: Path, out: Path) -> Row:
 
 def _matrix(folder: Path) -> NDArray[np.float32]:
     """Vectors [n, WIDTH] in the order of the transactions' ids."""
-    table = ds.dataset(folder, format="parquet").to_table()
-    order = np.argsort(table.column(ID).to_numpy())
-    flat = np.concatenate([chunk.flatten().to_numpy() for chunk in table.column(VECTOR).chunks])
-    return np.asarray(flat.reshape(-1, WIDTH)[order], dtype=np.float32)
+    parts = [pq.read_table(path, columns=[ID, VECTOR], partitioning=None) for path in sorted(folder.rglob("[!._]*.parquet"))]
+    ids = np.concatenate([part.column(ID).cast("int64").to_numpy() for part in parts])
+    flat = np.concatenate([chunk.flatten().to_numpy() for part in parts for chunk in part.column(VECTOR).chunks])
+    return np.asarray(flat.reshape(-1, WIDTH)[np.argsort(ids)], dtype=np.float32)
 
 
 def _same_vectors(one: Path, other: Path) -> bool:
@@ -111,7 +111,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks.backfill", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="Parquet with the Handbook's columns")
     parser.add_argument("--json", type=Path, required=True, help="write the result here")
-    parser.add_argument("--engines", default=",".join(ENGINES), help="some of them, separated by commas; the transform always runs")
+    parser.add_argument(
+        "--engines", default=",".join(ENGINES), help="some of them, separated by commas; the transform always runs"
+    )
     return parser
 
 

@@ -13,40 +13,33 @@ from pathlib import Path
 
 import psutil
 
-#: The column that carries the transform's whole vector, and the one that says which transaction a row is of.
-VECTOR, ID = "vector", "transaction_id"
+#: The columns that say which transaction a row is of, and carry the transform's whole vector.
+ID, VECTOR = "transaction_id", "features"
 
 
 def by_transform(data: Path, out: Path) -> Callable[[], None]:
     """This transform in one process, in event time."""
-    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from benchmarks.backfill.spark import lists, vectors
+    from benchmarks.backfill.file import lists, read, vectors
     from benchmarks.transform.measure import compile_all
 
     compile_all()
 
     def work() -> None:
-        table = pq.read_table(data, columns=["TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT"])
-        table = table.sort_by([("TX_DATETIME", "ascending"), ("TRANSACTION_ID", "ascending")])
-        time_ms = table.column("TX_DATETIME").cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
-        card, terminal = table.column("CUSTOMER_ID").to_numpy(), table.column("TERMINAL_ID").to_numpy()
-        minor = np.rint(table.column("TX_AMOUNT").to_numpy() * 100).astype(np.int64)
-        found = vectors(time_ms, card, terminal, minor)
-        ids = table.column("TRANSACTION_ID").cast(pa.int64()).combine_chunks()
-        pq.write_table(pa.table({ID: ids, VECTOR: lists(found)}), out / "part.parquet", compression="zstd")
+        file = read(data)
+        found = pa.table({ID: file.transaction, VECTOR: lists(vectors(file))})
+        pq.write_table(found, out / "part.parquet", compression="zstd")
 
     return work
 
 
 def by_spark(data: Path, out: Path) -> Callable[[], None]:
-    """This transform in Spark, on two threads."""
-    from benchmarks.backfill.spark import backfill, start
+    """The backfill job, in Spark on two threads."""
+    from benchmarks.backfill.spark import ready
 
-    session = start(out.parent / "spark-files")
-    return lambda: backfill(session, data, out)
+    return ready(data, out)
 
 
 def by_pandas(data: Path, out: Path) -> Callable[[], None]:
@@ -103,7 +96,7 @@ ENGINES: dict[str, Callable[[Path, Path], Callable[[], None]]] = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one engine; the last line of output is JSON: seconds until it was ready, seconds of work, CPU seconds of this process."""
+    """Run one engine. The last line of output is JSON: seconds until it was ready, of work, and CPU seconds of this process."""
     parser = argparse.ArgumentParser("benchmarks.backfill.engines", description=__doc__)
     parser.add_argument("engine", choices=list(ENGINES))
     parser.add_argument("--data", type=Path, required=True)

@@ -11,7 +11,7 @@ from benchmarks.rolling.agreement import Agreement
 
 OURS = ("spark", "transform")
 TITLES = {
-    "spark": "Spark, this transform in `applyInArrow`, 2 threads",
+    "spark": "the backfill job in Spark, 2 threads",
     "transform": "this transform without Spark, 1 thread",
     "pandas": "pandas, customer by customer (the Handbook's style), 1 thread",
     "pandas-grouped": "pandas, `groupby().rolling()`, 1 thread",
@@ -56,11 +56,7 @@ def section(path: Path) -> str:
         "| engine | features | wall s | ready after s | work s | CPU s | peak MiB | rows / s of work and thread | rows / CPU s |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for row in result.engines:
-        lines.append(
-            f"| {TITLES[row.engine]} | {row.features} | {row.wall_s:.1f} | {row.ready_s:.1f} | {row.work_s:.1f} | {row.cpu_s:.1f} "
-            f"| {row.peak_mib:,.0f} | {result.rows / row.work_s / row.threads:,.0f} | {result.rows / row.cpu_s:,.0f} |"
-        )
+    lines += [_line(row, result.rows) for row in result.engines]
     equal = "are equal bit by bit" if result.identical else "DIFFER"
     lines += ["", f"- Spark's vectors and those of one process in one go {equal}."]
     spark = next((row for row in result.engines if row.engine == "spark"), None)
@@ -68,12 +64,20 @@ def section(path: Path) -> str:
         if row.agreement is not None:
             a = row.agreement
             lines.append(
-                f"- {row.engine} against the transform: {a.columns} columns, {a.values:,} values, {a.differing:,} differ (payments of one "
-                f"card in the same second); of the others the largest difference is {a.largest:.1e}, in `{a.worst}`."
+                f"- {row.engine} against the transform: {a.columns} columns, {a.values:,} values, {a.differing:,} differ "
+                f"(payments of one card in the same second); of the others the largest difference is {a.largest:.1e}, "
+                f"in `{a.worst}`."
             )
         if spark is not None and row.engine not in OURS:
             lines.append(f"- Wall time, Spark against {row.engine}: {_times(spark.wall_s, row.wall_s)}.")
     return "\n".join(lines)
+
+
+def _line(row: Row, rows: int) -> str:
+    return (
+        f"| {TITLES[row.engine]} | {row.features} | {row.wall_s:.1f} | {row.ready_s:.1f} | {row.work_s:.1f} | {row.cpu_s:.1f} "
+        f"| {row.peak_mib:,.0f} | {rows / row.work_s / row.threads:,.0f} | {rows / row.cpu_s:,.0f} |"
+    )
 
 
 def _times(spark: float, other: float) -> str:

@@ -19,6 +19,7 @@ from features.online import OnlineWriter
 from features.settings import Settings, load
 from features.store import apply
 from infra import platform
+from infra.errors import PlatformError
 
 #: Calls by size of the batch: enough for a median, few enough for Feast.
 CALLS = {1: 300, 64: 100, 512: 25}
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             settings = platform.up(settings, only={"redis"})
             result = run(settings, options.entities)
-        except platform.PlatformError as error:
+        except PlatformError as error:
             print(error, file=sys.stderr)
             return 2
         finally:
@@ -77,8 +78,8 @@ def run(settings: Settings, entities: int) -> Result:
         return write_ways[way](draw.sample(range(few), batch), rows.NOW_MS + 1000 * (number + 1))
 
     writes = _measure("write", prepare_write)
-    sizes = [_stored(settings, store, view, ids) for view, ids in zip(readers.VIEWS, (terminal_ids, card_ids), strict=True)]
-    return Result(on, entities, entities, *sizes, reads, writes)
+    a_terminal, a_customer = readers.stored_bytes(settings, store, terminal_ids[:500], card_ids[:500])
+    return Result(on, entities, entities, a_terminal, a_customer, reads, writes)
 
 
 def _measure(what: str, prepare: Callable[[str, int, int], Callable[[], object]]) -> list[Row]:
@@ -89,14 +90,14 @@ def _measure(what: str, prepare: Callable[[str, int, int], Callable[[], object]]
         wall: dict[str, list[float]] = {OURS: [], FEAST: [], PLAIN: []}
         cpu: dict[str, list[float]] = {OURS: [], FEAST: [], PLAIN: []}
         for i in range(calls + _WARM):
-            for way in wall:
+            for way, times in wall.items():
                 number += 1
                 call = prepare(way, batch, number)
                 began, used = time.perf_counter(), time.process_time()
                 call()
                 if i >= _WARM:
                     cpu[way].append(time.process_time() - used)
-                    wall[way].append(time.perf_counter() - began)
+                    times.append(time.perf_counter() - began)
         found += [_row(way, batch, wall[way], cpu[way]) for way in wall]
         print(f"{what}, batches of {batch}: " + ", ".join(f"{r.way} {r.p50_ms:.2f} ms" for r in found[-3:]), file=sys.stderr)
     return found
@@ -105,14 +106,6 @@ def _measure(what: str, prepare: Callable[[str, int, int], Callable[[], object]]
 def _row(way: str, batch: int, wall: Sequence[float], cpu: Sequence[float]) -> Row:
     p50, p95 = (round(float(p) * 1000, 3) for p in np.percentile(wall, [50, 95]))
     return Row(way, batch, len(wall), p50, p95, round(float(np.mean(cpu)) * 1000, 3))
-
-
-def _stored(settings: Settings, store: object, view: str, ids: Sequence[str]) -> float:
-    """Bytes of an entity's values, in the mean over some."""
-    read = readers.plain(store, settings)  # type: ignore[arg-type]
-    some = list(ids[:500])
-    found = read(some, []) if view == "terminal_risk" else read([], some)
-    return round(sum(len(value or b"") for row in found for value in row) / len(some), 1)  # type: ignore[attr-defined]
 
 
 def _parser() -> argparse.ArgumentParser:

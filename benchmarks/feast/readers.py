@@ -43,21 +43,28 @@ def by_feast(store: FeatureStore) -> Read:
     return read
 
 
-def plain(store: FeatureStore, settings: Settings) -> Read:
+def plain(store: FeatureStore, settings: Settings) -> Callable[[Sequence[str], Sequence[str]], list[list[bytes | None]]]:
     """One pipeline of HMGET for the same keys and fields: the bytes, as they are. With hiredis where that is installed."""
     client = connect(settings)
     fields = {view: fields_of(store, view) for view in VIEWS}
     prefix = {view: encoding.key_prefix(key) for view, key in VIEWS.items()}
 
-    def read(terminals: Sequence[str], cards: Sequence[str]) -> list[Any]:
+    def read(terminals: Sequence[str], cards: Sequence[str]) -> list[list[bytes | None]]:
         with client.pipeline(transaction=False) as pipe:
             for view, ids in zip(VIEWS, (terminals, cards), strict=True):
                 for one in ids:
                     pipe.hmget(encoding.redis_key(prefix[view], one), fields[view])
-            found: list[Any] = pipe.execute()
+            found: list[list[bytes | None]] = pipe.execute()
         return found
 
     return read
+
+
+def stored_bytes(settings: Settings, store: FeatureStore, terminals: Sequence[str], cards: Sequence[str]) -> tuple[float, float]:
+    """Bytes of a terminal's and of a customer's values in Redis, in the mean over those given."""
+    read = plain(store, settings)
+    sizes = [sum(len(value or b"") for row in found for value in row) for found in (read(terminals, []), read([], cards))]
+    return round(sizes[0] / len(terminals), 1), round(sizes[1] / len(cards), 1)
 
 
 def fields_of(store: FeatureStore, view: str) -> list[bytes]:

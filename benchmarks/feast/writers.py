@@ -69,13 +69,13 @@ def _values(store: FeatureStore, view: str, ids: Sequence[str]) -> dict[str, lis
     for at in range(0, len(ids), 1000):
         part = [{VIEWS[view]: one} for one in ids[at : at + 1000]]
         read = store.get_online_features(features=[f"{view}:{name}" for name in names], entity_rows=part).to_dict()
-        for name, values in found.items():
-            values += read[name]
+        for name in found:
+            found[name] += read[name]
     return found
 
 
 def plain(settings: Settings, terminals: Sequence[TerminalRow], customers: Sequence[ProfileRow]) -> Prepare:
-    """One pipeline of HSET with the bytes that are there, whatever time they are of."""
+    """One pipeline of HSET a view, with the bytes that are there, whatever time they are of."""
     client = connect(settings)
     keys = {
         "terminal_risk": [encoding.redis_key(encoding.key_prefix("terminal_id"), row.terminal_id) for row in terminals],
@@ -83,17 +83,17 @@ def plain(settings: Settings, terminals: Sequence[TerminalRow], customers: Seque
     }
 
     def prepare(places: Sequence[int], time_ms: int) -> Callable[[], object]:
-        rows: list[tuple[bytes, Mapping[bytes, bytes]]] = []
+        views: list[list[tuple[bytes, Mapping[Any, Any]]]] = []
         for view, of in keys.items():
-            for i in places:
-                stored = client.hgetall(of[i])
-                rows.append((of[i], {**stored, encoding.timestamp_field(view): encoding.timestamp(time_ms)}))
+            time = {encoding.timestamp_field(view): encoding.timestamp(time_ms)}
+            views.append([(of[i], {**client.hgetall(of[i]), **time}) for i in places])
 
         def write() -> None:
-            with client.pipeline(transaction=False) as pipe:
-                for key, mapping in rows:
-                    pipe.hset(key, mapping=mapping)  # type: ignore[arg-type]
-                pipe.execute()
+            for rows in views:
+                with client.pipeline(transaction=False) as pipe:
+                    for key, mapping in rows:
+                        pipe.hset(key, mapping=mapping)
+                    pipe.execute()
 
         return write
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from benchmarks.rolling.subset import WINDOWS, names, relations
 
@@ -20,7 +22,7 @@ def _of_a_customer(rows: Events) -> pd.DataFrame:
     # The Handbook sorts each customer's rows and puts the time into the index, for rolling by time.
     rows = rows.sort_values("time", kind="stable")
     original, rows.index = rows.index, pd.DatetimeIndex(rows["time"])
-    columns = {}
+    columns: dict[str, pd.Series[float]] = {}
     for name, length in WINDOWS.items():
         window = rows["amount"].rolling(length)
         count, mean, std = window.count(), window.mean(), window.std(ddof=0)
@@ -38,7 +40,7 @@ def grouped(events: Events) -> pd.DataFrame:
     rows = events.sort_values(["card", "time"], kind="stable")
     original, rows.index = rows.index, pd.DatetimeIndex(rows["time"])
     amounts = rows.groupby("card")["amount"]
-    columns = {}
+    columns: dict[str, NDArray[np.float64]] = {}
     for name, length in WINDOWS.items():
         window = amounts.rolling(length)
         count, mean, std = window.count().to_numpy(), window.mean().to_numpy(), window.std(ddof=0).to_numpy()

@@ -56,7 +56,9 @@ def run(options: argparse.Namespace) -> Result:
 def _decoding(repeats: int) -> Spread:
     """Records a CPU second from decoded transactions to columns."""
     batch = [
-        Transaction(f"t-{i}", 1_767_600_000_000 + i, f"card-{i % 1500}", f"m{i % 700}", 100 + i, "EUR", entry_mode="chip", pin_used=True)
+        Transaction(
+            f"t-{i}", 1_767_600_000_000 + i, f"card-{i % 1500}", f"m{i % 700}", 100 + i, "EUR", entry_mode="chip", pin_used=True
+        )
         for i in range(events.BATCH)
     ]
     rates = []
@@ -76,7 +78,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("benchmarks.transform", description=__doc__)
     parser.add_argument("--json", type=Path, required=True, help="write the result here")
     parser.add_argument("--data", type=Path, help="Parquet or CSV with the Handbook's columns; a simulated stream without it")
-    parser.add_argument("--events", type=int, default=400_000, help="measured of each stream, at its end; the rest warms the state")
+    parser.add_argument(
+        "--events", type=int, default=400_000, help="measured of each stream, at its end; the rest warms the state"
+    )
     parser.add_argument("--segments", type=int, default=5, help="pieces that these are measured in")
     parser.add_argument("--peer-cards", type=int, default=250, help="cards whose events the peers get")
     parser.add_argument("--river-events", type=int, default=20_000, help="the last of these events, which river is measured on")

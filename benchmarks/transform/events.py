@@ -41,13 +41,15 @@ def handbook(path: Path) -> Stream:
     """The Handbook's file, which has no places, entry modes or PINs. Raises ValueError as ``benchmarks.handbook.data.load``."""
     t = load(path)
     nowhere, unknown = np.full(len(t), np.nan), np.full(len(t), -1, dtype=np.int8)
-    columns = Columns([str(c) for c in t.card.tolist()], t.time_ms, t.amount_minor, t.terminal, nowhere, nowhere, unknown, unknown)
+    columns = Columns(
+        [str(c) for c in t.card.tolist()], t.time_ms, t.amount_minor, t.terminal, nowhere, nowhere, unknown, unknown
+    )
     return Stream(path.name, int(t.card.max()) + 1, t.card, columns)
 
 
 def simulated(cards: int, days: int, daily: float, seed: int = 5) -> Stream:
-    """Every field filled. Cards pay ``daily`` times a day in the mean, some ten times as often as others, at 20 terminals of their
-    own most of the time, for amounts of their own scale."""
+    """Every field filled. Cards pay ``daily`` times a day in the mean, some ten times as often as others, most of the time at 20
+    terminals of their own, for amounts of their own scale."""
     draw = np.random.default_rng(seed)
     n = int(cards * days * daily)
     weights = draw.lognormal(0.0, 0.7, cards)

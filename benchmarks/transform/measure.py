@@ -52,7 +52,7 @@ def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] |
             seconds += time.process_time() - began
             at = start + i * BATCH
             rows = np.flatnonzero(chosen[at : min(at + BATCH, stop)])
-            kept.append(vectors[np.ix_(rows, _SHARED_AT)])
+            kept.append(vectors[rows][:, _SHARED_AT])
         return seconds
 
     run(0, first)
@@ -92,7 +92,11 @@ def pandas_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, repeat
         return Peer(name, how, len(columns), "", len(events), spread(rates), agreed)
 
     return [
-        peer("pandas, customer by customer", "`groupby.apply`, `rolling` by time: the Handbook's style", by_pandas.customer_by_customer),
+        peer(
+            "pandas, customer by customer",
+            "`groupby.apply`, `rolling` by time: the Handbook's style",
+            by_pandas.customer_by_customer,
+        ),
         peer("pandas, all at once", "one `groupby().rolling()` a window", by_pandas.grouped),
     ]
 

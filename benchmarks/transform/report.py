@@ -50,35 +50,25 @@ class Result(msgspec.Struct, frozen=True):
 def section(path: Path) -> str:
     """Markdown of one result."""
     result = read(path, Result)
+    first = result.ours[0]
+    base = first.events_a_second.median
+    decoding = result.decoding.median
     lines = [
         describe(result.machine),
         "",
-        "| `features.transform.update` over | cards | events before | kept a card | state a card | features | events / CPU s | lowest - highest |",
+        "| `features.transform.update` over | cards | events before | kept a card | state a card | features | events / CPU s "
+        "| lowest - highest |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for row in result.ours:
-        rate = row.events_a_second
-        lines.append(
-            f"| {row.stream} | {row.cards:,} | {row.warm_events:,} | {row.kept_a_card:,.0f} | {row.state_bytes_a_card / 1000:.1f} kB "
-            f"| {row.features} | {rate.median:,.0f} | {rate.low:,.0f} - {rate.high:,.0f} |"
-        )
-    first = result.ours[0]
-    base = first.events_a_second.median
-    both = 1 / (1 / base + 1 / result.decoding.median)
-    lines += [
+        *map(_ours, result.ours),
         "",
-        f"Median of {first.events_a_second.n} pieces of the stream, batches of {result.batch:,}, warm state, one thread. With the columns made "
-        f"from decoded records as the scorer does it ({result.decoding.median:,.0f} records / CPU s): {both:,.0f} events / CPU s.",
+        f"Median of {first.events_a_second.n} pieces of the stream, batches of {result.batch:,}, warm state, one thread. With "
+        f"the columns made from decoded records as the scorer does it ({decoding:,.0f} records / CPU s): "
+        f"{1 / (1 / base + 1 / decoding):,.0f} events / CPU s.",
         "",
-        "| peer, on the first stream | features | without | events | events / CPU s | lowest - highest | the transform is faster by |",
+        "| peer, on the first stream | features | without | events | events / CPU s | lowest - highest | transform faster by |",
         "| --- | ---: | --- | ---: | ---: | ---: | ---: |",
+        *(_peer(peer, base) for peer in result.peers),
     ]
-    for peer in result.peers:
-        rate = peer.events_a_second
-        lines.append(
-            f"| {peer.name}: {peer.how} | {peer.features} | {peer.left_out} | {peer.events:,} | {rate.median:,.0f} "
-            f"| {rate.low:,.0f} - {rate.high:,.0f} | {base / rate.median:.1f}x |"
-        )
     lines += ["", *(f"- {peer.name}: {agreed(peer.agreement)}" for peer in result.peers), ""]
     lines.append(goal("events a CPU second with all features", base, GOAL_EVENTS, ""))
     lines += [_against(peer, base) for peer in result.peers]
@@ -90,6 +80,22 @@ def agreed(found: Agreement) -> str:
     return (
         f"{found.columns} columns compared, {found.values:,} values, {found.differing:,} differ (one card's payments of the same "
         f"second); of the others the largest difference is {found.largest:.1e}, in `{found.worst}`."
+    )
+
+
+def _ours(row: Ours) -> str:
+    rate = row.events_a_second
+    return (
+        f"| {row.stream} | {row.cards:,} | {row.warm_events:,} | {row.kept_a_card:,.0f} | {row.state_bytes_a_card / 1000:.1f} kB "
+        f"| {row.features} | {rate.median:,.0f} | {rate.low:,.0f} - {rate.high:,.0f} |"
+    )
+
+
+def _peer(peer: Peer, base: float) -> str:
+    rate = peer.events_a_second
+    return (
+        f"| {peer.name}: {peer.how} | {peer.features} | {peer.left_out} | {peer.events:,} | {rate.median:,.0f} "
+        f"| {rate.low:,.0f} - {rate.high:,.0f} | {base / rate.median:.1f}x |"
     )
 
 
