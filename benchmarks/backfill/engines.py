@@ -36,7 +36,7 @@ def by_transform(data: Path, out: Path) -> Callable[[], None]:
 
 
 def by_spark(data: Path, out: Path) -> Callable[[], None]:
-    """The backfill job, in Spark on two threads."""
+    """The backfill job, in Spark on two threads. Its data is the archive that ``benchmarks.backfill.spark.archive`` makes."""
     from benchmarks.backfill.spark import ready
 
     return ready(data, out)

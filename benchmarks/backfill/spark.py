@@ -8,17 +8,18 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from features.archive_days import day_name, day_number
+from features.jobs.backfill import backfill
 
 from benchmarks.backfill.file import read
+from features.jobs.session import spark_session
 from features.settings import DAY_MS
 
 _MEMORY = "2g"
 
 
-def archive(data: Path, folder: Path) -> tuple[int, int]:
-    """Write the file's transactions as ``features.jobs.sources`` reads them, a folder a day; return [first day, end day)."""
-    from features.archive_days import day_name
-
+def archive(data: Path, folder: Path) -> None:
+    """Write the file's transactions as ``features.jobs.sources`` reads them, a folder a day."""
     f = read(data)
     n = len(f.time_ms)
     day = f.time_ms // DAY_MS
@@ -43,20 +44,17 @@ def archive(data: Path, folder: Path) -> tuple[int, int]:
         path.parent.mkdir(parents=True, exist_ok=True)
         begin, end = np.searchsorted(day, [one, one + 1]).tolist()
         pq.write_table(table.slice(begin, end - begin), path, compression="zstd")
-    return int(day[0]), int(day[-1]) + 1
 
 
-def ready(data: Path, out: Path) -> Callable[[], None]:
-    """Lay out the archive, start Spark on two threads; what comes back does the work, all days in one stretch."""
-    from features.jobs.backfill import backfill
-    from features.jobs.session import spark_session
-
+def ready(log: Path, out: Path) -> Callable[[], None]:
+    """Start Spark on two threads; what comes back does the work on the archive ``log``, all days in one stretch."""
     beside = out.with_name("spark-files")
-    first, end = archive(data, beside / "archive")
+    days = [day_number(folder.name) for folder in (log / "scores").iterdir()]
+    first, end = min(days), max(days) + 1
     session = spark_session("backfill", beside / "cache", beside / "scratch", driver_memory=_MEMORY)
 
     def work() -> None:
-        done = backfill(session, beside / "archive", out, first, end, days_at_once=end - first)
+        done = backfill(session, log, out, first, end, days_at_once=end - first)
         print(f"{done.rows:,} rows in {done.days} days")
 
     return work
