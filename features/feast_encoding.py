@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 
 import mmh3
 import numpy as np
@@ -56,6 +57,7 @@ def timestamp_field(view: str) -> bytes:
     return f"_ts:{view}".encode()
 
 
+@lru_cache(maxsize=4096)
 def varint(number: int) -> bytes:
     """Protobuf's base-128 varint of a number in 0 .. 2**64 - 1."""
     out = bytearray()

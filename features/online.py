@@ -12,10 +12,12 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.retry import Retry
 
 from features import feast_encoding as encoding
 from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
+from features.redis_scripts import NEWEST_WINS, READ_FIELDS
 from features.settings import Settings
 from features.terminal_tiles import COLUMNS, Tiles
 
@@ -23,6 +25,8 @@ _CARD = encoding.key_prefix("card_id")
 _TERMINAL = encoding.key_prefix("terminal_id")
 #: Rows a Redis script call: long enough to be cheap, short enough to let the scorer's reads in between.
 _ROWS_A_CALL = 200
+#: Keys a call of the reading script, for the same reason.
+_KEYS_A_CALL = 2000
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
 _WRITE_TIMEOUT_S = 5.0
 
@@ -93,6 +97,7 @@ class ProfileReader:
 
     def __init__(self, settings: Settings) -> None:
         self._redis = _client(settings, settings.scoring.profile_timeout_s)
+        self._line: Script | None = None
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
@@ -101,17 +106,15 @@ class ProfileReader:
         """
         cards = {card: i for i, card in enumerate(dict.fromkeys(card_ids))}
         terminals = {terminal: i for i, terminal in enumerate(dict.fromkeys(terminal_ids))}
-        keys = [encoding.redis_key(_CARD, card) for card in cards]
-        keys += [encoding.redis_key(_TERMINAL, terminal) for terminal in terminals]
-        fields = [_PROFILE_FIELDS[:3]] * len(cards) + [_TERMINAL_FIELDS[:2]] * len(terminals)
-        rows = self._fetch(keys, fields)
-        of_cards, of_terminals = rows[: len(cards)], rows[len(cards) :]
-
-        customer, there = encoding.read_float_rows([row[1] for row in of_cards], PROFILE_WIDTH)
-        customer_ts = np.where(there, encoding.read_timestamps([row[0] for row in of_cards]), 0)
-        usual = _usual([row[2] for row in of_cards], there)
-        flat, ends = encoding.read_integer_lists([row[1] for row in of_terminals])
-        terminal_ts = np.where(np.diff(ends, prepend=0) > 0, encoding.read_timestamps([row[0] for row in of_terminals]), 0)
+        of_cards, of_terminals = self._fetch(
+            ([encoding.redis_key(_CARD, card) for card in cards], _PROFILE_FIELDS[:3]),
+            ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:2]),
+        )
+        customer, there = encoding.read_float_rows(of_cards[1], PROFILE_WIDTH)
+        customer_ts = np.where(there, encoding.read_timestamps(of_cards[0]), 0)
+        usual = _usual(of_cards[2], there)
+        flat, ends = encoding.read_integer_lists(of_terminals[1])
+        terminal_ts = np.where(np.diff(ends, prepend=0) > 0, encoding.read_timestamps(of_terminals[0]), 0)
 
         card_row = np.fromiter(map(cards.__getitem__, card_ids), dtype=np.int64, count=len(card_ids))
         terminal_row = np.fromiter(map(terminals.__getitem__, terminal_ids), dtype=np.int64, count=len(terminal_ids))
@@ -133,8 +136,9 @@ class ProfileReader:
         Raises ProfilesUnavailable.
         """
         keys = [encoding.redis_key(_CARD, card) for card in card_ids]
+        (columns,) = self._fetch((keys, _ACTIVITY_FIELDS))
         found: list[Activity | None] = []
-        for card, row in zip(card_ids, self._fetch(keys, [_ACTIVITY_FIELDS] * len(keys)), strict=True):
+        for card, row in zip(card_ids, zip(*columns, strict=True), strict=True):
             vector = encoding.read_floats(row[1])
             if vector is None:
                 found.append(None)
@@ -144,24 +148,61 @@ class ProfileReader:
         return found
 
     def close(self) -> None:
+        if self._line is not None:
+            self._line.registered_client.close()
         self._redis.close()
 
-    def _fetch(self, keys: list[bytes], fields: list[list[bytes]]) -> list[list[bytes | None]]:
-        if not keys:
-            return []
+    def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[list[list[bytes | None]]]:
+        """For each run (keys, fields): for each field, its value of each key."""
+        found: list[list[list[bytes | None]]] = [[[] for _ in fields] for _, fields in runs]
         try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for key, names in zip(keys, fields, strict=True):
-                    pipe.execute_command("HMGET", key, *names)
-                rows: list[list[bytes | None]] = pipe.execute()
+            for part in _calls([keys for keys, _ in runs]):
+                arguments: list[int | bytes] = []
+                for run, keys in part:
+                    arguments += [len(keys), len(runs[run][1]), *runs[run][1]]
+                values = self._call([key for _, keys in part for key in keys], arguments)
+                at = 0
+                for run, keys in part:
+                    width = len(runs[run][1])
+                    end = at + width * len(keys)
+                    for j in range(width):
+                        found[run][j] += values[at + j : end : width]
+                    at = end
         except (redis.RedisError, OSError) as error:
             raise ProfilesUnavailable(f"Redis at {self._address} did not answer ({error}); is it up?") from error
-        return rows
+        return found
+
+    def _call(self, keys: list[bytes], arguments: list[int | bytes]) -> list[bytes | None]:
+        if self._line is None:
+            # A connection of its own, not one out of the pool for each call: a third of what a call for one key costs.
+            self._line = self._redis.client().register_script(READ_FIELDS)
+        values: list[bytes | None]
+        try:
+            values = self._line(keys=keys, args=arguments)
+        except redis.ConnectionError:
+            # Redis may have closed the connection since the last call, for a restart; a new one tells.
+            values = self._line(keys=keys, args=arguments)
+        return values
 
     @property
     def _address(self) -> str:
         options = self._redis.connection_pool.connection_kwargs
         return f"{options['host']}:{options['port']}"
+
+
+def _calls(runs: list[list[bytes]]) -> list[list[tuple[int, list[bytes]]]]:
+    """What each call of the script reads: numbers of runs, and some of their keys; no more than _KEYS_A_CALL in all."""
+    calls: list[list[tuple[int, list[bytes]]]] = []
+    room = 0
+    for run, keys in enumerate(runs):
+        for start in range(0, len(keys), _KEYS_A_CALL):
+            piece = keys[start : start + _KEYS_A_CALL]
+            if len(piece) > room:
+                calls.append([])
+                room = _KEYS_A_CALL
+            calls[-1].append((run, piece))
+            room -= len(piece)
+    return calls
 
 
 def _usual(values: Sequence[bytes | None], there: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -175,49 +216,6 @@ def _usual(values: Sequence[bytes | None], there: NDArray[np.bool_]) -> NDArray[
     return usual
 
 
-#: Writes each row unless a newer one is there. Feast's own writer also skips rows of the same time; here the later call wins
-#: among equals, because two outcomes may share a time, and each entity has one writer. KEYS: the entities. ARGV: how many
-#: fields, their names (the time's first), then for each key: seconds, nanoseconds, the encoded time, the encoded features.
-_NEWEST_WINS = """
-local width = tonumber(ARGV[1])
-local function varint(data, position)
-  local value, scale = 0, 1
-  while true do
-    local byte = string.byte(data, position)
-    position = position + 1
-    if byte < 128 then return value + byte * scale, position end
-    value = value + (byte - 128) * scale
-    scale = scale * 128
-  end
-end
-local written = 0
-for i, key in ipairs(KEYS) do
-  local at = width + 2 + (i - 1) * (width + 2)
-  local seconds, nanos = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local stored = redis.call('HGET', key, ARGV[2])
-  local newer = true
-  if stored then
-    local old, position = {[8] = 0, [16] = 0}, 1
-    while position <= #stored do
-      local tag = string.byte(stored, position)
-      old[tag], position = varint(stored, position + 1)
-    end
-    newer = seconds > old[8] or (seconds == old[8] and nanos >= old[16])
-  end
-  if newer then
-    local pairs_ = {}
-    for j = 1, width do
-      pairs_[2 * j - 1] = ARGV[1 + j]
-      pairs_[2 * j] = ARGV[at + 1 + j]
-    end
-    redis.call('HSET', key, unpack(pairs_))
-    written = written + 1
-  end
-end
-return written
-"""
-
-
 class OnlineWriter:
     """Writes rows of the three views. Writing a row again, or one older than what is there, changes nothing.
 
@@ -226,7 +224,7 @@ class OnlineWriter:
 
     def __init__(self, settings: Settings) -> None:
         self._redis = _client(settings, _WRITE_TIMEOUT_S)
-        self._script = self._redis.register_script(_NEWEST_WINS)
+        self._script = self._redis.register_script(NEWEST_WINS)
 
     def write_activity(self, rows: Sequence[Activity]) -> int:
         """The latest vectors of cards, for ``card_activity``."""
