@@ -16,10 +16,11 @@ from redis.commands.core import Script
 from redis.retry import Retry
 
 from features import feast_encoding as encoding
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
+from features.profile_reply import OF_A_CARD, OF_A_TERMINAL, decode
+from features.profiles import Profiles
 from features.redis_scripts import NEWEST_WINS, READ_FIELDS
 from features.settings import Settings
-from features.terminal_tiles import COLUMNS, Tiles
+from features.terminal_tiles import Tiles
 
 _CARD = encoding.key_prefix("card_id")
 _TERMINAL = encoding.key_prefix("terminal_id")
@@ -104,30 +105,21 @@ class ProfileReader:
 
         Raises ProfilesUnavailable.
         """
-        cards = {card: i for i, card in enumerate(dict.fromkeys(card_ids))}
-        terminals = {terminal: i for i, terminal in enumerate(dict.fromkeys(terminal_ids))}
-        of_cards, of_terminals = self._fetch(
-            ([encoding.redis_key(_CARD, card) for card in cards], _PROFILE_FIELDS[:3]),
-            ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:2]),
+        cards, terminals = list(dict.fromkeys(card_ids)), list(dict.fromkeys(terminal_ids))
+        values = self._fetch(
+            ([encoding.redis_key(_CARD, card) for card in cards], _PROFILE_FIELDS[:OF_A_CARD]),
+            ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:OF_A_TERMINAL]),
         )
-        customer, there = encoding.read_float_rows(of_cards[1], PROFILE_WIDTH)
-        customer_ts = np.where(there, encoding.read_timestamps(of_cards[0]), 0)
-        usual = _usual(of_cards[2], there)
-        flat, ends = encoding.read_integer_lists(of_terminals[1])
-        terminal_ts = np.where(np.diff(ends, prepend=0) > 0, encoding.read_timestamps(of_terminals[0]), 0)
-
-        card_row = np.fromiter(map(cards.__getitem__, card_ids), dtype=np.int64, count=len(card_ids))
-        terminal_row = np.fromiter(map(terminals.__getitem__, terminal_ids), dtype=np.int64, count=len(terminal_ids))
-        end = ends // COLUMNS
-        begin = np.concatenate([np.zeros(1, dtype=np.int64), end[:-1]]) if len(end) else end
+        found = decode(values, len(cards))
+        of_cards, of_terminals = _rows(cards, card_ids), _rows(terminals, terminal_ids)
         return Profiles(
-            customer[card_row],
-            usual[card_row],
-            customer_ts[card_row],
-            flat.reshape(-1, COLUMNS),
-            begin[terminal_row],
-            end[terminal_row],
-            terminal_ts[terminal_row],
+            found.customer[of_cards],
+            found.usual[of_cards],
+            found.customer_ts_ms[of_cards],
+            found.tiles,
+            found.begin[of_terminals],
+            found.end[of_terminals],
+            found.terminal_ts_ms[of_terminals],
         )
 
     def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
@@ -136,9 +128,11 @@ class ProfileReader:
         Raises ProfilesUnavailable.
         """
         keys = [encoding.redis_key(_CARD, card) for card in card_ids]
-        (columns,) = self._fetch((keys, _ACTIVITY_FIELDS))
+        values = self._fetch((keys, _ACTIVITY_FIELDS))
+        width = len(_ACTIVITY_FIELDS)
         found: list[Activity | None] = []
-        for card, row in zip(card_ids, zip(*columns, strict=True), strict=True):
+        for i, card in enumerate(card_ids):
+            row = values[i * width : (i + 1) * width]
             vector = encoding.read_floats(row[1])
             if vector is None:
                 found.append(None)
@@ -152,25 +146,18 @@ class ProfileReader:
             self._line.registered_client.close()
         self._redis.close()
 
-    def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[list[list[bytes | None]]]:
-        """For each run (keys, fields): for each field, its value of each key."""
-        found: list[list[list[bytes | None]]] = [[[] for _ in fields] for _, fields in runs]
+    def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[bytes | None]:
+        """For each run (keys, fields), key by key, the values of the fields."""
+        values: list[bytes | None] = []
         try:
             for part in _calls([keys for keys, _ in runs]):
                 arguments: list[int | bytes] = []
                 for run, keys in part:
                     arguments += [len(keys), len(runs[run][1]), *runs[run][1]]
-                values = self._call([key for _, keys in part for key in keys], arguments)
-                at = 0
-                for run, keys in part:
-                    width = len(runs[run][1])
-                    end = at + width * len(keys)
-                    for j in range(width):
-                        found[run][j] += values[at + j : end : width]
-                    at = end
+                values += self._call([key for _, keys in part for key in keys], arguments)
         except (redis.RedisError, OSError) as error:
             raise ProfilesUnavailable(f"Redis at {self._address} did not answer ({error}); is it up?") from error
-        return found
+        return values
 
     def _call(self, keys: list[bytes], arguments: list[int | bytes]) -> list[bytes | None]:
         if self._line is None:
@@ -205,15 +192,12 @@ def _calls(runs: list[list[bytes]]) -> list[list[tuple[int, list[bytes]]]]:
     return calls
 
 
-def _usual(values: Sequence[bytes | None], there: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The ``usual`` arrays of cards [n, USUAL_WIDTH], zeros where there is no profile or the list has another length."""
-    flat, ends = encoding.read_integer_lists(values)
-    usual = np.zeros((len(values), USUAL_WIDTH), dtype=np.int64)
-    whole = np.diff(ends, prepend=0) == USUAL_WIDTH
-    if whole.any():
-        usual[whole] = flat[(ends[whole, None] - USUAL_WIDTH) + np.arange(USUAL_WIDTH)]
-    usual[~there] = 0
-    return usual
+def _rows(different: list[str], ids: Sequence[str]) -> slice | NDArray[np.int64]:
+    """The row of each of ``ids`` among the ``different`` ones, which are in order of appearance."""
+    if len(different) == len(ids):
+        return slice(None)
+    place = {one: i for i, one in enumerate(different)}
+    return np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
 
 
 class OnlineWriter:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from benchmarks.transform.events import columns_of
 from features.card_state import CardState
-from features.columns import Columns, terminal_numbers
 from features.transform import update
 
 _ROWS_A_BATCH = 20_000
@@ -47,25 +47,10 @@ def read(data: Path) -> File:
 
 def vectors(file: File) -> NDArray[np.float32]:
     """float32 [n, WIDTH]."""
+    batch = columns_of(file.card, file.time_ms, file.minor, file.terminal)
     state = CardState()
-    batches = range(0, len(file.time_ms), _ROWS_A_BATCH)
-    return np.concatenate([update(state, _columns(file, slice(at, at + _ROWS_A_BATCH))) for at in batches])
-
-
-def _columns(file: File, part: slice) -> Columns:
-    """What the transform takes: no places, entry modes or PINs in this data."""
-    n = len(file.time_ms[part])
-    nowhere, unknown = np.full(n, np.nan), np.full(n, -1, dtype=np.int8)
-    return Columns(
-        [str(c) for c in file.card[part].tolist()],
-        file.time_ms[part],
-        file.minor[part],
-        terminal_numbers(str(t) for t in file.terminal[part].tolist()),
-        nowhere,
-        nowhere,
-        unknown,
-        unknown,
-    )
+    rows = np.arange(len(batch))
+    return np.concatenate([update(state, batch.take(part)) for part in np.split(rows, rows[_ROWS_A_BATCH::_ROWS_A_BATCH])])
 
 
 def lists(matrix: NDArray[np.float32]) -> pa.ListArray:

@@ -27,14 +27,14 @@ _WARM = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0; 2 with one line on standard error where Redis does not come up."""
+    """0; 2 with one line on standard error where Redis does not come up, or Feast reads something else."""
     options = _parser().parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="feast-") as folder:
         settings = load(Path(folder) / "platform")
         try:
             settings = platform.up(settings, only={"redis"})
             result = run(settings, options.entities)
-        except PlatformError as error:
+        except (PlatformError, ValueError) as error:
             print(error, file=sys.stderr)
             return 2
         finally:
@@ -55,11 +55,9 @@ def run(settings: Settings, entities: int) -> Result:
     terminal_ids, card_ids = [row.terminal_id for row in terminals], [row.card_id for row in customers]
     draw = random.Random(1)
 
-    read_ways = {
-        OURS: readers.ours(settings),
-        FEAST: readers.by_feast(store),
-        PLAIN: readers.plain(store, settings),
-    }
+    mine, feast = readers.ours(settings), readers.by_feast(store)
+    readers.check(mine(terminal_ids[:100], card_ids[:100]), feast(terminal_ids[:100], card_ids[:100]))
+    read_ways: dict[str, readers.Read] = {OURS: mine, FEAST: feast, PLAIN: readers.plain(store, settings)}
 
     def prepare_read(way: str, batch: int, number: int) -> Callable[[], object]:
         t, c = draw.sample(terminal_ids, batch), draw.sample(card_ids, batch)

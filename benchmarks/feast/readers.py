@@ -9,6 +9,7 @@ import redis
 
 from features import feast_encoding as encoding
 from features.online import ProfileReader
+from features.profiles import Profiles
 from features.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,13 +26,22 @@ def features_of(store: FeatureStore, view: str) -> list[str]:
     return [field.name for field in store.get_feature_view(view).features if "Array" in str(field.dtype)]
 
 
-def ours(settings: Settings) -> Read:
+def check(mine: Profiles, theirs: dict[str, list[Any]]) -> None:
+    """Raises ValueError where Feast read another value than ours for one of the transactions."""
+    for i in range(len(mine.customer)):
+        tiles = mine.tiles[mine.begin[i] : mine.end[i]].reshape(-1).tolist()
+        for name, value in (("tiles", tiles), ("profile", mine.customer[i].tolist()), ("usual", mine.usual[i].tolist())):
+            if theirs[name][i] != value:
+                raise ValueError(f"Feast and this reader differ in {name}; they do not read the same")
+
+
+def ours(settings: Settings) -> Callable[[Sequence[str], Sequence[str]], Profiles]:
     """The scorer's reader: arrays out, repeated ids once."""
     reader = ProfileReader(settings)
     return lambda terminals, cards: reader.read(cards, terminals)
 
 
-def by_feast(store: FeatureStore) -> Read:
+def by_feast(store: FeatureStore) -> Callable[[Sequence[str], Sequence[str]], dict[str, list[Any]]]:
     """``get_online_features`` in process, values as Python lists (``to_dict``)."""
     names = [f"{view}:{feature}" for view in VIEWS for feature in features_of(store, view)]
 

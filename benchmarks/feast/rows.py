@@ -9,17 +9,18 @@ import numpy as np
 from features import terminal_tiles
 from features.events import Outcome
 from features.online import ProfileRow, TerminalRow
+from features.profiles import CATEGORIES, PROFILE_WIDTH, TERMINALS, USUAL_WIDTH
 from features.settings import DAY_MS
 
-#: 2026-01-01, and how long the terminals have been in use by then.
+#: 2026-01-01, and for how many days before it tiles are kept.
 NOW_MS = 20_454 * DAY_MS
-_DAYS = 45
+_DAYS = 69
 #: Terminals whose history is made; the others share theirs.
 _DIFFERENT = 500
 
 
-def terminals(count: int, daily: float = 3.0, seed: int = 3) -> list[TerminalRow]:
-    """``count`` terminals with 45 days of outcomes each, ``daily`` a day in the mean, 1 % of them fraud."""
+def terminals(count: int, daily: float = 1.0, seed: int = 3) -> list[TerminalRow]:
+    """``count`` terminals with 69 days of outcomes each, ``daily`` a day in the mean (as the Handbook's), 1 % of them fraud."""
     draw = np.random.default_rng(seed)
     state: dict[str, terminal_tiles.Terminal] = {}
     for number in range(min(count, _DIFFERENT)):
@@ -32,20 +33,13 @@ def terminals(count: int, daily: float = 3.0, seed: int = 3) -> list[TerminalRow
 
 
 def customers(count: int, seed: int = 4) -> list[ProfileRow]:
-    """``count`` customers with a home and some habits."""
+    """``count`` customers with a home, hours, eight categories and sixteen terminals."""
     draw = np.random.default_rng(seed)
-    return [
-        ProfileRow(f"card-{i}", NOW_MS, lat, lon, mean, float(n))
-        for i, (lat, lon, mean, n) in enumerate(
-            zip(
-                draw.uniform(45, 49, count).tolist(),
-                draw.uniform(-1, 6, count).tolist(),
-                draw.lognormal(3.5, 0.6, count).tolist(),
-                draw.integers(1, 200, count).tolist(),
-                strict=True,
-            )
-        )
-    ]
+    profile = draw.lognormal(3.5, 0.6, (count, PROFILE_WIDTH)).astype(np.float32)
+    usual = np.zeros((count, USUAL_WIDTH), dtype=np.int64)
+    usual[:, : CATEGORIES // 2] = draw.integers(-(2**63), 2**63, (count, CATEGORIES // 2))
+    usual[:, CATEGORIES:] = draw.integers(-(2**31), 2**31, (count, TERMINALS))
+    return [ProfileRow(f"card-{i}", NOW_MS, profile[i], usual[i]) for i in range(count)]
 
 
 def outcome(terminal_id: str, event_time_ms: int, is_fraud: bool) -> Outcome:
