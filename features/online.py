@@ -5,19 +5,19 @@ Both speak Feast's Redis layout (``features.feast_encoding``), so that Feast and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import redis
 from numpy.typing import NDArray
-from redis.backoff import NoBackoff
-from redis.commands.core import Script
-from redis.retry import Retry
 
 from features import feast_encoding as encoding
 from features.profile_reply import OF_A_CARD, OF_A_TERMINAL, decode
 from features.profiles import Profiles
+from features.redis_line import Call, Line
 from features.redis_scripts import NEWEST_WINS, READ_FIELDS
 from features.settings import Settings
 from features.terminal_tiles import Tiles
@@ -30,6 +30,9 @@ _ROWS_A_CALL = 200
 _KEYS_A_CALL = 2000
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
 _WRITE_TIMEOUT_S = 5.0
+
+
+Row = TypeVar("Row", "Activity", "TerminalRow", "ProfileRow")
 
 
 class ProfilesUnavailable(Exception):
@@ -71,18 +74,6 @@ class ProfileRow:
     usual: NDArray[np.int64]
 
 
-def _client(settings: Settings, timeout_s: float) -> redis.Redis:
-    host, port = settings.redis_address.rsplit(":", 1)
-    # Retries off: redis-py's default waits through several attempts, and a micro-batch cannot.
-    return redis.Redis(
-        host=host,
-        port=int(port),
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-    )
-
-
 def _fields(view: str, *features: str) -> list[bytes]:
     """The hash fields of a view: its time first, then the features."""
     return [encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features)]
@@ -97,8 +88,7 @@ class ProfileReader:
     """Reads terminal risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = _client(settings, settings.scoring.profile_timeout_s)
-        self._line: Script | None = None
+        self._line = Line(settings.redis_address, settings.scoring.profile_timeout_s, READ_FIELDS)
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
@@ -142,54 +132,31 @@ class ProfileReader:
         return found
 
     def close(self) -> None:
-        if self._line is not None:
-            self._line.registered_client.close()
-        self._redis.close()
+        self._line.close()
 
     def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[bytes | None]:
         """For each run (keys, fields), key by key, the values of the fields."""
-        values: list[bytes | None] = []
         try:
-            for part in _calls([keys for keys, _ in runs]):
-                arguments: list[int | bytes] = []
-                for run, keys in part:
-                    arguments += [len(keys), len(runs[run][1]), *runs[run][1]]
-                values += self._call([key for _, keys in part for key in keys], arguments)
+            values: list[list[bytes | None]] = self._line.run(lambda: _calls(runs))
         except (redis.RedisError, OSError) as error:
-            raise ProfilesUnavailable(f"Redis at {self._address} did not answer ({error}); is it up?") from error
-        return values
-
-    def _call(self, keys: list[bytes], arguments: list[int | bytes]) -> list[bytes | None]:
-        if self._line is None:
-            # A connection of its own, not one out of the pool for each call: a third of what a call for one key costs.
-            self._line = self._redis.client().register_script(READ_FIELDS)
-        values: list[bytes | None]
-        try:
-            values = self._line(keys=keys, args=arguments)
-        except redis.ConnectionError:
-            # Redis may have closed the connection since the last call, for a restart; a new one tells.
-            values = self._line(keys=keys, args=arguments)
-        return values
-
-    @property
-    def _address(self) -> str:
-        options = self._redis.connection_pool.connection_kwargs
-        return f"{options['host']}:{options['port']}"
+            raise ProfilesUnavailable(f"Redis at {self._line.address} did not answer ({error}); is it up?") from error
+        return values[0] if len(values) == 1 else list(chain.from_iterable(values))
 
 
-def _calls(runs: list[list[bytes]]) -> list[list[tuple[int, list[bytes]]]]:
-    """What each call of the script reads: numbers of runs, and some of their keys; no more than _KEYS_A_CALL in all."""
-    calls: list[list[tuple[int, list[bytes]]]] = []
+def _calls(runs: Sequence[tuple[list[bytes], list[bytes]]]) -> list[Call]:
+    """Calls of READ_FIELDS that read _KEYS_A_CALL keys at most, each."""
+    calls: list[tuple[list[bytes], list[bytes | int]]] = []
     room = 0
-    for run, keys in enumerate(runs):
+    for keys, fields in runs:
         for start in range(0, len(keys), _KEYS_A_CALL):
             piece = keys[start : start + _KEYS_A_CALL]
             if len(piece) > room:
-                calls.append([])
+                calls.append(([], []))
                 room = _KEYS_A_CALL
-            calls[-1].append((run, piece))
+            calls[-1][0].extend(piece)
+            calls[-1][1].extend((len(piece), len(fields), *fields))
             room -= len(piece)
-    return calls
+    return list(calls)
 
 
 def _rows(different: list[str], ids: Sequence[str]) -> slice | NDArray[np.int64]:
@@ -207,66 +174,47 @@ class OnlineWriter:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = _client(settings, _WRITE_TIMEOUT_S)
-        self._script = self._redis.register_script(NEWEST_WINS)
+        self._line = Line(settings.redis_address, _WRITE_TIMEOUT_S, NEWEST_WINS)
 
     def write_activity(self, rows: Sequence[Activity]) -> int:
         """The latest vectors of cards, for ``card_activity``."""
-        return self._write(
-            _ACTIVITY_FIELDS,
-            [
-                (
-                    encoding.redis_key(_CARD, row.card_id),
-                    row.event_time_ms,
-                    [
-                        encoding.floats(row.vector),
-                        encoding.text(row.schema),
-                        encoding.number(row.score),
-                        encoding.text(row.transaction_id),
-                    ],
-                )
-                for row in rows
-            ],
-        )
+
+        def encoded(row: Activity) -> list[bytes]:
+            texts = encoding.text(row.schema), encoding.number(row.score), encoding.text(row.transaction_id)
+            return [encoding.floats(row.vector), *texts]
+
+        return self._write(_ACTIVITY_FIELDS, rows, lambda row: encoding.redis_key(_CARD, row.card_id), encoded)
 
     def write_terminal_risk(self, rows: Sequence[TerminalRow]) -> int:
         """Tiles of terminals, for ``terminal_risk``."""
-        return self._write(
-            _TERMINAL_FIELDS,
-            [
-                (
-                    encoding.redis_key(_TERMINAL, row.terminal_id),
-                    row.event_time_ms,
-                    [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)],
-                )
-                for row in rows
-            ],
-        )
+
+        def encoded(row: TerminalRow) -> list[bytes]:
+            return [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)]
+
+        return self._write(_TERMINAL_FIELDS, rows, lambda row: encoding.redis_key(_TERMINAL, row.terminal_id), encoded)
 
     def write_profiles(self, rows: Sequence[ProfileRow]) -> int:
         """Customer profiles, for ``customer_profile``."""
-        return self._write(
-            _PROFILE_FIELDS,
-            [
-                (
-                    encoding.redis_key(_CARD, row.card_id),
-                    row.event_time_ms,
-                    [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)],
-                )
-                for row in rows
-            ],
-        )
+
+        def encoded(row: ProfileRow) -> list[bytes]:
+            return [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)]
+
+        return self._write(_PROFILE_FIELDS, rows, lambda row: encoding.redis_key(_CARD, row.card_id), encoded)
 
     def close(self) -> None:
-        self._redis.close()
+        self._line.close()
 
-    def _write(self, fields: list[bytes], rows: list[tuple[bytes, int, list[bytes]]]) -> int:
-        written = 0
-        for start in range(0, len(rows), _ROWS_A_CALL):
-            part = rows[start : start + _ROWS_A_CALL]
-            arguments: list[bytes | int] = [len(fields), *fields]
-            for _, time_ms, values in part:
-                seconds, rest = divmod(time_ms, 1000)
-                arguments += [seconds, rest * 1_000_000, encoding.timestamp(time_ms), *values]
-            written += int(self._script(keys=[key for key, _, _ in part], args=arguments))
-        return written
+    def _write(
+        self, fields: list[bytes], rows: Sequence[Row], key: Callable[[Row], bytes], encoded: Callable[[Row], list[bytes]]
+    ) -> int:
+        def calls() -> Iterator[Call]:
+            for start in range(0, len(rows), _ROWS_A_CALL):
+                part = rows[start : start + _ROWS_A_CALL]
+                arguments: list[bytes | int] = [len(fields), *fields]
+                for row in part:
+                    seconds, rest = divmod(row.event_time_ms, 1000)
+                    arguments += [seconds, rest * 1_000_000, encoding.timestamp(row.event_time_ms)]
+                    arguments += encoded(row)
+                yield [key(row) for row in part], arguments
+
+        return sum(self._line.run(calls))

@@ -75,7 +75,7 @@ def _varint(data: NDArray[np.uint8], position: int) -> tuple[int, np.int64]:
 
 @njit
 def _items(data: NDArray[np.uint8], begin: int, end: int, tag_length: int) -> int:
-    """Where the packed items of a list Value in ``[begin, end)`` begin, behind two tags and lengths; ``end`` if there are none."""
+    """Where the packed items of a list Value in ``[begin, end)`` begin, behind two tags and lengths; ``end`` if there is none."""
     if begin == end:
         return end
     start: int = _varint(data, begin + tag_length)[0]
