@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -22,7 +24,7 @@ from benchmarks.rolling import agreement, subset
 from benchmarks.transform.measure import SHARED
 from features.vector import INDEX, N_STREAM, WIDTH
 
-_THREADS = {"spark": 2, "polars": 2}
+_THREADS = {"spark": 2, "polars": len(os.sched_getaffinity(0))}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,15 +53,18 @@ def run(data: Path, engines: list[str]) -> Result:
     wanted = ["transform", *(name for name in engines if name != "transform")]
     with tempfile.TemporaryDirectory(prefix="backfill-") as folder:
         base = Path(folder) / "transform"
-        identical = True
+        identical: bool | None = None
+        ours: dict[str, NDArray[np.float32]] = {}
         for name in wanted:
             out = Path(folder) / name
             row = _measure(name, _laid_out(data, out) if name == "spark" else data, out)
             if name == "spark":
+                # Both whole matrices are in memory here, and nowhere else.
                 identical = _same_vectors(base, out)
             elif name != "transform":
-                found = agreement.compare(_ours(base), _theirs(out))
-                row = Row(**{field: getattr(row, field) for field in row.__struct_fields__} | {"agreement": found})
+                ours = ours or _ours(base)
+                found = agreement.compare(ours, _theirs(out))
+                row = msgspec.structs.replace(row, agreement=found)
             print(f"{name}: {row.wall_s:.1f} s, {row.cpu_s:.1f} CPU s, {row.peak_mib:,.0f} MiB", file=sys.stderr, flush=True)
             rows.append(row)
     order = list(ENGINES)
@@ -107,7 +112,7 @@ def _same_vectors(one: Path, other: Path) -> bool:
 
 def _ours(folder: Path) -> dict[str, NDArray[np.float32]]:
     matrix = _matrix(folder)
-    return {name: matrix[:, INDEX[name]] for name in SHARED}
+    return {name: matrix[:, INDEX[name]].copy() for name in SHARED}
 
 
 def _theirs(folder: Path) -> dict[str, NDArray[Any]]:

@@ -36,12 +36,12 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One run over a file of ``rows`` rows. ``identical``: Spark's vectors equal the single process's bit by bit."""
+    """One run over a file of ``rows`` rows. ``identical``: Spark's vectors equal the single process's, bit by bit; None: no Spark."""
 
     machine: Machine
     data: str
     rows: int
-    identical: bool
+    identical: bool | None
     engines: list[Row]
 
 
@@ -57,8 +57,10 @@ def section(path: Path) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [_line(row, result.rows) for row in result.engines]
-    equal = "are equal bit by bit" if result.identical else "DIFFER"
-    lines += ["", f"- Spark's vectors and those of one process in one go {equal}."]
+    lines.append("")
+    if result.identical is not None:
+        equal = "are equal bit by bit" if result.identical else "DIFFER"
+        lines.append(f"- Spark's vectors and those of one process in one go {equal}.")
     spark = next((row for row in result.engines if row.engine == "spark"), None)
     for row in result.engines:
         if row.agreement is not None:
