@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit integration features lock clean
+.PHONY: help setup demo test check unit integration features bench-features lock clean
 
 BIN := .venv/bin
 UV := .uv/bin/uv
@@ -12,9 +12,13 @@ STAMP := .venv/.driftloop-setup
 export UV_PYTHON_DOWNLOADS := never
 export DO_NOT_TRACK := 1
 DEMO ?=
+# Of bench-features.
+RESULTS := benchmarks/results
+WEEK := --train 2018-07-25:2018-07-31 --delay-days 7 --test 2018-08-08:2018-08-14
+DATA ?= ../shared/data/handbook-transactions.parquet
 
 help: ## Show this list.
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F '\t' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(STAMP) ## Make .venv with everything that requirements.lock pins.
 
@@ -39,6 +43,15 @@ integration: $(STAMP) ## The tests that need a real broker, Redis and model serv
 
 features: $(STAMP) ## Make what comes from features/catalogue.py anew: features/generated.py and docs/features.md.
 	$(BIN)/python -m features.generate
+
+bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (DATA=FILE: the Handbook's transactions).
+	$(BIN)/python -m benchmarks.transform --data $(DATA) --json $(RESULTS)/transform.json
+	$(BIN)/python -m benchmarks.backfill --data $(DATA) --json $(RESULTS)/backfill.json
+	$(BIN)/python -m benchmarks.feast --json $(RESULTS)/feast.json
+	$(BIN)/python -m benchmarks.handbook --data $(DATA) $(WEEK) --groups --json $(RESULTS)/handbook.json
+	$(BIN)/python -m benchmarks.handbook --data $(DATA) $(WEEK) --train-from 2018-05-01 --models logistic-regression,mlp \
+		--json $(RESULTS)/handbook-since-2018-05-01.json
+	$(BIN)/python -m benchmarks.report docs/benchmarks.md
 
 lock: $(UV) ## Resolve pyproject.toml anew into requirements.lock.
 	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 -q -o requirements.lock

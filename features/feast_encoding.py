@@ -18,7 +18,7 @@ and as many bytes (type 2).
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from functools import lru_cache
 
 import mmh3
 import numpy as np
@@ -56,6 +56,7 @@ def timestamp_field(view: str) -> bytes:
     return f"_ts:{view}".encode()
 
 
+@lru_cache(maxsize=4096)
 def varint(number: int) -> bytes:
     """Protobuf's base-128 varint of a number in 0 .. 2**64 - 1."""
     out = bytearray()
@@ -147,38 +148,6 @@ def read_floats(data: bytes | None) -> NDArray[np.float32] | None:
     return np.frombuffer(data, dtype="<f4", offset=start) if start < len(data) else np.empty(0, dtype=np.float32)
 
 
-def read_integer_lists(values: Sequence[bytes | None]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The int64 lists in n Values, one after the other, and where each ends [n]; an empty one for null."""
-    data, ends = _joined(values)
-    out = np.empty(len(data), dtype=np.int64)
-    found = np.empty(len(values), dtype=np.int64)
-    return out[: _unpack_integers(data, ends, len(_INT64_LIST_VAL), out, found)], found
-
-
-def read_float_rows(values: Sequence[bytes | None], width: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """The float32 lists in n Values as rows [n, width], and which of them are there and of that length [n]; NaN where not."""
-    data, ends = _joined(values)
-    out = np.full((len(values), width), np.nan, dtype=np.float32)
-    found = np.zeros(len(values), dtype=np.bool_)
-    _unpack_floats(data, ends, len(_FLOAT_LIST_VAL), out.view(np.uint8).reshape(len(values), 4 * width), found)
-    return out, found
-
-
-def read_timestamps(values: Sequence[bytes | None]) -> NDArray[np.int64]:
-    """Epoch milliseconds of n protobuf Timestamps, int64 [n], 0 where there is none."""
-    data, ends = _joined(values)
-    out = np.zeros(len(values), dtype=np.int64)
-    _unpack_timestamps(data, ends, out)
-    return out
-
-
-def _joined(values: Sequence[bytes | None]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The bytes of all, one after the other, and where each ends."""
-    there = [value or b"" for value in values]
-    ends = np.cumsum(np.fromiter(map(len, there), dtype=np.int64, count=len(there)))
-    return np.frombuffer(b"".join(there), dtype=np.uint8), ends
-
-
 def _varint_at(data: bytes, position: int) -> tuple[int, int]:
     """(position after it, value) of the varint at ``position``."""
     shift = value = 0
@@ -209,66 +178,3 @@ def _pack_varints(values: NDArray[np.int64], out: NDArray[np.uint8]) -> int:
         out[position] = np.uint8(rest)
         position += 1
     return position
-
-
-@njit
-def _read_varint(data: NDArray[np.uint8], position: int) -> tuple[int, np.int64]:
-    """(position after it, value) of the varint at ``position``."""
-    value, shift = np.int64(0), 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= np.int64(byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            return position, value
-
-
-@njit
-def _skip_to_items(data: NDArray[np.uint8], begin: int, end: int, tag_length: int) -> int:
-    """Where the packed items of a list Value in ``[begin, end)`` begin; ``end`` if there are none."""
-    if begin == end:
-        return end
-    start: int = _read_varint(data, begin + tag_length)[0]
-    if start >= end:
-        return end
-    items: int = _read_varint(data, start + 1)[0]
-    return items
-
-
-@njit(cache=True)
-def _unpack_integers(
-    data: NDArray[np.uint8], ends: NDArray[np.int64], tag_length: int, out: NDArray[np.int64], found: NDArray[np.int64]
-) -> int:
-    count = begin = 0
-    for i in range(ends.shape[0]):
-        position = _skip_to_items(data, begin, ends[i], tag_length)
-        while position < ends[i]:
-            position, out[count] = _read_varint(data, position)
-            count += 1
-        begin = ends[i]
-        found[i] = count
-    return count
-
-
-@njit(cache=True)
-def _unpack_floats(
-    data: NDArray[np.uint8], ends: NDArray[np.int64], tag_length: int, out: NDArray[np.uint8], found: NDArray[np.bool_]
-) -> None:
-    begin = 0
-    for i in range(ends.shape[0]):
-        position = _skip_to_items(data, begin, ends[i], tag_length)
-        if ends[i] > begin and ends[i] - position == out.shape[1]:
-            out[i] = data[position : ends[i]]
-            found[i] = True
-        begin = ends[i]
-
-
-@njit(cache=True)
-def _unpack_timestamps(data: NDArray[np.uint8], ends: NDArray[np.int64], out: NDArray[np.int64]) -> None:
-    position = 0
-    for i in range(ends.shape[0]):
-        while position < ends[i]:
-            field = data[position]
-            position, value = _read_varint(data, position + 1)
-            out[i] += value * 1000 if field == 0x08 else value // 1_000_000

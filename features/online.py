@@ -5,25 +5,34 @@ Both speak Feast's Redis layout (``features.feast_encoding``), so that Feast and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import redis
 from numpy.typing import NDArray
 
 from features import feast_encoding as encoding
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
-from features.redis_connection import connect
+from features.profile_reply import OF_A_CARD, OF_A_TERMINAL, decode
+from features.profiles import Profiles
+from features.redis_line import Call, Line
+from features.redis_scripts import NEWEST_WINS, READ_FIELDS
 from features.settings import Settings
-from features.terminal_tiles import COLUMNS, Tiles
+from features.terminal_tiles import Tiles
 
 _CARD = encoding.key_prefix("card_id")
 _TERMINAL = encoding.key_prefix("terminal_id")
 #: Rows a Redis script call: long enough to be cheap, short enough to let the scorer's reads in between.
 _ROWS_A_CALL = 200
+#: Keys a call of the reading script, for the same reason.
+_KEYS_A_CALL = 2000
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
 _WRITE_TIMEOUT_S = 5.0
+
+
+Row = TypeVar("Row", "Activity", "TerminalRow", "ProfileRow")
 
 
 class ProfilesUnavailable(Exception):
@@ -79,39 +88,28 @@ class ProfileReader:
     """Reads terminal risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = connect(settings.redis_connection, settings.scoring.profile_timeout_s)
+        self._line = Line(settings.redis_connection, settings.scoring.profile_timeout_s, READ_FIELDS)
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
 
         Raises ProfilesUnavailable.
         """
-        cards = {card: i for i, card in enumerate(dict.fromkeys(card_ids))}
-        terminals = {terminal: i for i, terminal in enumerate(dict.fromkeys(terminal_ids))}
-        keys = [encoding.redis_key(_CARD, card) for card in cards]
-        keys += [encoding.redis_key(_TERMINAL, terminal) for terminal in terminals]
-        fields = [_PROFILE_FIELDS[:3]] * len(cards) + [_TERMINAL_FIELDS[:2]] * len(terminals)
-        rows = self._fetch(keys, fields)
-        of_cards, of_terminals = rows[: len(cards)], rows[len(cards) :]
-
-        customer, there = encoding.read_float_rows([row[1] for row in of_cards], PROFILE_WIDTH)
-        customer_ts = np.where(there, encoding.read_timestamps([row[0] for row in of_cards]), 0)
-        usual = _usual([row[2] for row in of_cards], there)
-        flat, ends = encoding.read_integer_lists([row[1] for row in of_terminals])
-        terminal_ts = np.where(np.diff(ends, prepend=0) > 0, encoding.read_timestamps([row[0] for row in of_terminals]), 0)
-
-        card_row = np.fromiter(map(cards.__getitem__, card_ids), dtype=np.int64, count=len(card_ids))
-        terminal_row = np.fromiter(map(terminals.__getitem__, terminal_ids), dtype=np.int64, count=len(terminal_ids))
-        end = ends // COLUMNS
-        begin = np.concatenate([np.zeros(1, dtype=np.int64), end[:-1]]) if len(end) else end
+        cards, terminals = list(dict.fromkeys(card_ids)), list(dict.fromkeys(terminal_ids))
+        values = self._fetch(
+            ([encoding.redis_key(_CARD, card) for card in cards], _PROFILE_FIELDS[:OF_A_CARD]),
+            ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:OF_A_TERMINAL]),
+        )
+        found = decode(values, len(cards))
+        of_cards, of_terminals = _rows(cards, card_ids), _rows(terminals, terminal_ids)
         return Profiles(
-            customer[card_row],
-            usual[card_row],
-            customer_ts[card_row],
-            flat.reshape(-1, COLUMNS),
-            begin[terminal_row],
-            end[terminal_row],
-            terminal_ts[terminal_row],
+            found.customer[of_cards],
+            found.usual[of_cards],
+            found.customer_ts_ms[of_cards],
+            found.tiles,
+            found.begin[of_terminals],
+            found.end[of_terminals],
+            found.terminal_ts_ms[of_terminals],
         )
 
     def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
@@ -120,8 +118,11 @@ class ProfileReader:
         Raises ProfilesUnavailable.
         """
         keys = [encoding.redis_key(_CARD, card) for card in card_ids]
+        values = self._fetch((keys, _ACTIVITY_FIELDS))
+        width = len(_ACTIVITY_FIELDS)
         found: list[Activity | None] = []
-        for card, row in zip(card_ids, self._fetch(keys, [_ACTIVITY_FIELDS] * len(keys)), strict=True):
+        for i, card in enumerate(card_ids):
+            row = values[i * width : (i + 1) * width]
             vector = encoding.read_floats(row[1])
             if vector is None:
                 found.append(None)
@@ -131,78 +132,39 @@ class ProfileReader:
         return found
 
     def close(self) -> None:
-        self._redis.close()
+        self._line.close()
 
-    def _fetch(self, keys: list[bytes], fields: list[list[bytes]]) -> list[list[bytes | None]]:
-        if not keys:
-            return []
+    def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[bytes | None]:
+        """For each run (keys, fields), key by key, the values of the fields."""
         try:
-            with self._redis.pipeline(transaction=False) as pipe:
-                for key, names in zip(keys, fields, strict=True):
-                    pipe.execute_command("HMGET", key, *names)
-                rows: list[list[bytes | None]] = pipe.execute()
+            values: list[list[bytes | None]] = self._line.run(lambda: _calls(runs))
         except (redis.RedisError, OSError) as error:
-            raise ProfilesUnavailable(f"Redis at {self._address} did not answer ({error}); is it up?") from error
-        return rows
-
-    @property
-    def _address(self) -> str:
-        options = self._redis.connection_pool.connection_kwargs
-        return f"{options['host']}:{options['port']}"
+            raise ProfilesUnavailable(f"Redis at {self._line.address} did not answer ({error}); is it up?") from error
+        return values[0] if len(values) == 1 else list(chain.from_iterable(values))
 
 
-def _usual(values: Sequence[bytes | None], there: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The ``usual`` arrays of cards [n, USUAL_WIDTH], zeros where there is no profile or the list has another length."""
-    flat, ends = encoding.read_integer_lists(values)
-    usual = np.zeros((len(values), USUAL_WIDTH), dtype=np.int64)
-    whole = np.diff(ends, prepend=0) == USUAL_WIDTH
-    if whole.any():
-        usual[whole] = flat[(ends[whole, None] - USUAL_WIDTH) + np.arange(USUAL_WIDTH)]
-    usual[~there] = 0
-    return usual
+def _calls(runs: Sequence[tuple[list[bytes], list[bytes]]]) -> list[Call]:
+    """Calls of READ_FIELDS that read _KEYS_A_CALL keys at most, each."""
+    calls: list[tuple[list[bytes], list[bytes | int]]] = []
+    room = 0
+    for keys, fields in runs:
+        for start in range(0, len(keys), _KEYS_A_CALL):
+            piece = keys[start : start + _KEYS_A_CALL]
+            if len(piece) > room:
+                calls.append(([], []))
+                room = _KEYS_A_CALL
+            calls[-1][0].extend(piece)
+            calls[-1][1].extend((len(piece), len(fields), *fields))
+            room -= len(piece)
+    return list(calls)
 
 
-#: Writes each row unless a newer one is there. Feast's own writer also skips rows of the same time; here the later call wins
-#: among equals, because two outcomes may share a time, and each entity has one writer. KEYS: the entities. ARGV: how many
-#: fields, their names (the time's first), then for each key: seconds, nanoseconds, the encoded time, the encoded features.
-_NEWEST_WINS = """
-local width = tonumber(ARGV[1])
-local function varint(data, position)
-  local value, scale = 0, 1
-  while true do
-    local byte = string.byte(data, position)
-    position = position + 1
-    if byte < 128 then return value + byte * scale, position end
-    value = value + (byte - 128) * scale
-    scale = scale * 128
-  end
-end
-local written = 0
-for i, key in ipairs(KEYS) do
-  local at = width + 2 + (i - 1) * (width + 2)
-  local seconds, nanos = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local stored = redis.call('HGET', key, ARGV[2])
-  local newer = true
-  if stored then
-    local old, position = {[8] = 0, [16] = 0}, 1
-    while position <= #stored do
-      local tag = string.byte(stored, position)
-      old[tag], position = varint(stored, position + 1)
-    end
-    newer = seconds > old[8] or (seconds == old[8] and nanos >= old[16])
-  end
-  if newer then
-    local pairs_ = {}
-    for j = 1, width do
-      pairs_[2 * j - 1] = ARGV[1 + j]
-      pairs_[2 * j] = ARGV[at + 1 + j]
-    end
-    redis.call('HSET', key, unpack(pairs_))
-    written = written + 1
-  end
-end
-return written
-"""
+def _rows(different: list[str], ids: Sequence[str]) -> slice | NDArray[np.int64]:
+    """The row of each of ``ids`` among the ``different`` ones, which are in order of appearance."""
+    if len(different) == len(ids):
+        return slice(None)
+    place = {one: i for i, one in enumerate(different)}
+    return np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
 
 
 class OnlineWriter:
@@ -212,66 +174,47 @@ class OnlineWriter:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = connect(settings.redis_connection, _WRITE_TIMEOUT_S)
-        self._script = self._redis.register_script(_NEWEST_WINS)
+        self._line = Line(settings.redis_connection, _WRITE_TIMEOUT_S, NEWEST_WINS)
 
     def write_activity(self, rows: Sequence[Activity]) -> int:
         """The latest vectors of cards, for ``card_activity``."""
-        return self._write(
-            _ACTIVITY_FIELDS,
-            [
-                (
-                    encoding.redis_key(_CARD, row.card_id),
-                    row.event_time_ms,
-                    [
-                        encoding.floats(row.vector),
-                        encoding.text(row.schema),
-                        encoding.number(row.score),
-                        encoding.text(row.transaction_id),
-                    ],
-                )
-                for row in rows
-            ],
-        )
+
+        def encoded(row: Activity) -> list[bytes]:
+            texts = encoding.text(row.schema), encoding.number(row.score), encoding.text(row.transaction_id)
+            return [encoding.floats(row.vector), *texts]
+
+        return self._write(_ACTIVITY_FIELDS, rows, lambda row: encoding.redis_key(_CARD, row.card_id), encoded)
 
     def write_terminal_risk(self, rows: Sequence[TerminalRow]) -> int:
         """Tiles of terminals, for ``terminal_risk``."""
-        return self._write(
-            _TERMINAL_FIELDS,
-            [
-                (
-                    encoding.redis_key(_TERMINAL, row.terminal_id),
-                    row.event_time_ms,
-                    [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)],
-                )
-                for row in rows
-            ],
-        )
+
+        def encoded(row: TerminalRow) -> list[bytes]:
+            return [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)]
+
+        return self._write(_TERMINAL_FIELDS, rows, lambda row: encoding.redis_key(_TERMINAL, row.terminal_id), encoded)
 
     def write_profiles(self, rows: Sequence[ProfileRow]) -> int:
         """Customer profiles, for ``customer_profile``."""
-        return self._write(
-            _PROFILE_FIELDS,
-            [
-                (
-                    encoding.redis_key(_CARD, row.card_id),
-                    row.event_time_ms,
-                    [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)],
-                )
-                for row in rows
-            ],
-        )
+
+        def encoded(row: ProfileRow) -> list[bytes]:
+            return [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)]
+
+        return self._write(_PROFILE_FIELDS, rows, lambda row: encoding.redis_key(_CARD, row.card_id), encoded)
 
     def close(self) -> None:
-        self._redis.close()
+        self._line.close()
 
-    def _write(self, fields: list[bytes], rows: list[tuple[bytes, int, list[bytes]]]) -> int:
-        written = 0
-        for start in range(0, len(rows), _ROWS_A_CALL):
-            part = rows[start : start + _ROWS_A_CALL]
-            arguments: list[bytes | int] = [len(fields), *fields]
-            for _, time_ms, values in part:
-                seconds, rest = divmod(time_ms, 1000)
-                arguments += [seconds, rest * 1_000_000, encoding.timestamp(time_ms), *values]
-            written += int(self._script(keys=[key for key, _, _ in part], args=arguments))
-        return written
+    def _write(
+        self, fields: list[bytes], rows: Sequence[Row], key: Callable[[Row], bytes], encoded: Callable[[Row], list[bytes]]
+    ) -> int:
+        def calls() -> Iterator[Call]:
+            for start in range(0, len(rows), _ROWS_A_CALL):
+                part = rows[start : start + _ROWS_A_CALL]
+                arguments: list[bytes | int] = [len(fields), *fields]
+                for row in part:
+                    seconds, rest = divmod(row.event_time_ms, 1000)
+                    arguments += [seconds, rest * 1_000_000, encoding.timestamp(row.event_time_ms)]
+                    arguments += encoded(row)
+                yield [key(row) for row in part], arguments
+
+        return sum(self._line.run(calls))

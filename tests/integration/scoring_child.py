@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from features.online import ProfileReader
 from features.prediction import Prediction
+from features.reading import Reader
 from features.settings import load
 from streams import topics
 from streams.core import Output, Record
-from streams.last_known import LastKnown
 from streams.scorer import Scorer
 from streams.shell import Shell
 
@@ -66,7 +66,7 @@ class Elsewhere:
 
 def main(folder: str, source: str, target: str, seed: str) -> None:
     settings = load(folder)
-    scorer = Scorer(settings.model, NoChampion(), LastKnown(ProfileReader(settings)), settings.labels)
+    scorer = Scorer(settings.model, NoChampion(), Reader(ProfileReader(settings), settings.feast), settings.labels)
     largest = int(np.random.default_rng(int(seed)).integers(500, 5000))
     shell = Shell(settings, Elsewhere(scorer, source, target, int(seed)), max_batch=largest)
 

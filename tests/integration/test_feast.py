@@ -242,3 +242,25 @@ def test_profiles_written_under_one_name_replace_each_other(settings: Settings, 
     assert len(list(customer_profile_folder(fresh).glob("*.parquet"))) == 1
     events = pd.DataFrame({"card_id": ["a"], "terminal_id": ["t"], "event_time_ms": [T0]})
     assert point_in_time(fresh, events).customer[0, :4].tolist() == [2.0, 2.0, 2.0, 1.0]
+
+
+def test_a_read_of_more_keys_than_one_call_takes_is_whole(settings: Settings) -> None:
+    count = 2_500
+    OnlineWriter(settings).write_profiles([person(f"many-{i}", T0 + i, i) for i in range(0, count, 2)])
+    OnlineWriter(settings).write_terminal_risk([TerminalRow(f"many-{i}", T0 + i, tiles(i), i) for i in range(0, count, 3)])
+    ids = [f"many-{i}" for i in range(count)]
+    got = ProfileReader(settings).read(ids, ids)
+    assert got.customer_ts_ms.tolist() == [T0 + i if i % 2 == 0 else 0 for i in range(count)]
+    assert got.customer[::2, 0].tolist() == list(range(0, count, 2))
+    assert got.terminal_ts_ms.tolist() == [T0 + i if i % 3 == 0 else 0 for i in range(count)]
+    assert tiles_of(got, 2_499) == tiles(2_499).tolist()
+
+
+def test_a_reader_does_not_notice_that_redis_closed_its_connection(settings: Settings) -> None:
+    OnlineWriter(settings).write_profiles([person("back", T0, 1.0)])
+    reader = ProfileReader(settings)
+    assert reader.read(["back"], ["x"]).customer_ts_ms.tolist() == [T0]
+    admin = redis.Redis(port=settings.ports.redis)
+    admin.client_kill_filter(_type="normal", skipme=True)
+    admin.script_flush()
+    assert reader.read(["back"], ["x"]).customer_ts_ms.tolist() == [T0]

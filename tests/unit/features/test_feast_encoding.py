@@ -35,7 +35,6 @@ def test_timestamps_are_protobufs(ms: int) -> None:
     expected = Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000).SerializeToString()
     assert encoding.timestamp(ms) == expected
     assert encoding.read_timestamp(expected) == ms
-    assert encoding.read_timestamps([expected, None, expected]).tolist() == [ms, 0, ms]
 
 
 @how(deadline=None)
@@ -53,14 +52,6 @@ def test_lists_are_feasts(numbers: list[float], integers: list[int]) -> None:
     whole = np.array(integers, dtype=np.int64)
     data = encoding.integers(whole)
     assert data == Value(int64_list_val=Int64List(val=integers)).SerializeToString()
-    got, ends = encoding.read_integer_lists([data, None, data, b""])
-    assert got.tolist() == integers * 2
-    assert ends.tolist() == [len(integers), len(integers), 2 * len(integers), 2 * len(integers)]
-
-    rows, found = encoding.read_float_rows([None, encoding.floats(array), encoding.floats(array[1:])], len(array))
-    assert found.tolist() == [False, len(array) > 0, False] or len(array) == 0
-    assert np.isnan(rows[[0, 2]]).all()
-    np.testing.assert_array_equal(rows[1], array)
 
 
 @how(deadline=None)

@@ -1,0 +1,48 @@
+"""Rows of terminals and customers such as a platform has after some weeks."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from features import terminal_tiles
+from features.events import Outcome
+from features.online import ProfileRow, TerminalRow
+from features.profiles import CATEGORIES, PROFILE_WIDTH, TERMINALS, USUAL_WIDTH
+from features.settings import DAY_MS
+
+#: 2026-01-01, and for how many days before it tiles are kept.
+NOW_MS = 20_454 * DAY_MS
+_DAYS = 69
+#: Terminals whose history is made; the others share theirs.
+_DIFFERENT = 500
+
+
+def terminals(count: int, daily: float = 1.0, seed: int = 3) -> list[TerminalRow]:
+    """``count`` terminals with 69 days of outcomes each, ``daily`` a day in the mean (as the Handbook's), 1 % of them fraud."""
+    draw = np.random.default_rng(seed)
+    state: dict[str, terminal_tiles.Terminal] = {}
+    for number in range(min(count, _DIFFERENT)):
+        n = int(draw.poisson(_DAYS * daily * draw.lognormal(-0.3, 0.8)))
+        times = np.sort(NOW_MS - draw.integers(1, _DAYS * DAY_MS, n)).tolist()
+        frauds = (draw.random(n) < 0.01).tolist()
+        terminal_tiles.update(state, [outcome(f"{number}", t, f) for t, f in zip(times, frauds, strict=True)])
+    different = [terminal.tiles for terminal in state.values()]
+    return [TerminalRow(f"terminal-{i}", NOW_MS, different[i % len(different)], i + 1) for i in range(count)]
+
+
+def customers(count: int, seed: int = 4) -> list[ProfileRow]:
+    """``count`` customers with a home, hours, eight categories and sixteen terminals."""
+    draw = np.random.default_rng(seed)
+    profile = draw.lognormal(3.5, 0.6, (count, PROFILE_WIDTH)).astype(np.float32)
+    usual = np.zeros((count, USUAL_WIDTH), dtype=np.int64)
+    usual[:, : CATEGORIES // 2] = draw.integers(-(2**63), 2**63, (count, CATEGORIES // 2))
+    usual[:, CATEGORIES:] = draw.integers(-(2**31), 2**31, (count, TERMINALS))
+    return [ProfileRow(f"card-{i}", NOW_MS, profile[i], usual[i]) for i in range(count)]
+
+
+def outcome(terminal_id: str, event_time_ms: int, is_fraud: bool) -> Outcome:
+    """What became of a transaction, known a week later."""
+    source: Literal["chargeback", "matured"] = "chargeback" if is_fraud else "matured"
+    return Outcome("t", "c", terminal_id, event_time_ms, event_time_ms + 7 * DAY_MS, is_fraud, source)

@@ -1,0 +1,1 @@
+"""How fast ``features.transform`` is, beside river and pandas on the same events: ``python -m benchmarks.transform``."""

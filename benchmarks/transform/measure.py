@@ -1,0 +1,139 @@
+"""The measurements: the transform over a stream, and the peers over the events of some of its cards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from benchmarks.common import spread
+from benchmarks.rolling import agreement, by_pandas, by_river, subset
+from benchmarks.transform.events import BATCH, Stream, simulated
+from benchmarks.transform.report import Ours, Peer
+from features.card_state import CardState
+from features.transform import update
+from features.vector import INDEX, N_STREAM
+
+Matrix = NDArray[np.float32]
+#: The subset as far as the vector has it: columns of a matrix [n, len(SHARED)] below.
+SHARED = [name for name in subset.names() if name in INDEX]
+_SHARED_AT = [INDEX[name] for name in SHARED]
+
+
+def compile_all() -> None:
+    """Have the transform compiled before anything is measured: it is when it first runs."""
+    for batch in simulated(10, 10, 1.0).batches(0, 100):
+        update(CardState(), batch)
+
+
+def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] | None = None) -> tuple[Ours, Matrix]:
+    """Measure ``segments`` consecutive pieces of ``length`` events at the stream's end; what comes before warms the state.
+
+    Also gives the SHARED columns of the events that are ``wanted`` [n], in their order. Only ``update`` is measured. Raises
+    ValueError where the stream is too short.
+    """
+    first = len(stream) - segments * length
+    if first <= 0:
+        raise ValueError(f"--events: {stream.name} has {len(stream):,} events; measure fewer than {segments * length:,}")
+    chosen = np.zeros(len(stream), dtype=np.bool_) if wanted is None else wanted
+    state = CardState()
+    kept: list[Matrix] = []
+    rates: list[float] = []
+
+    def run(start: int, stop: int) -> float:
+        seconds = 0.0
+        for i, batch in enumerate(stream.batches(start, stop)):
+            began = time.process_time()
+            vectors = update(state, batch)
+            seconds += time.process_time() - began
+            at = start + i * BATCH
+            rows = np.flatnonzero(chosen[at : min(at + BATCH, stop)])
+            kept.append(vectors[rows][:, _SHARED_AT])
+        return seconds
+
+    run(0, first)
+    for i in range(segments):
+        start = first + i * length
+        rates.append(length / run(start, start + length))
+    row = Ours(
+        stream=stream.name,
+        cards=state.cards,
+        warm_events=first,
+        kept_a_card=round(state.rows / state.cards, 1),
+        state_bytes_a_card=round(state.nbytes / state.cards),
+        features=N_STREAM,
+        events_a_second=spread(rates),
+    )
+    return row, np.concatenate(kept)
+
+
+def pandas_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, repeats: int) -> list[Peer]:
+    """Both pandas styles over the whole histories of the ``wanted`` events; the transform's columns of them are ``mine``."""
+    events = pd.DataFrame(
+        {
+            "card": stream.card[wanted],
+            "time": pd.to_datetime(stream.columns.event_time_ms[wanted], unit="ms"),
+            "amount": stream.columns.amount_minor[wanted] / 100.0,
+        }
+    )
+
+    def peer(name: str, how: str, compute: Callable[[pd.DataFrame], pd.DataFrame]) -> Peer:
+        rates = []
+        for _ in range(repeats):
+            began = time.process_time()
+            found = compute(events)
+            rates.append(len(events) / (time.process_time() - began))
+        columns = {column: found[column].to_numpy(dtype=np.float64) for column in found.columns}
+        agreed = agreement.compare(_columns(mine), columns)
+        return Peer(name, how, len(columns), "", len(events), spread(rates), agreed)
+
+    return [
+        peer(
+            "pandas, customer by customer",
+            "`groupby.apply`, `rolling` by time: the Handbook's style",
+            by_pandas.customer_by_customer,
+        ),
+        peer("pandas, all at once", "one `groupby().rolling()` a window", by_pandas.grouped),
+    ]
+
+
+def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events: int, segments: int) -> list[Peer]:
+    """river over the same events, one after the other; the last ``events`` of them are measured, in ``segments`` pieces."""
+    cards = stream.card[wanted].tolist()
+    epoch = datetime(1970, 1, 1)  # river compares with a time that has no zone
+    times = [epoch + timedelta(milliseconds=ms) for ms in stream.columns.event_time_ms[wanted].tolist()]
+    amounts = (stream.columns.amount_minor[wanted] / 100.0).tolist()
+    names = [name for window in subset.WINDOWS for name in by_river.names(window)]
+    first = max(len(cards) - events, 0)
+    length = (len(cards) - first) // segments
+
+    def peer(name: str, how: str, step: Callable[[int, datetime, float], list[float]]) -> Peer:
+        found: list[list[float]] = []
+        rates: list[float] = []
+
+        def run(start: int, stop: int) -> float:
+            began = time.process_time()
+            for card, when, amount in zip(cards[start:stop], times[start:stop], amounts[start:stop], strict=True):
+                found.append(step(card, when, amount))
+            return time.process_time() - began
+
+        run(0, first)
+        for i in range(segments):
+            start = first + i * length
+            rates.append(length / run(start, start + length))
+        columns = dict(zip(names, np.array(found[first:]).T, strict=True))
+        agreed = agreement.compare(_columns(mine[first : first + segments * length]), columns)
+        return Peer(name, how, len(names), "max", segments * length, spread(rates), agreed)
+
+    return [
+        peer("river, one statistic each", "`TimeRolling` of `Sum`, `Mean`, `Var` for each window", by_river.OneEach().step),
+        peer("river, variance only", "`TimeRolling` of `Var`; the rest from its fields", by_river.VarianceOnly().step),
+    ]
+
+
+def _columns(shared: Matrix) -> dict[str, Matrix]:
+    return {name: shared[:, i] for i, name in enumerate(SHARED)}
