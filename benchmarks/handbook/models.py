@@ -19,10 +19,10 @@ Matrix = NDArray[np.float32]
 Fit = Callable[[Matrix, NDArray[np.bool_], Matrix, int], NDArray[np.float64]]
 
 #: Genuine rows that the perceptron learns from, at most: the others teach it little and cost time.
-GENUINE = 150_000
+GENUINE = 400_000
 HIDDEN = (128, 64)
 DROPOUT = 0.2
-EPOCHS = 16
+EPOCHS = 30
 #: Steps an epoch, as far as batches of these sizes give them.
 STEPS = 100
 BATCHES = (64, 2048)
