@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One run over a file of ``rows`` rows. ``identical``: Spark gave the single process's vectors, to the bit; None: no Spark."""
+    """One run over a file of ``rows`` rows. ``identical``: Spark gave the single process's vectors to the bit; None: no Spark."""
 
     machine: Machine
     data: str
