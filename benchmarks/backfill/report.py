@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """One run over a file of ``rows`` rows. ``identical``: Spark's vectors equal the single process's bit by bit (None: no Spark)."""
+    """One run over a file of ``rows`` rows. ``identical``: Spark gave the one process's vectors bit by bit (None: no Spark)."""
 
     machine: Machine
     data: str
