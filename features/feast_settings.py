@@ -47,7 +47,8 @@ class Feast(BaseModel):
     cache_s: float = Field(default=0.5, ge=0, le=60)
     #: ... and for how much event time: a replay runs through hours in a second, and must not see them all alike.
     cache_event_s: float = Field(default=60.0, ge=0)
-    #: Entities of each kind that are remembered, for that and for the time in which Redis does not answer.
+    #: Entities of each kind that are remembered, for that and for the time in which Redis does not answer; terminals by the two
+    #: kilobytes of tiles, so that 50,000 are 100 MB at most.
     cache_entities: int = Field(default=50_000, ge=1)
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
 """Profiles for a micro-batch: from memory while that is fresh, else from the online store, else the last known ones.
 
 - **Cache.** What was read of an entity answers for ``feast.cache_s`` of wall time and ``feast.cache_event_s`` of event time, so
-  that a hot card or terminal does not cost Redis a row a batch. Both kinds are bounded by ``feast.cache_entities``; what was used
-  longest ago goes first.
+  that a hot card or terminal does not cost Redis a row a batch. ``feast.cache_entities`` bounds both kinds, busy terminals
+  counting for more; what was used longest ago goes first.
 - **Store away or slow.** The batch is answered from memory, however old, and marked as degraded; the store is left alone for a
   second, so that one time-out is not paid by every batch. Rows that the store has lost count as missing, not as degraded.
 - **Age, in event time.** Rows older than the event by more than their maximum age count as missing, as they do in Feast's joins
@@ -17,23 +17,19 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
 from features.ages import customer_limits, terminal_limits
-from features.entity_cache import EntityCache, Entry
+from features.entity_rows import CustomerRows, TerminalRows
 from features.feast_settings import Feast
 from features.online import ProfilesUnavailable
 from features.profiles import Profiles, unknown
-from features.terminal_tiles import Tiles, empty
 
 log = logging.getLogger(__name__)
-
-#: profile and usual of a customer.
-Customer: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 #: After a failed read the store is left alone for this long.
 RETRY_AFTER_S = 1.0
@@ -74,8 +70,8 @@ class Reader:
         self._clock = clock
         self._cache_s = rules.cache_s
         self._cache_ms = int(rules.cache_event_s * 1000)
-        self._customers: EntityCache[Customer] = EntityCache(rules.cache_entities)
-        self._terminals: EntityCache[Tiles] = EntityCache(rules.cache_entities)
+        self._customers = CustomerRows(rules.cache_entities)
+        self._terminals = TerminalRows(rules.cache_entities)
         self._customer_limits = customer_limits(rules)
         self._terminal_limits = terminal_limits(rules)
         self._retry_at = -np.inf
@@ -85,55 +81,50 @@ class Reader:
         if not len(event_time_ms):
             return Read(unknown(0), degraded=False)
         now, at = self._clock(), int(event_time_ms.max())
-        customers = self._customers.recall(dict.fromkeys(card_ids))
-        terminals = self._terminals.recall(dict.fromkeys(terminal_ids))
-        cards = [card for card in dict.fromkeys(card_ids) if not self._is_fresh(customers.get(card), now, at)]
-        places = [place for place in dict.fromkeys(terminal_ids) if not self._is_fresh(terminals.get(place), now, at)]
+        cards, card_row = _unique(card_ids)
+        places, place_row = _unique(terminal_ids)
+        customers, terminals = self._customers.slots(cards), self._terminals.slots(places)
+        old_cards = np.flatnonzero(~self._customers.fresh(customers, now, at, self._cache_s, self._cache_ms))
+        old_places = np.flatnonzero(~self._terminals.fresh(terminals, now, at, self._cache_s, self._cache_ms))
         answered = True
-        if cards or places:
-            answered = self._ask(cards, places, now, at, customers, terminals)
-        _count(_CUSTOMER, len(set(card_ids)), len(cards), answered)
-        _count(_TERMINAL, len(set(terminal_ids)), len(places), answered)
-        profiles = _aligned(card_ids, terminal_ids, customers, terminals)
+        if len(old_cards) or len(old_places):
+            found = self._ask([cards[i] for i in old_cards.tolist()], [places[i] for i in old_places.tolist()], now)
+            answered = found is not None
+            if found is not None:
+                self._customers.put(customers[old_cards], found, now, at)
+                self._terminals.put(terminals[old_places], found, now, at)
+        _count_lookups(_CUSTOMER, len(cards), len(old_cards), answered)
+        _count_lookups(_TERMINAL, len(places), len(old_places), answered)
+        profiles = self._aligned(customers[card_row], terminals, place_row)
+        self._customers.trim()
+        self._terminals.trim()
         return Read(self._judged(profiles, event_time_ms), degraded=not answered)
 
-    def _is_fresh(self, entry: Entry[Any] | None, now: float, at: int) -> bool:
-        return entry is not None and now - entry.read_s < self._cache_s and abs(at - entry.read_ms) <= self._cache_ms
-
-    def _ask(
-        self,
-        cards: list[str],
-        places: list[str],
-        now: float,
-        at: int,
-        customers: dict[str, Entry[Customer]],
-        terminals: dict[str, Entry[Tiles]],
-    ) -> bool:
-        """Read ``cards`` and ``places`` from the store into the entries of the batch; whether it answered."""
+    def _ask(self, cards: list[str], places: list[str], now: float) -> Profiles | None:
+        """What the store says; None where it does not answer, or failed less than a moment ago."""
         if now < self._retry_at:
-            return False
+            return None
         try:
-            found = self._source.read(cards, places)
+            return self._source.read(cards, places)
         except ProfilesUnavailable as error:
             log.warning("scores are degraded: %s", error)
             UNAVAILABLE.inc()
             self._retry_at = self._clock() + RETRY_AFTER_S
-            return False
-        # Copies: a view would keep the whole batch in memory.
-        fresh = {
-            card: Entry((found.customer[i].copy(), found.usual[i].copy()) if time_ms else None, time_ms, now, at)
-            for i, (card, time_ms) in enumerate(zip(cards, found.customer_ts_ms.tolist(), strict=True))
-        }
-        rows = zip(places, found.terminal_ts_ms.tolist(), found.begin.tolist(), found.end.tolist(), strict=True)
-        fresh_tiles = {
-            place: Entry(found.tiles[begin:end].copy() if time_ms else None, time_ms, now, at)
-            for place, time_ms, begin, end in rows
-        }
-        customers |= fresh
-        terminals |= fresh_tiles
-        self._customers.keep(fresh)
-        self._terminals.keep(fresh_tiles)
-        return True
+            return None
+
+    def _aligned(self, customers: NDArray[np.int64], terminals: NDArray[np.int64], place_row: NDArray[np.int64]) -> Profiles:
+        """Rows of slots, as copies: ``customers`` in the order of the batch, ``terminals[place_row]`` likewise."""
+        end = np.cumsum(self._terminals.sizes[terminals])
+        begin = end - self._terminals.sizes[terminals]
+        return Profiles(
+            self._customers.customer[customers],
+            self._customers.usual[customers],
+            self._customers.time_ms[customers],
+            np.concatenate([self._terminals.tiles[slot] for slot in terminals.tolist()]),
+            begin[place_row],
+            end[place_row],
+            self._terminals.time_ms[terminals[place_row]],
+        )
 
     def _judged(self, profiles: Profiles, event_time_ms: NDArray[np.int64]) -> Profiles:
         """``profiles`` without the rows that are too old or know too much."""
@@ -156,47 +147,12 @@ def _count_misdated(view: str, stale: NDArray[np.bool_], future: NDArray[np.bool
             MISDATED.labels(view, reason).inc(int(rows.sum()))
 
 
-def _count(view: str, entities: int, asked: int, answered: bool) -> None:
+def _count_lookups(view: str, entities: int, asked: int, answered: bool) -> None:
     LOOKUPS.labels(view, "cache").inc(entities - asked)
     LOOKUPS.labels(view, "store" if answered else "memory").inc(asked)
 
 
-def _aligned(
-    card_ids: Sequence[str],
-    terminal_ids: Sequence[str],
-    customers: dict[str, Entry[Customer]],
-    terminals: dict[str, Entry[Tiles]],
-) -> Profiles:
-    """The entries as arrays in the order of the batch; its own, to be changed."""
-    cards = {card: i for i, card in enumerate(dict.fromkeys(card_ids))}
-    known = unknown(len(cards))
-    customer_ts = np.zeros(len(cards), dtype=np.int64)
-    for card, i in cards.items():
-        entry = customers.get(card)
-        if entry is not None and entry.value is not None:
-            known.customer[i], known.usual[i] = entry.value
-            customer_ts[i] = entry.time_ms
-    places = {place: i for i, place in enumerate(dict.fromkeys(terminal_ids))}
-    parts = [empty()]
-    begin = np.zeros(len(places), dtype=np.int64)
-    end = np.zeros(len(places), dtype=np.int64)
-    terminal_ts = np.zeros(len(places), dtype=np.int64)
-    rows = 0
-    for place, i in places.items():
-        tiles = terminals.get(place)
-        if tiles is not None and tiles.value is not None:
-            parts.append(tiles.value)
-            begin[i], rows = rows, rows + len(tiles.value)
-            end[i] = rows
-            terminal_ts[i] = tiles.time_ms
-    card_row = np.fromiter((cards[card] for card in card_ids), dtype=np.int64, count=len(card_ids))
-    place_row = np.fromiter((places[place] for place in terminal_ids), dtype=np.int64, count=len(terminal_ids))
-    return Profiles(
-        known.customer[card_row],
-        known.usual[card_row],
-        customer_ts[card_row],
-        np.concatenate(parts),
-        begin[place_row],
-        end[place_row],
-        terminal_ts[place_row],
-    )
+def _unique(ids: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """The different ids, and the place among them of each."""
+    places = {entity: i for i, entity in enumerate(dict.fromkeys(ids))}
+    return list(places), np.fromiter(map(places.__getitem__, ids), dtype=np.int64, count=len(ids))

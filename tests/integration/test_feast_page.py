@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")
 def test_its_python_runs(
     platform: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,7 +42,9 @@ def test_its_python_runs(
     assert score == "[0.5]"
     assert float(ratio.strip("[]")) == pytest.approx(2.0)
     assert risk.startswith("[0.0")
-    exec(joined, {})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "fetch_arrow_table", DeprecationWarning)
+        exec(joined, {})
     assert "as_of_ms" in capsys.readouterr().out
 
 
