@@ -14,21 +14,20 @@ import msgspec
 import numpy as np
 
 from features.differences import Differences, between, together
-from features.jobs.sources import SERVED
-from features.tables import Recomputation, in_log_order, number, schema_of, vectors
+from features.tables import TRANSFORMED, Recomputation, in_log_order, number, schema_of, vectors
 from features.vector import N_STREAM, SCHEMA
 
 if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-_COLUMNS = tuple(part.split()[0] for part in SERVED.split(", "))
+_COLUMNS = ("transaction_id", *TRANSFORMED, "schema", "features")
 
 
 def compare(
     scores: DataFrame, start_ms: int | None = None, end_ms: int | None = None, partitions: int = 4, buckets: int = 16
 ) -> Differences:
-    """Compare the scores (columns SERVED) with event times in [start_ms, end_ms); None: no limit.
+    """Compare the scores (columns ``sources.SERVED``) with event times in [start_ms, end_ms); None: no limit.
 
     ``scores`` must hold the cards' history, too (``sources.history_from``). Vectors of another schema are history and nothing
     more. ``buckets``: groups of cards; a group is in memory as a whole, at about 2 kB a row.
@@ -43,7 +42,7 @@ def compare(
 
         return pd.DataFrame({"found": [msgspec.json.encode(_of_a_bucket(rows, low, high))]})
 
-    bucketed = scores.select("*", f.pmod(f.xxhash64("card_id"), f.lit(buckets)).alias("bucket"))
+    bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64("card_id"), f.lit(buckets)).alias("bucket"))
     found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_a_bucket, "found binary").collect()
     return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), N_STREAM)
 
