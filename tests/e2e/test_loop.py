@@ -140,7 +140,7 @@ def test_the_archive_holds_each_score_once(story: Story, collected: Collected) -
 
 def test_spark_computes_the_same_bits_as_the_stream_that_was_killed(story: Story, collected: Collected) -> None:
     found = _json(story.settings, "parity")
-    assert (found["events"], found["differences"]) == (story.published, 0)
+    assert (found["vectors"], found["differing"]) == (story.published, 0)
 
 
 def test_a_caller_who_knows_only_the_card_gets_a_score(story: Story, collected: Collected) -> None:
