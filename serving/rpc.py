@@ -17,7 +17,7 @@ from serving.dataplane import FixedRepository, FraudDataPlane
 from serving.errors import NotAuthorized, RequestError
 
 #: 65,536 vectors, raw, take 9 MB.
-MAX_MESSAGE = 16 * 1024 * 1024
+MAX_MESSAGE = 64 * 1024 * 1024
 _OPEN = frozenset(f"/inference.GRPCInferenceService/{name}" for name in ("ServerLive", "ServerReady", "ModelReady"))
 
 
