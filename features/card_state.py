@@ -1,6 +1,6 @@
 """The state of the transform: each card's recent transactions, in one pool of memory.
 
-A card owns a segment of the pool with room for ``capacity`` rows, 32 bytes each, of which the first ``length`` are filled, oldest
+A card owns a segment of the pool with room for ``capacity`` rows, 34 bytes each, of which the first ``length`` are filled, oldest
 event first. Within the segment its columns lie one after the other, so that a card's whole history is on one or two pages of
 memory: that made the transform twice as fast as one array for each column of all cards (docs/decisions.md). A segment that is
 too small is moved to the pool's end with more room; when half of the pool is holes, it is packed.
@@ -13,20 +13,30 @@ made. So a card takes at most ``2 * MAX_ROWS`` rows, however often it pays.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from features.windows import KEEP_MS, MAX_ROWS
+from features.compiled import compiled, compiled_cached
+from features.windows import DAY_MS, KEEP_MS, LENGTHS, MAX_ROWS
 
 _FIRST_CAPACITY = 8
 #: Columns of ``History.cards``.
 START, LENGTH, CAPACITY, GUESS = range(4)
-#: A row's words of 8 bytes.
-WORDS = 4
-ROW_BYTES = 8 * WORDS
+#: Bytes of a row.
+ROW_BYTES = 34
+#: Capacities are multiples of this, so that a segment is whole words of 8 bytes.
+_MULTIPLE = 4
+#: The windows whose sums run (``features.running``); the shorter ones hold a few rows, which are looked at each time.
+SHORT = sum(length <= DAY_MS for length in LENGTHS)
+LONG = len(LENGTHS) - SHORT
+#: Columns of a card's sums: whether they hold; how many amounts are in order, how many of them the robust mean takes and their
+#: sum; the newest row with a high amount, -1 if none. Then for each long window its first row and seven sums.
+VALID, ORDERED, ORDINARY, ORDINARY_TOTAL, NEWEST_HIGH = range(5)
+_FIRST, _EACH = 5, 8
+ROW = 0
+SUMS = _FIRST + _EACH * LONG
 #: ``Segment.times`` holds the time above this many bits of flags.
 FLAG_BITS = 6
 _FLAGS = (1 << FLAG_BITS) - 1
@@ -34,19 +44,22 @@ _FLAGS = (1 << FLAG_BITS) - 1
 
 class History(NamedTuple):
     """``cards`` int64 [slots, 4]: where each card's segment starts in ``words``, how many rows are filled, for how many there is
-    room, and where the search for its median begins (that changes the time it takes, never the answer). ``halves`` and
-    ``singles`` are ``words`` seen as int32 and float32.
+    room, and where the search for its median begins (that changes the time it takes, never the answer). ``sums`` int64
+    [slots, SUMS]: what ``features.running`` keeps. ``halves``, ``singles`` and ``quarters`` are ``words`` seen as other types.
     """
 
     cards: NDArray[np.int64]
+    sums: NDArray[np.int64]
     words: NDArray[np.int64]
     halves: NDArray[np.int32]
     singles: NDArray[np.float32]
+    quarters: NDArray[np.uint16]
 
 
 class Segment(NamedTuple):
     """A card's rows, as views of the pool. ``times`` holds the time in the bits above FLAG_BITS, and the flags of
-    ``features.history`` below. ``ratios``: ratio_to_robust_mean as of the row's arrival. Unknown places are NaN.
+    ``features.history`` below. ``ratios``: ratio_to_robust_mean as of the row's arrival. Unknown places are NaN. ``order``: the
+    rows of the longest window by amount, see ``features.running``.
     """
 
     times: NDArray[np.int64]
@@ -55,10 +68,11 @@ class Segment(NamedTuple):
     ratios: NDArray[np.float32]
     latitudes: NDArray[np.float32]
     longitudes: NDArray[np.float32]
+    order: NDArray[np.uint16]
 
 
 #: What ``CardState.arrays`` writes of a row.
-ROW: dict[str, Any] = {
+COLUMNS: dict[str, Any] = {
     "times": np.int64,
     "amounts": np.int64,
     "terminals": np.int32,
@@ -73,7 +87,8 @@ class CardState:
 
     def __init__(self) -> None:
         self._slot: dict[str, int] = {}
-        self.history = _history(np.zeros((0, 4), dtype=np.int64), 0)
+        self.history = _history(np.zeros((0, 4), dtype=np.int64), np.zeros((0, SUMS), dtype=np.int64), 0)
+        #: Words of the pool that are taken.
         self._used = 0
         #: Room for counting a batch's rows by slot; zeros in between.
         self._coming = np.zeros(0, dtype=np.int32)
@@ -91,7 +106,7 @@ class CardState:
     @property
     def nbytes(self) -> int:
         """Bytes held by the arrays."""
-        return self.history.cards.nbytes + self.history.words.nbytes
+        return self.history.cards.nbytes + self.history.sums.nbytes + self.history.words.nbytes
 
     def slots(self, cards: list[str]) -> NDArray[np.int64]:
         """The slot of each card, int64 [n]; new cards get the next ones."""
@@ -104,10 +119,9 @@ class CardState:
             found = np.fromiter(map(slot.__getitem__, cards), dtype=np.int64, count=len(cards))
         have = len(self.history.cards)
         if len(slot) > have:
-            bigger = np.zeros((max(len(slot), 2 * have, 1024), 4), dtype=np.int64)
-            bigger[:have] = self.history.cards
-            self.history = self.history._replace(cards=bigger)
-            self._coming = np.zeros(len(bigger), dtype=np.int32)
+            size = max(len(slot), 2 * have, 1024)
+            self.history = self.history._replace(cards=_grown(self.history.cards, size), sums=_grown(self.history.sums, size))
+            self._coming = np.zeros(size, dtype=np.int32)
         return found
 
     def reserve(self, slots: NDArray[np.int64]) -> None:
@@ -116,22 +130,22 @@ class CardState:
         n = _find_tight(self.history, slots, self._coming, tight, wanted)
         if n == 0:
             return
-        rows = int(wanted[:n].sum())
-        if WORDS * (self._used + rows) > len(self.history.words):
-            self._pack(max(2 * (int(self.history.cards[:, CAPACITY].sum()) + rows), 4096))
+        more = words_of(int(wanted[:n].sum()))
+        if self._used + more > len(self.history.words):
+            self._pack(max(2 * (words_of(int(self.history.cards[:, CAPACITY].sum())) + more), 16_384))
         self._used = _move(self.history, tight[:n], wanted[:n], self._used)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays without holes: ``cards`` (ids as UTF-8, one after the other), ``card_ends`` [c], ``lengths`` [c],
-        and the columns of ROW [rows]. Equal histories give equal arrays, whatever their batches were.
+        and the columns COLUMNS [rows]. Equal histories give equal arrays, whatever their batches were.
         """
         ids = sorted(self._slot)
         slots = np.fromiter((self._slot[card] for card in ids), dtype=np.int64, count=len(ids))
         for slot in slots:
             drop_old(self.history, slot)
         lengths = self.history.cards[slots, LENGTH]
-        columns = {name: np.empty(int(lengths.sum()), dtype=kind) for name, kind in ROW.items()}
-        _write_out(self.history, slots, Segment(**columns))
+        columns = {name: np.empty(int(lengths.sum()), dtype=kind) for name, kind in COLUMNS.items()}
+        _write_out(self.history, slots, Segment(**columns, order=np.zeros(0, dtype=np.uint16)))
         data = [card.encode() for card in ids]
         return {
             "cards": np.frombuffer(b"".join(data), dtype=np.uint8),
@@ -152,23 +166,44 @@ class CardState:
         lengths = np.concatenate([part["lengths"] for part in parts])
         state.slots(ids)
         cards = state.history.cards
-        cards[: len(ids), START] = WORDS * (np.cumsum(lengths) - lengths)
-        cards[: len(ids), LENGTH] = cards[: len(ids), CAPACITY] = lengths
-        state._used = int(lengths.sum())
-        state.history = _history(cards, state._used)
-        _read_in(state.history, len(ids), Segment(**{name: np.concatenate([part[name] for part in parts]) for name in ROW}))
+        room = -(-lengths // _MULTIPLE) * _MULTIPLE
+        cards[: len(ids), START] = words_of(np.cumsum(room) - room)
+        cards[: len(ids), LENGTH] = lengths
+        cards[: len(ids), CAPACITY] = room
+        state._used = words_of(int(room.sum()))
+        state.history = _history(cards, state.history.sums, state._used)
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
+        _read_in(state.history, len(ids), Segment(**columns, order=np.zeros(0, dtype=np.uint16)))
         return state
 
-    def _pack(self, rows: int) -> None:
-        """Copy the segments into a fresh pool for ``rows`` rows, without holes."""
-        packed = _history(self.history.cards.copy(), rows)
+    def _pack(self, words: int) -> None:
+        """Copy the segments into a fresh pool of ``words``, without holes."""
+        packed = _history(self.history.cards.copy(), self.history.sums, words)
         self._used = _copy_segments(self.history, packed)
         self.history = packed
 
 
-def _history(cards: NDArray[np.int64], rows: int) -> History:
-    words = np.zeros(WORDS * rows, dtype=np.int64)
-    return History(cards, words, words.view(np.int32), words.view(np.float32))
+@overload
+def words_of(rows: int) -> int: ...
+@overload
+def words_of(rows: NDArray[np.int64]) -> NDArray[np.int64]: ...
+def words_of(rows: int | NDArray[np.int64]) -> int | NDArray[np.int64]:
+    """Words of 8 bytes that so many rows take; for multiples of _MULTIPLE."""
+    return rows * ROW_BYTES // 8
+
+
+_words_of = compiled(words_of)
+
+
+def _history(cards: NDArray[np.int64], sums: NDArray[np.int64], n: int) -> History:
+    words = np.zeros(n, dtype=np.int64)
+    return History(cards, sums, words, words.view(np.int32), words.view(np.float32), words.view(np.uint16))
+
+
+def _grown(array: NDArray[np.int64], rows: int) -> NDArray[np.int64]:
+    bigger = np.zeros((rows, array.shape[1]), dtype=np.int64)
+    bigger[: len(array)] = array
+    return bigger
 
 
 def _ids(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Iterable[str]:
@@ -178,14 +213,20 @@ def _ids(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Iterable[str]:
         begin = end
 
 
-@njit
+@compiled
+def window(k: int) -> int:
+    """Where the sums of long window ``k`` begin in a card's sums."""
+    return _FIRST + _EACH * k
+
+
+@compiled
 def segment(h: History, slot: int) -> Segment:
     """The rows of a card, all ``capacity`` of them."""
     rows: Segment = _segment_at(h, h.cards[slot, START], h.cards[slot, CAPACITY])
     return rows
 
 
-@njit
+@compiled
 def _segment_at(h: History, start: int, n: int) -> Segment:
     half = 2 * start
     return Segment(
@@ -195,10 +236,11 @@ def _segment_at(h: History, start: int, n: int) -> Segment:
         h.singles[half + 5 * n : half + 6 * n],
         h.singles[half + 6 * n : half + 7 * n],
         h.singles[half + 7 * n : half + 8 * n],
+        h.quarters[2 * half + 16 * n : 2 * half + 17 * n],
     )
 
 
-@njit
+@compiled
 def shift(source: Segment, begin: int, target: Segment, place: int, count: int) -> None:
     """Copy ``count`` rows; front to back, so that a move to lower rows of the same segment is safe."""
     for i in range(count):
@@ -210,7 +252,7 @@ def shift(source: Segment, begin: int, target: Segment, place: int, count: int) 
         target.longitudes[place + i] = source.longitudes[begin + i]
 
 
-@njit
+@compiled
 def drop_old(h: History, slot: int) -> None:
     """Remove the rows of this card that are no part of its history any more."""
     n = h.cards[slot, LENGTH]
@@ -224,9 +266,17 @@ def drop_old(h: History, slot: int) -> None:
     if old > 0:
         shift(rows, old, rows, 0, n - old)
         h.cards[slot, LENGTH] = n - old
+        sums = h.sums[slot]
+        if sums[VALID]:
+            # All of them had left the card's windows before.
+            for k in range(LONG):
+                sums[window(k) + ROW] -= old
+            sums[NEWEST_HIGH] = max(sums[NEWEST_HIGH] - old, -1)
+            for j in range(sums[ORDERED]):
+                rows.order[j] -= np.uint16(old)
 
 
-@njit(cache=True)
+@compiled_cached
 def _find_tight(
     h: History, slots: NDArray[np.int64], coming: NDArray[np.int32], tight: NDArray[np.int64], wanted: NDArray[np.int64]
 ) -> int:
@@ -247,35 +297,45 @@ def _find_tight(
         if h.cards[slot, CAPACITY] >= min(need + need // 8, 2 * MAX_ROWS):
             continue
         tight[found] = slot
-        wanted[found] = min(max(need + need // 4, _FIRST_CAPACITY), 2 * MAX_ROWS)
+        room = max(need + need // 4, _FIRST_CAPACITY)
+        wanted[found] = min(room + (-room) % _MULTIPLE, 2 * MAX_ROWS)
         found += 1
     return found
 
 
-@njit(cache=True)
+@compiled
+def _shift_all(h: History, slot: int, target: Segment) -> None:
+    """Copy a card's rows and their order."""
+    rows = segment(h, slot)
+    shift(rows, 0, target, 0, h.cards[slot, LENGTH])
+    for i in range(h.sums[slot, ORDERED]):
+        target.order[i] = rows.order[i]
+
+
+@compiled_cached
 def _move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], used: int) -> int:
-    """Move the segments of ``slots`` to the end of the pool with ``wanted`` rows each; return the rows in use."""
+    """Move the segments of ``slots`` to the end of the pool with ``wanted`` rows each; return the words in use."""
     for k in range(slots.shape[0]):
         slot = slots[k]
-        shift(segment(h, slot), 0, _segment_at(h, WORDS * used, wanted[k]), 0, h.cards[slot, LENGTH])
-        h.cards[slot, START] = WORDS * used
+        _shift_all(h, slot, _segment_at(h, used, wanted[k]))
+        h.cards[slot, START] = used
         h.cards[slot, CAPACITY] = wanted[k]
-        used += wanted[k]
+        used += _words_of(wanted[k])
     return used
 
 
-@njit(cache=True)
+@compiled_cached
 def _copy_segments(source: History, target: History) -> int:
     used = 0
     for slot in range(source.cards.shape[0]):
         n = source.cards[slot, CAPACITY]
-        shift(segment(source, slot), 0, _segment_at(target, WORDS * used, n), 0, source.cards[slot, LENGTH])
-        target.cards[slot, START] = WORDS * used
-        used += n
+        _shift_all(source, slot, _segment_at(target, used, n))
+        target.cards[slot, START] = used
+        used += _words_of(n)
     return used
 
 
-@njit(cache=True)
+@compiled_cached
 def _write_out(h: History, slots: NDArray[np.int64], out: Segment) -> None:
     at = 0
     for slot in slots:
@@ -283,7 +343,7 @@ def _write_out(h: History, slots: NDArray[np.int64], out: Segment) -> None:
         at += h.cards[slot, LENGTH]
 
 
-@njit(cache=True)
+@compiled_cached
 def _read_in(h: History, cards: int, rows: Segment) -> None:
     at = 0
     for slot in range(cards):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from features.compiled import compiled
 
 #: Minor units in a currency unit. Currencies without two decimals keep their own scale; a model learns per currency mix.
 MINOR = 100.0
@@ -26,50 +26,50 @@ PRIOR_RISK = 0.01
 PRIOR_OUTCOMES = 1.0
 
 
-@njit
+@compiled
 def deviation(count: int, spread: float) -> float:
     """Standard deviation (population) of the window with the event, currency units. ``spread`` is count^2 * variance."""
     return math.sqrt(spread) / count / MINOR
 
 
-@njit
+@compiled
 def ratio_to_others(count: int, total: int, amount: int) -> float:
     """Amount over the mean of the others in the window; 1 where there is none, or their mean is zero."""
     others = total - amount
     return amount * (count - 1) / others if count > 1 and others > 0 else 1.0
 
 
-@njit
+@compiled
 def zscore(count: int, total: int, others_spread: float, amount: int) -> float:
     """(amount - mean of the others) / their deviation; 0 where there are fewer than two, or all are equal."""
     return (count * amount - total) / math.sqrt(others_spread) if others_spread > 0.0 else 0.0
 
 
-@njit
+@compiled
 def robust_mean(total: int, count: int) -> float:
     """Mean of the ordinary amounts, drawn towards PRIOR_AMOUNT while they are few; minor units."""
     return (total + PRIOR_COUNT * PRIOR_AMOUNT) / (count + PRIOR_COUNT)
 
 
-@njit
+@compiled
 def share(part: int, count: int) -> float:
     """``part`` of ``count``, 0 where there is none."""
     return part / count if count > 0 else 0.0
 
 
-@njit
+@compiled
 def risk(outcomes: int, frauds: int) -> float:
     """Share of fraud, drawn towards PRIOR_RISK while outcomes are few."""
     return (frauds + PRIOR_OUTCOMES * PRIOR_RISK) / (outcomes + PRIOR_OUTCOMES)
 
 
-@njit
+@compiled
 def over(amount: int, usual: float) -> float:
     """Amount in minor units over ``usual`` in currency units; 1 where that is unknown (NaN) or not above zero."""
     return amount / MINOR / usual if usual > 0.0 else 1.0
 
 
-@njit
+@compiled
 def known(value: float) -> float:
     """The value, or -1 where it is not known (NaN)."""
     return -1.0 if math.isnan(value) else value

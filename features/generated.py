@@ -5,18 +5,16 @@ from __future__ import annotations
 from math import isnan
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from features.card_state import History
+from features.compiled import compiled_cached
 from features.formulas import AMOUNT_LIMIT, MINOR, deviation, known, over, ratio_to_others, risk, share, zscore
 from features.history import (
     DECAYED_COUNT,
     DECAYED_TOTAL,
     HIGH_14D,
     KM,
-    LANE_BITS,
-    LANE_MASK,
     MEDIAN,
     RATIO,
     RATIO_3D,
@@ -26,24 +24,24 @@ from features.history import (
     SINCE_LAST,
     SPEED,
     Rows,
+    Walk,
     insert,
-    new_walk,
     walk,
 )
 from features.prefetch import AHEAD, fetch_card, fetch_rows
 from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
 from features.read import Read
-from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, new_known, read
+from features.running import LANE_BITS, LANE_MASK
+from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "9eab4956124f5d46"
+FINGERPRINT = "5b00d8130386f812"
 
 
-@njit(cache=True, error_model="numpy")
-def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32]) -> None:
-    """Put each row into its card's history and write the stream's columns of its vector."""
-    w = new_walk()
+@compiled_cached
+def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32], w: Walk) -> None:
+    """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):
         if i + 2 * AHEAD < n:
@@ -200,10 +198,9 @@ def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[n
         out[i, 82] = since_high  # days_since_high
 
 
-@njit(cache=True, error_model="numpy")
-def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float32]) -> None:
-    """Write the columns of each vector that are read from Feast."""
-    t = new_known()
+@compiled_cached
+def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float32], t: Known) -> None:
+    """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one terminal."""
     for i in range(rows.time.shape[0]):
         time = rows.time[i]
         profile, usual = rows.customer[i], rows.usual[i]

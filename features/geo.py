@@ -8,11 +8,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from features.compiled import compiled
+
 #: Mean radius of the Earth (IUGG), km.
 EARTH_KM = 6371.0088
 
 
-@njit
+@compiled
 def haversine_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     """Great-circle distance in km between two places in degrees: ``2 R asin(sqrt(h))`` with
 

@@ -13,28 +13,54 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from features.card_state import CAPACITY, FLAG_BITS, GUESS, LENGTH, History, Segment, drop_old, segment, shift
+from features import running
+from features.card_state import (
+    CAPACITY,
+    FLAG_BITS,
+    GUESS,
+    LENGTH,
+    LONG,
+    NEWEST_HIGH,
+    ORDINARY,
+    ORDINARY_TOTAL,
+    ROW,
+    SHORT,
+    VALID,
+    History,
+    Segment,
+    drop_old,
+    segment,
+    shift,
+    window,
+)
+from features.compiled import compiled
 from features.formulas import HIGH, SHORTEST_S, robust_mean
 from features.geo import haversine_km
+from features.running import (
+    BELOW,
+    LANE_MASK,
+    SPLIT,
+    begin,
+    come,
+    come_in_order,
+    lanes_of,
+    leave,
+    no_longer_newest,
+    ordinary,
+)
 from features.windows import DAY_MS, HOUR_MS, KEEP_MS, LENGTHS, LONGEST_MS, MAX_ROWS
 
 #: Flags of a row. NEWEST: no later row has its terminal; FIRST: no earlier one within LONGEST_MS has.
 NEWEST, FIRST, NIGHT, ONLINE, CONTACTLESS, HIGH_AMOUNT = 1, 2, 4, 8, 16, 32
 _CONTACTLESS_MODE, _ONLINE_MODE = 1, 4
-#: The first five flags are counted at once, in five lanes of twelve bits: MAX_ROWS fits into each.
-LANE_BITS = 12
-LANE_MASK = (1 << LANE_BITS) - 1
 _LENGTHS = np.array(LENGTHS, dtype=np.int64)
 _WEEK = LENGTHS.index(7 * DAY_MS)
 #: 2^-(age in days) by age in whole hours, for a week.
 _DECAY = np.exp2(-np.arange(7 * 24, dtype=np.float64) / 24.0)
 _STEPS = 8
-_SPLIT = 20
 _EVERYTHING = 2**63 - 1
-_BELOW = (1 << _SPLIT) - 1
 
 
 class Rows(NamedTuple):
@@ -64,7 +90,6 @@ class Walk(NamedTuple):
 SINCE_LAST, KM, SPEED, REPEAT, DECAYED_COUNT, DECAYED_TOTAL, MEDIAN, RATIO, RATIO_3D, RATIO_14D, HIGH_14D, SINCE_HIGH = range(12)
 
 
-@njit
 def new_walk() -> Walk:
     """Room for one walk."""
     n = _LENGTHS.shape[0]
@@ -79,7 +104,7 @@ def new_walk() -> Walk:
     )
 
 
-@njit
+@compiled
 def insert(h: History, slot: int, rows: Rows, i: int) -> int:
     """Put row ``i`` into its card's segment at its event time, after ties; return its place there."""
     if h.cards[slot, LENGTH] == h.cards[slot, CAPACITY]:
@@ -93,6 +118,11 @@ def insert(h: History, slot: int, rows: Rows, i: int) -> int:
     while place > 0 and card.times[place - 1] >= after:
         shift(card, place - 1, card, place, 1)
         place -= 1
+    sums = h.sums[slot]
+    if place < end:
+        sums[VALID] = 0
+    elif not sums[VALID]:
+        begin(sums, card, end)
     flags = 0
     if time % DAY_MS < 6 * HOUR_MS:
         flags |= NIGHT
@@ -106,12 +136,12 @@ def insert(h: History, slot: int, rows: Rows, i: int) -> int:
     card.ratios[place] = 0.0
     card.latitudes[place] = rows.latitude[i]
     card.longitudes[place] = rows.longitude[i]
-    card.times[place] |= _mark_terminal(card, place, end)
+    card.times[place] |= _mark_terminal(card, place, end, sums)
     return place
 
 
-@njit
-def _mark_terminal(card: Segment, place: int, end: int) -> int:
+@compiled
+def _mark_terminal(card: Segment, place: int, end: int, sums: NDArray[np.int64]) -> int:
     """FIRST and NEWEST of the new row at ``place``; ``end`` is the card's last row. Rows with the same terminal change theirs."""
     terminal, time = card.terminals[place], card.times[place] >> FLAG_BITS
     lo = max(0, end + 1 - MAX_ROWS)
@@ -134,13 +164,91 @@ def _mark_terminal(card: Segment, place: int, end: int) -> int:
         return 0 if found else FIRST
     if found:
         card.times[earlier] &= ~NEWEST
+        if sums[VALID]:
+            no_longer_newest(sums, earlier)
         return NEWEST
     return NEWEST | FIRST
 
 
-@njit
+@compiled
 def walk(h: History, slot: int, last: int, w: Walk) -> None:
     """Fill ``w`` with what the card's history says of the event at its row ``last``; set that row's ratio and HIGH flag."""
+    if h.sums[slot, VALID]:
+        _go_on(h, slot, last, w)
+    else:
+        _walk_back(h, slot, last, w)
+
+
+@compiled
+def _go_on(h: History, slot: int, last: int, w: Walk) -> None:
+    """For an event in order: by the running sums, and a look at its last day."""
+    card, sums = segment(h, slot), h.sums[slot]
+    leave(sums, card, last)
+    first = sums[window(LONG - 1) + ROW]
+    if last > first:
+        low, high = running.medians(sums, card)
+        median = (low + high) / 2.0
+        ordinary(sums, card, np.int64(HIGH * median))
+        _set_ratio(card, last, median, sums[ORDINARY_TOTAL], sums[ORDINARY], w)
+    else:
+        _set_ratio(card, last, 0.0, 0, 0, w)
+    _sum_last_day(card, max(sums[window(0) + ROW], 0), last, w)
+    come(sums, card, last)
+    amount = card.amounts[last]
+    my_x, my_y = amount >> SPLIT, amount & BELOW
+    for k in range(LONG):
+        s = sums[window(k) : window(k + 1)]
+        n = last - s[ROW] + 1
+        high = (s[running.TOTAL] - s[running.LOW]) >> SPLIT
+        low = s[running.LOW]
+        xx, xy, yy = s[running.XX], s[running.XY], s[running.YY]
+        at = SHORT + k
+        w.counts[at], w.total[at], w.highest[at] = n, s[running.TOTAL], s[running.HIGHEST]
+        w.lanes[at] = s[running.LANES]
+        w.spread[at] = spread(n, high, low, xx, xy, yy)
+        w.others[at] = spread(n - 1, high - my_x, low - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)
+    _of_the_last(card, first, last, w)
+    week = sums[window(0) + ROW]
+    _decayed(card.times[week : last + 1], card.amounts[week : last + 1], w)
+    _high(card, first, last, sums[NEWEST_HIGH], w)
+    come_in_order(sums, card, last)
+
+
+@compiled
+def _sum_last_day(card: Segment, lo: int, last: int, w: Walk) -> None:
+    """The windows up to a day, row by row."""
+    total = lanes = low = xx = xy = yy = highest = np.int64(0)
+    now = card.times[last] >> FLAG_BITS
+    amount = card.amounts[last]
+    my_x, my_y = amount >> SPLIT, amount & BELOW
+    j = last
+    for k in range(SHORT):
+        least = (now - _LENGTHS[k] + 1) << FLAG_BITS
+        before = j
+        while j >= lo and card.times[j] >= least:
+            a = card.amounts[j]
+            x, y = a >> SPLIT, a & BELOW
+            total += a
+            low += y
+            xx += x * x
+            xy += x * y
+            yy += y * y
+            highest = np.int64(max(highest, a))
+            lanes += lanes_of(card.times[j])
+            j -= 1
+        n = last - j
+        w.counts[k], w.total[k], w.highest[k], w.lanes[k] = n, total, highest, lanes
+        if k > 0 and j == before:
+            w.spread[k], w.others[k] = w.spread[k - 1], w.others[k - 1]
+            continue
+        high = (total - low) >> SPLIT
+        w.spread[k] = spread(n, high, low, xx, xy, yy)
+        w.others[k] = spread(n - 1, high - my_x, low - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)
+
+
+@compiled
+def _walk_back(h: History, slot: int, last: int, w: Walk) -> None:
+    """For an event that comes late: look at every row of its windows."""
     card = segment(h, slot)
     n = h.cards[slot, LENGTH]
     lo = min(max(n - MAX_ROWS, 0), last)
@@ -158,10 +266,11 @@ def walk(h: History, slot: int, last: int, w: Walk) -> None:
     week = last + 1 - w.counts[_WEEK]
     _decayed(card.times[week : last + 1], card.amounts[week : last + 1], w)
     _robust(h, slot, card, j, last, w)
-    _high(card, j, last, w)
+    _, newest = _count_high(card.times[j:last])
+    _high(card, j, last, newest + j if newest >= 0 else -1, w)
 
 
-@njit
+@compiled
 def _back(times: NDArray[np.int64], lo: int, j: int, low: int) -> int:
     """The first row of ``[lo, j]`` with a time above ``low``, where the times ascend and row ``j`` counts in any case."""
     least = (low + 1) << FLAG_BITS
@@ -180,7 +289,7 @@ def _back(times: NDArray[np.int64], lo: int, j: int, low: int) -> int:
     return j
 
 
-@njit
+@compiled
 def _sum_up(card: Segment, last: int, w: Walk) -> None:
     """Sums by window. They are integers, so that it does not matter how a processor groups them.
 
@@ -190,7 +299,7 @@ def _sum_up(card: Segment, last: int, w: Walk) -> None:
     highest = np.int64(0)
     stop = last + 1
     mine = card.amounts[last]
-    my_x, my_y = mine >> _SPLIT, mine & _BELOW
+    my_x, my_y = mine >> SPLIT, mine & BELOW
     for k in range(w.counts.shape[0]):
         n = w.counts[k]
         begin = last + 1 - n
@@ -204,37 +313,28 @@ def _sum_up(card: Segment, last: int, w: Walk) -> None:
         for j in range(amounts.shape[0]):
             total += amounts[j]
             most = max(most, amounts[j])
-            lanes += _lanes(flags[j])
+            lanes += lanes_of(flags[j])
         highest = np.int64(max(highest, most))
-        if most <= _BELOW:
+        if most <= BELOW:
             for j in range(amounts.shape[0]):
-                y = amounts[j] & _BELOW
+                y = amounts[j] & BELOW
                 yy += y * y
                 low += y
         else:
             for j in range(amounts.shape[0]):
-                x, y = amounts[j] >> _SPLIT, amounts[j] & _BELOW
+                x, y = amounts[j] >> SPLIT, amounts[j] & BELOW
                 low += y
                 xx += x * x
                 xy += x * y
                 yy += y * y
         stop = begin
-        high = (total - low) >> _SPLIT
+        high = (total - low) >> SPLIT
         w.total[k], w.highest[k], w.lanes[k] = total, highest, lanes
         w.spread[k] = spread(n, high, low, xx, xy, yy)
         w.others[k] = spread(n - 1, high - my_x, low - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)
 
 
-@njit
-def _lanes(flags: int) -> int:
-    """The first five flags, each in its lane."""
-    lanes: int = flags & 1
-    for bit in range(1, 5):
-        lanes |= (flags & 1 << bit) << (LANE_BITS - 1) * bit
-    return lanes
-
-
-@njit
+@compiled
 def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
     """``n * sum(a^2) - sum(a)^2`` of n <= 2,048 amounts below 2^37, from the sums of their parts.
 
@@ -244,16 +344,16 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
     if a == 0 and b == 0:
         return float(c)
     # 2^40 a + 2^21 b + c, in two's complement.
-    one = np.uint64(a) << np.uint64(2 * _SPLIT)
-    two = np.uint64(b) << np.uint64(_SPLIT + 1)
+    one = np.uint64(a) << np.uint64(2 * SPLIT)
+    two = np.uint64(b) << np.uint64(SPLIT + 1)
     lower = one + two
-    upper = (a >> (64 - 2 * _SPLIT)) + (b >> (63 - _SPLIT)) + (1 if lower < one else 0)
+    upper = (a >> (64 - 2 * SPLIT)) + (b >> (63 - SPLIT)) + (1 if lower < one else 0)
     lowest = lower + np.uint64(c)
     upper += 1 if lowest < lower else 0
     return float(upper) * 18446744073709551616.0 + float(lowest)
 
 
-@njit
+@compiled
 def _count_terminals(card: Segment, last: int, w: Walk) -> None:
     """The lanes of NEWEST, anew: for a late event, rows behind it in time have taken that flag from rows that it may count."""
     j = last
@@ -269,7 +369,7 @@ def _count_terminals(card: Segment, last: int, w: Walk) -> None:
         w.lanes[k] = (w.lanes[k] & ~LANE_MASK) | distinct
 
 
-@njit
+@compiled
 def _of_the_last(card: Segment, first: int, last: int, w: Walk) -> None:
     rest = w.rest
     now = card.times[last] >> FLAG_BITS
@@ -287,7 +387,7 @@ def _of_the_last(card: Segment, first: int, last: int, w: Walk) -> None:
             return
 
 
-@njit
+@compiled
 def _decayed(times: NDArray[np.int64], amounts: NDArray[np.int64], w: Walk) -> None:
     """Over a week's rows, the event last; summed from the oldest on."""
     n = times.shape[0]
@@ -300,7 +400,7 @@ def _decayed(times: NDArray[np.int64], amounts: NDArray[np.int64], w: Walk) -> N
     w.rest[DECAYED_COUNT], w.rest[DECAYED_TOTAL] = count, total
 
 
-@njit
+@compiled
 def _robust(h: History, slot: int, card: Segment, first: int, last: int, w: Walk) -> None:
     """Median and robust mean of the rows before ``last``; the ratio is rounded to float32, as it is kept."""
     n = last - first
@@ -316,6 +416,11 @@ def _robust(h: History, slot: int, card: Segment, first: int, last: int, w: Walk
             a = amounts[j]
             total += a if a <= limit else np.int64(0)
             count += a <= limit
+    _set_ratio(card, last, median, total, count, w)
+
+
+@compiled
+def _set_ratio(card: Segment, last: int, median: float, total: int, count: int, w: Walk) -> None:
     ratio = np.float32(card.amounts[last] / robust_mean(total, count))
     card.ratios[last] = ratio
     if ratio > HIGH:
@@ -323,25 +428,19 @@ def _robust(h: History, slot: int, card: Segment, first: int, last: int, w: Walk
     w.rest[MEDIAN], w.rest[RATIO] = median, ratio
 
 
-@njit
-def _high(card: Segment, first: int, last: int, w: Walk) -> None:
+@compiled
+def _high(card: Segment, first: int, last: int, newest: int, w: Walk) -> None:
+    """``newest``: the last row before the event whose amount is high, -1 if none."""
     now = card.times[last] >> FLAG_BITS
     day_14 = _back(card.times, first, last, now - 14 * DAY_MS)
     day_3 = _back(card.times, day_14, last, now - 3 * DAY_MS)
     w.rest[RATIO_3D] = _largest(card.ratios[day_3:last])
     w.rest[RATIO_14D] = max(w.rest[RATIO_3D], _largest(card.ratios[day_14:day_3]))
-    w.rest[HIGH_14D], newest = _count_high(card.times[day_14:last])
-    newest += day_14
-    if newest < day_14:
-        _, newest = _count_high(card.times[first:day_14])
-        newest += first
-        if newest < first:
-            w.rest[SINCE_HIGH] = -1.0
-            return
-    w.rest[SINCE_HIGH] = (now - (card.times[newest] >> FLAG_BITS)) / DAY_MS
+    w.rest[HIGH_14D] = _count_high(card.times[day_14:last])[0] if newest >= day_14 else 0
+    w.rest[SINCE_HIGH] = (now - (card.times[newest] >> FLAG_BITS)) / DAY_MS if newest >= 0 else -1.0
 
 
-@njit
+@compiled
 def _largest(ratios: NDArray[np.float32]) -> float:
     found = np.float32(0.0)
     for j in range(ratios.shape[0]):
@@ -349,7 +448,7 @@ def _largest(ratios: NDArray[np.float32]) -> float:
     return float(found)
 
 
-@njit
+@compiled
 def _count_high(times: NDArray[np.int64]) -> tuple[np.int64, np.int64]:
     """How many rows have the flag HIGH_AMOUNT, and the last one that has; -1 if none."""
     count, newest = np.int64(0), np.int64(-1)
@@ -360,7 +459,7 @@ def _count_high(times: NDArray[np.int64]) -> tuple[np.int64, np.int64]:
     return count, newest
 
 
-@njit
+@compiled
 def medians(values: NDArray[np.int64], guess: np.int64) -> tuple[np.int64, np.int64]:
     """The two middle ones of ``values`` [n >= 1] (the same twice for an odd n), exactly.
 

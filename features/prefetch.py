@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from features.card_state import CAPACITY, LENGTH, START, History
+from features.card_state import CAPACITY, LENGTH, LONG, ROW, START, SUMS, History, window
+from features.compiled import compiled
 
 #: How many events ahead of the one at work.
 AHEAD = 4
 #: Rows of the longest history that is asked for; what lies behind comes when it is read.
 _MOST = 256
+#: Rows of about a week.
+_NEWEST = 16
 #: Words of 8 bytes in a cache line.
 _LINE = 8
 
@@ -40,20 +42,27 @@ def _touch(typing: Any, array: Any, row: Any) -> Any:
     return types.void(array, row), generate
 
 
-@njit
+@compiled
 def fetch_card(h: History, slot: int) -> None:
-    """Where a card's rows are."""
+    """Where a card's rows are, and its sums."""
     _touch(h.cards, slot)
+    for word in range(0, SUMS, _LINE):
+        _touch(h.sums[slot], word)
 
 
-@njit
+@compiled
 def fetch_rows(h: History, slot: int) -> None:
-    """A card's times, amounts and terminals, as far as they are filled."""
-    start, room = h.cards[slot, START], h.cards[slot, CAPACITY]
-    n = min(h.cards[slot, LENGTH] + 1, _MOST)
-    for word in range(0, n + _LINE, _LINE):
+    """What an event in order looks at: the newest rows, those that leave the windows, all terminals, the order of amounts."""
+    start, room, n = h.cards[slot, START], h.cards[slot, CAPACITY], h.cards[slot, LENGTH]
+    for word in range(max(n - _NEWEST, 0), n + _LINE, _LINE):
         _touch(h.words, start + word)
         _touch(h.words, start + room + word)
-    for word in range(0, n // 2 + _LINE, _LINE):
+    for k in range(LONG):
+        row = h.sums[slot, window(k) + ROW]
+        _touch(h.words, start + row)
+        _touch(h.words, start + room + row)
+    for word in range(0, min(n, _MOST) // 2 + _LINE, _LINE):
         _touch(h.words, start + 2 * room + word)
     _touch(h.words, start + 2 * room + (room + n) // 2)
+    for word in range(0, min(n, _MOST) // 4 + _LINE, _LINE):
+        _touch(h.words, start + 4 * room + word)

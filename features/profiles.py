@@ -15,12 +15,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from features.columns import Columns
+from features.compiled import compiled
 from features.geo import haversine_km
 from features.read import Read
+from features.terminal_tiles import new_known
 from features.windows import DAY_MS, HOUR_MS
 
 HOURS, CATEGORIES, TERMINALS = 24, 16, 16
@@ -95,10 +96,11 @@ def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay
             delay_ms,
             step_hours,
             vectors,
+            new_known(),
         )
 
 
-@njit
+@compiled
 def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude: float) -> float:
     """km, NaN where home or place is unknown."""
     home = np.float64(profile[HOME_LAT]), np.float64(profile[HOME_LON])
@@ -106,7 +108,7 @@ def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude:
     return km
 
 
-@njit
+@compiled
 def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
     """Mean amount at a merchant category, currency units; NaN where the card did not use it, or it is not told (0)."""
     if category != 0:
@@ -117,7 +119,7 @@ def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], catego
     return math.nan
 
 
-@njit
+@compiled
 def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
     """Share of the card's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without a profile."""
     hour = time_ms % DAY_MS // HOUR_MS
@@ -127,7 +129,7 @@ def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
     return total
 
 
-@njit
+@compiled
 def is_usual_terminal(usual: NDArray[np.int64], terminal: int) -> float:
     """1 or 0."""
     for k in range(CATEGORIES, USUAL_WIDTH):

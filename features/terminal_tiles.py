@@ -25,9 +25,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from features.compiled import compiled, compiled_cached
 from features.events import Outcome
 from features.windows import HOUR_MS, TERMINAL_DAYS, TERMINAL_LOOKBACK_DAYS
 
@@ -120,7 +120,6 @@ class Known(NamedTuple):
     rest: NDArray[np.float64]
 
 
-@njit
 def new_known() -> Known:
     """Room for one reading."""
     n = _WINDOW_HOURS.shape[0]
@@ -134,12 +133,12 @@ def as_of(tiles: Tiles, event_time_ms: int, delay_ms: int, step_hours: int) -> K
     return known
 
 
-@njit
+@compiled_cached
 def _read_one(tiles: Tiles, horizon: int, t: Known) -> None:
     read(tiles, 0, tiles.shape[0], horizon, t)
 
 
-@njit
+@compiled
 def read(tiles: Tiles, begin: int, end: int, horizon: int, t: Known) -> None:
     """Fill ``t`` from the tiles in rows ``[begin, end)`` for an event whose horizon is the hour ``horizon``."""
     rest = t.rest
@@ -168,7 +167,7 @@ def read(tiles: Tiles, begin: int, end: int, horizon: int, t: Known) -> None:
         j -= 1
 
 
-@njit
+@compiled
 def _remember(tiles: Tiles, j: int, horizon: int, running: bool, rest: NDArray[np.float64]) -> bool:
     """Take tile ``j`` into the newest fraud, genuine one and run; tiles come newest first. Whether the run goes on."""
     days = (horizon - tiles[j, 0]) / 24.0

@@ -15,7 +15,7 @@ from features.card_state import CardState
 from features.columns import Columns
 from features.generate import fingerprint
 from features.generated import FINGERPRINT, stream_rows
-from features.history import Rows
+from features.history import Rows, new_walk
 from features.vector import FEATURES
 
 if fingerprint() != FINGERPRINT:
@@ -42,5 +42,5 @@ def update(state: CardState, batch: Columns) -> NDArray[np.float32]:
             batch.entry_mode,
             batch.pin_used,
         )
-        stream_rows(state.history, slots, rows, vectors)
+        stream_rows(state.history, slots, rows, vectors, new_walk())
     return vectors

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.card_state import ROW_BYTES, CardState
+from features.card_state import ROW_BYTES, SUMS, CardState
 from features.columns import Columns
 from features.transform import update
 from features.vector import INDEX, N_STREAM, NAMES
@@ -138,7 +138,7 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
     got = in_batches(hot, [1000] * 99, state)
     assert got[:, INDEX["count_30d"]].max() == MAX_ROWS
     assert state.rows <= 2 * MAX_ROWS
-    assert state.nbytes < 3 * 2 * MAX_ROWS * ROW_BYTES + 100_000
+    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * (SUMS + 4)
     # 2,048 rows, 12.3 hours: the windows above hold the same.
     last = got[-1]
     assert last[INDEX["sum_1d"]] == last[INDEX["sum_90d"]] == np.float32(sum(e.amount for e in hot[-MAX_ROWS:]) / 100)
