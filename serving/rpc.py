@@ -16,7 +16,7 @@ from serving.auth import Token
 from serving.dataplane import FixedRepository, FraudDataPlane
 from serving.errors import NotAuthorized, RequestError
 
-#: 65,536 vectors, raw, take 9 MB.
+#: 65,536 vectors, raw, take 28 MB.
 MAX_MESSAGE = 64 * 1024 * 1024
 _OPEN = frozenset(f"/inference.GRPCInferenceService/{name}" for name in ("ServerLive", "ServerReady", "ModelReady"))
 
