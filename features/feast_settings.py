@@ -16,7 +16,7 @@ Days = Annotated[float, Field(ge=0, le=36_500)]
 class Feast(BaseModel):
     """Stores and limits of the feature store. A maximum age of 0 days means: no limit."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     #: What computes point-in-time joins. Never Feast's default, dask: its join lost 28 % of the rows without an error.
     offline: Literal["duckdb", "spark"] = "duckdb"
@@ -39,24 +39,26 @@ class Feast(BaseModel):
     profile_max_age_days: Days = 90.0
     tiles_max_age_days: Days = 0.0
     #: Customer profiles that are newer than the event by more than this count as missing: they know its future.
-    profile_max_lead_hours: float = Field(default=24.0, ge=0)
+    profile_max_lead_hours: float = Field(default=24.0, ge=0, le=876_000)
     #: Tiles are read as of the event, whatever their time; newer ones than this are counted, and used all the same.
     tiles_max_lead_days: Days = 30.0
 
     #: Seconds (wall time) for which the scorer may answer from its own memory instead of Redis. 0 switches that off.
     cache_s: float = Field(default=0.5, ge=0, le=60)
     #: ... and for how much event time: a replay runs through hours in a second, and must not see them all alike.
-    cache_event_s: float = Field(default=60.0, ge=0)
+    cache_event_s: float = Field(default=60.0, ge=0, le=31_536_000)
     #: Entities of each kind that are remembered, for that and for the time in which Redis does not answer; terminals by the two
     #: kilobytes of tiles, so that 50,000 are 100 MB at most.
-    cache_entities: int = Field(default=50_000, ge=1)
+    cache_entities: int = Field(default=50_000, ge=1, le=100_000_000)
 
     @model_validator(mode="after")
     def _complete(self) -> Feast:
         if self.registry == "sql" and not self.registry_path:
             raise ValueError("feast.registry is sql and feast.registry_path is empty; name the database, or set registry to file")
-        if "://" in self.root and not self.root.startswith("s3://"):
-            raise ValueError(f"feast.root is {self.root}; it must be a folder or begin with s3://")
+        if "://" in self.root and (not self.root.startswith("s3://") or self.root == "s3://"):
+            raise ValueError(f"feast.root is {self.root}; it must be a folder, or s3:// and a bucket")
+        if self.registry == "sql" and "://" not in self.registry_path:
+            raise ValueError(f"feast.registry_path is {self.registry_path}; write the database as in sqlite:////srv/registry.db")
         return self
 
     @property

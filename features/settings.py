@@ -27,7 +27,7 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class Ports(_Section):
@@ -90,7 +90,7 @@ class Skew(_Section):
     #: Cards of a day that are computed again; 0: no checks.
     cards: int = Field(default=300, ge=0, le=100_000)
     #: Wall time between two looks for a day that has become complete.
-    interval_s: float = Field(default=300.0, gt=0)
+    interval_s: float = Field(default=300.0, gt=0, le=604_800)
 
 
 class Policy(_Section):

@@ -38,6 +38,7 @@ Source: TypeAlias = Literal["archive", "kafka"]
 #: The defaults of the options: what fits two cores and 4 GB beside a running platform.
 MASTER = "local[2]"
 DRIVER_MEMORY = "1g"
+LEAST_MB = 512
 
 
 class JobFailed(PlatformError):
@@ -57,6 +58,10 @@ class Size:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[1-9]\d*[mg]", self.driver_memory):
             raise PlatformError(f"--driver-memory is {self.driver_memory!r}; write a size like 1g or 512m")
+        if self.driver_memory.endswith("m") and int(self.driver_memory[:-1]) < LEAST_MB:
+            raise PlatformError(f"--driver-memory is {self.driver_memory}; Spark does not start below {LEAST_MB}m")
+        if not re.fullmatch(r"local(\[(\d+|\*)(,\d+)?\])?|yarn|(spark|k8s)://\S+", self.master):
+            raise PlatformError(f"--master is {self.master!r}; write local[2], yarn, spark://HOST:PORT or k8s://HOST:PORT")
         if self.scratch is not None and not self.scratch.is_dir():
             raise PlatformError(f"--scratch is {self.scratch}; there is no such folder, make it first")
 
@@ -75,6 +80,8 @@ def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkS
 
     Raises PlatformError without Java, or where the connector cannot be fetched; JobFailed where Spark gives up.
     """
+    from pyspark.errors import PySparkRuntimeError
+
     from features.java import JavaNotFound
     from features.jobs.session import spark_session
 
@@ -93,6 +100,8 @@ def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkS
             )
         except JavaNotFound as error:
             raise PlatformError(str(error)) from error
+        except PySparkRuntimeError as error:
+            raise JobFailed(f"Spark did not start ({error}); check --master and --driver-memory") from error
         from pyspark.errors import PySparkException
 
         try:

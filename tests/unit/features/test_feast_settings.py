@@ -166,7 +166,10 @@ def test_a_registry_in_a_database_is_shared(tmp_path: Path) -> None:
     [
         ('offline = "dask"', "feast.offline"),
         ('registry = "sql"', "feast.registry_path is empty"),
-        ('root = "gs://bucket"', "must be a folder or begin with s3://"),
+        ('root = "gs://bucket"', "must be a folder, or s3:// and a bucket"),
+        ('root = "s3://"', "must be a folder, or s3:// and a bucket"),
+        ('registry = "sql"\nregistry_path = "garbage"', "feast.registry_path is garbage"),
+        ("profile_max_lead_hours = inf", "feast.profile_max_lead_hours"),
         ('redis = "redis.internal"', "feast.redis"),
         ("cache_s = -1", "feast.cache_s"),
         ('ofline = "spark"', "feast.ofline"),

@@ -23,6 +23,22 @@ def test_a_memory_that_java_would_not_take_is_named(memory: str) -> None:
         Size(driver_memory=memory)
 
 
+def test_too_little_memory_is_refused_before_java_starts() -> None:
+    with pytest.raises(PlatformError, match="--driver-memory is 1m; Spark does not start below 512m"):
+        Size(driver_memory="1m")
+
+
+@pytest.mark.parametrize("master", ["local", "local[4]", "local[*]", "yarn", "spark://host:7077"])
+def test_masters_that_spark_takes_are_taken(master: str) -> None:
+    assert Size(master=master).threads >= 1
+
+
+@pytest.mark.parametrize("master", ["", "bogus", "local[x]", "spark://"])
+def test_a_master_that_spark_does_not_know_is_named(master: str) -> None:
+    with pytest.raises(PlatformError, match="--master is .*; write local"):
+        Size(master=master)
+
+
 def test_a_scratch_folder_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match=r"--scratch is .*; there is no such folder"):
         Size(scratch=tmp_path / "none")
