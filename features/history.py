@@ -58,7 +58,8 @@ _CONTACTLESS_MODE, _ONLINE_MODE = 1, 4
 _LENGTHS = np.array(LENGTHS, dtype=np.int64)
 _WEEK = LENGTHS.index(7 * DAY_MS)
 #: 2^-(age in days) by age in whole hours, for a week.
-_DECAY = np.exp2(-np.arange(7 * 24, dtype=np.float64) / 24.0)
+#: Not by numpy, whose last bit depends on the processor.
+_DECAY = np.array([2.0 ** -(hours / 24.0) for hours in range(7 * 24)], dtype=np.float64)
 _STEPS = 8
 _EVERYTHING = 2**63 - 1
 

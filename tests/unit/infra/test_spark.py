@@ -24,7 +24,7 @@ def test_a_memory_that_java_would_not_take_is_named(memory: str) -> None:
 
 
 def test_too_little_memory_is_refused_before_java_starts() -> None:
-    with pytest.raises(PlatformError, match="--driver-memory is 1m; Spark does not start below 512m"):
+    with pytest.raises(PlatformError, match=r"--driver-memory is 1m; Spark does not start below 512m"):
         Size(driver_memory="1m")
 
 
@@ -35,7 +35,7 @@ def test_masters_that_spark_takes_are_taken(master: str) -> None:
 
 @pytest.mark.parametrize("master", ["", "bogus", "local[x]", "spark://"])
 def test_a_master_that_spark_does_not_know_is_named(master: str) -> None:
-    with pytest.raises(PlatformError, match="--master is .*; write local"):
+    with pytest.raises(PlatformError, match=r"--master is .*; write local"):
         Size(master=master)
 
 
