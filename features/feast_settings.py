@@ -46,7 +46,7 @@ class Feast(BaseModel):
     #: Seconds (wall time) for which the scorer may answer from its own memory instead of Redis. 0 switches that off.
     cache_s: float = Field(default=0.5, ge=0, le=60)
     #: ... and for how much event time: a replay runs through hours in a second, and must not see them all alike.
-    cache_event_s: float = Field(default=60.0, ge=0, le=31_536_000)
+    cache_event_s: float = Field(default=60.0, ge=0, le=3_153_600_000)
     #: Entities of each kind that are remembered, for that and for the time in which Redis does not answer; terminals by the two
     #: kilobytes of tiles, so that 50,000 are 100 MB at most.
     cache_entities: int = Field(default=50_000, ge=1, le=100_000_000)
