@@ -1,12 +1,8 @@
-"""Distance on the globe: one formula, compiled, for the transform's inner loop and for whole columns."""
+"""Distance on the globe: one formula, compiled into the transform."""
 
 from __future__ import annotations
 
 import math
-
-import numpy as np
-from numba import njit
-from numpy.typing import NDArray
 
 from features.compiled import compiled
 
@@ -25,14 +21,3 @@ def haversine_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
     h = half_lat * half_lat + math.cos(math.radians(lat1)) * math.cos(math.radians(lat2)) * half_lon * half_lon
     # Rounding at the antipode would take asin out of its domain.
     return 2.0 * EARTH_KM * math.asin(math.sqrt(min(h, 1.0)))
-
-
-@njit
-def haversine_km_columns(
-    lat1: NDArray[np.float64], lon1: NDArray[np.float64], lat2: NDArray[np.float64], lon2: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """``haversine_km`` row by row: four float64 arrays [n] in, km [n] out, NaN where a coordinate is NaN."""
-    km = np.empty(lat1.shape[0], dtype=np.float64)
-    for i in range(lat1.shape[0]):
-        km[i] = haversine_km(lat1[i], lon1[i], lat2[i], lon2[i])
-    return km

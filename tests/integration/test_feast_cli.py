@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -62,7 +61,6 @@ def test_apply_and_plan_take_the_folder_as_it_is(settings: Settings) -> None:
     assert "No changes to registry" in _feast(settings, "plan")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("grpc_health") is None, reason="feast ui needs the package grpcio-health-checking")
 def test_ui_shows_the_objects(settings: Settings) -> None:
     port = next(free_ports(set()))
     log = settings.dir / "ui.log"

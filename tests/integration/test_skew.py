@@ -12,6 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from features.archive_days import newest_complete_day
+from features.events import Score
 from features.offline import write_profiles_offline
 from features.online import ProfileRow
 from features.profiles import HOME_LAT, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
@@ -75,7 +76,7 @@ def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, r
 def test_a_profile_that_came_too_late_is_freshness_skew(settings: Settings, rows: list[Archived]) -> None:
     archive(settings, rows)
     day = newest(settings)
-    card = next(row.event.transaction.card_id for row in rows if row.day == day)  # type: ignore[union-attr]
+    card = next(row.event.transaction.card_id for row in rows if row.day == day and isinstance(row.event, Score))
     profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
     profile[HOME_LAT], profile[MEAN_AMOUNT] = 1.0, 10.0
     # The day before has it, and the scores were made without.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.columns import Columns, category_number, terminal_number
 from features.formulas import PRIOR_OUTCOMES, PRIOR_RISK
-from features.geo import EARTH_KM, haversine_km, haversine_km_columns
+from features.geo import EARTH_KM, haversine_km
 from features.profiles import CATEGORIES, CATEGORY_MEANS, HOUR_SHARES, PROFILE_WIDTH, USUAL_WIDTH, Profiles, fill, unknown
 from features.terminal_tiles import Terminal
 from features.vector import FEATURES, INDEX, NAMES, WIDTH
@@ -49,10 +49,8 @@ def test_distances_are_great_circles() -> None:
     assert haversine_km(0.0, 0.0, 0.0, 180.0) == pytest.approx(math.pi * EARTH_KM)
     assert haversine_km(48.8566, 2.3522, 51.5074, -0.1278) == pytest.approx(343.6, abs=0.5)
     assert haversine_km(10.0, 20.0, 10.0, 20.0) == 0.0
-    columns = (np.array([90.0, NAN]), np.array([0.0, 1.0]), np.array([-90.0, 1.0]), np.array([0.0, 1.0]))
-    km = haversine_km_columns(*columns)
-    assert km[0] == pytest.approx(math.pi * EARTH_KM)
-    assert math.isnan(km[1])
+    assert haversine_km(90.0, 0.0, -90.0, 0.0) == pytest.approx(math.pi * EARTH_KM)
+    assert math.isnan(haversine_km(NAN, 1.0, 1.0, 1.0))
 
 
 def test_fill_writes_its_own_columns_only() -> None:
