@@ -60,7 +60,9 @@ class Shell:
         sink: Sink | None = None,
         max_batch: int | None = None,
         linger_s: float | None = None,
+        instance: str | None = None,
     ) -> None:
+        """``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or 0."""
         self._settings = settings
         self._core = core
         self._sink = sink
@@ -81,8 +83,8 @@ class Shell:
         self._dirty = False
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
-        instance = os.environ.get("DRIFTLOOP_INSTANCE", "0")
-        self._producer = producer(settings, transactional_id=f"driftloop-{core.name}-{instance}")
+        own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
+        self._producer = producer(settings, transactional_id=f"driftloop-{core.name}-{own}")
         self._transactions = Transactions(self._producer, core.name, self._stop)
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
