@@ -84,8 +84,9 @@ class Shell:
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
-        self._producer = producer(settings, transactional_id=f"driftloop-{core.name}-{own}")
-        self._transactions = Transactions(self._producer, core.name, self._stop)
+        self._transactions = Transactions(
+            lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"), core.name, self._stop
+        )
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
@@ -125,7 +126,7 @@ class Shell:
             self._source = None
             if self._keeper is not None:
                 self._keeper.close()
-            self._producer.close()
+            self._transactions.close()
 
     def _loop(self, source: Consumer) -> None:
         last_records = time.monotonic()
