@@ -1,4 +1,4 @@
-"""The online store: one read a micro-batch, and newest-wins writes in bulk.
+"""The online store: one round trip a micro-batch to read, and newest-wins writes in bulk.
 
 Both speak Feast's Redis layout (``features.feast_encoding``), so that Feast and its feature server read the same rows.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from features import feast_encoding as encoding
 from features.profile_reply import OF_A_CARD, OF_A_TERMINAL, decode
 from features.profiles import Profiles
+from features.redis_hashes import Hashes, Run
 from features.redis_line import Call, Line
-from features.redis_scripts import NEWEST_WINS, READ_FIELDS
+from features.redis_scripts import NEWEST_WINS
 from features.settings import Settings
 from features.terminal_tiles import Tiles
 
@@ -26,8 +26,6 @@ _CARD = encoding.key_prefix("card_id")
 _TERMINAL = encoding.key_prefix("terminal_id")
 #: Rows a Redis script call: long enough to be cheap, short enough to let the scorer's reads in between.
 _ROWS_A_CALL = 200
-#: Keys a call of the reading script, for the same reason.
-_KEYS_A_CALL = 2000
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
 _WRITE_TIMEOUT_S = 5.0
 
@@ -88,7 +86,7 @@ class ProfileReader:
     """Reads terminal risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._line = Line(settings.redis_connection, settings.scoring.profile_timeout_s, READ_FIELDS)
+        self._hashes = Hashes(settings.redis_connection, settings.scoring.profile_timeout_s)
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
@@ -132,31 +130,13 @@ class ProfileReader:
         return found
 
     def close(self) -> None:
-        self._line.close()
+        self._hashes.close()
 
-    def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[bytes | None]:
-        """For each run (keys, fields), key by key, the values of the fields."""
+    def _fetch(self, *runs: Run) -> list[bytes | None]:
         try:
-            values: list[list[bytes | None]] = self._line.run(lambda: _calls(runs))
+            return self._hashes.read(*runs)
         except (redis.RedisError, OSError) as error:
-            raise ProfilesUnavailable(f"Redis at {self._line.address} did not answer ({error}); is it up?") from error
-        return values[0] if len(values) == 1 else list(chain.from_iterable(values))
-
-
-def _calls(runs: Sequence[tuple[list[bytes], list[bytes]]]) -> list[Call]:
-    """Calls of READ_FIELDS that read _KEYS_A_CALL keys at most, each."""
-    calls: list[tuple[list[bytes], list[bytes | int]]] = []
-    room = 0
-    for keys, fields in runs:
-        for start in range(0, len(keys), _KEYS_A_CALL):
-            piece = keys[start : start + _KEYS_A_CALL]
-            if len(piece) > room:
-                calls.append(([], []))
-                room = _KEYS_A_CALL
-            calls[-1][0].extend(piece)
-            calls[-1][1].extend((len(piece), len(fields), *fields))
-            room -= len(piece)
-    return list(calls)
+            raise ProfilesUnavailable(f"Redis at {self._hashes.address} did not answer ({error}); is it up?") from error
 
 
 def _rows(different: list[str], ids: Sequence[str]) -> slice | NDArray[np.int64]:
