@@ -6,7 +6,7 @@ Both speak Feast's Redis layout (``features.feast_encoding``), so that Feast and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -72,9 +72,9 @@ class ProfileRow:
     usual: NDArray[np.int64]
 
 
-def _fields(view: str, *features: str) -> list[bytes]:
+def _fields(view: str, *features: str) -> tuple[bytes, ...]:
     """The hash fields of a view: its time first, then the features."""
-    return [encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features)]
+    return (encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features))
 
 
 _ACTIVITY_FIELDS = _fields("card_activity", "vector", "schema", "score", "transaction_id")
@@ -99,16 +99,14 @@ class ProfileReader:
             ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:OF_A_TERMINAL]),
         )
         found = decode(values, len(cards))
-        of_cards, of_terminals = _rows(cards, card_ids), _rows(terminals, terminal_ids)
-        return Profiles(
-            found.customer[of_cards],
-            found.usual[of_cards],
-            found.customer_ts_ms[of_cards],
-            found.tiles,
-            found.begin[of_terminals],
-            found.end[of_terminals],
-            found.terminal_ts_ms[of_terminals],
-        )
+        if len(cards) < len(card_ids):
+            rows = _rows(cards, card_ids)
+            customer, usual, times = found.customer[rows], found.usual[rows], found.customer_ts_ms[rows]
+            found = replace(found, customer=customer, usual=usual, customer_ts_ms=times)
+        if len(terminals) < len(terminal_ids):
+            rows = _rows(terminals, terminal_ids)
+            found = replace(found, begin=found.begin[rows], end=found.end[rows], terminal_ts_ms=found.terminal_ts_ms[rows])
+        return found
 
     def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
         """The latest vector of each card, None where there is none. Compare its ``schema`` before use.
@@ -139,10 +137,8 @@ class ProfileReader:
             raise ProfilesUnavailable(f"Redis at {self._hashes.address} did not answer ({error}); is it up?") from error
 
 
-def _rows(different: list[str], ids: Sequence[str]) -> slice | NDArray[np.int64]:
-    """The row of each of ``ids`` among the ``different`` ones, which are in order of appearance."""
-    if len(different) == len(ids):
-        return slice(None)
+def _rows(different: list[str], ids: Sequence[str]) -> NDArray[np.int64]:
+    """The row of each of ``ids`` among the ``different`` ones."""
     place = {one: i for i, one in enumerate(different)}
     return np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
 
@@ -185,7 +181,7 @@ class OnlineWriter:
         self._line.close()
 
     def _write(
-        self, fields: list[bytes], rows: Sequence[Row], key: Callable[[Row], bytes], encoded: Callable[[Row], list[bytes]]
+        self, fields: tuple[bytes, ...], rows: Sequence[Row], key: Callable[[Row], bytes], encoded: Callable[[Row], list[bytes]]
     ) -> int:
         def calls() -> Iterator[Call]:
             for start in range(0, len(rows), _ROWS_A_CALL):

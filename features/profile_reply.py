@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from features.terminal_tiles import COLUMNS
 
 #: Values of a card (time, profile, usual) and of a terminal (time, tiles).
@@ -24,29 +23,14 @@ _NOTHING = np.zeros(0, dtype=np.uint8)
 _INTEGERS, _FLOATS = 1, 2
 
 
-class Reply(NamedTuple):
-    """Of c cards: ``customer`` float32 [c, PROFILE_WIDTH], NaN where unknown; ``usual`` int64 [c, USUAL_WIDTH], zeros where
-    unknown; ``customer_ts_ms`` int64 [c], 0 where unknown. Of t terminals: tiles ``tiles[begin[i]:end[i]]`` (int64 [m, 4]), and
-    ``terminal_ts_ms`` int64 [t], 0 where there are none.
+def decode(values: Sequence[bytes | None], cards: int) -> Profiles:
+    """``values``: OF_A_CARD for each of the c ``cards``, then OF_A_TERMINAL for each of t terminals; None or empty for null.
+
+    Gives c rows of customers and t of terminals, in no pairs. A profile that has another length is unknown, an ``usual`` of
+    another length is zeros.
     """
-
-    customer: NDArray[np.float32]
-    usual: NDArray[np.int64]
-    customer_ts_ms: NDArray[np.int64]
-    tiles: NDArray[np.int64]
-    begin: NDArray[np.int64]
-    end: NDArray[np.int64]
-    terminal_ts_ms: NDArray[np.int64]
-
-
-def decode(values: Sequence[bytes | None], cards: int) -> Reply:
-    """``values``: OF_A_CARD for each of the ``cards`` cards, then OF_A_TERMINAL for each terminal; None or empty for null.
-
-    A profile that has another length is unknown, an ``usual`` of another length is zeros.
-    """
-    there = [value or b"" for value in values]
-    ends = np.fromiter(accumulate(map(len, there)), dtype=np.int64, count=len(there))
-    joined = b"".join(there)
+    joined = b"".join(filter(None, values))
+    ends = np.fromiter(accumulate(len(value) if value else 0 for value in values), dtype=np.int64, count=len(values))
     terminals = (len(values) - OF_A_CARD * cards) // OF_A_TERMINAL
     customer = np.empty((cards, PROFILE_WIDTH), dtype=np.float32)
     usual = np.empty((cards, USUAL_WIDTH), dtype=np.int64)
@@ -57,7 +41,7 @@ def decode(values: Sequence[bytes | None], cards: int) -> Reply:
     data = np.frombuffer(joined, dtype=np.uint8) if joined else _NOTHING
     _decode_cards(data, ends, customer, customer.view(np.uint8), usual, customer_ts)
     rows = _decode_terminals(data, ends, OF_A_CARD * cards, tiles, begin, end, terminal_ts)
-    return Reply(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, terminal_ts)
+    return Profiles(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, terminal_ts)
 
 
 @njit
