@@ -14,6 +14,8 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | any other second label | nothing: the first one stands |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
+Guarantee: each outcome of this table exactly once, after any crash: outcomes and offsets are one transaction (``streams.shell``).
+
 Transactions are remembered for one more delay after their outcome, to know late and repeated labels; a label later than that
 gives a late outcome without score if it says fraud. Memory: about 0.4 kB for each transaction of the last two delays, and the
 labels that wait.
