@@ -186,7 +186,7 @@ class DeadLetter(msgspec.Struct, gc=False):
     """A record that a processor could not take: its original bytes (base64 in JSON) and where it came from.
 
     Of a value that is too large for any record only the beginning is here, and ``message`` says so; all of it is where
-    it came from.
+    it came from. ``truncated``: the value, the key or the headers are not all here.
     """
 
     topic: str
@@ -198,6 +198,23 @@ class DeadLetter(msgspec.Struct, gc=False):
     value: bytes | None
     key: bytes | None
     headers: list[tuple[str, bytes | None]] = []
+    attempt: int = 1
+    truncated: bool = False
+
+
+class HandledLetter(msgspec.Struct, gc=False):
+    """What was done about the dead letter at ``partition``, ``offset`` of ``dlq``, in one transaction with doing it.
+
+    ``source_topic``, ``source_partition``, ``source_offset``: where the record came from. ``attempt``: as it was sent again.
+    """
+
+    partition: int
+    offset: int
+    action: Literal["replayed", "discarded"]
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    reason: Text = ""
     attempt: int = 1
 
 
@@ -212,4 +229,5 @@ EVENT_OF: dict[str, type[msgspec.Struct]] = {
     "retrain-requests": RetrainRequest,
     "model-events": ModelEvent,
     "dlq": DeadLetter,
+    "dlq-handled": HandledLetter,
 }
