@@ -14,7 +14,8 @@ import msgspec
 EventTime = Annotated[int, msgspec.Meta(ge=946_684_800_000, lt=4_102_444_800_000)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_00)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+#: The length, too: to Python, ``$`` also lies before a line end.
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", min_length=3, max_length=3)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
 #: Free text is bounded, so that whatever is made of a valid record fits into one, too.

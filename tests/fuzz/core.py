@@ -41,7 +41,7 @@ class Found(msgspec.Struct):
     by_error: dict[str, int] = {}
     peak_mib_at_a_tenth: float = 0.0
     peak_mib_at_the_end: float = 0.0
-    cpu_s: float = 0.0
+    cpu_s: float | None = None
 
 
 class NoStore:

@@ -27,7 +27,24 @@ _ODD_IDS = (
 )
 _CARDS = [f"c{i}" for i in range(500)] + list(_ODD_IDS)
 _UNKNOWN = [f"new-{i}" for i in range(2000)]
-_WRONG: tuple[object, ...] = (None, True, -1, 0, 1.5, 10**30, -(10**400), "", "x" * 65, "12", [], {}, [1, 2], {"a": {}}, "\x00")
+_WRONG: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    10**30,
+    -(10**400),
+    "",
+    "x" * 65,
+    "12",
+    [],
+    {},
+    [1, 2],
+    {"a": {}},
+    "\x00",
+    "EUR\n",
+)
 _TIMES = (
     -1,
     0,

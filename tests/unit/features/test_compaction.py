@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from features import compaction, exchange
+from features import compaction
 from features.archive_locks import reading
 from features.archive_places import least, places
 from features.compaction import CompactionFailed, Place, ReadersThere, compact, compact_all, last_offsets, runs
@@ -84,7 +84,7 @@ def test_what_cannot_be_exchanged_stays_as_it_is(settings: Settings, monkeypatch
     put(settings, 0, 0, 1)
     put(settings, 0, 2, 3)
     before = names(settings)
-    monkeypatch.setattr(exchange.sys, "platform", "darwin")
+    monkeypatch.setattr("sys.platform", "darwin")
     with pytest.raises(ExchangeUnsupported, match="renameat2"):
         compact(place(settings))
     assert names(settings) == before

@@ -54,6 +54,7 @@ CHANGES: list[tuple[str, str, object]] = [
     ("transactions", "amount_minor", 0),
     ("transactions", "amount_minor", None),
     ("transactions", "currency", "euro"),
+    ("transactions", "currency", "EUR\n"),
     ("transactions", "latitude", None),
     ("transactions", "latitude", 90),
     ("transactions", "latitude", 90.1),
