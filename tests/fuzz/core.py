@@ -6,7 +6,8 @@ import dataclasses
 import itertools
 import resource
 import time
-from collections import Counter
+import zlib
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -17,10 +18,9 @@ from features.events import DeadLetter, Score, Transaction
 from features.prediction import Prediction
 from features.profiles import Profiles, unknown
 from features.reading import Reader
-from features.settings import Labels
+from features.settings import Settings
 from streams import topics
-from streams.codec import BatchDecoder
-from streams.core import Record
+from streams.core import MOST_KEY, Record
 from streams.scorer import Scorer
 from streams.topics import DLQ_MAX_BYTES
 from tests.fuzz.hostile import Hostile
@@ -38,6 +38,7 @@ class Found(msgspec.Struct):
     seed: int
     valid: int = 0
     letters: int = 0
+    duplicates: int = 0
     by_error: dict[str, int] = {}
     peak_mib_at_a_tenth: float = 0.0
     peak_mib_at_the_end: float = 0.0
@@ -64,52 +65,81 @@ class NoChampion:
 
 
 def records(seed: int, n: int) -> Iterator[list[Record]]:
-    """``n`` records in batches, spread over the partitions as they come."""
+    """``n`` records in batches, a key always in the same partition, each at the next offset of its own."""
     made = itertools.islice(Hostile(seed), n)
-    offset = 0
+    ends = [0] * PARTITIONS
     while batch := list(itertools.islice(made, BATCH)):
-        yield [
-            Record(topics.TRANSACTIONS, (offset + i) % PARTITIONS, offset + i, key, value) for i, (key, value) in enumerate(batch)
-        ]
-        offset += len(batch)
+        found = []
+        for key, value in batch:
+            partition = zlib.crc32(key or b"") % PARTITIONS
+            found.append(Record(topics.TRANSACTIONS, partition, ends[partition], key, value))
+            ends[partition] += 1
+        yield found
 
 
 def fuzz(seed: int, n: int) -> Found:
     """Raises AssertionError where a record has not exactly one end, and whatever escapes from the core."""
-    scorer = Scorer("fraud", NoChampion(), Reader(NoStore()), Labels())
-    decoder = BatchDecoder(Transaction, "scorer")
+    scorer = Scorer(Settings(), NoChampion(), Reader(NoStore()))
     errors: Counter[str] = Counter()
     found = Found(n, seed)
     began = time.process_time()
     seen = 0
+    judge = Judge()
     for batch in records(seed, n):
-        good, _, _ = decoder.decode(batch)
         output = scorer.process(batch)
-        letters = [_letter(item.value) for item in output.produce if item.topic == topics.DLQ]
-        scores = [item for item in output.produce if item.topic == topics.SCORES]
-        assert len(scores) + len(letters) == len(output.produce)
         assert max((len(item.value) for item in output.produce), default=0) < DLQ_MAX_BYTES
-        by_offset = {record.offset: record for record in batch}
-        for letter in letters:
-            record = by_offset.pop(letter.offset)
-            assert (letter.topic, letter.partition, letter.value) == (record.topic, record.partition, record.value)
-            assert letter.error
-            assert letter.message
-            errors[letter.error] += 1
-        assert list(by_offset) == [record.offset for record in good], "each record is scored, or has one letter"
-        assert len(scores) == len(good)
-        for item, record in zip(scores, good, strict=True):
-            assert _score(item.value).transaction == msgspec.json.decode(record.value or b"", type=Transaction)
-            assert item.partition == record.partition
+        letters = [_letter(item.value) for item in output.produce if item.topic == topics.DLQ]
+        scores = [(item.partition, _score(item.value).transaction) for item in output.produce if item.topic == topics.SCORES]
+        assert len(scores) + len(letters) == len(output.produce)
+        found.duplicates += judge.judged(batch, scores, letters)
+        errors.update(letter.error for letter in letters)
         found.valid += len(scores)
         found.letters += len(letters)
         seen += len(batch)
         if not found.peak_mib_at_a_tenth and seen >= n / 10:
             found.peak_mib_at_a_tenth = peak_mib()
+    assert found.valid + found.letters + found.duplicates == n
     found.by_error = dict(errors.most_common())
     found.peak_mib_at_the_end = peak_mib()
     found.cpu_s = round(time.process_time() - began, 1)
     return found
+
+
+class Judge:
+    """Holds the ends of records against the records: a score, or one dead letter, or the same transaction was there before."""
+
+    def __init__(self, before: int = 2000) -> None:
+        """``before``: among how many of the newest transactions a duplicate's first may be."""
+        self._decode = msgspec.json.Decoder(Transaction).decode
+        self._before: deque[tuple[int, Transaction]] = deque(maxlen=before)
+
+    def judged(self, batch: Sequence[Record], scores: Sequence[tuple[int, Transaction]], letters: Sequence[DeadLetter]) -> int:
+        """How many of the batch were duplicates. ``scores``: partition and transaction, in the order of their partitions."""
+        by_place = {(letter.partition, letter.offset): letter for letter in letters}
+        assert len(by_place) == len(letters), "one letter a record"
+        waiting: dict[int, deque[Transaction]] = {}
+        for partition, transaction in scores:
+            waiting.setdefault(partition, deque()).append(transaction)
+        duplicates = 0
+        for record in batch:
+            letter = by_place.pop((record.partition, record.offset), None)
+            if letter is not None:
+                key = None if record.key is None else record.key[:MOST_KEY]
+                assert (letter.topic, letter.value, letter.key) == (record.topic, record.value, key)
+                assert letter.error
+                assert letter.message
+                continue
+            transaction = self._decode(record.value or b"")
+            scored = waiting.get(record.partition)
+            if scored and scored[0] == transaction:
+                scored.popleft()
+                self._before.append((record.partition, transaction))
+            else:
+                assert (record.partition, transaction) in self._before, "neither scored, nor a letter, nor a duplicate"
+                duplicates += 1
+        assert not by_place
+        assert not any(waiting.values())
+        return duplicates
 
 
 def peak_mib() -> float:

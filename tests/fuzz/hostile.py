@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import deque
 from collections.abc import Callable, Iterator
 
 T0 = 1_520_000_000_000
@@ -74,11 +75,12 @@ class Hostile:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
         self._n = 0
+        self._last: deque[Made] = deque([(b"k", b"{}")], maxlen=50)
         kinds: list[tuple[int, Callable[[], Made]]] = [
             (30, self._valid), (4, self._odd_but_valid), (3, self._unknown_card), (4, self._other_key), (6, self._truncated),
             (6, self._flipped), (4, self._binary), (6, self._wrong_type), (4, self._missing), (4, self._time),
             (4, self._not_finite), (3, self._utf8), (3, self._escape), (3, self._nested), (3, self._duplicate), (3, self._shape),
-            (2, self._number), (2, self._encoding), (2, self._nothing), (1, self._many_fields),
+            (2, self._number), (2, self._encoding), (2, self._nothing), (1, self._many_fields), (2, self._repeated),
         ]  # fmt: skip
         self._kinds = [make for weight, make in kinds for _ in range(weight)]
 
@@ -86,7 +88,9 @@ class Hostile:
         while True:
             self._n += 1
             # One in five thousand is large: half a megabyte of it goes a long way.
-            yield self._large() if self._n % 5000 == 0 else self._rng.choice(self._kinds)()
+            made = self._large() if self._n % 5000 == 0 else self._rng.choice(self._kinds)()
+            self._last.append(made)
+            yield made
 
     def _fields(self) -> Fields:
         rng = self._rng
@@ -221,6 +225,9 @@ class Hostile:
 
     def _many_fields(self) -> Made:
         return self._made(self._fields() | {f"f{i}": i for i in range(self._rng.randrange(2000))})
+
+    def _repeated(self) -> Made:
+        return self._rng.choice(self._last)
 
     def _large(self) -> Made:
         size = self._rng.randrange(100_000, 900_000)
