@@ -8,6 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+from features.settings import SettingsError
 from streams.http import serve
 
 log = logging.getLogger(__name__)
@@ -24,13 +25,19 @@ class Runnable(Protocol):
 
 
 def run(shells: Sequence[Runnable], metrics_port: int) -> int:
-    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order)."""
-    failed = threading.Event()
+    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order).
+
+    2: one of them says that a setting is wrong, so that starting again would give the same.
+    """
+    failed, wrong = threading.Event(), threading.Event()
     ended = threading.Event()
 
     def work(shell: Runnable) -> None:
         try:
             shell.run()
+        except SettingsError as error:
+            log.error("%s", error)  # noqa: TRY400 - one line: the way out is in it, not in a traceback
+            wrong.set()
         except Exception:
             log.exception("a processor failed; this process ends so that it can be started anew")
             failed.set()
@@ -54,4 +61,4 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     for thread in threads:
         thread.join(timeout=30)
     page.shutdown()
-    return 1 if failed.is_set() else 0
+    return 2 if wrong.is_set() else 1 if failed.is_set() else 0
