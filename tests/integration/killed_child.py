@@ -81,8 +81,7 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
         from streams.scorer import Scorer
         from tests.integration.scoring_child import NoChampion
 
-        reader = Reader(ProfileReader(settings), settings.feast)
-        return Scorer(settings.model, NoChampion(), reader, settings.labels), None
+        return Scorer(settings, NoChampion(), Reader(ProfileReader(settings), settings.feast)), None
     raise ValueError(f"no processor {name}")
 
 
