@@ -5,6 +5,11 @@
 | try again (time-outs, no coordinator yet, a broker that is away) | the same call again, with pauses, until it works or the stop
 | | the transaction must be aborted (the partitions went to another member, ...) | it is aborted; ``Aborted`` |
 | fatal (another process with this transactional id came: this one is a zombie) | the error as it is: the process must end |
+| nothing, for much longer than was asked for | a new producer takes over the transactional id; ``Aborted`` |
+
+The last one is for librdkafka's ``send_offsets_to_transaction``, which never comes back where the group's coordinator goes away
+beneath it (its issue 5456, seen here at every third kill of the broker or so). The call runs in a thread of its own, so that it
+can be left.
 """
 
 from __future__ import annotations
@@ -25,6 +30,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _CALL_S = 10.0
+#: A call that is not back after this long will not come back.
+_HUNG_S = 2 * _CALL_S
 _PAUSE_S = 0.2
 
 
@@ -36,11 +43,16 @@ class Stopped(Exception):
     """Asked to stop while waiting; what was in hand is not committed."""
 
 
-class Transactions:
-    """The transactions of one member. ``stop`` ends every wait."""
+class _Hung(Exception):
+    """The call does not come back."""
 
-    def __init__(self, producer: Producer, name: str, stop: threading.Event) -> None:
-        self._producer = producer
+
+class Transactions:
+    """The transactions of one member, over producers of ``make`` with its transactional id. ``stop`` ends every wait."""
+
+    def __init__(self, make: Callable[[], Producer], name: str, stop: threading.Event) -> None:
+        self._make = make
+        self._producer = make()
         self._name = name
         self._stop = stop
 
@@ -58,7 +70,7 @@ class Transactions:
             producer.begin_transaction()
             for item in produce:
                 self._put(item)
-            self._again(lambda: producer.send_offsets_to_transaction(moved, source.consumer_group_metadata(), _CALL_S))
+            self._again(lambda: self._send_offsets(moved, source))
             self._again(lambda: producer.commit_transaction(_CALL_S))
         except KafkaException as error:
             if error.args[0].fatal():
@@ -67,7 +79,40 @@ class Transactions:
             metrics.ABORTS.labels(self._name).inc()
             self._again(lambda: producer.abort_transaction(_CALL_S))
             raise Aborted(error.args[0].str()) from error
+        except _Hung as error:
+            log.warning("%s: a transaction hangs at %s; a new producer takes over", self._name, dict(offsets))
+            metrics.ABORTS.labels(self._name).inc()
+            self._take_over()
+            raise Aborted("the transaction hung") from error
         metrics.TRANSACTION_SECONDS.labels(self._name).observe(time.perf_counter() - began)
+
+    def close(self) -> None:
+        """Close the producer; an open transaction is ended by whoever takes its id next, or by its time-out."""
+        self._producer.close()
+
+    def _send_offsets(self, moved: list[TopicPartition], source: Consumer) -> None:
+        """In a thread that dies with the process: one of a pool would be waited for at the exit."""
+        producer, metadata = self._producer, source.consumer_group_metadata()
+        failures: list[KafkaException] = []
+
+        def call() -> None:
+            try:
+                producer.send_offsets_to_transaction(moved, metadata, _CALL_S)
+            except KafkaException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=call, name=f"{self._name}-offsets", daemon=True)
+        thread.start()
+        thread.join(_HUNG_S)
+        if thread.is_alive():
+            raise _Hung
+        if failures:
+            raise failures[0]
+
+    def _take_over(self) -> None:
+        # The old producer stays behind with the thread that is in its call.
+        self._producer = self._make()
+        self.begin_life()
 
     def _put(self, item: Produce) -> None:
         while True:

@@ -13,27 +13,31 @@ from features.events import DeadLetter
 from streams import topics
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class Record:
     """One consumed record, as it lies in its topic."""
+=======
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One consumed record."""
+>>>>>>> main
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    headers: list[tuple[str, bytes | None]] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Produce:
+class Produce(msgspec.Struct, frozen=True, gc=False):
     """One record to write. ``partition`` -1: by the key."""
 
     topic: str
     key: bytes | None
     value: bytes
     partition: int = -1
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    headers: list[tuple[str, bytes | None]] = []
 
 
 @dataclass(slots=True)

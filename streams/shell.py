@@ -21,6 +21,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,8 +85,9 @@ class Shell:
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
-        self._producer = producer(settings, transactional_id=f"driftloop-{core.name}-{own}")
-        self._transactions = Transactions(self._producer, core.name, self._stop)
+        self._transactions = Transactions(
+            lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"), core.name, self._stop
+        )
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
@@ -125,7 +127,7 @@ class Shell:
             self._source = None
             if self._keeper is not None:
                 self._keeper.close()
-            self._producer.close()
+            self._transactions.close()
 
     def _loop(self, source: Consumer) -> None:
         last_records = time.monotonic()
@@ -223,8 +225,8 @@ class Shell:
             self._in_batch = False
             self._go_on(source)
         metrics.BATCH_RECORDS.labels(name).observe(len(records))
-        for topic in {record.topic for record in records}:
-            metrics.CONSUMED.labels(name, topic).inc(sum(record.topic == topic for record in records))
+        for topic, count in Counter(record.topic for record in records).items():
+            metrics.CONSUMED.labels(name, topic).inc(count)
 
     def _write(self, sink: Sink, rows: list[Any]) -> None:
         """Write the rows, however long their store is away."""
@@ -243,8 +245,7 @@ class Shell:
     def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
         self._transactions.run(source, output.produce, offsets)
         self._committed.update(offsets)
-        for topic in {item.topic for item in output.produce}:
-            count = sum(item.topic == topic for item in output.produce)
+        for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)
         for (topic, partition), offset in offsets.items():
             end = self._ends.get((topic, partition), offset)
