@@ -13,14 +13,8 @@ from features.events import DeadLetter
 from streams import topics
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One consumed record, as it lies in its topic."""
-=======
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One consumed record."""
->>>>>>> main
+    """One consumed record, as it lies in its topic."""
 
     topic: str
     partition: int

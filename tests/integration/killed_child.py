@@ -6,7 +6,6 @@ how many records it has been handed.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import signal
 import sys
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from features.settings import Settings
@@ -34,11 +34,11 @@ class Renamed:
         self._taken = 0
 
     def _back(self, records: Sequence[Record]) -> list[Record]:
-        return [dataclasses.replace(record, topic=record.topic.removesuffix(f"-{self._suffix}")) for record in records]
+        return [msgspec.structs.replace(record, topic=record.topic.removesuffix(f"-{self._suffix}")) for record in records]
 
     def process(self, records: Sequence[Record]) -> Output:
         output = self._core.process(self._back(records))
-        output.produce = [dataclasses.replace(item, topic=f"{item.topic}-{self._suffix}") for item in output.produce]
+        output.produce = [msgspec.structs.replace(item, topic=f"{item.topic}-{self._suffix}") for item in output.produce]
         self._taken += len(records)
         sys.stdout.write(f"{self._taken}\n")
         sys.stdout.flush()
