@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from features.archive_locks import reading
+from features.compaction import named
 from features.settings import DAY_MS
 
-_FILE = re.compile(r"[a-z-]+-(?P<partition>\d+)-\d+-(?P<last>\d+)\.parquet")
 #: How far into the next day a partition must have got before its day counts as complete: records come a little out of order.
 MARGIN_MS = 3_600_000
 #: A partition without a record for so many days has gone quiet; the others' progress speaks for it.
@@ -40,11 +40,12 @@ def newest_complete_day(scores: Path) -> int | None:
 
     None where there is none. Labels and lateness aside, nothing more comes for it and the days before it.
     """
-    days = {day_number(folder.name): _last_files(folder) for folder in day_folders(scores)}
-    newest = max(days, default=0)
-    for day in sorted(days, reverse=True):
-        if day < newest and all(_is_past(days, partition, day, newest) for partition in days[day]):
-            return day
+    with reading(scores.parent):
+        days = {day_number(folder.name): _last_files(folder) for folder in day_folders(scores)}
+        newest = max(days, default=0)
+        for day in sorted(days, reverse=True):
+            if day < newest and all(_is_past(days, partition, day, newest) for partition in days[day]):
+                return day
     return None
 
 
@@ -57,14 +58,7 @@ def _is_past(days: dict[int, dict[int, Path]], partition: int, day: int, newest:
 
 def _last_files(folder: Path) -> dict[int, Path]:
     """Each partition's file with the highest offsets."""
-    found: dict[int, tuple[int, Path]] = {}
-    for path in folder.glob("[!._]*.parquet"):
-        name = _FILE.fullmatch(path.name)
-        if name:
-            partition, last = int(name["partition"]), int(name["last"])
-            if last >= found.get(partition, (-1, path))[0]:
-                found[partition] = (last, path)
-    return {partition: path for partition, (_, path) in found.items()}
+    return {file.partition: file.path for file in named(folder)}
 
 
 def _newest_ms(file: Path) -> int:
@@ -78,8 +72,9 @@ def rows(folders: list[Path]) -> int:
 
 def newest_event_ms(folder: Path) -> int | None:
     """Newest event time under ``folder``, read from the last day only; None where there is none."""
-    for day in reversed(day_folders(folder)):
-        newest = max((_newest_ms(file) for file in day.glob("[!._]*.parquet")), default=0)
-        if newest:
-            return newest
+    with reading(folder.parent):
+        for day in reversed(day_folders(folder)):
+            newest = max((_newest_ms(file) for file in day.glob("[!._]*.parquet")), default=0)
+            if newest:
+                return newest
     return None

@@ -14,7 +14,8 @@ import msgspec
 EventTime = Annotated[int, msgspec.Meta(ge=946_684_800_000, lt=4_102_444_800_000)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_00)]
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")]
+#: The length, too: to Python, ``$`` also lies before a line end.
+Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", min_length=3, max_length=3)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
 #: Free text is bounded, so that whatever is made of a valid record fits into one, too.
@@ -190,7 +191,7 @@ class DeadLetter(msgspec.Struct, gc=False):
     """A record that a processor could not take: its original bytes (base64 in JSON) and where it came from.
 
     Of a value that is too large for any record only the beginning is here, and ``message`` says so; all of it is where
-    it came from.
+    it came from. ``truncated``: the value, the key or the headers are not all here.
     """
 
     topic: str
@@ -202,6 +203,23 @@ class DeadLetter(msgspec.Struct, gc=False):
     value: bytes | None
     key: bytes | None
     headers: list[tuple[str, bytes | None]] = []
+    attempt: int = 1
+    truncated: bool = False
+
+
+class HandledLetter(msgspec.Struct, gc=False):
+    """What was done about the dead letter at ``partition``, ``offset`` of ``dlq``, in one transaction with doing it.
+
+    ``source_topic``, ``source_partition``, ``source_offset``: where the record came from. ``attempt``: as it was sent again.
+    """
+
+    partition: int
+    offset: int
+    action: Literal["replayed", "discarded"]
+    source_topic: str
+    source_partition: int
+    source_offset: int
+    reason: Text = ""
     attempt: int = 1
 
 
@@ -216,4 +234,5 @@ EVENT_OF: dict[str, type[msgspec.Struct]] = {
     "retrain-requests": RetrainRequest,
     "model-events": ModelEvent,
     "dlq": DeadLetter,
+    "dlq-handled": HandledLetter,
 }

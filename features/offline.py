@@ -15,6 +15,8 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.archive_locks import reading, writing
+from features.compaction import last_offsets
 from features.online import ProfileRow, TerminalRow
 from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from features.repo import layout
@@ -43,6 +45,20 @@ def write_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], name: s
         "tiles": [row.tiles.reshape(-1) for row in rows],
     }
     layout.write(pa.table(columns, schema=layout.TERMINAL_RISK), layout.terminal_risk_folder(settings) / f"{name}.parquet")
+
+
+def append_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], partition: int, last: int) -> None:
+    """Append the rows of one partition's outcomes up to offset ``last``, those that are not there yet.
+
+    A row is named by its revision, and up to the highest offset in the names of the partition's files all rows are there: so
+    each is written once, however often its batch is.
+    """
+    with writing(settings.archive):
+        covered = last_offsets(layout.terminal_risk_folder(settings)).get(partition, -1)
+        new = [row for row in rows if row.revision > covered]
+        if new:
+            first = min(row.revision for row in new)
+            write_terminal_risk(settings, new, f"outcomes-{partition}-{first:012d}-{last:012d}")
 
 
 def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name: str) -> None:
@@ -80,8 +96,9 @@ def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     store = open_store(settings)
     cards, card_row = _unique(events["card_id"], times, "card_id")
     terminals, terminal_row = _unique(events["terminal_id"], (times - delay) // step * step + delay, "terminal_id")
-    customer, usual, customer_ts = _customers(store, cards)
-    tiles, begin, end, terminal_ts = _tiles(settings, store, terminals)
+    with reading(settings.archive):
+        customer, usual, customer_ts = _customers(store, cards)
+        tiles, begin, end, terminal_ts = _tiles(settings, store, terminals)
     return Profiles(
         customer[card_row],
         usual[card_row],

@@ -75,6 +75,8 @@ class Writers(_Section):
     """The processors that write files and online rows. A second's patience saves most of the small files."""
 
     linger_s: float = Field(default=1.0, ge=0)
+    #: Wall time between two looks for small files to merge; 0: never (``driftloop archive compact`` does it when asked).
+    compact_s: float = Field(default=300.0, ge=0, le=604_800)
 
 
 class Labels(_Section):

@@ -42,7 +42,8 @@ COMMANDS = {
     "drift": Entry("infra.commands.drift:command", "Read the newest drift reports."),
     "retrain": Entry("infra.commands.retrain:command", "Ask for a retraining."),
     "features": Entry("infra.commands.features:app", "Look at features: what they mean, and their values."),
-    "dlq": Entry("infra.commands.dlq:app", "Look at records that could not be processed."),
+    "dlq": Entry("infra.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),
+    "archive": Entry("infra.commands.archive:app", "See how far the archive is complete; merge its small files."),
     "pipeline": Entry("infra.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.commands.job:app", "Run a Spark job: backfill, profile or training-set."),
     "parity": Entry(

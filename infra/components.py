@@ -33,7 +33,7 @@ class Component:
 PROCESSES = {
     "model-server": ("model-server",),
     "scorer": ("scorer",),
-    "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk"),
+    "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk", "compaction"),
     "drift-monitor": ("drift-monitor", "skew"),
     "control": ("control",),
 }

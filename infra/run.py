@@ -102,6 +102,12 @@ def _skew(settings: Settings) -> Runnable:
     return SkewWatch(settings)
 
 
+def _compaction(settings: Settings) -> Runnable:
+    from streams.compaction import CompactionWatch
+
+    return CompactionWatch(settings)
+
+
 SHELLS: dict[str, Callable[[Settings], Runnable]] = {
     "scorer": _scorer,
     "feast-writer": _feast_writer,
@@ -110,4 +116,5 @@ SHELLS: dict[str, Callable[[Settings], Runnable]] = {
     "terminal-risk": _terminal_risk,
     "drift-monitor": _drift_monitor,
     "skew": _skew,
+    "compaction": _compaction,
 }

@@ -1,22 +1,30 @@
 """Archive: scores and outcomes in, Parquet by event day out, each record once.
 
+Guarantee: each record of scores and outcomes that is in no dead letter is in exactly one row, after any crash.
+
 A file holds records of one day and one partition and is named by its first and last offset:
 ``archive/scores/day=2018-04-01/scores-2-000000000812-000000001405.parquet``. The shell hands records over in offset order, so
 whatever a day and partition have up to the highest offset in their file names is there, and a replayed record at or below it is
-skipped. A file appears whole, by a rename, before the offsets are committed.
+skipped. A file appears whole, by a rename, before the offsets are committed; looking and writing are one step among writers
+(``features.archive_locks``). Then ``archive/manifest.json`` says how far it is complete (``features.archive_manifest``).
+Small files are merged in the background (``streams.compaction``).
 """
 
 from __future__ import annotations
 
-import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
+from features import archive_manifest
+from features.archive_days import day_name
+from features.archive_locks import writing
+from features.archive_manifest import Through
+from features.compaction import last_offsets
 from features.events import Outcome, Score
 from features.repo import layout
 from features.settings import DAY_MS, Settings
@@ -25,8 +33,6 @@ from streams import topics
 from streams.codec import BatchDecoder
 from streams.core import Output, Record, dead_letter
 from streams.metrics import DLQ
-
-_NAME = re.compile(r"(?P<topic>[a-z-]+)-(?P<partition>\d+)-(?P<first>\d{12})-(?P<last>\d{12})\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +45,15 @@ class Archived:
     event: Score | Outcome
 
     @property
+    def event_time_ms(self) -> int:
+        """The transaction's."""
+        event = self.event
+        return event.transaction.event_time_ms if isinstance(event, Score) else event.event_time_ms
+
+    @property
     def day(self) -> int:
         """Days since 1970, UTC, of the transaction."""
-        event = self.event
-        return (event.transaction.event_time_ms if isinstance(event, Score) else event.event_time_ms) // DAY_MS
+        return self.event_time_ms // DAY_MS
 
 
 class WrongWidth(ValueError):
@@ -96,32 +107,31 @@ class ArchiveSink:
         groups: dict[tuple[str, int, int], list[Archived]] = {}
         for row in rows:
             groups.setdefault((row.topic, row.day, row.partition), []).append(row)
-        covered = {(topic, day): last_offsets(self._folder(topic, day)) for topic, day, _ in groups}
-        for (topic, day, partition), group in groups.items():
-            last = covered[topic, day].get(partition, -1)
-            new = [row for row in group if row.offset > last]
-            if new:
-                name = f"{topic}-{partition}-{new[0].offset:012d}-{new[-1].offset:012d}.parquet"
-                layout.write(table(topic, new), self._folder(topic, day) / name)
+        with writing(self._root):
+            covered = {(topic, day): last_offsets(self._folder(topic, day)) for topic, day, _ in groups}
+            for (topic, day, partition), group in groups.items():
+                last = covered[topic, day].get(partition, -1)
+                new = [row for row in group if row.offset > last]
+                if new:
+                    name = f"{topic}-{partition}-{new[0].offset:012d}-{new[-1].offset:012d}.parquet"
+                    layout.write(table(topic, new), self._folder(topic, day) / name)
+            archive_manifest.advance(self._root, _through(rows))
 
     def close(self) -> None:
         """Nothing is held open."""
 
     def _folder(self, topic: str, day: int) -> Path:
-        return self._root / topic / f"day={datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
+        return self._root / topic / day_name(day)
 
 
-def last_offsets(folder: Path) -> dict[int, int]:
-    """The highest offset that the files of one day's folder cover, by partition."""
-    covered: dict[int, int] = {}
-    if not folder.is_dir():
-        return covered
-    for path in folder.iterdir():
-        name = _NAME.fullmatch(path.name)
-        if name:
-            partition = int(name["partition"])
-            covered[partition] = max(covered.get(partition, -1), int(name["last"]))
-    return covered
+def _through(rows: Sequence[Archived]) -> dict[tuple[str, int], Through]:
+    now_ms = time.time_ns() // 1_000_000
+    found: dict[tuple[str, int], Through] = {}
+    for row in rows:
+        through = found.setdefault((row.topic, row.partition), Through(0, 0, now_ms))
+        through.next_offset = max(through.next_offset, row.offset + 1)
+        through.newest_event_ms = max(through.newest_event_ms, row.event_time_ms)
+    return found
 
 
 def table(topic: str, rows: Sequence[Archived]) -> pa.Table:

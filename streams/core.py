@@ -14,7 +14,7 @@ from streams import topics
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One consumed record."""
+    """One consumed record, as it lies in its topic."""
 
     topic: str
     partition: int
@@ -118,6 +118,9 @@ class Sink(Protocol):
 #: Most bytes of a value, a key or all headers that a dead letter carries; base64 adds a third, and the ``dlq`` topic takes 4 MiB.
 MOST_VALUE, MOST_KEY, MOST_HEADERS = 2_000_000, 10_000, 100_000
 
+#: How often a record has been delivered, as text; set where it is sent again (``driftloop dlq replay``).
+ATTEMPT_HEADER = "driftloop-attempt"
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -128,7 +131,7 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
     """
     attempt = 1
     for name, value in record.headers:
-        if name == "driftloop-attempt" and value is not None and value.isdigit():
+        if name == ATTEMPT_HEADER and value is not None and value.isdigit():
             attempt = int(value)
     message = str(error)[:10_000]
     if len(record.value or b"") > MOST_VALUE:
@@ -146,5 +149,6 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
         key=key,
         headers=record.headers if size <= MOST_HEADERS else [],
         attempt=attempt,
+        truncated=len(record.value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY or size > MOST_HEADERS,
     )
     return Produce(topics.DLQ, key, _encode(letter))

@@ -1,6 +1,8 @@
 """Feast writer: scores in, the latest vector of each card out to Feast's online store.
 
-A batch writes each card once. Older rows lose in the store (``features.online``), so batches may be written again after a crash.
+Guarantee: at least once and newest wins, which together leave each card with its newest score, by event time, after any crash. A
+batch writes each card once, before its offsets are committed; it may be written again, and older rows lose in the store
+(``features.online``).
 """
 
 from __future__ import annotations

@@ -14,12 +14,16 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | any other second label | nothing: the first one stands |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
+Guarantee: each outcome of this table exactly once, after any crash: outcomes and offsets are one transaction (``streams.shell``).
+
 Transactions are remembered for one more delay after their outcome, to know late and repeated labels; a label later than that
 gives a late outcome without score if it says fraud. Memory: about 0.4 kB for each transaction of the last two delays, and the
 labels that wait.
 
 State is rebuilt on a restart from the logs, labels first, so that no score matures for want of a label that is further down
-(``replays``). The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
+(``replays``). That hides when each label came: one that came after its transaction was forgotten was remembered from then on.
+So an old label that is read again is remembered for two delays from the restart on, or the same label once more would be a
+second outcome. The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
 are held.
 """
 
@@ -74,6 +78,8 @@ class _Partition:
     expiring: list[tuple[int, str]] = field(default_factory=list)
     #: (when to forget, id) of decided transactions.
     leaving: list[tuple[int, str]] = field(default_factory=list)
+    #: (when to forget, id) of what a label decided while the logs were read again; the first may have passed when that is done.
+    restored: list[tuple[int, str]] = field(default_factory=list)
 
 
 class LabelJoiner:
@@ -86,6 +92,7 @@ class LabelJoiner:
 
     def __init__(self, delay_ms: int) -> None:
         self._delay = delay_ms
+        self._restoring = False
         self._partitions: dict[int, _Partition] = {}
         self._scores = BatchDecoder(_Score, self.name)
         self._labels = BatchDecoder(Label, self.name)
@@ -93,13 +100,18 @@ class LabelJoiner:
     def process(self, records: Sequence[Record]) -> Output:
         """Outcomes of a batch, keyed by terminal. Labels are taken first, and time passes once, at the end of the batch."""
         output = Output()
+        self._remember_restored()
         outcomes = self._take(records, output)
         output.produce += [Produce(topics.OUTCOMES, outcome.terminal_id.encode(), encode(outcome)) for outcome in outcomes]
         return output
 
     def restore(self, records: Sequence[Record]) -> None:
         """The same, and nothing is said: these outcomes are in the log already."""
-        self._take(records, Output())
+        self._restoring = True
+        try:
+            self._take(records, Output())
+        finally:
+            self._restoring = False
 
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Drop partitions. Scores and labels of one number are assigned together, so either of them says it."""
@@ -123,6 +135,13 @@ class LabelJoiner:
         for number in dict.fromkeys(record.partition for record in score_records):
             self._pass_time(self._partitions[number], outcomes)
         return outcomes
+
+    def _remember_restored(self) -> None:
+        for partition in self._partitions.values():
+            now = partition.watermark
+            for at, transaction_id in partition.restored:
+                heapq.heappush(partition.leaving, (at if at > now else now + 2 * self._delay, transaction_id))
+            partition.restored.clear()
 
     def _partition(self, number: int) -> _Partition:
         return self._partitions.setdefault(number, _Partition())
@@ -167,7 +186,7 @@ class LabelJoiner:
             at, transaction_id = heapq.heappop(partition.maturing)
             known = partition.known.get(transaction_id)
             if known is not None and known.verdict is None and known.score is not None:
-                self._decide(partition, transaction_id, known, False)
+                self._decide(partition, transaction_id, known, False, by_label=False)
                 outcomes.append(_matured(known.score, at))
         while partition.expiring and partition.expiring[0][0] <= now:
             at, transaction_id = heapq.heappop(partition.expiring)
@@ -178,14 +197,15 @@ class LabelJoiner:
         while partition.leaving and partition.leaving[0][0] <= now:
             partition.known.pop(heapq.heappop(partition.leaving)[1], None)
 
-    def _decide(self, partition: _Partition, transaction_id: str, known: _Known, verdict: bool) -> None:
+    def _decide(self, partition: _Partition, transaction_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
         """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
         on.
         """
         known.verdict = verdict
         partition.known[transaction_id] = known
         event_time = known.score.transaction.event_time_ms if known.score else partition.watermark
-        heapq.heappush(partition.leaving, (event_time + 2 * self._delay, transaction_id))
+        leaving = partition.restored if self._restoring and by_label else partition.leaving
+        heapq.heappush(leaving, (event_time + 2 * self._delay, transaction_id))
 
 
 def _labelled(label: Label, score: _Score | None, at: int, late: bool = False) -> Outcome:

@@ -33,6 +33,7 @@ KEY_AND_WRITER: dict[str, tuple[str, str]] = {
     topics.RETRAIN_REQUESTS: ("model", "drift-monitor, `driftloop retrain`"),
     topics.MODEL_EVENTS: ("model", "control"),
     topics.DLQ: ("as the source", "every processor"),
+    topics.DLQ_HANDLED: ("the letter's `partition:offset`", "`driftloop dlq`"),
 }
 
 Schema = dict[str, Any]

@@ -2,7 +2,11 @@
 
 Outcomes are keyed by terminal, so a terminal's outcomes lie in one partition and its tiles are a function of that partition's
 log: on a restart the log is read again (``replays``). Each row says what was known after the outcome at ``revision`` (its
-offset), so a row that a crash writes twice, or that another batching would not have written, is still true.
+offset), so a row that another batching would not have written is still true.
+
+Guarantee: online, the tiles of every outcome, newest wins (a batch may be written again after a crash and changes nothing);
+offline, each row once, and for each terminal and step of hours the last row of the step. Files are merged in the background
+(``streams.compaction``).
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from dataclasses import dataclass
 import redis
 
 from features.events import Outcome
-from features.offline import write_terminal_risk
+from features.offline import append_terminal_risk
 from features.online import OnlineWriter, TerminalRow
 from features.settings import Settings
 from features.terminal_tiles import Terminal, keep_hours, update
@@ -101,8 +105,7 @@ class TerminalRiskSink:
 
     def write(self, rows: list[PartitionRows]) -> None:
         for part in rows:
-            name = f"outcomes-{part.partition}-{part.first:012d}-{part.last:012d}"
-            write_terminal_risk(self._settings, part.earlier + part.terminals, name)
+            append_terminal_risk(self._settings, part.earlier + part.terminals, part.partition, part.last)
             self._writer.write_terminal_risk(part.terminals)
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ DRIFT_REPORTS = "drift-reports"
 RETRAIN_REQUESTS = "retrain-requests"
 MODEL_EVENTS = "model-events"
 DLQ = "dlq"
+DLQ_HANDLED = "dlq-handled"
 
 #: What the broker takes as one record of ``dlq``; of the other topics, 1 MiB.
 DLQ_MAX_BYTES = 4 * 1024 * 1024
@@ -39,7 +40,8 @@ def all_topics(settings: Settings) -> list[Topic]:
     """Every topic of the loop. Retention is by size and time of arrival at the broker, not by event time:
     a replay of an old month must not be deleted as it is written."""
     keep = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(365 * 86_400_000)}
-    names = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ)
+    one = (DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
+    names = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, *one)
     own = {DLQ: {"max.message.bytes": str(DLQ_MAX_BYTES)}}
     return [Topic(name, settings.partitions if name in SPREAD else 1, keep | own.get(name, {})) for name in names]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.exchange import sync
 from features.settings import Settings
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -120,7 +121,10 @@ def create(settings: Settings) -> None:
 
 
 def write(table: pa.Table, path: Path) -> None:
-    """Write a Parquet file so that a reader sees all of it or nothing: under a hidden name first, then renamed."""
+    """Write a Parquet file so that a reader sees all of it or nothing: under a hidden name first, then renamed.
+
+    It is on the disk when this returns, its name too: whoever commits offsets afterwards can rely on it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     hidden = path.parent / f".{path.name}.{os.getpid()}.tmp"
     with hidden.open("wb") as file:
@@ -128,3 +132,4 @@ def write(table: pa.Table, path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     hidden.replace(path)
+    sync(path.parent)

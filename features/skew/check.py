@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.archive_locks import reading
 from features.differences import between
 from features.settings import DAY_MS, Settings
 from features.skew.report import SkewReport
@@ -34,7 +35,8 @@ def check(settings: Settings, day: int) -> SkewReport:
     Without a feature store, only the card's features are compared.
     """
     begun = time.monotonic()
-    sample = read(settings.archive / "scores", day, settings.skew.cards)
+    with reading(settings.archive):
+        sample = read(settings.archive / "scores", day, settings.skew.cards)
     rows, served, again = recompute(sample, day)
     sources = ["card"]
     if rows.num_rows:

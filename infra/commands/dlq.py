@@ -9,39 +9,62 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra import context
+from infra.commands import dlq_handle
 
 if TYPE_CHECKING:
     from features.events import DeadLetter
     from infra.inspect.tail import Seen
+    from infra.letters.handled import Done
 
 app = typer.Typer(
-    help="Look at records that could not be processed.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Records that could not be processed: see them, send them again, put them aside.",
 )
 
 COLUMNS = ("place", "arrived", "processor", "error", "message", "from", ">attempt")
 
+app.command("replay")(dlq_handle.replay)
+app.command("discard")(dlq_handle.discard)
 
-@app.command("list", help="The newest dead letters.")
+
+@app.command("list", help="The newest dead letters that nothing was done about.")
 def list_letters(
     n: Annotated[int, typer.Option("-n", min=0, help="How many.")] = 20,
-    processor: Annotated[str, typer.Option(help="Only those of this processor.")] = "",
-    error: Annotated[str, typer.Option(help="Only those with this error.")] = "",
-    topic: Annotated[str, typer.Option(help="Only those that came from this topic.")] = "",
+    processor: dlq_handle.Processor = "",
+    error: dlq_handle.Error = "",
+    topic: dlq_handle.Topic = "",
+    since: dlq_handle.Since = None,
+    until: dlq_handle.Until = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed or discarded, and when.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array.")] = False,
 ) -> None:
     from features.events import DeadLetter
-    from infra.inspect import show
-    from infra.inspect.decode import newest_events
+    from infra.inspect import show, tail
+    from infra.inspect.decode import decoder
+    from infra.letters import handled
+    from infra.letters.filters import chosen
     from streams.topics import DLQ
 
-    def wanted(letter: DeadLetter) -> bool:
-        return processor in ("", letter.processor) and error in ("", letter.error) and topic in ("", letter.topic)
+    settings = context.settings()
+    wanted = chosen(processor, error, topic, since, until)
+    done = handled.read(settings).by_place
+    decode = decoder(DeadLetter)
 
-    found = newest_events(context.settings(), DLQ, DeadLetter, n, wanted).events
+    def keep(seen: Seen) -> bool:
+        letter = decode(seen)
+        shown = everything or (seen.partition, seen.offset) not in done
+        return letter is not None and shown and wanted.wants(seen, letter)
+
+    seen = tail.newest(settings, DLQ, n, keep).records
+    found = [(one, letter, done.get((one.partition, one.offset))) for one in seen if (letter := decode(one)) is not None]
     if as_json:
-        show.document([described(seen, letter) for seen, letter in found])
+        show.document([described(*one) for one in found])
+    elif everything:
+        show.table((*COLUMNS, "handled"), ((*row(one, letter), str(end or "-")) for one, letter, end in found), "no dead letters")
     else:
-        show.table(COLUMNS, (row(seen, letter) for seen, letter in found), "no dead letters")
+        show.table(COLUMNS, (row(one, letter) for one, letter, _ in found), "no dead letters")
 
 
 @app.command("show", help="One dead letter with its original record.")
@@ -53,29 +76,26 @@ def show_letter(
     from infra.errors import PlatformError
     from infra.inspect import show, tail
     from infra.inspect.decode import decoder
+    from infra.letters import handled
+    from infra.letters.filters import parsed
     from streams.topics import DLQ
 
+    settings = context.settings()
     partition, offset = parsed(place)
-    seen = tail.at(context.settings(), DLQ, partition, offset)
+    seen = tail.at(settings, DLQ, partition, offset)
     letter = decoder(DeadLetter)(seen) if seen else None
     if seen is None or letter is None:
         raise PlatformError(f"there is no dead letter at {place}; driftloop dlq list shows where they are")
+    end = handled.read(settings).by_place.get((partition, offset))
     if as_json:
-        show.document(described(seen, letter))
+        show.document(described(seen, letter, end))
         return
     lines = [f"{name.removeprefix('>') + ':':<11}{cell}" for name, cell in zip(COLUMNS, row(seen, letter), strict=True)]
+    lines.append(f"{'handled:':<11}{end or 'no'}")
     lines.append(f"{'key:':<11}{text(letter.key)}")
     lines += [f"{'header:':<11}{header} = {text(value)}" for header, value in letter.headers]
     lines.append(f"value:\n{text(letter.value)}")
     print(show.printable("\n".join(lines)))
-
-
-def parsed(place: str) -> tuple[int, int]:
-    """``0:17`` as numbers. Raises typer.BadParameter."""
-    partition, _, offset = place.partition(":")
-    if not (partition.isdecimal() and offset.isdecimal()):
-        raise typer.BadParameter(f"{place!r} is no PARTITION:OFFSET such as 0:17")
-    return int(partition), int(offset)
 
 
 def text(data: bytes | None) -> str:
@@ -107,8 +127,8 @@ def row(seen: Seen, letter: DeadLetter) -> tuple[str, ...]:
     )
 
 
-def described(seen: Seen, letter: DeadLetter) -> dict[str, object]:
-    """One dead letter for programs: the event, where it lies, and its value as text where it is text."""
+def described(seen: Seen, letter: DeadLetter, end: Done | None = None) -> dict[str, object]:
+    """One dead letter for programs: the event, where it lies, its value as text where it is text, and what was done about it."""
     import msgspec
 
     try:
@@ -116,4 +136,6 @@ def described(seen: Seen, letter: DeadLetter) -> dict[str, object]:
     except UnicodeDecodeError:
         value_text = None
     fields: dict[str, object] = msgspec.to_builtins(letter)
-    return {"place": f"{seen.partition}:{seen.offset}", "arrived_at_ms": seen.timestamp_ms, **fields, "value_text": value_text}
+    what = None if end is None else {"action": end.what.action, "at_ms": end.at_ms, "reason": end.what.reason}
+    place = f"{seen.partition}:{seen.offset}"
+    return {"place": place, "arrived_at_ms": seen.timestamp_ms, **fields, "value_text": value_text, "handled": what}

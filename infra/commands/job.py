@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from features.archive_locks import reading
 from infra import context, spark
 from infra.errors import PlatformError
 
@@ -52,7 +53,7 @@ def backfill(
     span = spark.span(start, end)
     size = spark.Size(master, driver_memory, scratch)
     (spark.needs_archive if source == "archive" else spark.needs_broker)(settings)
-    with spark.session("backfill", size, kafka=source == "kafka") as (running, work):
+    with reading(settings.archive), spark.session("backfill", size, kafka=source == "kafka") as (running, work):
         log = settings.archive
         if source == "kafka":
             log = work / "staged"
@@ -93,7 +94,7 @@ def profile(
     spark.needs_store(settings)
     begun = time.monotonic()
     end_ms = min(spark.milliseconds(end) or newest_ms(settings), newest_ms(settings))
-    with spark.session("profile", size) as (running, work):
+    with reading(settings.archive), spark.session("profile", size) as (running, work):
         _say(f"computing profiles from {len(day_folders(settings.archive / 'scores', None, end_ms))} days")
         rows = clean_transactions(archived(running, settings.archive, None, end_ms, SCORES), end_ms, excluded)
         daily_profiles(rows, end_ms).write.parquet(str(work / "profiles"))
@@ -142,7 +143,7 @@ def training_set(
         how = f"there are some of {there[0]} to {there[-1]}" if there else "run driftloop job backfill first"
         raise PlatformError(f"there are no {vectors} vectors of that time in {source}; {how}")
     begun = time.monotonic()
-    with spark.session("training-set", size) as (running, work):
+    with reading(settings.archive), spark.session("training-set", size) as (running, work):
         _say(f"labelling the vectors of {len(folders)} days")
         made = run(running, settings, folders, work, out.absolute(), low, high, excluded, _joined)
     _say("", last=True)

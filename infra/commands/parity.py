@@ -26,6 +26,7 @@ def command(
     scratch: spark.Scratch = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
+    from features.archive_locks import reading
     from features.jobs.parity import compare
     from features.jobs.sources import NothingThere, archived, from_topic, history_from
     from infra.errors import PlatformError
@@ -38,7 +39,7 @@ def command(
         spark.needs_archive(settings, start_ms, end_ms)
     else:
         spark.needs_broker(settings)
-    with spark.session("parity", size, kafka=source == "kafka") as (running, _):
+    with reading(settings.archive), spark.session("parity", size, kafka=source == "kafka") as (running, _):
         history = history_from(start_ms)
         try:
             if source == "archive":

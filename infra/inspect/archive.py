@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from features.archive_locks import reading
 from features.settings import Settings
 from features.vector import INDEX, SCHEMA
 
@@ -33,7 +34,7 @@ def history(settings: Settings, card_id: str, last: int, names: list[str]) -> li
     """
     if not any((settings.archive / "scores").glob("*/*.parquet")):
         return []
-    with duckdb.connect() as connection:
+    with reading(settings.archive), duckdb.connect() as connection:
         found = connection.execute(
             """
             select

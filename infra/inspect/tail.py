@@ -108,6 +108,47 @@ def at(settings: Settings, topic: str, partition: int, offset: int, timeout_s: f
     return part.found[0] if part.found else None
 
 
+def bounds(settings: Settings, topic: str, timeout_s: float = 10.0) -> dict[int, tuple[int, int]]:
+    """The first and the next offset of each partition now. Raises UnknownTopic, Unreachable."""
+    with _open(settings) as consumer:
+        try:
+            return _bounds(consumer, topic, timeout_s)
+        except KafkaException as error:
+            raise _unreachable(settings, error) from error
+
+
+def scan(settings: Settings, topic: str, within: dict[int, tuple[int, int]], timeout_s: float = 30.0) -> Iterator[Seen]:
+    """All committed records within the bounds, partition by partition, however many: few are in memory at a time.
+
+    Raises Unreachable where nothing comes for ``timeout_s``.
+    """
+    with _open(settings) as consumer:
+        try:
+            for partition, (low, high) in within.items():
+                if low < high:
+                    consumer.assign([TopicPartition(topic, partition, low)])
+                    yield from _forward(consumer, high, timeout_s)
+        except KafkaException as error:
+            raise _unreachable(settings, error) from error
+
+
+def _forward(consumer: Consumer, high: int, timeout_s: float) -> Iterator[Seen]:
+    """What the assigned partition holds below ``high``."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        for message in consumer.consume(500, 0.2):
+            deadline = time.monotonic() + timeout_s
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+            if error is not None or message.offset() >= high:
+                return
+            yield _seen(message)
+            if message.offset() == high - 1:
+                return
+    raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
+
+
 def follow(settings: Settings, topic: str, ends: dict[int, int]) -> Iterator[Seen]:
     """Records as they come, from the offsets ``ends`` on, for ever."""
     with _open(settings) as consumer:

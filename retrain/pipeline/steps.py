@@ -5,12 +5,14 @@ Each takes the platform's folder and the run's folder, reads and writes files, a
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
+from features.archive_locks import reading
 from features.events import RetrainRequest
 from features.settings import Settings, load
 from features.vector import SCHEMA
@@ -41,7 +43,9 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
             details[f"newest_{kind}_ms"] = newest
         chosen = window(asked, settings, details["newest_scores_ms"])
         spark = spark_session("driftloop-prepare", settings.dir / "cache", Path(run_dir) / "spark")
+        locks = ExitStack()
         try:
+            locks.enter_context(reading(settings.archive))
             archived = spark.read.schema(job.SCORES).parquet(str(settings.archive / "scores"))
             scores = job.clean_scores(archived, chosen.end_ms, chosen.exclude)
             outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
@@ -51,6 +55,7 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
             daily_profiles(habits, chosen.end_ms).write.parquet(profiles, mode="overwrite")
             details["jvm_cpu_seconds"], details["jvm_peak_mb"] = jvm_usage(spark)
         finally:
+            locks.close()
             spark.stop()
         details["window"] = msgspec.to_builtins(chosen)
         (Path(run_dir) / WINDOW_FILE).write_bytes(msgspec.json.encode(chosen))

@@ -1,4 +1,8 @@
-"""The drift monitor: scores and outcomes in, drift reports and retrain requests out."""
+"""The drift monitor: scores and outcomes in, drift reports and retrain requests out.
+
+Guarantee: each window is reported exactly once, after any crash: reports, requests and offsets are one transaction
+(``streams.shell``), and the windows that are open are rebuilt from the log.
+"""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features import archive_manifest
 from features.events import Outcome
 from features.repo import layout
 from features.settings import Settings, load
@@ -41,7 +42,7 @@ def test_files_are_named_by_day_partition_and_offsets(settings: Settings) -> Non
             record("scores", 2, score("d", T0)),
         ],
     )
-    names = sorted(str(path.relative_to(settings.archive)) for path in settings.archive.rglob("*") if path.is_file())
+    names = sorted(str(path.relative_to(settings.archive)) for path in settings.archive.rglob("*.parquet"))
     assert names == [
         "scores/day=2018-03-02/scores-0-000000000002-000000000002.parquet",
         "scores/day=2018-03-02/scores-1-000000000005-000000000007.parquet",
@@ -88,6 +89,21 @@ def test_a_crash_within_a_write_is_mended_by_the_replay(settings: Settings) -> N
     (folder / ".scores-0-000000000001-000000000009.parquet.1.tmp").write_bytes(b"half a file")
     write(settings, records)
     assert sorted(read(settings, "scores")["kafka_offset"].to_pylist()) == list(range(10))
+
+
+def test_the_manifest_says_how_far_each_partition_is_complete(settings: Settings) -> None:
+    assert archive_manifest.read(settings.archive) == archive_manifest.Manifest()
+    write(settings, [record("scores", 5, score("a", T0 + DAY), partition=1), record("scores", 7, score("b", T0), partition=1)])
+    write(settings, [record("scores", 5, score("a", T0 + DAY), partition=1), record("scores", 0, score("c", T0 + 1))])
+    found = archive_manifest.read(settings.archive).topics["scores"]
+    assert {p: (at.next_offset, at.newest_event_ms) for p, at in found.items()} == {0: (1, T0 + 1), 1: (8, T0 + DAY)}
+
+
+def test_a_broken_manifest_is_named_with_the_way_out(settings: Settings) -> None:
+    settings.archive.mkdir(parents=True)
+    (settings.archive / "manifest.json").write_text("{")
+    with pytest.raises(archive_manifest.ManifestBroken, match=r"manifest\.json.*remove it"):
+        archive_manifest.read(settings.archive)
 
 
 def test_bad_records_become_dead_letters(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from features.events import DeadLetter
 from streams import topics
@@ -20,6 +21,7 @@ def test_a_dead_letter_holds_the_record_and_its_place() -> None:
     found = letter(Record("labels", 2, 7, b"k", b"\x00\xff", [("h", b"1"), ("driftloop-attempt", b"3")]))
     assert (found.topic, found.partition, found.offset, found.key, found.value) == ("labels", 2, 7, b"k", b"\x00\xff")
     assert (found.error, found.message, found.attempt) == ("ValueError", "no good", 3)
+    assert not found.truncated
     assert found.headers == [("h", b"1"), ("driftloop-attempt", b"3")]
 
 
@@ -28,3 +30,9 @@ def test_of_a_value_too_large_for_any_record_the_beginning_is_kept_and_said() ->
     assert found.value == b"x" * MOST_VALUE
     assert "of its 9000000 bytes" in found.message
     assert found.headers == []
+    assert found.truncated
+
+
+@pytest.mark.parametrize(("key", "headers"), [(b"k" * 10_001, []), (b"k", [("h", b"x" * 100_000)])])
+def test_a_key_or_headers_that_were_cut_are_said_too(key: bytes, headers: list[tuple[str, bytes | None]]) -> None:
+    assert letter(Record("transactions", 0, 1, key, b"{}", headers)).truncated

@@ -115,6 +115,19 @@ def test_a_label_after_its_transaction_was_forgotten_is_late_and_without_score(s
     assert stream.label("w", 0, False, 3 * DELAY) == []
 
 
+def test_a_label_that_came_too_late_is_known_after_a_restart_too(stream: Stream) -> None:
+    stream.score("x", 0)
+    stream.score("y", 3 * DELAY)
+    assert [outcome.late for outcome in stream.label("x", 0, True, HOUR)] == [True]
+    again = LabelJoiner(DELAY)
+    for topic in LabelJoiner.replays:
+        again.restore([item for item in stream.log if item.topic == topic])
+    stream.joiner = again
+    assert stream.label("x", 0, True, HOUR) == [], "the same label once more"
+    stream.score("z", 6 * DELAY)
+    assert again.held == 1, "and then it is forgotten"
+
+
 def test_memory_is_bounded_by_two_delays(stream: Stream) -> None:
     for hour in range(24 * 60):
         stream.score(f"x{hour}", hour * HOUR)
@@ -162,4 +175,7 @@ def test_a_restart_changes_nothing(seed: int, cut: float) -> None:
     for topic in again.replays:
         again.restore([item for item in records[:split] if item.topic == topic])
     assert [again.process([item]).produce for item in records[split:]] == expected
+    # Old labels are remembered for two more delays after a restart.
+    end = record("scores", 10_000, score("end", T0 + 40 * DAY + 2 * DELAY + 1))
+    assert again.process([end]).produce == whole.process([end]).produce
     assert again.held == whole.held

@@ -15,6 +15,7 @@ from features.events import (
     Alert,
     DeadLetter,
     DriftReport,
+    HandledLetter,
     Label,
     ModelEvent,
     Outcome,
@@ -39,6 +40,7 @@ EXAMPLES: dict[str, msgspec.Struct] = {
     "retrain-requests": RetrainRequest("k1", "fraud", "manual", AT, "because", exclude=[(AT, AT + 1)]),
     "model-events": ModelEvent("fraud", "canary", AT, AT, percent=10, metrics={"ap": 0.7}),
     "dlq": DeadLetter("transactions", 0, 5, "scorer", "ValidationError", "no", b"\xff", None, [("a", None), ("b", b"\x00")]),
+    "dlq-handled": HandledLetter(0, 17, "discarded", "transactions", 2, 7, "a test terminal"),
 }
 
 #: (topic, field, value): examples changed in one field, right and wrong ones.
@@ -52,6 +54,7 @@ CHANGES: list[tuple[str, str, object]] = [
     ("transactions", "amount_minor", 0),
     ("transactions", "amount_minor", None),
     ("transactions", "currency", "euro"),
+    ("transactions", "currency", "EUR\n"),
     ("transactions", "latitude", None),
     ("transactions", "latitude", 90),
     ("transactions", "latitude", 90.1),
@@ -78,6 +81,8 @@ CHANGES: list[tuple[str, str, object]] = [
     ("dlq", "headers", [["a"]]),
     ("dlq", "value", None),
     ("dlq", "attempt", "2"),
+    ("dlq-handled", "action", "forgotten"),
+    ("dlq-handled", "reason", "x" * 10_001),
 ]
 
 

@@ -1,0 +1,1 @@
+"""Dead letters: which ones are meant, what was done about them, and doing it."""

@@ -1,0 +1,53 @@
+"""What was done about dead letters: the topic ``dlq-handled``, read from its beginning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from features.events import HandledLetter
+from features.settings import Settings
+from infra.inspect import show, tail
+from infra.inspect.decode import decoder
+from infra.inspect.tail import UnknownTopic
+from streams.topics import DLQ_HANDLED
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """One letter's end; ``at_ms``: when (wall time)."""
+
+    at_ms: int
+    what: HandledLetter
+
+    def __str__(self) -> str:
+        reason = f": {self.what.reason}" if self.what.reason else ""
+        return f"{self.what.action} {show.when(self.at_ms)}{reason}"
+
+
+@dataclass(slots=True)
+class Handled:
+    """All letters that something was done about. Memory: about 0.5 kB each."""
+
+    by_place: dict[tuple[int, int], Done] = field(default_factory=dict)
+    #: Records that were sent again, by where they came from.
+    sent: set[tuple[str, int, int]] = field(default_factory=set)
+
+    def add(self, at_ms: int, what: HandledLetter) -> None:
+        self.by_place[what.partition, what.offset] = Done(at_ms, what)
+        if what.action == "replayed":
+            self.sent.add((what.source_topic, what.source_partition, what.source_offset))
+
+
+def read(settings: Settings) -> Handled:
+    """Empty where nothing was done, or the broker has no such topic yet. Raises infra.inspect.tail.Unreachable."""
+    found = Handled()
+    decode = decoder(HandledLetter)
+    try:
+        within = tail.bounds(settings, DLQ_HANDLED)
+    except UnknownTopic:
+        return found
+    for seen in tail.scan(settings, DLQ_HANDLED, within):
+        what = decode(seen)
+        if what is not None:
+            found.add(seen.timestamp_ms, what)
+    return found

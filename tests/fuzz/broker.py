@@ -1,0 +1,47 @@
+"""Hostile records through a real broker and the scorer's process."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from features.events import DeadLetter, Score
+from features.settings import Settings, load
+from infra import platform as local
+from streams import topics
+from tests.fuzz.core import PARTITIONS, Found, Judge, records
+from tests.integration.killing import Killing, settings_of
+
+
+def fuzz_broker(seed: int, n: int) -> Found:
+    """Start a broker and a Redis of its own, and stop them. Raises as ``fuzz_on``."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = load(Path(folder) / "platform")
+        try:
+            return fuzz_on(local.up(settings, only={"kafka", "redis"}), Path(folder), seed, n)
+        finally:
+            local.down(settings)
+
+
+def fuzz_on(platform: Settings, folder: Path, seed: int, n: int) -> Found:
+    """Raises AssertionError where a record has not exactly one end, or the scorer's process ends."""
+    made = [record for batch in records(seed, n) for record in batch]
+    found = Found(n, seed)
+    outputs = (topics.SCORES, topics.ALERTS)
+    with Killing(settings_of(platform, folder), "scorer", (topics.TRANSACTIONS,), outputs, PARTITIONS, seed) as killing:
+        killing.under(made[: n // 10], kills=0)
+        found.peak_mib_at_a_tenth = killing.peak_mib()
+        killing.under(made[n // 10 :], kills=0)
+        found.peak_mib_at_the_end = killing.peak_mib()
+        letters = [msgspec.json.decode(record.value or b"", type=DeadLetter) for record in killing.read(topics.DLQ)]
+        scores = killing.read(topics.SCORES)
+    by_partition = [[r for r in made if r.partition == p] for p in range(PARTITIONS)]
+    seen = [(record.partition, msgspec.json.decode(record.value or b"", type=Score).transaction) for record in scores]
+    found.duplicates = Judge(before=n).judged([r for one in by_partition for r in one], seen, letters)
+    found.valid, found.letters = len(scores), len(letters)
+    assert found.valid + found.letters + found.duplicates == n, "lost"
+    found.by_error = dict(Counter(letter.error for letter in letters).most_common())
+    return found

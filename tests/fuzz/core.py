@@ -1,0 +1,147 @@
+"""Hostile records through the scorer's core, in this process: decoder, columns, transform, encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import resource
+import time
+import zlib
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.events import DeadLetter, Score, Transaction
+from features.prediction import Prediction
+from features.profiles import Profiles, unknown
+from features.reading import Reader
+from features.settings import Settings
+from streams import topics
+from streams.core import MOST_KEY, Record
+from streams.scorer import Scorer
+from streams.topics import DLQ_MAX_BYTES
+from tests.fuzz.hostile import Hostile
+
+BATCH = 500
+PARTITIONS = 4
+_letter = msgspec.json.Decoder(DeadLetter).decode
+_score = msgspec.json.Decoder(Score).decode
+
+
+class Found(msgspec.Struct):
+    """What became of the records. Memory in MiB, the highest so far, at a tenth of the records and at the end."""
+
+    records: int
+    seed: int
+    valid: int = 0
+    letters: int = 0
+    duplicates: int = 0
+    by_error: dict[str, int] = {}
+    peak_mib_at_a_tenth: float = 0.0
+    peak_mib_at_the_end: float = 0.0
+    cpu_s: float | None = None
+
+
+class NoStore:
+    """An online store that knows nobody."""
+
+    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+        customers, terminals = unknown(len(card_ids)), unknown(len(terminal_ids))
+        return dataclasses.replace(customers, begin=terminals.begin, end=terminals.end, terminal_ts_ms=terminals.terminal_ts_ms)
+
+
+class NoChampion:
+    """A model server before the first model."""
+
+    def predict(self, vectors: NDArray[np.float32], schema: str, event_time_ms: int) -> Prediction | None:
+        assert np.isfinite(vectors).all()
+        return None
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def records(seed: int, n: int) -> Iterator[list[Record]]:
+    """``n`` records in batches, a key always in the same partition, each at the next offset of its own."""
+    made = itertools.islice(Hostile(seed), n)
+    ends = [0] * PARTITIONS
+    while batch := list(itertools.islice(made, BATCH)):
+        found = []
+        for key, value in batch:
+            partition = zlib.crc32(key or b"") % PARTITIONS
+            found.append(Record(topics.TRANSACTIONS, partition, ends[partition], key, value))
+            ends[partition] += 1
+        yield found
+
+
+def fuzz(seed: int, n: int) -> Found:
+    """Raises AssertionError where a record has not exactly one end, and whatever escapes from the core."""
+    scorer = Scorer(Settings(), NoChampion(), Reader(NoStore()))
+    errors: Counter[str] = Counter()
+    found = Found(n, seed)
+    began = time.process_time()
+    seen = 0
+    judge = Judge()
+    for batch in records(seed, n):
+        output = scorer.process(batch)
+        assert max((len(item.value) for item in output.produce), default=0) < DLQ_MAX_BYTES
+        letters = [_letter(item.value) for item in output.produce if item.topic == topics.DLQ]
+        scores = [(item.partition, _score(item.value).transaction) for item in output.produce if item.topic == topics.SCORES]
+        assert len(scores) + len(letters) == len(output.produce)
+        found.duplicates += judge.judged(batch, scores, letters)
+        errors.update(letter.error for letter in letters)
+        found.valid += len(scores)
+        found.letters += len(letters)
+        seen += len(batch)
+        if not found.peak_mib_at_a_tenth and seen >= n / 10:
+            found.peak_mib_at_a_tenth = peak_mib()
+    assert found.valid + found.letters + found.duplicates == n
+    found.by_error = dict(errors.most_common())
+    found.peak_mib_at_the_end = peak_mib()
+    found.cpu_s = round(time.process_time() - began, 1)
+    return found
+
+
+class Judge:
+    """Holds the ends of records against the records: a score, or one dead letter, or the same transaction was there before."""
+
+    def __init__(self, before: int = 2000) -> None:
+        """``before``: among how many of the newest transactions a duplicate's first may be."""
+        self._decode = msgspec.json.Decoder(Transaction).decode
+        self._before: deque[tuple[int, Transaction]] = deque(maxlen=before)
+
+    def judged(self, batch: Sequence[Record], scores: Sequence[tuple[int, Transaction]], letters: Sequence[DeadLetter]) -> int:
+        """How many of the batch were duplicates. ``scores``: partition and transaction, in the order of their partitions."""
+        by_place = {(letter.partition, letter.offset): letter for letter in letters}
+        assert len(by_place) == len(letters), "one letter a record"
+        waiting: dict[int, deque[Transaction]] = {}
+        for partition, transaction in scores:
+            waiting.setdefault(partition, deque()).append(transaction)
+        duplicates = 0
+        for record in batch:
+            letter = by_place.pop((record.partition, record.offset), None)
+            if letter is not None:
+                key = None if record.key is None else record.key[:MOST_KEY]
+                assert (letter.topic, letter.value, letter.key) == (record.topic, record.value, key)
+                assert letter.error
+                assert letter.message
+                continue
+            transaction = self._decode(record.value or b"")
+            scored = waiting.get(record.partition)
+            if scored and scored[0] == transaction:
+                scored.popleft()
+                self._before.append((record.partition, transaction))
+            else:
+                assert (record.partition, transaction) in self._before, "neither scored, nor a letter, nor a duplicate"
+                duplicates += 1
+        assert not by_place
+        assert not any(waiting.values())
+        return duplicates
+
+
+def peak_mib() -> float:
+    """The most memory that this process has held."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

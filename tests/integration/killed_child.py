@@ -1,0 +1,116 @@
+"""One processor in the real shell, to be killed: ``python -m tests.integration.killed_child SETTINGS.json NAME SUFFIX SEED``.
+
+It reads and writes topics of the test's own (their names end in SUFFIX), in batches of a random size, and says on standard output
+how many records it has been handed.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from features.settings import Settings
+from streams.core import Core, Output, Record, Sink
+from streams.shell import Shell
+
+
+class Renamed:
+    """A core between topics of other names."""
+
+    def __init__(self, core: Core, suffix: str) -> None:
+        self.name = f"{core.name}-{suffix}"
+        self.inputs: tuple[str, ...] = tuple(f"{topic}-{suffix}" for topic in core.inputs)
+        self.replays: tuple[str, ...] = tuple(f"{topic}-{suffix}" for topic in core.replays)
+        self._core = core
+        self._suffix = suffix
+        self._taken = 0
+
+    def _back(self, records: Sequence[Record]) -> list[Record]:
+        return [msgspec.structs.replace(record, topic=record.topic.removesuffix(f"-{self._suffix}")) for record in records]
+
+    def process(self, records: Sequence[Record]) -> Output:
+        output = self._core.process(self._back(records))
+        output.produce = [msgspec.structs.replace(item, topic=f"{item.topic}-{self._suffix}") for item in output.produce]
+        self._taken += len(records)
+        sys.stdout.write(f"{self._taken}\n")
+        sys.stdout.flush()
+        return output
+
+    def restore(self, records: Sequence[Record]) -> None:
+        self._core.restore(self._back(records))
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        self._core.forget([(topic.removesuffix(f"-{self._suffix}"), partition) for topic, partition in partitions])
+
+
+def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
+    """The processor as ``driftloop run`` builds it; the scorer without a model server."""
+    if name == "archive":
+        from streams.archive import Archive, ArchiveSink
+
+        return Archive(), ArchiveSink(settings)
+    if name == "feast-writer":
+        from streams.feast_writer import FeastSink, FeastWriter
+
+        return FeastWriter(), FeastSink(settings)
+    if name == "label-joiner":
+        from streams.label_joiner import LabelJoiner
+
+        return LabelJoiner(settings.labels.delay_ms), None
+    if name == "terminal-risk":
+        from features.windows import HOUR_MS
+        from streams.terminal_risk import TerminalRisk, TerminalRiskSink
+
+        return TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS), TerminalRiskSink(settings)
+    if name == "drift-monitor":
+        from streams.drift.monitor import DriftMonitor
+        from streams.drift.references import StoredReferences
+
+        return DriftMonitor(settings, StoredReferences(settings)), None
+    if name == "scorer":
+        from features.online import ProfileReader
+        from features.reading import Reader
+        from streams.scorer import Scorer
+        from tests.integration.scoring_child import NoChampion
+
+        return Scorer(settings, NoChampion(), Reader(ProfileReader(settings), settings.feast)), None
+    raise ValueError(f"no processor {name}")
+
+
+def _compacting(settings: Settings) -> None:
+    """Merges without pause, so that kills meet it."""
+    from features.archive_places import places
+    from features.compaction import compact_all
+
+    def work() -> None:
+        while True:
+            compact_all(places(settings))
+
+    threading.Thread(target=work, daemon=True).start()
+
+
+def main(path: str, name: str, suffix: str, seed: str) -> None:
+    settings = Settings(**json.loads(Path(path).read_text()))
+    core, sink = parts(name, settings)
+    largest = settings.scoring.max_batch if name == "scorer" else int(np.random.default_rng(int(seed)).integers(10, 80))
+    shell = Shell(settings, Renamed(core, suffix), sink, max_batch=largest, linger_s=0.01)
+
+    def stop(*_: Any) -> None:
+        shell.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    if name in ("archive", "terminal-risk"):
+        _compacting(settings)
+    shell.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

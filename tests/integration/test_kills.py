@@ -1,0 +1,203 @@
+"""Each processor's guarantee, on a real broker: killed (-9) several times in the middle, it ends as if nothing had been."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from features import archive_manifest, vector
+from features.archive_places import places
+from features.compaction import compact_all
+from features.events import DriftReport, Outcome
+from features.online import ProfileReader
+from features.repo import layout
+from features.settings import Drift, Settings
+from features.store import apply
+from features.windows import HOUR_MS
+from streams import topics
+from streams.core import Record
+from streams.drift.monitor import DriftMonitor
+from streams.drift.references import StoredReferences
+from streams.label_joiner import LabelJoiner
+from streams.terminal_risk import TerminalRisk
+from tests.integration.killing import Killing, settings_of
+from tests.unit.streams.drift.synthetic import (
+    GivenReferences,
+    clock_records,
+    score_records,
+    scores_of,
+    times_of,
+    vectors,
+)
+from tests.unit.streams.records import DAY, HOUR, T0, label, record, score
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+PARTITIONS = 2
+KILLS = 3
+
+
+def numbered(records: list[Record]) -> list[Record]:
+    """The same with the offsets that the broker will give them."""
+    ends: Counter[tuple[str, int]] = Counter()
+    found = []
+    for one in records:
+        place = one.topic, one.partition
+        found.append(Record(one.topic, one.partition, ends[place], one.key, one.value))
+        ends[place] += 1
+    return found
+
+
+def some_outcomes(n: int, seed: int) -> list[Record]:
+    """Outcomes of 30 terminals over ten days, a little out of order; one in fifty cannot be read."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for i in range(n):
+        terminal, at = f"k{seed}-t{rng.integers(30)}", T0 + i * 10 * DAY // n + int(rng.integers(HOUR))
+        event = Outcome(f"k{i}", "c", terminal, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
+        found.append(record(topics.OUTCOMES, 0, event if i % 50 else b"{", partition=hash_of(terminal)))
+    return numbered(found)
+
+
+def hash_of(name: str) -> int:
+    return sum(name.encode()) % PARTITIONS
+
+
+def test_the_archive_is_complete_without_duplicates(platform: Settings, tmp_path: Path) -> None:
+    settings = settings_of(platform, tmp_path)
+    killing = Killing(settings, "archive", (topics.SCORES, topics.OUTCOMES), (), PARTITIONS, seed=1)
+    rng = np.random.default_rng(1)
+    scores = [record(topics.SCORES, 0, score(f"s{i}", T0 + int(rng.integers(4)) * DAY), i % PARTITIONS) for i in range(1500)]
+    records = numbered([*scores, *some_outcomes(1500, seed=1)])
+    with killing:
+        killing.under(records, KILLS + 1)
+    good = [one for one in records if one.value != b"{"]
+    for topic in (topics.SCORES, topics.OUTCOMES):
+        files = sorted((settings.archive / topic).glob("day=*/*.parquet"))
+        rows = [pq.read_table(f, columns=["kafka_partition", "kafka_offset"], partitioning=None).to_pylist() for f in files]
+        seen = sorted((row["kafka_partition"], row["kafka_offset"]) for part in rows for row in part)
+        assert seen == sorted((one.partition, one.offset) for one in good if one.topic == topic)
+        ends = {p: max(o for q, o in seen if q == p) + 1 for p in range(PARTITIONS)}
+        assert {p: at.next_offset for p, at in archive_manifest.read(settings.archive).topics[topic].items()} == ends
+    assert len(killing.read(topics.DLQ)) == len(records) - len(good)
+    compact_all(places(settings))
+    assert max(len(list(day.glob("*.parquet"))) for day in (settings.archive / "scores").glob("day=*")) == PARTITIONS
+
+
+def test_the_online_store_holds_each_cards_newest_score(platform: Settings, tmp_path: Path) -> None:
+    settings = settings_of(platform, tmp_path)
+    killing = Killing(settings, "feast-writer", (topics.SCORES,), (), PARTITIONS, seed=2)
+    times = (T0 + np.random.default_rng(2).permutation(2000) * 1000).tolist()
+    records = []
+    newest: dict[str, tuple[int, str]] = {}
+    for i, at in enumerate(times):
+        card = f"kill-{killing.suffix}-{i % 40}"
+        newest[card] = max(newest.get(card, (0, "")), (at, f"s{i}"))
+        records.append(record(topics.SCORES, 0, score(f"s{i}", at, card), partition=i % PARTITIONS))
+    with killing:
+        killing.under(records, KILLS)
+    found = ProfileReader(settings).activity(list(newest))
+    assert [one.transaction_id if one else None for one in found] == [name for _, name in newest.values()]
+
+
+def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
+    settings = settings_of(platform, tmp_path)
+    killing = Killing(settings, "label-joiner", (topics.LABELS, topics.SCORES), (topics.OUTCOMES,), PARTITIONS, seed=3)
+    unbroken = LabelJoiner(settings.labels.delay_ms)
+    expected: list[Outcome] = []
+    n = 900
+
+    def scores(numbers: range) -> list[Record]:
+        return [record(topics.SCORES, 0, score(f"s{i}", T0 + i * HOUR // 2), partition=i % PARTITIONS) for i in numbers]
+
+    def labels(numbers: range, is_fraud: bool) -> list[Record]:
+        made = [(i, T0 + i * HOUR // 2) for i in numbers]
+        return [record(topics.LABELS, 0, label(f"s{i}", at, is_fraud, at + DAY), partition=i % PARTITIONS) for i, at in made]
+
+    # Labels before their scores, after them, after they have matured, a second time, and contradicting the first.
+    steps = [
+        (labels(range(0, n, 5), True), 0),
+        (scores(range(n)), KILLS),
+        (labels(range(2, n, 5), True) + labels(range(0, n, 10), False) + labels(range(3, n, 10), False), 1),
+        (labels(range(3, n, 20), True) + labels(range(2, n, 20), True), 1),
+        (scores(range(n, 2 * n)), 1),
+    ]
+    with killing:
+        for records, kills in steps:
+            killing.under(records, kills)
+            expected += [msgspec.json.decode(item.value, type=Outcome) for item in unbroken.process(records).produce]
+    found = [msgspec.json.decode(one.value or b"", type=Outcome) for one in killing.read(topics.OUTCOMES)]
+    assert len({(one.transaction_id, one.late) for one in found}) == len(found)
+    assert sorted(map(repr, found)) == sorted(map(repr, expected))
+    assert any(one.late for one in found)
+    assert any(one.source == "matured" for one in found)
+
+
+def test_tiles_are_right_online_and_offline(platform: Settings, tmp_path: Path) -> None:
+    settings = settings_of(platform, tmp_path)
+    apply(settings)
+    killing = Killing(settings, "terminal-risk", (topics.OUTCOMES,), (), PARTITIONS, seed=4)
+    records = some_outcomes(2500, seed=4)
+    with killing:
+        killing.under(records, KILLS)
+
+    step = settings.labels.step_hours * HOUR_MS
+    # One outcome at a time: every state there ever was; and those that must be there, the last one of each step.
+    unbroken = TerminalRisk(settings.labels.delay_ms, step)
+    states: dict[tuple[str, int], tuple[int, list[int]]] = {}
+    last: dict[tuple[str, int], int] = {}
+    newest: dict[str, list[list[int]]] = {}
+    for one in records:
+        for part in unbroken.process([one]).rows:
+            for row in part.terminals:
+                states[row.terminal_id, row.revision] = row.event_time_ms, row.tiles.reshape(-1).tolist()
+                last[row.terminal_id, row.event_time_ms // step] = row.revision
+                newest[row.terminal_id] = row.tiles.tolist()
+    table = pq.read_table(layout.terminal_risk_folder(settings), partitioning=None)
+    found = {
+        (row["terminal_id"], row["revision"]): (int(row["event_timestamp"].timestamp() * 1000), row["tiles"])
+        for row in table.to_pylist()
+    }
+    assert len(found) == table.num_rows, "a row is there twice"
+    assert found == {key: states[key] for key in found}
+    assert set(found) >= {(terminal, revision) for (terminal, _), revision in last.items()}
+    online = ProfileReader(settings).read([], list(newest))
+    for i, tiles in enumerate(newest.values()):
+        assert online.tiles[online.begin[i] : online.end[i]].tolist() == tiles
+
+
+def test_drift_reports_are_neither_lost_nor_repeated(platform: Settings, tmp_path: Path) -> None:
+    settings = settings_of(platform, tmp_path, partitions=PARTITIONS, drift=Drift(min_rows=300))
+    reference = GivenReferences("v1").get("v1")
+    path = StoredReferences(settings).path("v1")
+    path.parent.mkdir(parents=True)
+    columns = {column: reference.features[:, i] for i, column in enumerate(vector.NAMES)}
+    pq.write_table(pa.table({**columns, "score": reference.scores}), path)
+    rng = np.random.default_rng(5)
+    records: list[Record] = []
+    for day in range(6):
+        times = times_of(rng, day, 500)
+        values = vectors(rng, times)
+        values[:, vector.INDEX["amount"]] *= 100 if day == 3 else 1
+        records += score_records(times, values, scores_of(rng, values), first=day * 1_000_000)
+    records += clock_records(6)
+    killing = Killing(
+        settings, "drift-monitor", DriftMonitor.inputs, (topics.DRIFT_REPORTS, topics.RETRAIN_REQUESTS), PARTITIONS, 5
+    )
+    with killing:
+        killing.under(records, KILLS)
+    unbroken = DriftMonitor(settings, StoredReferences(settings)).process(records)
+    expected = [
+        msgspec.json.decode(item.value, type=DriftReport) for item in unbroken.produce if item.topic == topics.DRIFT_REPORTS
+    ]
+    found = [msgspec.json.decode(one.value or b"", type=DriftReport) for one in killing.read(topics.DRIFT_REPORTS)]
+    assert [(one.report_id, one.verdict) for one in found] == [(one.report_id, one.verdict) for one in expected]
+    assert found == expected
+    assert "data_fault" in {one.verdict for one in found}
+    assert len(found) >= 6

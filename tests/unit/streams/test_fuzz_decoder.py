@@ -1,0 +1,28 @@
+"""Hostile records: each decodes or has one dead letter, nothing escapes. The long run is ``python -m tests.fuzz``."""
+
+from __future__ import annotations
+
+import itertools
+
+from tests.fuzz.core import fuzz
+from tests.fuzz.hostile import Hostile
+
+
+def test_every_record_is_scored_or_has_one_dead_letter() -> None:
+    found = fuzz(seed=20_261_125, n=100_000)
+    assert found.valid + found.letters + found.duplicates == 100_000
+    assert found.duplicates > 100
+    assert min(found.valid, found.letters) > 30_000
+    assert set(found.by_error) >= {
+        "ValidationError",
+        "DecodeError",
+        "UnicodeDecodeError",
+        "RecursionError",
+        "EmptyValue",
+        "ConflictingTransaction",
+    }
+
+
+def test_the_same_seed_gives_the_same_records() -> None:
+    first, again, other = (list(itertools.islice(Hostile(seed), 300)) for seed in (1, 1, 2))
+    assert first == again != other
