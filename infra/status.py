@@ -9,11 +9,12 @@ from typing import Any, Literal, TypedDict
 import psutil
 from confluent_kafka import KafkaException
 
-from features.settings import Settings
+from features.settings import Settings, SettingsError
 from infra import components, processhealth, supervise
 from infra.components import Component
 from infra.lag import group_lags
 from infra.supervise import Process
+from streams.refusal import check
 
 Health = Literal["healthy", "unhealthy", "stopped"]
 
@@ -125,6 +126,7 @@ def addresses(settings: Settings) -> Addresses:
 
 def _lag(settings: Settings) -> dict[str, dict[str, int]] | None:
     try:
+        check(settings)
         return group_lags(settings)
-    except KafkaException:
+    except (KafkaException, SettingsError):
         return None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, Producer
+import logging
+from typing import Any
 
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from features.kafka_client import client
 from features.settings import Settings
+from streams.refusal import listening
 from streams.topics import DLQ_MAX_BYTES
 
 
@@ -12,8 +18,8 @@ def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consu
     """A read_committed consumer that reports partition ends and never commits by itself."""
     return Consumer(
         {
-            **settings.kafka,
-            "bootstrap.servers": settings.bootstrap,
+            **client(settings),
+            **listening(settings),
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -34,7 +40,6 @@ def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consu
 def producer(settings: Settings, transactional_id: str | None = None, **extra: str | int | bool) -> Producer:
     """An idempotent producer, transactional where an id is given. Keys are spread as Java clients spread them."""
     config: dict[str, str | int | bool] = {
-        "bootstrap.servers": settings.bootstrap,
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
@@ -48,4 +53,10 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
         config["transactional.id"] = transactional_id
         # Open transactions of a killed process hold back read_committed readers for as long as this.
         config["transaction.timeout.ms"] = 60_000
-    return Producer({**settings.kafka, **config, **extra})
+    return Producer({**client(settings), **listening(settings), **config, **extra})
+
+
+def admin(settings: Settings, logger: logging.Logger | None = None, **extra: str | int | bool) -> AdminClient:
+    """A client for questions about topics, groups and offsets."""
+    told: dict[str, Any] = {} if logger is None else {"logger": logger}
+    return AdminClient({**client(settings), **extra}, **told)

@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from streams.http import serve
+from streams.refusal import Refused
 
 log = logging.getLogger(__name__)
+
+_REFUSED = 2  # as for wrong settings
 
 
 class Runnable(Protocol):
@@ -24,13 +27,19 @@ class Runnable(Protocol):
 
 
 def run(shells: Sequence[Runnable], metrics_port: int) -> int:
-    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order)."""
-    failed = threading.Event()
+    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order),
+    2 when the broker refuses it."""
+    failed, refusals = threading.Event(), threading.Event()
     ended = threading.Event()
 
     def work(shell: Runnable) -> None:
         try:
             shell.run()
+        except Refused as error:
+            # Another try would be refused, too; who starts this process sees it by the exit code.
+            log.error("%s", error)  # noqa: TRY400
+            refusals.set()
+            failed.set()
         except Exception:
             log.exception("a processor failed; this process ends so that it can be started anew")
             failed.set()
@@ -54,4 +63,4 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     for thread in threads:
         thread.join(timeout=30)
     page.shutdown()
-    return 1 if failed.is_set() else 0
+    return _REFUSED if refusals.is_set() else 1 if failed.is_set() else 0

@@ -24,6 +24,7 @@ from features.settings import Settings
 from streams import metrics
 from streams.core import Core, Output, Record, Sink
 from streams.kafka import consumer, producer
+from streams.refusal import refused
 from streams.restore import record_of, replay
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,8 @@ class Shell:
                 newest[record.topic, record.partition] = record.offset + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._ends[message.topic(), message.partition()] = message.offset()
+            elif (refusal := refused(self._settings, error, f"read {message.topic() or self._core.name}")) is not None:
+                raise refusal
             elif error.fatal():
                 raise KafkaException(error)
             else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from features.kafka_client import client
 from features.settings import Settings
 
 TRANSACTIONS = "transactions"
@@ -46,7 +47,7 @@ def all_topics(settings: Settings) -> list[Topic]:
 
 def create(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> list[str]:
     """Create the topics that are missing; return their names. Raises KafkaException where the broker refuses."""
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap})
+    admin = AdminClient(client(settings))
     there = admin.list_topics(timeout=timeout_s).topics
     missing = [t for t in topics if t.name not in there]
     if not missing:
