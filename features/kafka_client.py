@@ -1,7 +1,7 @@
 """What a Kafka client is told, in librdkafka's names: who it is, how it proves it, and whom it trusts.
 
-``settings.kafka`` goes to every client. In its values ``{user}`` is the name of the client's user (``settings.user``), so that each
-processor can have a user of its own; ``file:PATH`` stands for the content of a file, relative to the platform's folder, and
+``settings.kafka`` goes to every client. In its values ``{user}`` is the name of the client's user (``settings.user``), so that
+each processor can have one of its own; ``file:PATH`` stands for the content of a file, relative to the platform's folder, and
 ``env:NAME`` for an environment variable::
 
     [kafka]

@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.feast_settings import Feast
@@ -267,7 +267,22 @@ def load(folder: Path | str | None = None) -> Settings:
     values.pop("dir", None)
     try:
         settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
     except ValueError as error:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
     settings.dir = root
     return settings
+
+
+#: Tables and fields whose values may be secrets: what is wrong there is told without them.
+_UNTOLD = ("kafka", "redis", "registry_path", "spark")
+
+
+def _told(error: ValidationError) -> str:
+    wrong = []
+    for one in error.errors(include_url=False):
+        place = [str(part) for part in one["loc"]]
+        value = "" if not place or set(place) & set(_UNTOLD) else f", not {one['input']!r:.60}"
+        wrong.append(f"{'.'.join(place) or 'settings'}: {one['msg']}{value}")
+    return "; ".join(wrong)

@@ -57,9 +57,7 @@ TABLE = (
     _processor("archive", "fills the archive", (SCORES, OUTCOMES), ()),
     _processor("label-joiner", "joins labels to scores", (LABELS, SCORES), (OUTCOMES,)),
     _processor("terminal-risk", "fills the terminals' risk", (OUTCOMES,), ()),
-    _processor(
-        "drift-monitor", "watches for drift", (SCORES, OUTCOMES, MODEL_EVENTS), (DRIFT_REPORTS, RETRAIN_REQUESTS)
-    ),
+    _processor("drift-monitor", "watches for drift", (SCORES, OUTCOMES, MODEL_EVENTS), (DRIFT_REPORTS, RETRAIN_REQUESTS)),
     Access(
         APP_ID,
         "starts runs, rolls versions out",

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from infra.owned import write
+from features.owned import write
 
 #: Names in certificates, and so of Kafka users who are known by one.
 AUTHORITY = "driftloop CA"
@@ -41,8 +41,9 @@ def authority(folder: Path) -> None:
 
 
 def certificate(folder: Path, name: str, now: datetime | None = None) -> bool:
-    """Give ``name`` a certificate and key, both in ``folder/NAME.pem``, where it has none that is good for a while; whether it was.
+    """Give ``name`` a certificate and key, both in ``folder/NAME.pem``, unless it has one that is good for a while.
 
+    Returns whether it was given one.
     It holds for 127.0.0.1 and localhost, for servers and clients. Kafka calls its owner ``User:CN=driftloop-NAME``.
     """
     path = folder / f"{name}.pem"

@@ -18,7 +18,7 @@ def choose(folder: Path) -> None:
 
 
 def settings() -> Settings:
-    """The settings of the chosen folder; secrets that only the environment can carry are in it afterwards. Raises SettingsError."""
+    """The settings of the chosen folder; the environment has the secrets that only it can carry. Raises SettingsError."""
     from features.settings import load
     from infra import secrets
 

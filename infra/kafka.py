@@ -49,25 +49,29 @@ def properties(settings: Settings) -> dict[str, str]:
         ),
         "1",
     )
-    return single | (_secure(settings) if settings.secure else _open(settings)) | {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{settings.ports.kafka_controller}",
-        "controller.listener.names": "CONTROLLER",
-        "log.dirs": str(data(settings) / "log"),
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.num.partitions": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        "auto.create.topics.enable": "false",
-        "num.network.threads": "2",
-        "num.io.threads": "4",
-        "num.recovery.threads.per.data.dir": "2",
-        "log.retention.hours": str(365 * 24),
-        # After kill -9 the controller lets the broker in again only once its old session has ended (9 s by default).
-        "broker.session.timeout.ms": "5000",
-        "broker.heartbeat.interval.ms": "1000",
-    }
+    return (
+        single
+        | (_secure(settings) if settings.secure else _open(settings))
+        | {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{settings.ports.kafka_controller}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(data(settings) / "log"),
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.num.partitions": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "auto.create.topics.enable": "false",
+            "num.network.threads": "2",
+            "num.io.threads": "4",
+            "num.recovery.threads.per.data.dir": "2",
+            "log.retention.hours": str(365 * 24),
+            # After kill -9 the controller lets the broker in again only once its old session has ended (9 s by default).
+            "broker.session.timeout.ms": "5000",
+            "broker.heartbeat.interval.ms": "1000",
+        }
+    )
 
 
 def _open(settings: Settings) -> dict[str, str]:

@@ -6,14 +6,14 @@ down:  our processes -> kafka, redis -> supervisor -> whatever else still carrie
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from features import owned
 from features.settings import Settings
-from infra import acl, components, furnish, jars, kafka, leftovers, owned, ports, processhealth, redis, secrets, supervise
+from infra import acl, components, furnish, jars, kafka, leftovers, ports, processhealth, redis, secrets, supervise
 from infra.components import Component
 from infra.errors import ComponentFailed, PlatformError
 from infra.locks import exclusive
@@ -39,8 +39,8 @@ def secured(settings: Settings) -> Settings:
     """Remember in ``driftloop.toml`` that this platform is secure. Raises PlatformError where that cannot begin now."""
     if settings.bootstrap_servers:
         raise PlatformError(
-            f"bootstrap_servers names a broker elsewhere ({settings.bootstrap_servers}), which --secure cannot change; write how to"
-            " reach it into [kafka] (docs/security.md)"
+            f"bootstrap_servers names a broker elsewhere ({settings.bootstrap_servers}), which --secure cannot change;"
+            " write how to reach it into [kafka] (docs/security.md)"
         )
     if settings.secure:
         return settings

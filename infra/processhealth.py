@@ -17,7 +17,11 @@ def check(settings: Settings, name: str, timeout_s: float = 2.0) -> str:
     if name == "kafka":
         return kafka(settings, timeout_s)
     if name == "redis":
-        return redis(settings, timeout_s)
+        try:
+            password = secrets.redis_password(settings)
+        except OSError as error:
+            return f"its password {settings.secrets / 'redis'} cannot be read: {error.strerror}"
+        return redis(settings.ports.redis, timeout_s, password)
     return http_health(settings.ports.metrics.get(name, 0), timeout_s)
 
 
@@ -45,19 +49,16 @@ def kafka(settings: Settings, timeout_s: float) -> str:
     return HEALTHY
 
 
-def redis(settings: Settings, timeout_s: float) -> str:
+def redis(port: int, timeout_s: float, password: str = "") -> str:
     """PING gives PONG; an instance that still loads its data, or that knows another password, does not."""
     try:
-        password = secrets.redis_password(settings)
-        with socket.create_connection(("127.0.0.1", settings.ports.redis), timeout_s) as connection:
-            with connection.makefile("rb") as answers:
-                if password:
-                    connection.sendall(f"AUTH {password}\r\n".encode())
-                    answer = answers.readline(256)
-                    if not answer.startswith((b"+OK", b"-LOADING")):
-                        return f"refuses the password in {settings.secrets / 'redis'}"
-                connection.sendall(b"PING\r\n")
-                answer = answers.readline(256)
+        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection, connection.makefile("rb") as answers:
+            if password:
+                connection.sendall(f"AUTH {password}\r\n".encode())
+                if not answers.readline(256).startswith((b"+OK", b"-LOADING")):
+                    return "refuses the password that the platform has for it"
+            connection.sendall(b"PING\r\n")
+            answer = answers.readline(256)
     except OSError as error:
         return _reason(error)
     return HEALTHY if answer.startswith(b"+PONG") else f"answered {answer.decode(errors='replace').strip()!r} to PING"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from features import owned
 from features.settings import Settings
-from infra import owned, secrets
+from infra import secrets
 from infra.errors import PlatformError
 
 

@@ -7,7 +7,6 @@ from confluent_kafka.admin import (
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
-    AdminClient,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -15,9 +14,10 @@ from confluent_kafka.admin import (
     UserScramCredentialUpsertion,
 )
 
-from features.kafka_client import client
+from features import owned
 from features.settings import ADMIN, Settings
-from infra import acl, owned
+from infra import acl
+from streams.kafka import admin
 
 _TIMEOUT_S = 30.0
 _ITERATIONS = 8192
@@ -33,22 +33,22 @@ def apply(settings: Settings) -> int:
 
     A rule that somebody else made for one of our users is taken away; other users' stay. Raises KafkaException.
     """
-    admin = AdminClient(client(settings.as_user(ADMIN)))
+    asked = admin(settings.as_user(ADMIN))
     info = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
     passwords = {user: owned.password(settings.secrets / "kafka" / user) for user in acl.USERS}
     changes = [UserScramCredentialUpsertion(user, info, password.encode()) for user, password in passwords.items()]
-    for done in admin.alter_user_scram_credentials(changes, request_timeout=_TIMEOUT_S).values():
+    for done in asked.alter_user_scram_credentials(changes, request_timeout=_TIMEOUT_S).values():
         done.result()
     wanted = {_binding(rule) for rule in acl.rules()}
     anything = AclBindingFilter(
         ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
     )
     ours = {f"User:{user}" for user in acl.USERS}
-    there = {one for one in admin.describe_acls(anything, request_timeout=_TIMEOUT_S).result() if one.principal in ours}
+    there = {one for one in asked.describe_acls(anything, request_timeout=_TIMEOUT_S).result() if one.principal in ours}
     missing, stale = list(wanted - there), list(there - wanted)
-    for made in admin.create_acls(missing, request_timeout=_TIMEOUT_S).values() if missing else ():
+    for made in asked.create_acls(missing, request_timeout=_TIMEOUT_S).values() if missing else ():
         made.result()
-    for gone in admin.delete_acls([_exactly(one) for one in stale], request_timeout=_TIMEOUT_S).values() if stale else ():
+    for gone in asked.delete_acls([_exactly(one) for one in stale], request_timeout=_TIMEOUT_S).values() if stale else ():
         gone.result()
     return len(missing) + len(stale)
 

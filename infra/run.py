@@ -12,7 +12,7 @@ from features.windows import HOUR_MS
 from infra import acl
 from infra.components import PROCESSES
 from infra.errors import PlatformError
-from streams.refusal import check
+from streams.admission import check
 from streams.runner import Runnable
 from streams.shell import Shell
 

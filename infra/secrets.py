@@ -6,6 +6,7 @@
     broker.pem, admin.pem     certificate and key of the broker, and of `driftloop up` where it administers Kafka
     kafka/NAME                password of the Kafka user NAME
     redis                     password of Redis
+    log-key                   key of the hashes that stand for ids in log lines (features.ids)
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
+from features import owned
 from features.settings import REDIS_PASSWORD, Settings
-from infra import owned
 from infra.certificates import authority, certificate
 
 
@@ -32,10 +33,10 @@ def prepare(settings: Settings, users: Iterable[str]) -> None:
 
 def export(settings: Settings) -> None:
     """Put the password of the platform's own Redis where Feast and our clients look for it: into the environment of this process
-    and its children. One that is there already stays."""
+    and its children."""
     path = settings.secrets / "redis"
     if settings.secure and not settings.feast.redis and path.exists():
-        os.environ.setdefault(REDIS_PASSWORD, path.read_text().strip())
+        os.environ[REDIS_PASSWORD] = path.read_text().strip()
 
 
 def redis_password(settings: Settings) -> str:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from features.kafka_client import client
-from features.settings import Settings
+from features.settings import Settings, SettingsError
 from streams.refusal import listening
 from streams.topics import DLQ_MAX_BYTES
+
+T = TypeVar("T")
 
 
 def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
     """A read_committed consumer that reports partition ends and never commits by itself."""
-    return Consumer(
+    return _made(
+        Consumer,
         {
             **client(settings),
             **listening(settings),
@@ -33,7 +37,7 @@ def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consu
             "fetch.queue.backoff.ms": 5,
             "queued.min.messages": 50_000,
             **extra,
-        }
+        },
     )
 
 
@@ -53,10 +57,20 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
         config["transactional.id"] = transactional_id
         # Open transactions of a killed process hold back read_committed readers for as long as this.
         config["transaction.timeout.ms"] = 60_000
-    return Producer({**client(settings), **listening(settings), **config, **extra})
+    return _made(Producer, {**client(settings), **listening(settings), **config, **extra})
 
 
-def admin(settings: Settings, logger: logging.Logger | None = None, **extra: str | int | bool) -> AdminClient:
+def admin(settings: Settings, logger: logging.Logger | None = None, **extra: Any) -> AdminClient:
     """A client for questions about topics, groups and offsets."""
     told: dict[str, Any] = {} if logger is None else {"logger": logger}
-    return AdminClient({**client(settings), **extra}, **told)
+    return _made(AdminClient, {**client(settings), **extra}, **told)
+
+
+def _made(kind: Callable[..., T], config: dict[str, Any], **told: Any) -> T:
+    """Raises SettingsError where librdkafka does not take the settings."""
+    try:
+        return kind(config, **told)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._INVALID_ARG:
+            raise
+        raise SettingsError(f"[kafka] holds a setting that its client does not take: {error.args[0].str()}; mend it") from error

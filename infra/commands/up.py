@@ -8,7 +8,6 @@ import typer
 
 from infra import context
 
-
 SECURE_HELP = "Encrypt Kafka's traffic, ask for passwords, and give each user only the rights that it needs; stays so."
 
 
@@ -28,5 +27,5 @@ def command(
     print(f"driftloop is up in {settings.dir}")
     print(f"  Kafka {settings.bootstrap}; model server {settings.rest_url}, gRPC {settings.grpc_address}")
     if settings.secure_broker:
-        print(f"  Kafka's users have their passwords in {settings.secrets / 'kafka'}; its authority is {settings.secrets / 'ca.pem'}")
+        print(f"  Kafka's users have their passwords in {settings.secrets / 'kafka'}; trust {settings.secrets / 'ca.pem'}")
     print(f"  the model server's token is in {settings.token_file}")

@@ -8,7 +8,8 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from features.settings import Settings
 from infra.inspect.tail import Unreachable
 from streams import kafka
-from streams.refusal import check, refused
+from streams.admission import check
+from streams.refusal import refused
 
 
 def publish(settings: Settings, topic: str, key: str, event: msgspec.Struct, timeout_s: float = 10.0) -> None:

@@ -20,7 +20,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from features.settings import Settings
 from infra.errors import PlatformError
 from streams import kafka
-from streams.refusal import Refused, check, refused
+from streams.admission import check
+from streams.refusal import Refused, refused
 
 #: Brokers want a name; nobody joins this group.
 GROUP = "driftloop-inspect"
@@ -169,4 +170,6 @@ def _seen(message: Message) -> Seen:
 
 
 def _unreachable(settings: Settings, error: KafkaException, topic: str) -> Unreachable | Refused:
-    return refused(settings, error.args[0], f"read the topic {topic}") or Unreachable(f"Kafka at {settings.bootstrap} does not answer ({error.args[0].str()}); is it up? See driftloop status")
+    return refused(settings, error.args[0], f"read the topic {topic}") or Unreachable(
+        f"Kafka at {settings.bootstrap} does not answer ({error.args[0].str()}); is it up? See driftloop status"
+    )

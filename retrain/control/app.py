@@ -15,8 +15,8 @@ from mode import Service
 
 from features.settings import Settings
 from retrain.control.announced import Announced
-from retrain.control.credentials import credentials
 from retrain.control.controller import Controller
+from retrain.control.credentials import credentials
 from retrain.control.launcher import Launcher
 from retrain.control.offsets import EndOffsets, Progress, ReadCommittedConsumer, ReadCommittedTransport
 from retrain.control.publisher import NotPublished, Publisher, read_announced
