@@ -84,7 +84,7 @@ TABLE = (
         (f"{_LONELY}*",),
         transactions=True,
     ),
-    Access("jobs", "reads topics in Spark: `job`, `parity`", (TRANSACTIONS, SCORES), (), (), ("*",)),
+    Access("jobs", "reads topics in Spark: `job`, `parity`", (TRANSACTIONS, SCORES), (), (), ("spark-kafka-*",)),
     Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", EVERYTHING, (), (), ("*",)),
 )
 

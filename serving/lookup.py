@@ -36,8 +36,8 @@ class Lookup:
     def vectors(self, ids: object, schema: str) -> NDArray[np.float32]:
         """Float32 [n, k] made under ``schema``, in the order of ``ids``. Blocks on the online store.
 
-        Raises InvalidVectors, TooLarge, FeaturesUnavailable, and UnknownCard and WrongSchema, which name the cards by their place in
-        ``ids``, from 1 on, and their hashes (``features.ids``).
+        Raises InvalidVectors, TooLarge, FeaturesUnavailable, and UnknownCard and WrongSchema, which name the cards by their place
+        in ``ids``, from 1 on, and their hashes (``features.ids``).
         """
         cards = _checked(ids)
         with self._lock:

@@ -39,7 +39,9 @@ def check(settings: Settings, reads: Iterable[str] = (), writes: Iterable[str] =
                     raise found from None
             if time.monotonic() > deadline:
                 return
-    wanted = [(topic, AclOperation.READ, "read") for topic in reads] + [(topic, AclOperation.WRITE, "write") for topic in writes]
+    wanted = [(topic, AclOperation.READ, "read") for topic in reads] + [
+        (topic, AclOperation.WRITE, "write to") for topic in writes
+    ]
     if wanted:
         _rights(settings, greeting, wanted, timeout_s)
 

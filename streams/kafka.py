@@ -57,7 +57,7 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
         config["transactional.id"] = transactional_id
         # Open transactions of a killed process hold back read_committed readers for as long as this.
         config["transaction.timeout.ms"] = 60_000
-    return _made(Producer, {**client(settings), **listening(settings), **config, **extra})
+    return _made(Producer, {**client(settings), **config, **extra})
 
 
 def admin(settings: Settings, logger: logging.Logger | None = None, **extra: Any) -> AdminClient:

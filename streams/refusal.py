@@ -45,7 +45,10 @@ def refused(settings: Settings, error: KafkaError, what: str = "") -> Refused | 
 
 
 def listening(settings: Settings) -> dict[str, Callable[[KafkaError], None]]:
-    """The client setting by which a refusal is raised from ``poll``, ``consume`` and ``flush``; none without any security."""
+    """A consumer's setting by which a refusal is raised from ``poll`` and ``consume``; none without any security.
+
+    Not for producers: their reports of deliveries come in the same call, and must not find an exception there.
+    """
     if not encrypted(settings):
         return {}
 

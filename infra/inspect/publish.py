@@ -14,7 +14,7 @@ from streams.refusal import refused
 
 def publish(settings: Settings, topic: str, key: str, event: msgspec.Struct, timeout_s: float = 10.0) -> None:
     """Publish ``event`` as JSON. Raises Refused, and Unreachable where the broker has not taken it within ``timeout_s``."""
-    check(settings)
+    check(settings, writes=(topic,))
     failed: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, _: Message) -> None:
