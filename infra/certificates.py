@@ -12,10 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from features.owned import write
+from infra.secrets import PREFIX
 
-#: Names in certificates, and so of Kafka users who are known by one.
 AUTHORITY = "driftloop CA"
-PREFIX = "driftloop-"
 
 _AUTHORITY_DAYS = 3650
 _DAYS = 825

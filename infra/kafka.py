@@ -9,8 +9,8 @@ from pathlib import Path
 
 from features.settings import Settings
 from infra import jars, java
-from infra.certificates import PREFIX
 from infra.errors import PlatformError
+from infra.secrets import PREFIX
 
 _MAIN = "kafka.Kafka"
 _FORMAT = "kafka.tools.StorageTool"

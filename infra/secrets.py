@@ -16,11 +16,15 @@ from collections.abc import Iterable
 
 from features import owned
 from features.settings import REDIS_PASSWORD, Settings
-from infra.certificates import authority, certificate
+
+#: Names in certificates begin so, and with them the names of Kafka users who are known by one.
+PREFIX = "driftloop-"
 
 
 def prepare(settings: Settings, users: Iterable[str]) -> None:
     """Make what is missing; renew certificates that end soon."""
+    from infra.certificates import authority, certificate
+
     folder = owned.folder(settings.secrets)
     authority(folder)
     for name in ("broker", "admin"):

@@ -37,7 +37,8 @@ def check(settings: Settings, reads: Iterable[str] = (), writes: Iterable[str] =
                 found = refused(settings, error)
                 if found is not None:
                     raise found from None
-            if time.monotonic() > deadline:
+            away = any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in heard)
+            if away or time.monotonic() > deadline:
                 return
     wanted = [(topic, AclOperation.READ, "read") for topic in reads] + [
         (topic, AclOperation.WRITE, "write to") for topic in writes

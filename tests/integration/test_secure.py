@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,13 +13,16 @@ import redis
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from pyspark.sql import SparkSession
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-from features.events import ModelEvent
-from features.jobs.sources import from_topic
+from features.events import DeadLetter, ModelEvent
+from features.jobs.kafka import options
 from features.settings import Settings, load
 from infra import certificates, cli, leftovers
 from infra import platform as local
 from infra.inspect.decode import newest_events
+from infra.inspect.publish import publish
 from retrain.control.launcher import COMMAND_VARIABLE
 from serving.document import ServingDocument
 from serving.store import ModelStore
@@ -32,6 +34,9 @@ from tests.unit.serving.tiny_models import make_manifest, onnx_bytes, version_fo
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
 
+EARLIER = DeadLetter("labels", 0, 0, "test", "Earlier", "from before the platform was secure", b"{}", None)
+
+
 def champion(settings: Settings, work: Path) -> None:
     """A version that alerts on everything is served from the beginning."""
     store, data = ModelStore(settings.model_store), onnx_bytes(bias=10.0)
@@ -41,7 +46,10 @@ def champion(settings: Settings, work: Path) -> None:
 
 @pytest.fixture(scope="module")
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """All of it, the loop turned once with three days of payments. Its training runs fail at once."""
+    """All of it, the loop turned once with three days of payments. Its training runs fail at once.
+
+    Its Kafka ran without security before, and has a record from that time.
+    """
     folder = tmp_path_factory.mktemp("secure") / "platform"
     folder.mkdir()
     (folder / "driftloop.toml").write_text("partitions = 2\n")
@@ -52,6 +60,9 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         environment.setenv("DRIFTLOOP_REDIS_PASSWORD", "")
         environment.setenv(COMMAND_VARIABLE, "/bin/false")
         try:
+            before = local.up(load(folder), only={"kafka"})
+            publish(before, topics.DLQ, "before", EARLIER)
+            local.down(before)
             assert cli.run(["--dir", str(folder), "up", "--secure"]) == 0
             arguments = ["simulate", "--days", "3", "--cards", "60", "--fraud-rate", "0.05", "--lockstep", "1d", "--all-labels"]
             assert cli.run(["--dir", str(folder), *arguments]) == 0
@@ -98,6 +109,11 @@ def test_the_loop_turns(secure: Settings, run: Runner) -> None:
     assert (code, len(json.loads(out))) == (0, 20)
 
 
+def test_what_was_there_before_is_there_still(run: Runner) -> None:
+    code, out, _ = run("dlq", "list", "--json")
+    assert (code, [letter["message"] for letter in json.loads(out)]) == (0, [EARLIER.message])
+
+
 def test_control_answers_a_request(secure: Settings, run: Runner) -> None:
     assert run("retrain", "--reason", "to see control at work")[0] == 0
     deadline = time.monotonic() + 60
@@ -110,8 +126,8 @@ def test_control_answers_a_request(secure: Settings, run: Runner) -> None:
 
 
 def test_spark_reads_a_topic(secure: Settings, spark: SparkSession) -> None:
-    rows = from_topic(spark, secure, topics.TRANSACTIONS, served=False).count()
-    assert rows == ds.dataset(secure.archive / "scores", format="parquet").count_rows()
+    reader = spark.read.format("kafka").options(**options(secure)).option("subscribe", topics.TRANSACTIONS)
+    assert reader.load().count() == ds.dataset(secure.archive / "scores", format="parquet").count_rows()
 
 
 WRONG_PASSWORD = json.dumps({"sasl.password": "not-the-password"})
@@ -194,7 +210,7 @@ def test_the_doors_that_ask_for_certificates_open_to_nobody_without(secure: Sett
 
 
 def test_redis_asks_for_its_password(secure: Settings) -> None:
-    with redis.Redis(port=secure.ports.redis) as anybody, pytest.raises(redis.AuthenticationError):
+    with redis.Redis(port=secure.ports.redis, retry=Retry(NoBackoff(), 0)) as anybody, pytest.raises(redis.AuthenticationError):
         anybody.ping()
 
 
@@ -226,10 +242,17 @@ def test_no_log_line_names_a_card_a_terminal_or_a_transaction(secure: Settings) 
     assert not ids & {word.strip("()[]{},.;:'\"") for word in words}
 
 
-def test_secure_platforms_begin_at_rest(run: Runner, secure: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load(secure.dir).secure
+def test_a_broker_elsewhere_is_not_ours_to_secure(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIFTLOOP_BOOTSTRAP_SERVERS", "broker.example:9092")
     code, _, err = run("up", "--secure")
-    assert code == 2
+    assert (code, err.count("\n")) == (2, 1)
     assert "write how to reach it into [kafka]" in err
-    assert os.environ["DRIFTLOOP_DIR"] == str(secure.dir)
+
+
+def test_what_runs_without_security_is_not_changed_underneath(
+    run: Runner, secure: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTLOOP_SECURE", "false")
+    code, _, err = run("up", "--secure")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "run driftloop down first, then up --secure" in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,18 @@ import msgspec
 import pytest
 
 from features.events import EVENT_OF, DeadLetter, Score
+from features.online import ProfileReader
+from features.prediction import ModelUnavailable
+from features.reading import Reader
 from features.settings import Settings, load
+from serving.client import KServeClient
 from streams.archive import Archive, ArchiveSink
 from streams.codec import BatchDecoder
 from streams.core import Record, dead_letter
 from streams.feast_writer import FeastSink, FeastWriter
 from streams.label_joiner import LabelJoiner
 from streams.refusal import Refused
+from streams.scorer import Scorer
 from streams.terminal_risk import TerminalRisk
 from tests.unit.streams.records import T0, score
 
@@ -117,6 +123,26 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
             assert clean(msgspec.json.decode(letter.value, type=DeadLetter).message)
     _redis_is_away(settings, FeastWriter().process(scored).rows)
     assert clean(caplog.text)
+
+
+def test_a_scorer_without_redis_and_model_server_says_nothing_of_its_batch(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = load(tmp_path)
+    settings.ports.redis, settings.ports.grpc = 1, 2
+    stopping = threading.Event()
+    stopping.set()
+    model = KServeClient(settings.grpc_address, settings.model, "token", timeout_s=2.0)
+    core = Scorer(settings.model, model, Reader(ProfileReader(settings), settings.feast), settings.labels, stopping)
+    good = json.dumps({**GOOD["transactions"], "amount_minor": 4929123412}).encode()
+    records = [Record("transactions", 0, i, None, value) for i, value in enumerate([good, *wrong("transactions")])]
+    with pytest.raises(ModelUnavailable) as away:
+        core.process(records)
+    assert clean(str(away.value))
+    logging.getLogger("test").error("failed", exc_info=away.value)
+    assert "scores are degraded" in caplog.text
+    assert clean(caplog.text)
+    assert "4929123412" not in caplog.text
 
 
 def _redis_is_away(settings: Settings, rows: list[Any]) -> None:
