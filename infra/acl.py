@@ -32,7 +32,7 @@ _LONELY = "driftloop-"
 @dataclass(frozen=True)
 class Access:
     """The rights of one user. ``groups``: may be joined and committed in; ``looks_at``: may be asked about; a name that ends in
-    * stands for all that begin so. ``transactions``: whether under ids that begin with ``driftloop-NAME-``."""
+    * stands for all that begin so."""
 
     user: str
     purpose: str
@@ -40,15 +40,11 @@ class Access:
     writes: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     looks_at: tuple[str, ...] = ()
-    transactions: bool = False
-
-    @property
-    def transactional_ids(self) -> tuple[str, ...]:
-        return (f"driftloop-{self.user}-*",) if self.transactions else ()
+    transactional_ids: tuple[str, ...] = ()
 
 
 def _processor(name: str, purpose: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> Access:
-    return Access(name, purpose, reads, (*writes, DLQ), (name,), (f"{_LONELY}*",), transactions=True)
+    return Access(name, purpose, reads, (*writes, DLQ), (name,), (f"{_LONELY}*",), (f"driftloop-{name}-*",))
 
 
 TABLE = (
@@ -82,7 +78,7 @@ TABLE = (
         tuple(name for name in EVERYTHING if name != ALERTS),
         (),
         (f"{_LONELY}*",),
-        transactions=True,
+        ("driftloop-dlq",),
     ),
     Access("jobs", "reads topics in Spark: `job`, `parity`", (TRANSACTIONS, SCORES), (), (), ("spark-kafka-*",)),
     Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", EVERYTHING, (), (), ("*",)),

@@ -38,6 +38,8 @@ class Addresses(TypedDict):
     """What a client needs."""
 
     bootstrap_servers: str
+    #: The certificate to trust where Kafka speaks SASL_SSL with SCRAM-SHA-512 (docs/security.md); empty where it asks for nothing.
+    kafka_authority: str
     redis: str
     rest_url: str
     grpc_address: str
@@ -112,6 +114,7 @@ def memory_mb(pid: int) -> float | None:
 def addresses(settings: Settings) -> Addresses:
     return Addresses(
         bootstrap_servers=settings.bootstrap,
+        kafka_authority=str(settings.secrets / "ca.pem") if settings.secure_broker else "",
         redis=settings.redis_address,
         rest_url=settings.rest_url,
         grpc_address=settings.grpc_address,

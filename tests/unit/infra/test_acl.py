@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from features.settings import load
 from infra import acl
 from infra.acl import Rule
 from retrain.topics import RUNS_CHANGELOG
@@ -57,6 +58,10 @@ def test_only_the_scorer_writes_alerts_and_only_producers_and_repairs_write_paym
     assert writers(topics.TRANSACTIONS) == {"producer", "operator"}
     assert writers(RUNS_CHANGELOG) == {"control"}
     assert not {rule for rule in acl.rules() if rule.user in {"inspect", "jobs"} and rule.operation == "write"}
+
+
+def test_whoever_looks_may_read_every_topic_of_the_loop(tmp_path: Path) -> None:
+    assert set(acl.BY_USER["inspect"].reads) == {topic.name for topic in topics.all_topics(load(tmp_path))}
 
 
 def test_a_name_with_a_star_is_a_prefix_and_a_lone_star_is_all() -> None:
