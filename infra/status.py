@@ -38,7 +38,7 @@ class Addresses(TypedDict):
     """What a client needs."""
 
     bootstrap_servers: str
-    #: The certificate to trust where Kafka speaks SASL_SSL with SCRAM-SHA-512 (docs/security.md); empty where it asks for nothing.
+    #: The certificate to trust where Kafka speaks SASL_SSL (docs/security.md); empty where it asks for nothing.
     kafka_authority: str
     redis: str
     rest_url: str
