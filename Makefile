@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit integration features bench-features lock clean
+.PHONY: help setup demo test check unit integration features bench-features chaos lock clean
 
 BIN := .venv/bin
 UV := .uv/bin/uv
@@ -15,6 +15,8 @@ DEMO ?=
 # Of bench-features.
 RESULTS := benchmarks/results
 WEEK := --train 2018-07-25:2018-07-31 --delay-days 7 --test 2018-08-08:2018-08-14
+SEED ?= 1
+FAULTS ?= 200
 DATA ?= ../shared/data/handbook-transactions.parquet
 
 help: ## Show this list.
@@ -54,6 +56,9 @@ bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (D
 	$(BIN)/python -m benchmarks.handbook --data $(DATA) $(WEEK) --train-from 2018-05-01 --models mlp --groups --seeds 1 \
 		--json $(RESULTS)/handbook-groups.json
 	$(BIN)/python -m benchmarks.report docs/benchmarks.md
+
+chaos: $(STAMP) ## Inject faults into a running platform and write docs/chaos.md (SEED=1 FAULTS=200).
+	$(BIN)/python -m tests.chaos --seed $(SEED) --faults $(FAULTS) --report
 
 lock: $(UV) ## Resolve pyproject.toml anew into requirements.lock.
 	$(UV) pip compile pyproject.toml --all-extras --universal --generate-hashes --no-annotate --custom-compile-command "make lock" --python-version 3.11 -q -o requirements.lock

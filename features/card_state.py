@@ -141,18 +141,24 @@ class CardState:
         """
         ids = sorted(self._slot)
         slots = np.fromiter((self._slot[card] for card in ids), dtype=np.int64, count=len(ids))
-        for slot in slots:
-            drop_old(self.history, slot)
+        return {**named(ids), **self.part(slots)}
+
+    def part(self, slots: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        """The histories in these slots: ``lengths`` [len(slots)] and the columns COLUMNS [rows], as copies."""
+        _drop_old_of(self.history, slots)
         lengths = self.history.cards[slots, LENGTH]
         columns = {name: np.empty(int(lengths.sum()), dtype=kind) for name, kind in COLUMNS.items()}
         _write_out(self.history, slots, Segment(**columns, order=np.zeros(0, dtype=np.uint16)))
-        data = [card.encode() for card in ids]
-        return {
-            "cards": np.frombuffer(b"".join(data), dtype=np.uint8),
-            "card_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
-            "lengths": lengths,
-            **columns,
-        }
+        return {"lengths": lengths, **columns}
+
+    def known(self, cards: Iterable[str]) -> NDArray[np.int64]:
+        """The slots of those of ``cards`` that have one, int64."""
+        found = (self._slot.get(card) for card in cards)
+        return np.array([slot for slot in found if slot is not None], dtype=np.int64)
+
+    def ids(self) -> list[str]:
+        """The cards in the order of their slots."""
+        return list(self._slot)
 
     @classmethod
     def from_arrays(cls, *parts: dict[str, NDArray[Any]]) -> CardState:
@@ -181,6 +187,15 @@ class CardState:
         packed = _history(self.history.cards.copy(), self.history.sums, words)
         self._used = _copy_segments(self.history, packed)
         self.history = packed
+
+
+def named(ids: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Card ids as arrays: ``cards``, UTF-8, one after the other, and ``card_ends`` [c]."""
+    data = [card.encode() for card in ids]
+    return {
+        "cards": np.frombuffer(b"".join(data), dtype=np.uint8),
+        "card_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
+    }
 
 
 @overload
@@ -333,6 +348,12 @@ def _copy_segments(source: History, target: History) -> int:
         target.cards[slot, START] = used
         used += _words_of(n)
     return used
+
+
+@compiled_cached
+def _drop_old_of(h: History, slots: NDArray[np.int64]) -> None:
+    for slot in slots:
+        drop_old(h, slot)
 
 
 @compiled_cached

@@ -49,8 +49,10 @@ class Score(msgspec.Struct, gc=False):
 
     ``features`` is the vector: little-endian float32 values in the order of ``features.vector.NAMES``, in JSON as base64;
     ``schema`` is the hash of that order. ``unusual``: the amount is high for any card, or for this one.
-    ``score`` is None while there is no champion.
-    ``profile_age_ms`` is event time minus the time of the oldest profile read, None where none was found.
+    ``score`` is None while there is no champion. ``degraded``: profiles from memory, because the store did not answer, or a
+    score by rules (``model`` is then ``rules``), because the model server did not. ``late``: the transaction came further behind
+    the others than is allowed for. ``cold``: part of the card's history was lost, and windows that reach that far back are
+    incomplete. ``profile_age_ms`` is event time minus the time of the oldest profile read, None where none was found.
     """
 
     transaction: Transaction
@@ -65,6 +67,8 @@ class Score(msgspec.Struct, gc=False):
     shadow_version: str | None = None
     unusual: bool | None = None
     degraded: bool = False
+    late: bool = False
+    cold: bool = False
     profile_age_ms: int | None = None
     scored_at_ms: int = 0
     model_ms: float = 0.0

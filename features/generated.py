@@ -36,7 +36,7 @@ from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINC
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "8ff4892c8f50d6d8"
+FINGERPRINT = "630488e65490872a"
 
 
 @compiled_cached

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -58,6 +58,25 @@ class Scoring(_Section):
     linger_ms: int = Field(default=5, ge=0)
     model_timeout_s: float = Field(default=5.0, gt=0)
     profile_timeout_s: float = Field(default=0.5, gt=0)
+    #: A transaction whose id came within this time (event time) is a duplicate; 0: none ever is.
+    duplicate_horizon_hours: float = Field(default=24.0, ge=0, le=24 * 90)
+    #: A transaction that is further behind the others is scored and flagged as late.
+    allowed_lateness_hours: float = Field(default=24.0, ge=0)
+    #: Without a model server: the stream waits, or scores by a few rules and says that it did.
+    fallback: Literal["wait", "rules"] = "wait"
+    #: How long the model server may be away before the rules take over.
+    fallback_after_s: float = Field(default=2.0, ge=0)
+
+
+class Snapshots(_Section):
+    """Where the scorer keeps its state, so that a restart does not replay the whole log."""
+
+    #: A folder, or any URL that fsspec knows; empty: ``snapshots`` in the platform's folder.
+    path: str = ""
+    #: Wall time between two snapshots of a partition; 0: none are taken.
+    interval_s: float = Field(default=60.0, ge=0)
+    #: Cards that are copied between two batches: what bounds the pause.
+    cards_a_step: int = Field(default=2000, ge=1)
 
 
 class Writers(_Section):
@@ -153,6 +172,7 @@ class Settings(BaseSettings):
     secure: bool = False
     ports: Ports = Ports()
     scoring: Scoring = Scoring()
+    snapshots: Snapshots = Snapshots()
     writers: Writers = Writers()
     labels: Labels = Labels()
     drift: Drift = Drift()
@@ -217,6 +237,11 @@ class Settings(BaseSettings):
     @property
     def model_store(self) -> Path:
         return self.dir / "models"
+
+    @property
+    def snapshot_root(self) -> str:
+        """Folder or URL of the scorer's snapshots."""
+        return self.snapshots.path or str(self.dir / "snapshots")
 
     @property
     def archive(self) -> Path:

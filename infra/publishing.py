@@ -73,7 +73,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     from confluent_kafka import KafkaException
 
     from features.settings import DAY_MS
-    from streams.admission import check
+    from streams.entrance import check
     from streams.publish.groups import GROUPS
     from streams.publish.lockstep import Lockstep, LockstepError
     from streams.publish.probe import control_probe

@@ -12,7 +12,7 @@ from features.windows import HOUR_MS
 from infra import acl
 from infra.components import PROCESSES
 from infra.errors import PlatformError
-from streams.admission import check
+from streams.entrance import check
 from streams.runner import Runnable
 from streams.shell import Shell
 
@@ -61,9 +61,10 @@ def _scorer(settings: Settings) -> Shell:
 
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
-    stopping = threading.Event()
-    core = Scorer(settings.model, model, Reader(ProfileReader(settings), settings.feast), settings.labels, stopping)
-    return Shell(settings, core, stopping=stopping)
+    core = Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
+    shell = Shell(settings, core)
+    core.wait = shell.wait
+    return shell
 
 
 def _feast_writer(settings: Settings) -> Shell:

@@ -148,7 +148,7 @@ def needs_broker(settings: Settings) -> None:
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
     from features.jobs.kafka import USER
-    from streams.admission import check
+    from streams.entrance import check
 
     check(settings.as_user(USER))
 

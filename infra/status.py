@@ -14,7 +14,7 @@ from infra import components, processhealth, supervise
 from infra.components import Component
 from infra.lag import group_lags
 from infra.supervise import Process
-from streams.admission import check
+from streams.entrance import check
 
 Health = Literal["healthy", "unhealthy", "stopped"]
 

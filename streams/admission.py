@@ -1,65 +1,149 @@
-"""Whether the broker lets us in, asked before any work begins."""
+"""Which transactions of a partition are new: producers repeat themselves, and records come late.
+
+A transaction whose id came before, within the horizon, is a duplicate where its body is the same, and a conflict where it is
+not. The horizon is event time on the partition's own clock (``streams.event_clock``), counted from where the clock stood when
+the first one came. A transaction that lies behind the clock by more than the allowed lateness is late: it is scored, and flagged.
+
+What is said is a pure function of the partition's log, whatever the batches were, so that a replay says the same again. Ids and
+bodies are kept as hashes (64 bits each) in an open-addressing table, 24 bytes an entry and at most half full.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
-from confluent_kafka.admin import AclOperation, AdminClient
+import numpy as np
+from numpy.typing import NDArray
 
-from features.kafka_client import encrypted
-from features.settings import Settings
-from streams.kafka import admin
-from streams.refusal import refused
+from features.compiled import compiled, compiled_cached
+from streams.event_clock import CARDS, NEVER, advance, new_clock, shown
 
-#: A refusal is known after one round of greetings; a broker that is away is the caller's to tell.
-_LOOK_S = 0.5
-
-
-def check(settings: Settings, reads: Iterable[str] = (), writes: Iterable[str] = (), timeout_s: float = 10.0) -> None:
-    """Greet the broker as our user, and ask whether it may read and write these topics. Raises Refused.
-
-    Says nothing of a broker that does not answer, nor of one that asks for nothing.
-    """
-    if not encrypted(settings):
-        return
-    heard: list[KafkaError] = []
-    greeting = admin(settings, error_cb=heard.append, log_level=0)
-    deadline = time.monotonic() + timeout_s
-    while True:
-        try:
-            greeting.list_topics(timeout=_LOOK_S)
-            break
-        except KafkaException:
-            greeting.poll(0)
-            for error in heard:
-                found = refused(settings, error)
-                if found is not None:
-                    raise found from None
-            away = any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in heard)
-            if away or time.monotonic() > deadline:
-                return
-    wanted = [(topic, AclOperation.READ, "read") for topic in reads] + [
-        (topic, AclOperation.WRITE, "write to") for topic in writes
-    ]
-    if wanted:
-        _rights(settings, greeting, wanted, timeout_s)
+NEW, DUPLICATE, CONFLICT = 0, 1, 2
+_FIRST_SIZE = 1024
+#: Columns of the table. A key of zero is an empty place.
+_KEY, _BODY, _SEEN = range(3)
 
 
-def _rights(settings: Settings, greeting: AdminClient, wanted: list[tuple[str, AclOperation, str]], timeout_s: float) -> None:
-    names = sorted({topic for topic, _, _ in wanted})
-    asked = greeting.describe_topics(TopicCollection(names), include_authorized_operations=True, request_timeout=timeout_s)
-    for topic, operation, verb in wanted:
-        try:
-            held = asked[topic].result().authorized_operations
-        except KafkaException as error:
-            found = refused(settings, error.args[0], f"{verb} the topic {topic}")
-            if found is not None:
-                raise found from None
-            continue  # a topic that is not there is no question of rights
-        if held is not None and operation not in held:
-            denied = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
-            found = refused(settings, denied, f"{verb} the topic {topic}")
-            assert found is not None
-            raise found
+class Admitted(NamedTuple):
+    """Of n transactions: NEW, DUPLICATE or CONFLICT, int8 [n], and whether each is late, bool [n]."""
+
+    verdict: NDArray[np.int8]
+    late: NDArray[np.bool_]
+
+
+class Admission:
+    """The ids of one partition. ``horizon_ms`` and ``lateness_ms`` are event time; a horizon of 0 lets everything pass."""
+
+    def __init__(self, horizon_ms: int, lateness_ms: int) -> None:
+        self._horizon = horizon_ms
+        self._lateness = lateness_ms
+        self._table = np.zeros((_FIRST_SIZE, 3), dtype=np.int64)
+        self._filled = 0
+        self._clock = new_clock()
+
+    @property
+    def time_ms(self) -> int | None:
+        """What the partition's clock shows; None before any event."""
+        time = int(self._clock[-1, 1])
+        return None if time == NEVER else time
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by the table."""
+        return self._table.nbytes
+
+    def admit(
+        self, ids: NDArray[np.int64], bodies: NDArray[np.int64], cards: NDArray[np.int64], times: NDArray[np.int64]
+    ) -> Admitted:
+        """Judge n transactions in the order of the log, each after those before it.
+
+        ``ids``, ``bodies``, ``cards``: hashes, int64 [n]; ``times``: event time in ms, int64 [n].
+        """
+        found = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
+        if 2 * (self._filled + len(ids)) > len(self._table):
+            self._make_room(len(ids))
+        keys = np.where(ids == 0, 1, ids)
+        self._filled += _admit(
+            self._table, self._clock, keys, bodies, cards, times, self._horizon, self._lateness, found.verdict, found.late
+        )
+        return found
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Everything, for a snapshot: ``admitted`` int64 [k, 3] and ``clock``. The inverse is ``load``."""
+        used = self._table[self._table[:, _KEY] != 0]
+        return {"admitted": used[self._alive(used)], "clock": self._clock.copy()}
+
+    def load(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take over what ``arrays`` gave."""
+        self._clock = arrays["clock"].copy()
+        self._rebuild(arrays["admitted"], len(arrays["admitted"]))
+
+    def _alive(self, entries: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Those that a transaction to come could repeat."""
+        if self._clock[-1, 0] < CARDS:
+            return np.ones(len(entries), dtype=np.bool_)  # the clock may still go back
+        alive: NDArray[np.bool_] = entries[:, _SEEN] > self._clock[-1, 1] - self._horizon
+        return alive
+
+    def _make_room(self, more: int) -> None:
+        used = self._table[self._table[:, _KEY] != 0]
+        kept = used[self._alive(used)]
+        self._rebuild(kept, len(kept) + more)
+
+    def _rebuild(self, entries: NDArray[np.int64], need: int) -> None:
+        # Never more than a quarter full afterwards, so that the next time is as many events away.
+        size = max(_FIRST_SIZE, 1 << int(4 * need - 1).bit_length()) if need else _FIRST_SIZE
+        self._table = np.zeros((size, 3), dtype=np.int64)
+        self._filled = len(entries)
+        _fill(self._table, entries)
+
+
+@compiled
+def _place(table: NDArray[np.int64], key: int) -> int:
+    """Where the key is, or the empty place where it would be."""
+    mask = table.shape[0] - 1
+    place = key & mask
+    while table[place, _KEY] != 0 and table[place, _KEY] != key:
+        place = (place + 1) & mask
+    return int(place)
+
+
+@compiled_cached
+def _fill(table: NDArray[np.int64], entries: NDArray[np.int64]) -> None:
+    for i in range(entries.shape[0]):
+        place = _place(table, entries[i, _KEY])
+        for j in range(3):
+            table[place, j] = entries[i, j]
+
+
+@compiled_cached
+def _admit(
+    table: NDArray[np.int64],
+    clock: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    bodies: NDArray[np.int64],
+    cards: NDArray[np.int64],
+    times: NDArray[np.int64],
+    horizon: int,
+    lateness: int,
+    verdict: NDArray[np.int8],
+    late: NDArray[np.bool_],
+) -> int:
+    """Judge and take in; return how many places of the table were filled."""
+    filled = 0
+    for i in range(keys.shape[0]):
+        now, place = shown(clock), 0
+        if horizon > 0:
+            place = _place(table, keys[i])
+            if table[place, _KEY] == 0:
+                filled += 1
+            elif table[place, _SEEN] > now - horizon:
+                verdict[i] = DUPLICATE if table[place, _BODY] == bodies[i] else CONFLICT
+                continue
+        late[i] = times[i] < now - lateness
+        advance(clock, cards[i], times[i])
+        if horizon > 0:
+            table[place, _KEY] = keys[i]
+            table[place, _BODY] = bodies[i]
+            table[place, _SEEN] = max(shown(clock), now)
+    return filled

@@ -85,6 +85,9 @@ class Archive:
 class ArchiveSink:
     """Writes the core's rows. Looks at the folder each time, since another member may have written there in between."""
 
+    #: A full disk, or one that is away.
+    unavailable: tuple[type[Exception], ...] = (OSError,)
+
     def __init__(self, settings: Settings) -> None:
         self._root = settings.archive
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
+from numpy.typing import NDArray
 
 from features.events import DeadLetter
 from features.ids import told
@@ -68,8 +69,51 @@ class Core(Protocol):
         ...
 
 
+class Copy(Protocol):
+    """A copy of one partition's state as of the moment it was begun, taken in bounded steps between batches."""
+
+    @property
+    def done(self) -> bool: ...
+
+    def step(self) -> None:
+        """Copy a little more; takes some milliseconds at most."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The whole copy, once it is done; may be called in another thread."""
+        ...
+
+
+@runtime_checkable
+class Snapshotted(Protocol):
+    """A core whose state is snapshotted (``streams.keeper``): it replays from the newest snapshot instead of from the beginning.
+
+    ``state_version`` names the code that can go on with a snapshot. The state is that of the one topic in ``replays``.
+    """
+
+    @property
+    def state_version(self) -> str: ...
+
+    def copy(self, partition: int) -> Copy:
+        """Begin a copy; a second one of the same partition replaces it."""
+        ...
+
+    def load(self, partition: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take over a partition's state from a snapshot."""
+        ...
+
+    def begins_late(self, partition: int) -> None:
+        """What comes first now is not the partition's first record, nor the one after the snapshot: history is missing."""
+        ...
+
+
 class Sink(Protocol):
-    """Where rows go. Called before the offsets are committed, so writing the same rows again must do no harm."""
+    """Where rows go. Called before the offsets are committed, so writing the same rows again must do no harm.
+
+    ``unavailable``: what ``write`` raises where the store is away; the shell waits and tries again.
+    """
+
+    unavailable: tuple[type[Exception], ...]
 
     def write(self, rows: list[Any]) -> None: ...
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import redis
+
 from features.events import Score
 from features.online import Activity, OnlineWriter
 from features.settings import Settings
@@ -57,7 +59,10 @@ def _row(score: Score) -> Activity:
 
 
 class FeastSink:
-    """Writes the core's rows to Redis. Raises redis.RedisError where Redis is away: the batch is not committed."""
+    """Writes the core's rows to Redis. Raises redis.RedisError where Redis is away: the shell waits, the batch is not
+    committed."""
+
+    unavailable: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
     def __init__(self, settings: Settings) -> None:
         self._writer = OnlineWriter(settings)

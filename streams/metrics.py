@@ -17,6 +17,28 @@ LAG = Gauge(
     "driftloop_lag_records", "Offsets from what was committed to the partition's end", ["processor", "topic", "partition"]
 )
 
+TRANSACTION_SECONDS = Histogram(
+    "driftloop_transaction_seconds", "One Kafka transaction, from begin to commit", ["processor"], buckets=_SECONDS
+)
+ABORTS = Counter("driftloop_aborted_transactions_total", "Transactions given up; the state was rebuilt after each", ["processor"])
+REBALANCES = Counter("driftloop_rebalances_total", "Changes of the partitions in hand", ["processor", "what"])
+PARTITIONS = Gauge("driftloop_partitions", "Partitions in hand", ["processor"])
+RESTORE_SECONDS = Histogram(
+    "driftloop_restore_seconds", "Bringing back the state of newly assigned partitions", ["processor"], buckets=_SECONDS
+)
+RESTORED = Counter("driftloop_restored_records_total", "Records read again to bring the state back", ["processor"])
+WAITING = Gauge("driftloop_waiting", "1 while the stream waits for something that is away", ["processor"])
+EVENT_TIME_LAG = Gauge(
+    "driftloop_event_time_lag_seconds", "Wall clock less the newest event time seen: how old what comes out is", ["processor"]
+)
+
+STATE_BYTES = Gauge("driftloop_state_bytes", "Bytes of the scorer's state", ["partition"])
+STATE_CARDS = Gauge("driftloop_state_cards", "Cards in the scorer's state", ["partition"])
+DUPLICATES = Counter("driftloop_duplicates_total", "Transactions dropped because their id and body came before")
+LATE = Counter("driftloop_late_transactions_total", "Transactions further behind the others than is allowed for")
+COLD = Counter("driftloop_cold_scores_total", "Scores of cards whose history was lost in part")
+TRIMMED = Counter("driftloop_log_trimmed_total", "Partitions whose log had been cut off before it was read", ["processor"])
+
 SCORES = Counter("driftloop_scores_total", "Scores published", ["decision"])
 DEGRADED = Counter("driftloop_degraded_scores_total", "Scores made with the last known profiles because Redis did not answer")
 MODEL_CALL = Histogram("driftloop_model_call_seconds", "One call to the model server", buckets=_SECONDS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from features.settings import Settings
 from streams.core import Record
@@ -14,53 +15,90 @@ from streams.kafka import consumer
 
 log = logging.getLogger(__name__)
 
+Partition = tuple[str, int]
+_TIMEOUT_S = 30.0
+
+
+class Span(NamedTuple):
+    """Offsets [begin, end) of a partition that are to be read again."""
+
+    begin: int
+    end: int
+
 
 def replay(
     settings: Settings,
-    upto: Sequence[TopicPartition],
+    spans: Mapping[Partition, Span],
     restore: Callable[[Sequence[Record]], None],
+    trimmed: Callable[[Partition, int, int], None] = lambda partition, begin, there: None,
     batch: int = 20_000,
 ) -> int:
-    """Feed every record below the offsets in ``upto`` to ``restore``, one topic after the other; return how many.
+    """Feed every record of the spans to ``restore``, one topic after the other; return how many.
 
-    Within a partition the records come in offset order. Raises KafkaException where the broker fails.
+    Within a partition the records come in offset order. ``trimmed(partition, begin, there)`` is called first for each partition
+    whose log begins, at ``there``, only behind its span's begin. Raises KafkaException where the broker fails.
     """
     done = 0
-    for topic in dict.fromkeys(tp.topic for tp in upto):
-        ends = {tp.partition: tp.offset for tp in upto if tp.topic == topic and tp.offset > 0}
-        if ends:
-            done += _replay_topic(settings, topic, ends, restore, batch)
+    for topic in dict.fromkeys(topic for topic, _ in spans):
+        done += _replay_topic(settings, topic, {p: span for (t, p), span in spans.items() if t == topic}, restore, trimmed, batch)
     return done
 
 
 def _replay_topic(
-    settings: Settings, topic: str, ends: dict[int, int], restore: Callable[[Sequence[Record]], None], batch: int
+    settings: Settings,
+    topic: str,
+    spans: dict[int, Span],
+    restore: Callable[[Sequence[Record]], None],
+    trimmed: Callable[[Partition, int, int], None],
+    batch: int,
 ) -> int:
     reader = consumer(settings, f"driftloop-restore-{uuid.uuid4().hex}", **{"session.timeout.ms": 45_000})
-    open_partitions = set(ends)
     done = 0
     try:
-        reader.assign([TopicPartition(topic, p, 0) for p in ends])
-        while open_partitions:
-            records = []
-            for message in reader.consume(batch, 0.5):
-                partition, offset, error = message.partition(), message.offset(), message.error()
-                if error is not None:
-                    if error.code() != KafkaError._PARTITION_EOF:
-                        raise KafkaException(error)
-                    open_partitions.discard(partition)
-                elif offset >= ends[partition]:
-                    open_partitions.discard(partition)
-                else:
-                    records.append(record_of(message))
-                    if offset == ends[partition] - 1:
-                        open_partitions.discard(partition)
-            if records:
-                restore(records)
-                done += len(records)
+        begins = _begins(reader, topic, spans, trimmed)
+        ends = {p: span.end for p, span in spans.items() if span.end > begins[p]}
+        if ends:
+            reader.assign([TopicPartition(topic, p, begins[p]) for p in ends])
+            done = _read(reader, ends, restore, batch)
+            log.info("restored from %s: %d records below %s", topic, done, ends)
     finally:
         reader.close()
-    log.info("restored from %s: %d records below %s", topic, done, ends)
+    return done
+
+
+def _begins(
+    reader: Consumer, topic: str, spans: dict[int, Span], trimmed: Callable[[Partition, int, int], None]
+) -> dict[int, int]:
+    """Where to begin in each partition: where its span does, or where its log does, if that is later."""
+    begins = {}
+    for partition, span in spans.items():
+        there, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
+        begins[partition] = max(span.begin, there)
+        if there > span.begin:
+            trimmed((topic, partition), span.begin, there)
+    return begins
+
+
+def _read(reader: Consumer, ends: dict[int, int], restore: Callable[[Sequence[Record]], None], batch: int) -> int:
+    open_partitions = set(ends)
+    done = 0
+    while open_partitions:
+        records = []
+        for message in reader.consume(batch, 0.5):
+            partition, offset, error = message.partition(), message.offset(), message.error()
+            if error is not None:
+                if error.code() != KafkaError._PARTITION_EOF:
+                    raise KafkaException(error)
+                open_partitions.discard(partition)
+            elif offset >= ends[partition]:
+                open_partitions.discard(partition)
+            else:
+                records.append(record_of(message))
+                if offset == ends[partition] - 1:
+                    open_partitions.discard(partition)
+        if records:
+            restore(records)
+            done += len(records)
     return done
 
 

@@ -8,12 +8,10 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
+from features.settings import SettingsError
 from streams.http import serve
-from streams.refusal import Refused
 
 log = logging.getLogger(__name__)
-
-_REFUSED = 2  # as for wrong settings
 
 
 class Runnable(Protocol):
@@ -27,19 +25,19 @@ class Runnable(Protocol):
 
 
 def run(shells: Sequence[Runnable], metrics_port: int) -> int:
-    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order),
-    2 when the broker refuses it."""
-    failed, refusals = threading.Event(), threading.Event()
+    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order).
+
+    2: one of them says that a setting is wrong, so that starting again would give the same.
+    """
+    failed, wrong = threading.Event(), threading.Event()
     ended = threading.Event()
 
     def work(shell: Runnable) -> None:
         try:
             shell.run()
-        except Refused as error:
-            # Another try would be refused, too; who starts this process sees it by the exit code.
-            log.error("%s", error)  # noqa: TRY400
-            refusals.set()
-            failed.set()
+        except SettingsError as error:
+            log.error("%s", error)  # noqa: TRY400 - one line: the way out is in it, not in a traceback
+            wrong.set()
         except Exception:
             log.exception("a processor failed; this process ends so that it can be started anew")
             failed.set()
@@ -64,4 +62,4 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
         thread.join(timeout=30)
     page.shutdown()
     page.server_close()
-    return _REFUSED if refusals.is_set() else 1 if failed.is_set() else 0
+    return 2 if wrong.is_set() else 1 if failed.is_set() else 0

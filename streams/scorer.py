@@ -4,35 +4,38 @@ Card features come from the scorer's own state, customer and terminal features f
 micro-batch), the score from the model server (one call a micro-batch). With no champion yet, vectors are published unscored:
 they are what the first model learns from.
 
-Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.shell). The state is rebuilt
-from the log of ``transactions``.
+Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.shell). Repeated transactions are
+dropped, and those that contradict an earlier one become dead letters (streams.admission). The state is that of the log of
+``transactions``: it is brought back from a snapshot and the log behind it (streams.keeper), or from the log alone.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.card_state import CardState
 from features.columns import Columns, from_transactions
 from features.events import Alert, Decision, Score, Transaction
 from features.formulas import HIGH
 from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.profiles import fill
 from features.reading import Reader
-from features.settings import Labels
-from features.transform import update
+from features.settings import Settings
+from features.state_version import state_version
 from features.vector import INDEX, SCHEMA, WIDTH, packed, unpacked
-from streams import metrics, topics
+from streams import metrics, rules, topics
+from streams.admission import CONFLICT, DUPLICATE
 from streams.codec import BatchDecoder, encode
-from streams.core import Output, Produce, Record
+from streams.core import Output, Produce, Record, dead_letter
+from streams.hashing import digests
+from streams.partition_state import PartitionCopy, PartitionState
 from streams.reasons import reasons
 
 log = logging.getLogger(__name__)
@@ -40,38 +43,45 @@ log = logging.getLogger(__name__)
 _RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
+_HOUR_MS = 3_600_000
+#: While rules score, the model server is asked again this often.
+_ASK_AGAIN_S = 1.0
+
+
+class ConflictingTransaction(ValueError):
+    """A transaction_id came again with another body."""
 
 
 class Scorer:
-    """The core. ``state`` is one CardState a partition."""
+    """The core. ``wait`` is how it waits for the model server: it is handed seconds, and may raise to end the wait."""
 
     name = "scorer"
     inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
     replays: tuple[str, ...] = (topics.TRANSACTIONS,)
 
     def __init__(
-        self,
-        model_name: str,
-        model: ModelClient,
-        profiles: Reader,
-        labels: Labels,
-        stopping: threading.Event | None = None,
+        self, settings: Settings, model: ModelClient, profiles: Reader, wait: Callable[[float], None] = time.sleep
     ) -> None:
-        self._model_name = model_name
-        self._labels = labels
+        self.wait = wait
+        self._model_name = settings.model
+        self._scoring = settings.scoring
+        self._cards_a_step = settings.snapshots.cards_a_step
+        self._labels = settings.labels
         self._model = model
         self._profiles = profiles
-        self._stopping = stopping or threading.Event()
         self._decoder = BatchDecoder(Transaction, self.name)
-        self._state: dict[int, CardState] = defaultdict(CardState)
+        self._state: dict[int, PartitionState] = defaultdict(self._new_state)
+        self._ask_again_at = 0.0
 
     def process(self, records: Sequence[Record]) -> Output:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
         good, events, dead = self._decoder.decode(records)
+        output = Output(produce=dead)
+        good, events, late = self._admitted(good, events, dead)
         if not events:
-            return Output(produce=dead)
+            return output
         batch = from_transactions(events)
-        vectors = self._vectors([r.partition for r in good], batch)
+        vectors, cold = self._vectors([r.partition for r in good], batch)
         started = time.perf_counter()
         times = batch.event_time_ms
         read = self._profiles.read(batch.card, [e.terminal_id for e in events], times)
@@ -82,21 +92,26 @@ class Scorer:
         prediction = self._predict(vectors, int(times.max()))
         model_s = time.perf_counter() - started
         metrics.MODEL_CALL.observe(model_s)
-        metrics.EVENT_TIME.labels(self.name).set(float(times.max()) / 1000)
+        newest = float(times.max()) / 1000
+        metrics.EVENT_TIME.labels(self.name).set(newest)
+        metrics.EVENT_TIME_LAG.labels(self.name).set(time.time() - newest)
         ages = [None if age < 0 else age for age in read.profiles.age_ms(times).tolist()]
-        scores = _scores(self._model_name, events, vectors, prediction, ages, read.degraded, profile_s, model_s)
-        output = Output(produce=dead)
+        scores = _scores(self._model_name, events, vectors, prediction, ages, read.degraded, late, cold, profile_s, model_s)
         for record, score in zip(good, scores, strict=True):
             key = score.transaction.card_id.encode()
             output.produce.append(Produce(topics.SCORES, key, encode(score), record.partition))
             if score.decision == "alert":
                 output.produce.append(Produce(topics.ALERTS, key, encode(_alert(score)), record.partition))
         _count(scores)
+        for partition in {record.partition for record in good}:
+            metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
+            metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
         return output
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the card state again, without scoring."""
         good, events, _ = self._decoder.decode(records)
+        good, events, _ = self._admitted(good, events, [])
         if events:
             self._vectors([r.partition for r in good], from_transactions(events))
 
@@ -104,29 +119,96 @@ class Scorer:
         for _, partition in partitions:
             self._state.pop(partition, None)
 
-    def _vectors(self, partitions: list[int], batch: Columns) -> NDArray[np.float32]:
+    @property
+    def state_version(self) -> str:
+        """See ``streams.core.Snapshotted``."""
+        return state_version()
+
+    def copy(self, partition: int) -> PartitionCopy:
+        """See ``streams.core.Snapshotted``."""
+        return self._state[partition].copy(self._cards_a_step)
+
+    def load(self, partition: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """See ``streams.core.Snapshotted``."""
+        self._state[partition].load(arrays)
+
+    def begins_late(self, partition: int) -> None:
+        """See ``streams.core.Snapshotted``."""
+        self._state[partition].begins_late()
+
+    def _new_state(self) -> PartitionState:
+        scoring = self._scoring
+        return PartitionState(int(scoring.duplicate_horizon_hours * _HOUR_MS), int(scoring.allowed_lateness_hours * _HOUR_MS))
+
+    def _admitted(
+        self, records: list[Record], events: list[Transaction], dead: list[Produce]
+    ) -> tuple[list[Record], list[Transaction], NDArray[np.bool_]]:
+        """Those that are new, and whether each is late. Conflicting ones become dead letters in ``dead``, repeated ones are
+        counted."""
+        late = np.zeros(len(events), dtype=np.bool_)
+        if not events:
+            return records, events, late
+        ids = digests([e.transaction_id.encode() for e in events])[:, 0]
+        bodies = digests(map(encode, events))[:, 0]
+        cards = digests([e.card_id.encode() for e in events])[:, 0]
+        times = np.array([e.event_time_ms for e in events], dtype=np.int64)
+        verdict = np.zeros(len(events), dtype=np.int8)
+        for partition, rows in _by_partition(records):
+            found = self._state[partition].admission.admit(ids[rows], bodies[rows], cards[rows], times[rows])
+            verdict[rows], late[rows] = found
+        if not verdict.any():
+            return records, events, late
+        metrics.DUPLICATES.inc(int((verdict == DUPLICATE).sum()))
+        for i in np.flatnonzero(verdict == CONFLICT).tolist():
+            reason = ConflictingTransaction(
+                "a transaction with this transaction_id and another body came before; give each transaction an id of its own"
+            )
+            dead.append(dead_letter(records[i], self.name, reason))
+            metrics.DLQ.labels(self.name, type(reason).__name__).inc()
+        kept = np.flatnonzero(verdict == 0)
+        return [records[i] for i in kept.tolist()], [events[i] for i in kept.tolist()], late[kept]
+
+    def _vectors(self, partitions: list[int], batch: Columns) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         of = np.array(partitions)
         if (of == partitions[0]).all():
-            return update(self._state[partitions[0]], batch)
+            return self._state[partitions[0]].update(batch)
         vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
+        cold = np.empty(len(batch), dtype=np.bool_)
         for partition in dict.fromkeys(partitions):
             rows = np.flatnonzero(of == partition)
-            vectors[rows] = update(self._state[partition], batch.take(rows))
-        return vectors
+            vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows))
+        return vectors, cold
 
     def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:
+        """Ask until there is an answer, or, where rules may step in, until they do."""
+        began = time.monotonic()
+        by_rules = self._scoring.fallback == "rules"
+        if by_rules and began < self._ask_again_at:
+            return rules.predict(vectors)
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return self._model.predict(vectors, SCHEMA, event_time_ms)
+                prediction = self._model.predict(vectors, SCHEMA, event_time_ms)
             except (ModelUnavailable, ModelRefused) as error:
                 metrics.MODEL_UNAVAILABLE.inc()
-                if self._stopping.is_set():
-                    raise  # the batch is not committed: the next start takes it again
+                waited = time.monotonic() - began
+                if by_rules and (self._ask_again_at > 0 or waited >= self._scoring.fallback_after_s):
+                    log.warning("rules score, the model server does not: %s", error)
+                    self._ask_again_at = time.monotonic() + _ASK_AGAIN_S
+                    return rules.predict(vectors)
                 if pause == _FIRST_PAUSE_S:
                     log.warning("the stream waits for the model server: %s", error)
-                self._stopping.wait(pause * random.uniform(0.5, 1.0))
+                self.wait(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
+            else:
+                self._ask_again_at = 0.0
+                return prediction
+
+
+def _by_partition(records: Sequence[Record]) -> list[tuple[int, NDArray[np.int64]]]:
+    """The rows of each partition, in their order."""
+    of = np.array([record.partition for record in records])
+    return [(int(partition), np.flatnonzero(of == partition)) for partition in np.unique(of)]
 
 
 def _scores(
@@ -136,6 +218,8 @@ def _scores(
     prediction: Prediction | None,
     ages: list[int | None],
     degraded: bool,
+    late: NDArray[np.bool_],
+    cold: NDArray[np.bool_],
     profile_s: float,
     model_s: float,
 ) -> list[Score]:
@@ -146,6 +230,8 @@ def _scores(
     threshold = version = shadow_version = None
     if prediction is not None:
         threshold, version, shadow_version = prediction.threshold, prediction.version, prediction.shadow_version
+        if version == rules.VERSION:
+            model, degraded = rules.NAME, True
         values = prediction.scores.astype(np.float64).tolist()
         if prediction.shadow_scores is not None:
             shadow = prediction.shadow_scores.astype(np.float64).tolist()
@@ -165,12 +251,16 @@ def _scores(
             shadow_version=shadow_version,
             unusual=odd,
             degraded=degraded,
+            late=behind,
+            cold=lost,
             profile_age_ms=age,
             scored_at_ms=now_ms,
             profile_ms=profile_ms,
             model_ms=model_ms,
         )
-        for event, i, odd, age, value, other in zip(events, starts, unusual, ages, values, shadow, strict=True)
+        for event, i, odd, age, value, other, behind, lost in zip(
+            events, starts, unusual, ages, values, shadow, late.tolist(), cold.tolist(), strict=True
+        )
     ]
 
 
@@ -204,3 +294,5 @@ def _count(scores: list[Score]) -> None:
     for decision, count in counts.items():
         metrics.SCORES.labels(decision).inc(count)
     metrics.DEGRADED.inc(sum(s.degraded for s in scores))
+    metrics.LATE.inc(sum(s.late for s in scores))
+    metrics.COLD.inc(sum(s.cold for s in scores))

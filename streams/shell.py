@@ -2,37 +2,53 @@
 
 Life of a shell::
 
-    subscribe -> assigned -> restore (replay the log up to the committed offset) -> loop: poll, process, sink, commit
-                    ^                                                                |
-                    +------------------ partitions move ---------------------------- +
-    SIGTERM: the batch in hand is committed, then the group is left.
-    An aborted transaction: the error is raised, the process ends, its supervisor starts it anew, and the state is
-    rebuilt from the log; a state that went through an aborted batch is never used again.
+    subscribe -> assigned -> restore (snapshot, then the log up to the committed offset) -> loop: poll, process, sink, commit
+                    ^                                                                        |   |
+                    |                                                       transaction aborted, or partitions lost in a batch:
+                    |                                                       forget, restore, seek to what is committed
+                    +------------- partitions move (only those: cooperative) ----------------+
+    Something is away (model server, Redis): partitions are paused, polling goes on, so that nobody else is handed them.
+    The broker is away: every call is tried again. SIGTERM: the batch in hand is committed, then the group is left.
+    Fenced by a newer process of the same instance, or a core that raises: the process ends, and its supervisor starts it anew.
+
+A state that went through a batch that was not committed is never used again.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import random
 import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from features.settings import Settings
-from streams import metrics
-from streams.core import Core, Output, Record, Sink
+from features.settings import Settings, SettingsError
+from streams import metrics, topics
+from streams.commit import Aborted, Stopped, Transactions
+from streams.core import Core, Output, Record, Sink, Snapshotted
 from streams.kafka import consumer, producer
+from streams.keeper import Keeper
 from streams.refusal import refused
-from streams.restore import record_of, replay
+from streams.restore import Partition, Span, record_of, replay
+from streams.snapshots import Store
 
 log = logging.getLogger(__name__)
 
 #: A transaction of its own just to move offsets past a commit marker costs latency, so it waits for a quiet moment.
 QUIET_S = 0.1
-#: Longest pause between two turns of the loop before /healthz turns red; one turn may hold a retried model call.
+#: Longest pause between two turns of the loop, or longest wait for something that is away, before /healthz turns red.
 STUCK_S = 60.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
+#: One poll of a paused consumer while waiting: short, so that a stop or a rebalance is not kept waiting.
+_POLL_S = 0.1
+
+
+class BatchLost(Exception):
+    """Partitions moved while their batch was in hand: it belongs to somebody else now."""
 
 
 class Shell:
@@ -45,22 +61,37 @@ class Shell:
         sink: Sink | None = None,
         max_batch: int | None = None,
         linger_s: float | None = None,
-        stopping: threading.Event | None = None,
+        instance: str | None = None,
     ) -> None:
+        """``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or 0."""
         self._settings = settings
         self._core = core
         self._sink = sink
         self._max_batch = max_batch or settings.scoring.max_batch
         self._linger_s = settings.scoring.linger_ms / 1000 if linger_s is None else linger_s
-        # A core that waits for something else (the scorer for its model server) shares this event, so that it can be stopped.
-        self._stop = stopping or threading.Event()
-        self._assigned = False
+        self._stop = threading.Event()
+        # A member of several topics needs their partitions of one number together: range gives that, cooperative-sticky does not.
+        self._cooperative = len(core.inputs) == 1
         self._turned_at = time.monotonic()
-        self._committed: dict[tuple[str, int], int] = {}
-        self._ends: dict[tuple[str, int], int] = {}
+        self._waits_since: float | None = None
+        #: The partitions in hand, and what is committed of them: the core's state between two batches is as of these offsets.
+        self._committed: dict[Partition, int] = {}
+        self._ends: dict[Partition, int] = {}
+        self._joined = False
+        self._in_batch = False
+        self._lost_in_batch = False
+        #: The state went through a batch that is not committed.
+        self._dirty = False
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
-        instance = os.environ.get("DRIFTLOOP_INSTANCE", "0")
-        self._producer = producer(settings, transactional_id=f"driftloop-{core.name}-{instance}")
+        # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
+        own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
+        self._transactions = Transactions(
+            lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"), core.name, self._stop
+        )
+        self._keeper: Keeper | None = None
+        if isinstance(core, Snapshotted):
+            self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
+        self._source: Consumer | None = None
 
     def stop(self) -> None:
         """Ask the loop to end after the batch in hand. Safe from a signal handler or another thread."""
@@ -68,24 +99,42 @@ class Shell:
 
     def health(self) -> list[str]:
         """What is wrong, in words."""
+        name, now = self._core.name, time.monotonic()
         reasons = []
-        quiet = time.monotonic() - self._turned_at
-        if quiet > STUCK_S:
-            reasons.append(f"{self._core.name}: no turn of the loop for {quiet:.0f} s")
-        if not self._assigned:
-            reasons.append(f"{self._core.name}: no partitions assigned yet")
+        if now - self._turned_at > STUCK_S:
+            reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
+        if self._waits_since is not None and now - self._waits_since > STUCK_S:
+            reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
+        if not self._joined:
+            reasons.append(f"{name}: no partitions assigned yet")
         return reasons
 
     def run(self) -> None:
-        """The loop. Raises KafkaException when the broker fences this member or a transaction must be given up."""
-        self._producer.init_transactions(30)
-        source = consumer(self._settings, self._core.name)
-        source.subscribe(list(self._core.inputs), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke)
-        last_records = time.monotonic()
+        """The loop. Raises KafkaException when the broker fences this member, SettingsError where a topic has other
+        partitions."""
+        self._turned_at = time.monotonic()
+        strategy = "cooperative-sticky" if self._cooperative else "range"
+        source = consumer(self._settings, self._core.name, **{"partition.assignment.strategy": strategy})
+        self._source = source
         try:
-            while not self._stop.is_set():
-                started = time.monotonic()
-                self._turned_at = started
+            self._transactions.begin_life()
+            source.subscribe(list(self._core.inputs), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+            self._loop(source)
+        except Stopped:
+            log.info("%s: stopped within a batch, which is not committed", self._core.name)
+        finally:
+            source.close()
+            self._source = None
+            if self._keeper is not None:
+                self._keeper.close()
+            self._transactions.close()
+
+    def _loop(self, source: Consumer) -> None:
+        last_records = time.monotonic()
+        while not self._stop.is_set():
+            started = time.monotonic()
+            self._turned_at = started
+            try:
                 records, newest = self._poll(source)
                 if records:
                     self._turn(source, records, newest)
@@ -93,97 +142,217 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
-        except Exception:
-            if not self._stop.is_set():
-                raise
-            log.info("%s: stopped within a batch, which is not committed", self._core.name, exc_info=True)
-        finally:
-            source.close()
-            self._producer.close()
+            except (Aborted, BatchLost) as error:
+                log.warning("%s: the state is rebuilt: %s", self._core.name, error)
+                self._start_over(source)
+            if self._keeper is not None:
+                self._keeper.turn(self._committed)
 
-    def _poll(self, source: Consumer) -> tuple[list[Record], dict[tuple[str, int], int]]:
+    def wait(self, seconds: float) -> None:
+        """How a core waits for something that is away: the partitions are paused, and the group hears from us.
+
+        Raises Stopped, and BatchLost where partitions went to another member meanwhile.
+        """
+        source = self._source
+        if source is None:
+            self._stop.wait(seconds)
+        else:
+            if self._waits_since is None:
+                self._waits_since = time.monotonic()
+                metrics.WAITING.labels(self._core.name).set(1)
+                source.pause(self._in_hand())
+            until = time.monotonic() + seconds
+            while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
+                self._turned_at = time.monotonic()
+                for message in source.consume(1, min(_POLL_S, left)):
+                    error = message.error()
+                    if error is None:
+                        raise RuntimeError("a paused partition handed out a record")
+                    self._take_error(message.topic(), message.partition(), message.offset(), error)
+        if self._stop.is_set():
+            raise Stopped
+        if self._lost_in_batch:
+            raise BatchLost("partitions went to another member while their batch was in hand")
+
+    def _go_on(self, source: Consumer) -> None:
+        if self._waits_since is not None:
+            log.info("%s: goes on after %.1f s", self._core.name, time.monotonic() - self._waits_since)
+            self._waits_since = None
+            metrics.WAITING.labels(self._core.name).set(0)
+            source.resume(self._in_hand())
+
+    def _in_hand(self) -> list[TopicPartition]:
+        return [TopicPartition(*partition) for partition in self._committed]
+
+    def _poll(self, source: Consumer) -> tuple[list[Record], dict[Partition, int]]:
         """Wait for a first record, then take what else is there within the linger. Returns records and next offsets."""
         messages = source.consume(1, 0.05)
         if messages and messages[0].error() is None and self._max_batch > 1:
             messages += source.consume(self._max_batch - 1, self._linger_s)
         records: list[Record] = []
-        newest: dict[tuple[str, int], int] = {}
+        newest: dict[Partition, int] = {}
         for message in messages:
             error = message.error()
-            if error is None:
-                record = record_of(message)
+            if error is not None:
+                self._take_error(message.topic(), message.partition(), message.offset(), error)
+                continue
+            record = record_of(message)
+            if (record.topic, record.partition) in self._committed:  # else it moved away between the two calls
                 records.append(record)
                 newest[record.topic, record.partition] = record.offset + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                self._ends[message.topic(), message.partition()] = message.offset()
-            elif (refusal := refused(self._settings, error, f"read {message.topic() or self._core.name}")) is not None:
-                raise refusal
-            elif error.fatal():
-                raise KafkaException(error)
-            else:
-                log.warning("%s: %s", self._core.name, error)
         return records, newest
 
-    def _turn(self, source: Consumer, records: Sequence[Record], newest: dict[tuple[str, int], int]) -> None:
+    def _take_error(self, topic: str, partition: int, offset: int, error: KafkaError) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._ends[topic, partition] = offset
+        elif (refusal := refused(self._settings, error, f"read {topic or self._core.name}")) is not None:
+            raise refusal
+        elif error.fatal():
+            raise KafkaException(error)
+        else:
+            log.warning("%s: %s", self._core.name, error)
+
+    def _turn(self, source: Consumer, records: Sequence[Record], newest: dict[Partition, int]) -> None:
         """One micro-batch, one transaction."""
         name = self._core.name
-        output = self._core.process(records)
-        if self._sink is not None and output.rows:
-            self._sink.write(output.rows)
-        # An end seen after the newest record may lie beyond a commit marker: commit that, and the lag reads zero.
-        offsets = {tp: max(offset, self._ends.get(tp, 0)) for tp, offset in newest.items()}
-        self._commit(source, output, offsets)
+        self._in_batch, self._lost_in_batch, self._dirty = True, False, True
+        try:
+            output = self._core.process(records)
+            if self._sink is not None and output.rows:
+                self._write(self._sink, output.rows)
+            # An end seen after the newest record may lie beyond a commit marker: commit that, and the lag reads zero.
+            self._commit(source, output, {tp: max(offset, self._ends.get(tp, 0)) for tp, offset in newest.items()})
+            self._dirty = False
+        finally:
+            self._in_batch = False
+            self._go_on(source)
         metrics.BATCH_RECORDS.labels(name).observe(len(records))
         for topic in {record.topic for record in records}:
             metrics.CONSUMED.labels(name, topic).inc(sum(record.topic == topic for record in records))
 
-    def _commit(self, source: Consumer, output: Output, offsets: dict[tuple[str, int], int]) -> None:
-        sink = self._producer
-        sink.begin_transaction()
-        try:
-            for item in output.produce:
-                self._produce(item.topic, item.key, item.value, item.partition, item.headers)
-            moved = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
-            sink.send_offsets_to_transaction(moved, source.consumer_group_metadata(), 30)
-            sink.commit_transaction(30)
-        except KafkaException:
-            log.exception("%s: transaction given up at %s", self._core.name, offsets)
-            sink.abort_transaction(10)
-            raise
-        self._committed.update(offsets)
-        for item_topic in {item.topic for item in output.produce}:
-            count = sum(item.topic == item_topic for item in output.produce)
-            metrics.PRODUCED.labels(self._core.name, item_topic).inc(count)
-
-    def _produce(
-        self, topic: str, key: bytes | None, value: bytes, partition: int, headers: list[tuple[str, bytes | None]]
-    ) -> None:
+    def _write(self, sink: Sink, rows: list[Any]) -> None:
+        """Write the rows, however long their store is away."""
+        pause = _FIRST_PAUSE_S
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, headers=headers)
-            except BufferError:
-                self._producer.poll(0.1)
+                sink.write(rows)
+            except sink.unavailable as error:
+                if pause == _FIRST_PAUSE_S:
+                    log.warning("%s: waits for its store: %s", self._core.name, error)
+                self.wait(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
             else:
                 return
 
+    def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
+        self._transactions.run(source, output.produce, offsets)
+        self._committed.update(offsets)
+        for topic in {item.topic for item in output.produce}:
+            count = sum(item.topic == topic for item in output.produce)
+            metrics.PRODUCED.labels(self._core.name, topic).inc(count)
+        for (topic, partition), offset in offsets.items():
+            end = self._ends.get((topic, partition), offset)
+            metrics.LAG.labels(self._core.name, topic, partition).set(max(0, end - offset))
+
     def _catch_up_offsets(self, source: Consumer) -> None:
         """Commit the partition ends, which lie behind commit markers that no record stands for (design, decision 14)."""
-        moved = {tp: end for tp, end in self._ends.items() if end > self._committed.get(tp, -1)}
+        moved = {tp: end for tp, end in self._ends.items() if tp in self._committed and end > self._committed[tp]}
         if moved:
             self._commit(source, Output(), moved)
 
+    def _start_over(self, source: Consumer) -> None:
+        """Forget every state, bring it back as of what is committed, and read on from there."""
+        partitions = self._in_hand()
+        self._core.forget(list(self._committed))
+        if self._keeper is not None:
+            self._keeper.forget(self._committed)
+        self._ends.clear()
+        for tp in self._restore(source, partitions):
+            source.seek(tp)
+        self._dirty = False
+
+    def _restore(self, source: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Bring back the state of these partitions; return where each is to be read from."""
+        began = time.monotonic()
+        committed = source.committed(partitions, 30) if partitions else []
+        spans: dict[Partition, Span] = {}
+        positions = []
+        for tp in committed:
+            self._committed[tp.topic, tp.partition] = max(tp.offset, -1)
+            positions.append(TopicPartition(tp.topic, tp.partition, max(tp.offset, 0)))
+        for topic in self._core.replays:
+            for tp in committed:
+                if tp.topic == topic:
+                    place, offset = (topic, tp.partition), max(tp.offset, 0)
+                    begin = self._keeper.load(place, offset) if self._keeper is not None else 0
+                    spans[place] = Span(begin, offset)
+        count = replay(self._settings, spans, self._core.restore, self._trimmed)
+        metrics.RESTORED.labels(self._core.name).inc(count)
+        metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
+        log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
+        return positions
+
+    def _trimmed(self, partition: Partition, begin: int, there: int) -> None:
+        """The log does not go back far enough: say so loudly, and go on with what there is."""
+        metrics.TRIMMED.labels(self._core.name).inc()
+        lost = max(0, there - max(begin, self._committed.get(partition, 0)))
+        log.error(
+            "%s: the log of %s[%d] begins at %d, and the state should be read from %d on: history is lost, and %d records that "
+            "were never processed%s; give the topic a longer retention, or keep snapshots younger than it",
+            self._core.name,
+            *partition,
+            there,
+            begin,
+            lost,
+            "; scores are marked cold until the longest window has passed" if self._keeper is not None else "",
+        )
+        if isinstance(self._core, Snapshotted):
+            self._core.begins_late(partition[1])
+
     def _on_assign(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        committed = source.committed(partitions, 30)
-        self._committed = {(tp.topic, tp.partition): tp.offset for tp in committed}
-        again = [tp for topic in self._core.replays for tp in committed if tp.topic == topic]
-        count = replay(self._settings, again, self._core.restore)
-        self._assigned = True
-        log.info("%s: %d partitions assigned, %d records replayed", self._core.name, len(partitions), count)
+        name = self._core.name
+        for tp in partitions:
+            if tp.topic in topics.SPREAD and tp.partition >= self._settings.partitions:
+                raise SettingsError(
+                    f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so cards "
+                    "may have moved away from their history; run driftloop repartition, which moves both"
+                )
+        self._restore(source, partitions)
+        self._joined = True
+        metrics.REBALANCES.labels(name, "assigned").inc()
+        metrics.PARTITIONS.labels(name).set(len(self._committed))
+        log.info("%s: %d partitions assigned, %d in hand", name, len(partitions), len(self._committed))
+        if self._cooperative:
+            source.incremental_assign(partitions)
+        else:
+            source.assign(partitions)
+        if self._waits_since is not None:
+            source.pause(partitions)
 
     def _on_revoke(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        gone = [(tp.topic, tp.partition) for tp in partitions]
-        self._core.forget(gone)
-        for tp in gone:
-            self._ends.pop(tp, None)
-            self._committed.pop(tp, None)
-        log.info("%s: %d partitions given up", self._core.name, len(gone))
+        """Handed over in good order: the state is kept for whoever comes next."""
+        gone = {(tp.topic, tp.partition): self._committed.get((tp.topic, tp.partition), 0) for tp in partitions}
+        if self._keeper is not None and not self._dirty:
+            self._keeper.last(gone)
+        self._give_up(source, partitions, "revoked")
+
+    def _on_lost(self, source: Consumer, partitions: list[TopicPartition]) -> None:
+        """The group went on without us: others have these partitions already."""
+        self._give_up(source, partitions, "lost")
+
+    def _give_up(self, source: Consumer, partitions: list[TopicPartition], what: str) -> None:
+        gone = {(tp.topic, tp.partition): 0 for tp in partitions}
+        self._core.forget(list(gone))
+        if self._keeper is not None:
+            self._keeper.forget(gone)
+        for place in gone:
+            self._ends.pop(place, None)
+            self._committed.pop(place, None)
+        self._lost_in_batch |= self._in_batch and bool(gone)
+        metrics.REBALANCES.labels(self._core.name, what).inc()
+        metrics.PARTITIONS.labels(self._core.name).set(len(self._committed))
+        log.info("%s: %d partitions %s, %d in hand", self._core.name, len(partitions), what, len(self._committed))
+        if self._cooperative:
+            source.incremental_unassign(partitions)
+        else:
+            source.unassign()

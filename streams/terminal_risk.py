@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import redis
+
 from features.events import Outcome
 from features.offline import write_terminal_risk
 from features.online import OnlineWriter, TerminalRow
@@ -90,6 +92,8 @@ def _row(terminal_id: str, terminal: Terminal, revision: int) -> TerminalRow:
 
 class TerminalRiskSink:
     """Offline first, then online, so that training never misses what the scorer saw."""
+
+    unavailable: tuple[type[Exception], ...] = (redis.RedisError, OSError)
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

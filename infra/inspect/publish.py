@@ -8,7 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from features.settings import Settings
 from infra.inspect.tail import Unreachable
 from streams import kafka
-from streams.admission import check
+from streams.entrance import check
 from streams.refusal import refused
 
 

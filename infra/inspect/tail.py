@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from features.settings import Settings
 from infra.errors import PlatformError
 from streams import kafka
-from streams.admission import check
+from streams.entrance import check
 from streams.refusal import Refused, refused
 
 #: Brokers want a name; nobody joins this group.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 
 from features.events import EVENT_OF, DeadLetter, Score
 from features.online import ProfileReader
-from features.prediction import ModelUnavailable
 from features.reading import Reader
 from features.settings import Settings, load
 from serving.client import KServeClient
@@ -130,16 +128,17 @@ def test_a_scorer_without_redis_and_model_server_says_nothing_of_its_batch(
 ) -> None:
     settings = load(tmp_path)
     settings.ports.redis, settings.ports.grpc = 1, 2
-    stopping = threading.Event()
-    stopping.set()
+    settings.scoring.fallback, settings.scoring.fallback_after_s = "rules", 0.0
     model = KServeClient(settings.grpc_address, settings.model, "token", timeout_s=2.0)
-    core = Scorer(settings.model, model, Reader(ProfileReader(settings), settings.feast), settings.labels, stopping)
+    core = Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
     good = json.dumps({**GOOD["transactions"], "amount_minor": 4929123412}).encode()
-    records = [Record("transactions", 0, i, None, value) for i, value in enumerate([good, *wrong("transactions")])]
-    with pytest.raises(ModelUnavailable) as away:
-        core.process(records)
-    assert clean(str(away.value))
-    logging.getLogger("test").error("failed", exc_info=away.value)
+    # The same id with another amount: a conflict.
+    other = json.dumps({**GOOD["transactions"], "amount_minor": 49291234129}).encode()
+    records = [Record("transactions", 0, i, None, value) for i, value in enumerate([good, other, *wrong("transactions")])]
+    letters = [msgspec.json.decode(item.value, type=DeadLetter) for item in core.process(records).produce if item.topic == "dlq"]
+    assert {"ConflictingTransaction", "ValidationError", "DecodeError"} <= {letter.error for letter in letters}
+    assert all(clean(letter.message) and "4929123412" not in letter.message for letter in letters)
+    assert "the model server does not" in caplog.text
     assert "scores are degraded" in caplog.text
     assert clean(caplog.text)
     assert "4929123412" not in caplog.text

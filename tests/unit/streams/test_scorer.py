@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -16,9 +15,9 @@ from features.online import ProfilesUnavailable
 from features.prediction import ModelUnavailable, Prediction
 from features.profiles import Profiles, unknown
 from features.reading import Reader
-from features.settings import Labels
+from features.settings import Labels, Scoring, Settings
 from features.vector import INDEX, SCHEMA, WIDTH, unpacked
-from streams import topics
+from streams import rules, topics
 from streams.core import Output, Record
 from streams.scorer import Scorer
 
@@ -64,7 +63,8 @@ class Store:
                 found.customer[i] = 0.0
                 found.customer[i, :4] = (48.0, 11.0, 20.0, 7.0)
                 times[i] = START - 1000
-        return dataclasses.replace(found, customer_ts_ms=times)
+        none = np.zeros(len(terminal_ids), dtype=np.int64)
+        return dataclasses.replace(found, customer_ts_ms=times, begin=none, end=none, terminal_ts_ms=none)
 
 
 def records(*transactions: Transaction, partition: int = 0, first: int = 0) -> list[Record]:
@@ -76,8 +76,9 @@ def transaction(n: int, amount: int = 1000, card: str = "c1") -> Transaction:
     return Transaction(f"t{n}", START + n * 60_000, card, "m1", amount, latitude=48.0, longitude=11.0)
 
 
-def scorer(model: Model | None = None, store: Store | None = None, stopping: threading.Event | None = None) -> Scorer:
-    return Scorer("fraud", model or Model(), Reader(store or Store()), Labels(delay_days=7.0), stopping)
+def scorer(model: Model | None = None, store: Store | None = None, scoring: Scoring | None = None) -> Scorer:
+    settings = Settings(labels=Labels(delay_days=7.0), scoring=scoring or Scoring())
+    return Scorer(settings, model or Model(), Reader(store or Store()), wait=lambda seconds: None)
 
 
 def of(output: Output, topic: str) -> list[bytes]:
@@ -150,11 +151,88 @@ def test_the_batch_waits_for_the_model_server_and_is_scored_once() -> None:
     assert value(score, "count_1d") == 1
 
 
-def test_a_stop_ends_the_waiting() -> None:
-    stopping = threading.Event()
-    stopping.set()
-    with pytest.raises(ModelUnavailable):
-        scorer(Model(failures=10), stopping=stopping).process(records(transaction(0)))
+def test_what_the_wait_raises_ends_the_waiting() -> None:
+    class Over(Exception):
+        pass
+
+    def over(seconds: float) -> None:
+        raise Over
+
+    core = scorer(Model(failures=10))
+    core.wait = over
+    with pytest.raises(Over):
+        core.process(records(transaction(0)))
+
+
+def test_rules_score_where_they_may_and_say_so_until_the_model_server_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model(failures=3)
+    core = scorer(model, scoring=Scoring(fallback="rules", fallback_after_s=0))
+    plain, high = scores(core.process(records(transaction(0), transaction(1, 90_000))))
+    assert (plain.model, plain.model_version, plain.degraded, plain.decision) == ("rules", rules.VERSION, True, "approve")
+    assert (high.model, high.degraded, high.decision) == ("rules", True, "alert")
+    assert model.calls == 1
+    core.process(records(transaction(2), first=2))
+    assert model.calls == 1, "it is left alone for a moment"
+    for n in range(3, 6):
+        monkeypatch.setattr(core, "_ask_again_at", 1e-9)
+        [last] = scores(core.process(records(transaction(n), first=n)))
+    assert (last.model, last.model_version, last.degraded) == ("fraud", "v3", False)
+
+
+def test_a_repeated_transaction_is_dropped_and_a_contradicting_one_is_a_dead_letter() -> None:
+    core = scorer()
+    first = core.process(records(transaction(0), transaction(0), transaction(1)))
+    assert [s.transaction.transaction_id for s in scores(first)] == ["t0", "t1"]
+    assert of(first, topics.DLQ) == []
+    again = core.process(records(transaction(1), transaction(0, amount=999), transaction(2), first=3))
+    assert [s.transaction.transaction_id for s in scores(again)] == ["t2"]
+    assert value(scores(again)[0], "count_1d") == 3
+    [letter] = [msgspec.json.decode(v, type=DeadLetter) for v in of(again, topics.DLQ)]
+    assert (letter.error, letter.offset) == ("ConflictingTransaction", 4)
+
+
+def test_a_transaction_far_behind_the_others_is_scored_and_flagged() -> None:
+    core = scorer(scoring=Scoring(allowed_lateness_hours=1))
+    core.process(records(*(transaction(100 + i, card=f"c{i}") for i in range(8))))
+    late, timely = scores(core.process(records(transaction(0), transaction(50), first=8)))
+    assert late.late
+    assert not timely.late
+    assert value(late, "count_1d") == 1
+
+
+def test_scores_are_cold_until_the_longest_window_has_passed_the_loss() -> None:
+    core = scorer()
+    core.begins_late(0)
+    day = 24 * 60
+    cold, warm = scores(core.process(records(transaction(0), transaction(90 * day))))
+    assert cold.cold
+    assert not warm.cold
+    again = scorer()
+    copy = core.copy(0)
+    while not copy.done:
+        copy.step()
+    again.load(0, copy.arrays())
+    [still] = scores(again.process(records(transaction(89 * day, card="c9"), first=2)))
+    assert still.cold
+
+
+def test_a_snapshot_taken_while_the_stream_goes_on_is_the_state_of_its_beginning() -> None:
+    settings = Settings()
+    settings.snapshots.cards_a_step = 1
+    batch = records(*(transaction(i, 100 * (i + 1), card=f"c{i % 5}") for i in range(40)))
+    running = Scorer(settings, Model(), Reader(Store()))
+    running.process(batch[:20])
+    copy = running.copy(0)
+    seen = []
+    for i in range(20, 30):
+        copy.step()
+        seen += scores(running.process(batch[i : i + 1]))
+    assert copy.done
+    again = Scorer(settings, Model(), Reader(Store()))
+    again.load(0, copy.arrays())
+    # The first record was before the snapshot: it is known as a duplicate.
+    assert again.process(batch[:1]).produce == []
+    assert [s.features for s in scores(again.process(batch[20:30]))] == [s.features for s in seen]
 
 
 def test_restored_state_gives_the_vectors_of_an_unbroken_run() -> None:

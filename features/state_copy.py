@@ -1,0 +1,61 @@
+"""A copy of a card state as of one moment, taken in small steps while the state goes on.
+
+Copy on write: a card that is about to change is copied first, and the others in turn, a bounded number a step. So the stream
+never stops for longer than one step takes, however many cards there are, and the copy is what one long stop would have given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.card_state import COLUMNS, CardState, named
+
+
+class StateCopy:
+    """Begins with the state as it is now. Call ``before`` ahead of every update, and ``step`` until ``done``."""
+
+    def __init__(self, state: CardState) -> None:
+        self._state = state
+        self._ids = state.ids()
+        self._copied = np.zeros(len(self._ids), dtype=np.bool_)
+        self._next = 0
+        self._slots: list[NDArray[np.int64]] = []
+        self._parts: list[dict[str, NDArray[Any]]] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether every card is copied."""
+        return self._next == len(self._ids)
+
+    def before(self, cards: Sequence[str]) -> None:
+        """``cards`` are about to change."""
+        slots = np.unique(self._state.known(cards))
+        self._copy(slots[slots < len(self._ids)])
+
+    def step(self, cards: int) -> None:
+        """Look at the next ``cards`` cards, and copy those that have not changed since."""
+        end = min(self._next + cards, len(self._ids))
+        self._copy(np.arange(self._next, end))
+        self._next = end
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What ``CardState.arrays`` gave at the beginning, with the cards in another order. Only once it is done."""
+        if not self.done:
+            raise RuntimeError("the copy is not complete; call step until it is done")
+        slots = np.concatenate([np.zeros(0, dtype=np.int64), *self._slots])
+        kinds = {"lengths": np.int64, **COLUMNS}
+        columns = {
+            name: np.concatenate([np.zeros(0, dtype=kind), *(part[name] for part in self._parts)]) for name, kind in kinds.items()
+        }
+        return {**named(self._ids[slot] for slot in slots.tolist()), **columns}
+
+    def _copy(self, slots: NDArray[np.int64]) -> None:
+        slots = slots[~self._copied[slots]]
+        if len(slots):
+            self._copied[slots] = True
+            self._slots.append(slots)
+            self._parts.append(self._state.part(slots))

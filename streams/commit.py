@@ -1,0 +1,142 @@
+"""One Kafka transaction, with a broker that may be away: tried again while that can help, given up cleanly where it must be.
+
+| what the broker or the client says | what follows |
+| --- | --- |
+| try again (time-outs, no coordinator yet, a broker that is away) | the same call again, with pauses, until it works or the stop
+| | the transaction must be aborted (the partitions went to another member, ...) | it is aborted; ``Aborted`` |
+| fatal (another process with this transactional id came: this one is a zombie) | the error as it is: the process must end |
+| nothing, for much longer than was asked for | a new producer takes over the transactional id; ``Aborted`` |
+
+The last one is for librdkafka's ``send_offsets_to_transaction``, which never comes back where the group's coordinator goes away
+beneath it (its issue 5456, seen here at every third kill of the broker or so). The call runs in a thread of its own, so that it
+can be left.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from streams import metrics
+from streams.core import Produce
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_CALL_S = 10.0
+#: A call that is not back after this long will not come back.
+_HUNG_S = 2 * _CALL_S
+_PAUSE_S = 0.2
+
+
+class Aborted(Exception):
+    """The transaction was given up; nothing of it will ever be seen. The state that went through it must not be used again."""
+
+
+class Stopped(Exception):
+    """Asked to stop while waiting; what was in hand is not committed."""
+
+
+class _Hung(Exception):
+    """The call does not come back."""
+
+
+class Transactions:
+    """The transactions of one member, over producers of ``make`` with its transactional id. ``stop`` ends every wait."""
+
+    def __init__(self, make: Callable[[], Producer], name: str, stop: threading.Event) -> None:
+        self._make = make
+        self._producer = make()
+        self._name = name
+        self._stop = stop
+
+    def begin_life(self) -> None:
+        """Fence whoever used this transactional id before, and end what they left open."""
+        self._again(lambda: self._producer.init_transactions(_CALL_S))
+
+    def run(self, source: Consumer, produce: Sequence[Produce], offsets: Mapping[tuple[str, int], int]) -> None:
+        """Write ``produce`` and commit ``offsets``, both or neither. Raises Aborted, Stopped, or KafkaException where it is
+        fatal."""
+        began = time.perf_counter()
+        moved = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+        producer = self._producer
+        try:
+            producer.begin_transaction()
+            for item in produce:
+                self._put(item)
+            self._again(lambda: self._send_offsets(moved, source))
+            self._again(lambda: producer.commit_transaction(_CALL_S))
+        except KafkaException as error:
+            if error.args[0].fatal():
+                raise
+            log.warning("%s: transaction given up at %s: %s", self._name, dict(offsets), error.args[0].str())
+            metrics.ABORTS.labels(self._name).inc()
+            self._again(lambda: producer.abort_transaction(_CALL_S))
+            raise Aborted(error.args[0].str()) from error
+        except _Hung as error:
+            log.warning("%s: a transaction hangs at %s; a new producer takes over", self._name, dict(offsets))
+            metrics.ABORTS.labels(self._name).inc()
+            self._take_over()
+            raise Aborted("the transaction hung") from error
+        metrics.TRANSACTION_SECONDS.labels(self._name).observe(time.perf_counter() - began)
+
+    def close(self) -> None:
+        """Close the producer; an open transaction is ended by whoever takes its id next, or by its time-out."""
+        self._producer.close()
+
+    def _send_offsets(self, moved: list[TopicPartition], source: Consumer) -> None:
+        """In a thread that dies with the process: one of a pool would be waited for at the exit."""
+        producer, metadata = self._producer, source.consumer_group_metadata()
+        failures: list[KafkaException] = []
+
+        def call() -> None:
+            try:
+                producer.send_offsets_to_transaction(moved, metadata, _CALL_S)
+            except KafkaException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=call, name=f"{self._name}-offsets", daemon=True)
+        thread.start()
+        thread.join(_HUNG_S)
+        if thread.is_alive():
+            raise _Hung
+        if failures:
+            raise failures[0]
+
+    def _take_over(self) -> None:
+        # The old producer stays behind with the thread that is in its call.
+        self._producer = self._make()
+        self.begin_life()
+
+    def _put(self, item: Produce) -> None:
+        while True:
+            try:
+                self._producer.produce(item.topic, item.value, item.key, item.partition, headers=item.headers)
+            except BufferError:
+                if self._stop.is_set():
+                    raise Stopped from None
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def _again(self, call: Callable[[], T]) -> T:
+        """``call`` until it works. Raises KafkaException where trying again cannot help, Stopped."""
+        told = False
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+                if self._stop.is_set():
+                    raise Stopped from error
+                if not told:
+                    log.warning("%s: waits for the broker: %s", self._name, error.args[0].str())
+                    told = True
+            self._stop.wait(_PAUSE_S)

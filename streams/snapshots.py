@@ -1,0 +1,162 @@
+"""Snapshots of a partition's state: one file each, checked by its hash, the newest two kept.
+
+``ROOT/PROCESSOR/TOPIC-PARTITION/OFFSET.snapshot`` holds the state after all records below OFFSET: a line of JSON (what is in it,
+and for which version of the code), the arrays one after the other, and a BLAKE2b hash of all that at the end. ROOT is a folder or
+any URL that fsspec knows (s3://, gs://, ...). On a file system a snapshot appears whole, by a rename; elsewhere an object does.
+One that is torn all the same, or was changed, fails its hash and counts as absent, and the older one is used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import msgspec
+import numpy as np
+from fsspec.implementations.local import LocalFileSystem
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+KEPT = 2
+_MAGIC = b"driftloop snapshot 1\n"
+_HASH_BYTES = 32
+_ENDING = ".snapshot"
+_UNFINISHED = ".part"
+
+
+class DamagedSnapshot(ValueError):
+    """The file is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a partition after all records below ``offset``. ``version``: of the code that can go on with it."""
+
+    offset: int
+    version: str
+    arrays: dict[str, NDArray[Any]]
+
+
+class _Array(msgspec.Struct):
+    name: str
+    dtype: str
+    shape: list[int]
+
+
+class _Head(msgspec.Struct):
+    offset: int
+    version: str
+    arrays: list[_Array]
+
+
+def encode(snapshot: Snapshot) -> list[bytes | memoryview]:
+    """The file's content, in pieces, without a copy of the arrays."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
+    described = [_Array(name, array.dtype.str, list(array.shape)) for name, array in arrays.items()]
+    head = msgspec.json.encode(_Head(snapshot.offset, snapshot.version, described))
+    pieces: list[bytes | memoryview] = [
+        _MAGIC,
+        head + b"\n",
+        *(array.reshape(-1).view(np.uint8).data for array in arrays.values()),
+    ]
+    digest = hashlib.blake2b(digest_size=_HASH_BYTES)
+    for piece in pieces:
+        digest.update(piece)
+    return [*pieces, digest.digest()]
+
+
+def decode(data: bytes) -> Snapshot:
+    """The inverse of ``encode``. Raises DamagedSnapshot."""
+    content = memoryview(data)[:-_HASH_BYTES]
+    if len(data) <= len(_MAGIC) + _HASH_BYTES or not data.startswith(_MAGIC):
+        raise DamagedSnapshot("it is not a snapshot, or only its beginning")
+    if hashlib.blake2b(content, digest_size=_HASH_BYTES).digest() != data[-_HASH_BYTES:]:
+        raise DamagedSnapshot("its hash is not that of its content")
+    end = data.index(b"\n", len(_MAGIC))
+    head = msgspec.json.decode(data[len(_MAGIC) : end], type=_Head)
+    arrays, at = {}, end + 1
+    for array in head.arrays:
+        dtype = np.dtype(array.dtype)
+        count = int(np.prod(array.shape))
+        arrays[array.name] = np.frombuffer(content, dtype, count, at).reshape(array.shape)
+        at += count * dtype.itemsize
+    return Snapshot(head.offset, head.version, arrays)
+
+
+class Store:
+    """The snapshots of one processor. Methods raise OSError (or what the file system raises) where the path cannot be used."""
+
+    def __init__(self, root: str, processor: str) -> None:
+        self._files, path = fsspec.core.url_to_fs(root)
+        self._root = f"{path.rstrip('/')}/{processor}"
+
+    def write(self, topic: str, partition: int, snapshot: Snapshot) -> int:
+        """Write one and remove what is older than the newest two; return its bytes."""
+        folder = self._folder(topic, partition)
+        self._files.makedirs(folder, exist_ok=True)
+        pieces = encode(snapshot)
+        path = f"{folder}/{snapshot.offset:015d}{_ENDING}"
+        if isinstance(self._files, LocalFileSystem):
+            _write_whole(Path(path), pieces)
+        else:
+            with self._files.open(path, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+        for old in self.offsets(topic, partition)[KEPT:]:
+            self._files.rm_file(f"{folder}/{old:015d}{_ENDING}")
+        return sum(len(piece) for piece in pieces)
+
+    def offsets(self, topic: str, partition: int) -> list[int]:
+        """Of the snapshots that are there, newest first."""
+        folder = self._folder(topic, partition)
+        if not self._files.isdir(folder):
+            return []
+        names = (path.rsplit("/", 1)[-1] for path in self._files.ls(folder, detail=False))
+        stems = (name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))
+        return sorted((int(stem) for stem in stems if stem.isdecimal()), reverse=True)
+
+    def newest(self, topic: str, partition: int, version: str, upto: int) -> Snapshot | None:
+        """The newest one that is whole, of this version, and not ahead of the offset ``upto``. None: there is none."""
+        for offset in self.offsets(topic, partition):
+            path = f"{self._folder(topic, partition)}/{offset:015d}{_ENDING}"
+            if offset > upto:
+                # Not of this log: a topic was made anew under the same name, or its offsets were set back.
+                log.warning("snapshot %s is ahead of the committed offset %d and is not used", path, upto)
+                continue
+            try:
+                snapshot = decode(self._files.cat_file(path))
+            except (DamagedSnapshot, msgspec.DecodeError, FileNotFoundError, ValueError) as error:
+                log.warning("snapshot %s is damaged and is not used: %s", path, error)
+                continue
+            if snapshot.version != version or snapshot.offset != offset:
+                log.warning("snapshot %s is of another version of the features and is not used", path)
+                continue
+            return snapshot
+        return None
+
+    def _folder(self, topic: str, partition: int) -> str:
+        return f"{self._root}/{topic}-{partition}"
+
+
+def _write_whole(path: Path, pieces: list[bytes | memoryview]) -> None:
+    for left in path.parent.glob(f"*{_UNFINISHED}"):  # by a process that was killed: a partition has one owner
+        left.unlink(missing_ok=True)
+    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(pieces)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise

@@ -1,0 +1,33 @@
+"""Reading what is committed in a topic, to its end, in the order of each partition."""
+
+from __future__ import annotations
+
+import uuid
+
+from confluent_kafka import TopicPartition
+
+from features.settings import Settings
+from streams.core import Record
+from streams.kafka import consumer
+from streams.restore import record_of
+
+
+def committed(settings: Settings, topic: str, partitions: int) -> dict[int, list[Record]]:
+    """All committed records by partition, in offset order."""
+    reader = consumer(settings, f"chaos-{uuid.uuid4().hex}")
+    found: dict[int, list[Record]] = {p: [] for p in range(partitions)}
+    open_partitions = set(found)
+    try:
+        reader.assign([TopicPartition(topic, p, 0) for p in found])
+        while open_partitions:
+            for message in reader.consume(10_000, 1.0):
+                if message.error() is None:
+                    record = record_of(message)
+                    found[record.partition].append(record)
+                else:
+                    partition = message.partition()
+                    assert partition is not None
+                    open_partitions.discard(partition)
+    finally:
+        reader.close()
+    return found

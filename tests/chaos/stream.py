@@ -1,0 +1,82 @@
+"""The stream: records at a steady rate from a thread, with the order and the offsets that the broker gave them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaError, Message
+
+from features.settings import Settings
+from streams.kafka import producer
+from tests.chaos.world import Sent
+
+
+class Stream:
+    """Publishes ``records`` at ``rate`` a second, and what ``burst`` is handed in between, from one idempotent producer."""
+
+    def __init__(self, settings: Settings, records: Sequence[Sent], rate: float) -> None:
+        #: The broker may be away for long: nothing is given up.
+        self._producer = producer(settings, None, **{"message.timeout.ms": 900_000, "queue.buffering.max.messages": 1_000_000})
+        self._records = records
+        self._rate = rate
+        self._bursts: list[list[Sent]] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        #: Of ``transactions``: by partition, the offset behind the newest acknowledged record.
+        self.ends: dict[int, int] = {}
+        self.acknowledged = 0
+        self.sent = 0
+        self.failed: list[str] = []
+        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def burst(self, records: list[Sent]) -> None:
+        """Send these at once."""
+        with self._lock:
+            self._bursts.append(records)
+
+    def stop(self) -> None:
+        """End, and wait for everything to be acknowledged."""
+        self._stop.set()
+        self._thread.join(300)
+        left = self._producer.flush(300)
+        assert left == 0, f"{left} records were never acknowledged"
+        assert not self.failed, self.failed[:3]
+        self._producer.close()
+
+    @property
+    def exhausted(self) -> bool:
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        began, at = time.monotonic(), 0
+        while not self._stop.is_set() and at < len(self._records):
+            with self._lock:
+                bursts, self._bursts = self._bursts, []
+            for burst in bursts:
+                for one in burst:
+                    self._send(one)
+            due = min(len(self._records), int((time.monotonic() - began) * self._rate))
+            for one in self._records[at:due]:
+                self._send(one)
+            at = max(at, due)
+            self._producer.poll(0.01)
+            self._stop.wait(0.02)
+
+    def _send(self, one: Sent) -> None:
+        self._producer.produce(one.topic, one.value, one.key, on_delivery=self._delivered)
+        self.sent += one.topic == "transactions"
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self.failed.append(str(error))
+        elif message.topic() == "transactions":
+            self.acknowledged += 1
+            partition, offset = message.partition(), message.offset()
+            assert partition is not None
+            assert offset is not None
+            self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)

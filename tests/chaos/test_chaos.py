@@ -1,0 +1,30 @@
+"""The harness in small: every kind of fault once, on the real platform. ``make chaos`` runs hundreds."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import report
+from tests.chaos.plan import KINDS, plan
+from tests.chaos.run import Run
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
+
+
+def test_a_schedule_is_a_function_of_its_seed_and_leaves_out_no_kind() -> None:
+    assert plan(5, 40, 2) == plan(5, 40, 2) != plan(6, 40, 2)
+    assert {fault.kind for fault in plan(5, len(KINDS), 2)} == set(KINDS)
+
+
+def test_nothing_is_lost_repeated_or_changed_whatever_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[str] = []
+    result = Run(tmp_path / "platform", seed=7, faults=len(KINDS), rate=100.0, tell=told.append).run()
+    with capsys.disabled():
+        sys.stdout.write("\n".join(["", *told, report.table(report.summary(result, 100.0)), ""]))
+    assert result.wrong == []
+    assert result.counts["scores"] > 1000
+    assert result.counts["alerts"] > 0
+    assert result.counts["dead letters"] > 100

@@ -1,0 +1,203 @@
+"""Several members of a group, and what is kept for whoever comes next: nothing is lost, repeated, or counted from another
+start."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from features.settings import Settings
+from streams import topics
+from streams.core import Output, Record
+from streams.publish.lockstep import Lockstep
+from streams.shell import Shell
+from streams.topics import Topic
+from tests.integration.counting import RunningCount, SnapshottedCount, expected, read, running, send, wait_for
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def pair(platform: Settings) -> tuple[str, str]:
+    """Two fresh topics with two partitions."""
+    name = uuid.uuid4().hex[:8]
+    source, target = f"in-{name}", f"out-{name}"
+    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    return source, target
+
+
+def caught_up(settings: Settings, source: str) -> None:
+    Lockstep(settings, {f"count-{source}": (source,)}).wait()
+
+
+def test_members_come_and_go_and_each_record_is_counted_once(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(1200)]
+    first, second = RunningCount(source, target), RunningCount(source, target)
+    with running(Shell(platform, first, instance="a")):
+        send(platform, source, values[:400])
+        wait_for(lambda: sum(first.seen.values()) >= 200)
+        with running(Shell(platform, second, instance="b")):
+            wait_for(lambda: len(second.seen) == 1)
+            assert len(first.seen) == 1, "the other partition stayed"
+            send(platform, source, values[400:800])
+            caught_up(platform, source)
+        wait_for(lambda: len(first.seen) == 2)
+        send(platform, source, values[800:])
+        caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+
+
+def test_a_newer_process_of_the_same_instance_fences_the_older_one(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(600)]
+    failures: list[Exception] = []
+    older = Shell(platform, RunningCount(source, target), instance="same")
+
+    def run() -> None:
+        try:
+            older.run()
+        except KafkaException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    send(platform, source, values[:300])
+    caught_up(platform, source)
+    with running(Shell(platform, RunningCount(source, target), instance="same")):
+        send(platform, source, values[300:])
+        thread.join(60)
+        assert len(failures) == 1
+        assert failures[0].args[0].fatal()
+        caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+
+
+class Waiting(RunningCount):
+    """Waits at its first batch until it is let go on, as the scorer does for its model server."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(source, target)
+        self.wait: Callable[[float], None] = time.sleep
+        self.go_on = threading.Event()
+        self.waits = threading.Event()
+
+    def process(self, records: Sequence[Record]) -> Output:
+        output = super().process(records)
+        while not self.go_on.is_set():
+            self.waits.set()
+            self.wait(0.05)
+        return output
+
+
+def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(200)]
+    first, second = Waiting(source, target), RunningCount(source, target)
+    send(platform, source, values)
+    shell = Shell(platform, first, instance="a")
+    first.wait = shell.wait
+    with running(shell):
+        assert first.waits.wait(30)
+        assert shell.health() == []
+        with running(Shell(platform, second, instance="b")):
+            wait_for(lambda: len(second.seen) == 1)
+            first.go_on.set()
+            caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+
+
+def test_a_stop_ends_the_waiting_and_nothing_of_the_batch_is_committed(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(100)]
+    send(platform, source, values)
+    core = Waiting(source, target)
+    shell = Shell(platform, core)
+    core.wait = shell.wait
+    began = time.monotonic()
+    with running(shell):
+        assert core.waits.wait(30)
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+    assert read(platform, target) == []
+    with running(Shell(platform, RunningCount(source, target))):
+        caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+
+
+def with_snapshots(platform: Settings, folder: Path, interval_s: float = 0.2) -> Settings:
+    snapshots = platform.snapshots.model_copy(update={"path": str(folder), "interval_s": interval_s})
+    return platform.model_copy(update={"snapshots": snapshots})
+
+
+def test_a_restart_goes_on_from_the_snapshot_and_without_one_from_the_log(
+    platform: Settings, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    source, target = pair
+    settings = with_snapshots(platform, tmp_path, interval_s=3600)  # only the last ones, at the stop
+    values = [f"v{i}".encode() for i in range(900)]
+    send(platform, source, values[:300])
+    with running(Shell(settings, SnapshottedCount(source, target))):
+        caught_up(platform, source)
+    snapshots = sorted(tmp_path.rglob("*.snapshot"))
+    assert len(snapshots) == 2
+
+    second = SnapshottedCount(source, target)
+    send(platform, source, values[300:600])
+    with running(Shell(settings, second)):
+        caught_up(platform, source)
+    assert second.restored == 0, "all of it came from the snapshots"
+
+    for path in sorted(tmp_path.rglob("*.snapshot"))[-1::-2]:
+        path.write_bytes(path.read_bytes()[:-40])
+    third = SnapshottedCount(source, target)
+    send(platform, source, values[600:])
+    with running(Shell(settings, third)):
+        caught_up(platform, source)
+    assert 0 < third.restored <= 300, "the newest one is torn: the older one, and the log behind it"
+
+    fourth = SnapshottedCount(source, target)
+    with running(Shell(with_snapshots(platform, tmp_path / "none"), fourth)):
+        wait_for(lambda: sum(fourth.seen.values()) == 900)
+    assert fourth.restored == 900
+    assert sorted(read(platform, target)) == expected(values)
+    assert second.late == third.late == fourth.late == []
+
+
+def test_snapshots_are_taken_while_the_stream_runs(platform: Settings, pair: tuple[str, str], tmp_path: Path) -> None:
+    source, target = pair
+    shell = Shell(with_snapshots(platform, tmp_path), SnapshottedCount(source, target))
+    with running(shell):
+        for part in range(4):
+            send(platform, source, [f"v{part}-{i}".encode() for i in range(50)])
+            caught_up(platform, source)
+            time.sleep(0.3)
+        wait_for(lambda: len(list(tmp_path.rglob("*.snapshot"))) == 4)
+
+
+def test_a_log_that_was_cut_off_is_said_and_the_state_begins_late(
+    platform: Settings, pair: tuple[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source, target = pair
+    settings = with_snapshots(platform, tmp_path)
+    send(platform, source, [f"v{i}".encode() for i in range(100)])
+    with running(Shell(settings, SnapshottedCount(source, target))):
+        caught_up(platform, source)
+    for path in tmp_path.rglob("*.snapshot"):
+        path.unlink()
+    admin = AdminClient({"bootstrap.servers": platform.bootstrap})
+    for future in admin.delete_records([TopicPartition(source, 0, 30)]).values():
+        future.result(10)
+    again = SnapshottedCount(source, target)
+    with running(Shell(settings, again)):
+        wait_for(lambda: again.seen.get(1) == 50)
+        wait_for(lambda: again.seen.get(0) == 20)
+    assert again.late == [0]
+    assert "history is lost, and 0 records that were never processed" in caplog.text

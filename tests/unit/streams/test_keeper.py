@@ -1,0 +1,133 @@
+"""When snapshots are taken, and that one that cannot be written or read stops nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from streams.keeper import FAILURES, Keeper
+from streams.snapshots import Snapshot, Store
+
+PLACE = ("t", 0)
+
+
+class Three:
+    """A copy that takes three steps."""
+
+    def __init__(self, value: int) -> None:
+        self.steps = 0
+        self.value = value
+
+    @property
+    def done(self) -> bool:
+        return self.steps >= 3
+
+    def step(self) -> None:
+        self.steps += 1
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        assert self.done
+        return {"value": np.array([self.value])}
+
+
+class Core:
+    """Its state is one number."""
+
+    state_version = "v"
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.loaded: int | None = None
+
+    def copy(self, partition: int) -> Three:
+        return Three(self.value)
+
+    def load(self, partition: int, arrays: dict[str, NDArray[Any]]) -> None:
+        self.loaded = int(arrays["value"][0])
+
+    def begins_late(self, partition: int) -> None:
+        raise AssertionError("nothing is missing")
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def written(store: Store) -> list[int]:
+    """Offsets, once the writer's thread had its time."""
+    deadline = time.monotonic() + 5
+    found = store.offsets(*PLACE)
+    while time.monotonic() < deadline:
+        time.sleep(0.02)
+        before, found = found, store.offsets(*PLACE)
+        if found and found == before:
+            break
+    return found
+
+
+@pytest.fixture
+def store(tmp_path: Any) -> Store:
+    return Store(str(tmp_path), "p")
+
+
+def test_a_snapshot_is_of_the_offset_at_which_it_was_begun(store: Store) -> None:
+    core, clock = Core(), Clock()
+    keeper = Keeper(store, "p", core, 60, clock)
+    assert keeper.load(PLACE, 5) == 0
+    core.value = 7
+    keeper.turn({PLACE: 10})
+    clock.now = 61
+    keeper.turn({PLACE: 10})
+    for i in range(4):
+        core.value += 1
+        keeper.turn({PLACE: 11 + i})
+    assert written(store) == [10]
+    fresh = Core()
+    assert Keeper(store, "p", fresh, 60, clock).load(PLACE, 14) == 10
+    assert fresh.loaded == 7
+
+
+def test_nothing_new_means_no_new_snapshot(store: Store) -> None:
+    core, clock = Core(), Clock()
+    keeper = Keeper(store, "p", core, 60, clock)
+    keeper.load(PLACE, 5)
+    clock.now = 61
+    for _ in range(5):
+        keeper.turn({PLACE: 10})
+    assert written(store) == [10]
+    clock.now = 200
+    for _ in range(5):
+        keeper.turn({PLACE: 10})
+    keeper.last({PLACE: 10})
+    assert written(store) == [10]
+    keeper.last({PLACE: 12})
+    assert written(store) == [12, 10]
+
+
+def test_a_path_that_cannot_be_written_is_counted_and_nothing_more(tmp_path: Any) -> None:
+    (tmp_path / "file").write_text("no folder")
+    keeper = Keeper(Store(str(tmp_path / "file"), "p"), "p", Core(), 60, Clock())
+    before = FAILURES.labels("p")._value.get()
+    keeper.load(PLACE, 5)
+    keeper.last({PLACE: 10})
+    assert FAILURES.labels("p")._value.get() > before
+
+
+def test_copies_of_partitions_that_went_away_are_dropped(store: Store) -> None:
+    core, clock = Core(), Clock()
+    keeper = Keeper(store, "p", core, 60, clock)
+    keeper.load(PLACE, 0)
+    clock.now = 61
+    keeper.turn({PLACE: 10})
+    keeper.forget({PLACE: 10})
+    for _ in range(5):
+        keeper.turn({})
+    assert store.offsets(*PLACE) == []
+    store.write(*PLACE, Snapshot(1, "v", {}))
