@@ -154,9 +154,13 @@ def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int |
 
 
 def needs_broker(settings: Settings) -> None:
-    """Raises PlatformError where no broker is known."""
+    """Raises PlatformError where no broker is known, Refused where it refuses us."""
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
+    from features.jobs.kafka import USER
+    from streams.entrance import check
+
+    check(settings.as_user(USER))
 
 
 def intervals(texts: list[str] | None) -> list[tuple[int, int]]:
