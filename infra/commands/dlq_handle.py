@@ -42,7 +42,7 @@ def replay(
     wanted = chosen(processor, error, topic, since, until, places)
     found, within = _look(wanted, "replayed")
     if found.letters and _agreed(found, "sent again", dry_run, yes):
-        done = handle(context.settings(), wanted, within, "replayed")
+        done = handle(context.settings().as_user("operator"), wanted, within, "replayed")
         print(f"{done.letters:,} letters replayed, {done.sent:,} records sent")
         found = done
     _refuse(found)
@@ -68,7 +68,7 @@ def discard(
     wanted = chosen(processor, error, topic, since, until, places)
     found, within = _look(wanted, "discarded")
     if found.letters and _agreed(found, "put aside", dry_run, yes):
-        done = handle(context.settings(), wanted, within, "discarded", reason.strip())
+        done = handle(context.settings().as_user("operator"), wanted, within, "discarded", reason.strip())
         print(f"{done.letters:,} letters discarded")
 
 
