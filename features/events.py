@@ -118,7 +118,7 @@ class Outcome(msgspec.Struct, gc=False):
     outcome_time_ms: EventTime
     is_fraud: bool
     source: Literal["chargeback", "analyst", "matured"]
-    amount_minor: int | None = None
+    amount_minor: AmountMinor | None = None
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None

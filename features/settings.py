@@ -10,13 +10,19 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.feast_settings import Feast
 
 FILE_NAME = "driftloop.toml"
 DAY_MS = 86_400_000
+
+#: The Kafka user that creates topics, users and their rights; and the one of whoever only looks.
+ADMIN = "admin"
+ONLOOKER = "inspect"
+#: Where Feast and our own clients find the password of a secure platform's Redis.
+REDIS_PASSWORD = "DRIFTLOOP_REDIS_PASSWORD"
 
 
 class SettingsError(ValueError):
@@ -35,6 +41,8 @@ class Ports(_Section):
 
     kafka: Port = 0
     kafka_controller: Port = 0
+    #: Where a secure broker is spoken to by itself and by ``driftloop up``, with certificates.
+    kafka_internal: Port = 0
     redis: Port = 0
     rest: Port = 0
     grpc: Port = 0
@@ -157,8 +165,13 @@ class Settings(BaseSettings):
     partitions: int = Field(default=4, ge=1, le=1000)
     #: Empty means the platform's own broker at ports.kafka.
     bootstrap_servers: str = ""
-    #: Handed to every Kafka client as it is (librdkafka names).
+    #: Handed to every Kafka client (librdkafka names). ``{user}`` is the client's user, ``file:PATH`` and ``env:NAME`` stand for
+    #: what is there (``features.kafka_client``), so that no secret need be in a file of settings.
     kafka: dict[str, str] = {}
+    #: The Kafka user of this process and of all its parts, in place of each part's own.
+    kafka_user: str = Field(default="", pattern=r"^$|^[A-Za-z0-9_.-]{1,64}$")
+    #: The platform's own Kafka and Redis ask for passwords, and Kafka's traffic is encrypted (``driftloop up --secure``).
+    secure: bool = False
     ports: Ports = Ports()
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
@@ -170,10 +183,29 @@ class Settings(BaseSettings):
     training: Training = Training()
     feast: Feast = Feast()
 
+    _part: str = PrivateAttr(default=ONLOOKER)
+
+    def as_user(self, part: str) -> Settings:
+        """These settings for one part of the loop, which speaks to Kafka as the user of its name unless ``kafka_user`` is set."""
+        copy = self.model_copy()
+        copy._part = part
+        return copy
+
+    @property
+    def user(self) -> str:
+        """The Kafka user for whom these settings are; nobody overrides the admin, who is known by a certificate."""
+        return self._part if self._part == ADMIN else self.kafka_user or self._part
+
+    @property
+    def secure_broker(self) -> bool:
+        """Whether the broker is our own and secure; one elsewhere is described by ``kafka``."""
+        return self.secure and not self.bootstrap_servers
+
     @property
     def bootstrap(self) -> str:
         """Kafka bootstrap servers."""
-        return self.bootstrap_servers or f"127.0.0.1:{self.ports.kafka}"
+        own = self.ports.kafka_internal if self.secure_broker and self.user == ADMIN else self.ports.kafka
+        return self.bootstrap_servers or f"127.0.0.1:{own}"
 
     @property
     def redis_address(self) -> str:
@@ -183,7 +215,8 @@ class Settings(BaseSettings):
     @property
     def redis_connection(self) -> str:
         """Redis as Feast writes it: host:port, then options, secrets as ``${NAME}``."""
-        return self.feast.redis or f"127.0.0.1:{self.ports.redis}"
+        password = f",password=${{{REDIS_PASSWORD}}}" if self.secure else ""
+        return self.feast.redis or f"127.0.0.1:{self.ports.redis}{password}"
 
     @property
     def rest_url(self) -> str:
@@ -197,6 +230,11 @@ class Settings(BaseSettings):
     def token_file(self) -> Path:
         """Bearer token of the model server, made at first ``up``, readable by the owner only."""
         return self.dir / "token"
+
+    @property
+    def secrets(self) -> Path:
+        """Passwords, keys and certificates, for the owner only."""
+        return self.dir / "secrets"
 
     @property
     def model_store(self) -> Path:
@@ -256,7 +294,22 @@ def load(folder: Path | str | None = None) -> Settings:
     values.pop("dir", None)
     try:
         settings = Settings(**values)
+    except ValidationError as error:
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
     except ValueError as error:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
     settings.dir = root
     return settings
+
+
+#: Tables and fields whose values may be secrets: what is wrong there is told without them.
+_UNTOLD = ("kafka", "redis", "registry_path", "spark")
+
+
+def _told(error: ValidationError) -> str:
+    wrong = []
+    for one in error.errors(include_url=False):
+        place = [str(part) for part in one["loc"]]
+        value = "" if not place or set(place) & set(_UNTOLD) else f", not {one['input']!r:.60}"
+        wrong.append(f"{'.'.join(place) or 'settings'}: {one['msg']}{value}")
+    return "; ".join(wrong)

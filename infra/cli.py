@@ -40,6 +40,7 @@ COMMANDS = {
     "models": Entry("infra.commands.models:command", "List model versions and what is served."),
     "alerts": Entry("infra.commands.alerts:command", "Read the newest alerts."),
     "drift": Entry("infra.commands.drift:command", "Read the newest drift reports."),
+    "hash": Entry("infra.commands.hash:command", "Tell by which hash log lines call an id."),
     "retrain": Entry("infra.commands.retrain:command", "Ask for a retraining."),
     "features": Entry("infra.commands.features:app", "Look at features: what they mean, and their values."),
     "dlq": Entry("infra.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),
@@ -112,7 +113,9 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="driftloop", standalone_mode=False)
     except typer.TyperException as error:
-        return _told(error.format_message(), 2)
+        message = error.format_message()
+        # A missing argument's choices stand on lines of their own.
+        return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
     except PlatformError as error:
         return _told(str(error), error.exit_code)
     except ValueError as error:

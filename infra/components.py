@@ -54,7 +54,8 @@ def _ports(name: str, settings: Settings) -> dict[str, int]:
 
 
 def _kafka_ports(settings: Settings) -> dict[str, int]:
-    return {"broker": settings.ports.kafka, "controller": settings.ports.kafka_controller}
+    inside = {"internal": settings.ports.kafka_internal} if settings.secure else {}
+    return {"broker": settings.ports.kafka, "controller": settings.ports.kafka_controller, **inside}
 
 
 def _redis_ports(settings: Settings) -> dict[str, int]:

@@ -18,7 +18,10 @@ def choose(folder: Path) -> None:
 
 
 def settings() -> Settings:
-    """The settings of the chosen folder. Raises SettingsError."""
+    """The settings of the chosen folder; the environment has the secrets that only it can carry. Raises SettingsError."""
     from features.settings import load
+    from infra import secrets
 
-    return load()
+    found = load()
+    secrets.export(found)
+    return found

@@ -1,8 +1,8 @@
-"""What a fresh broker and a fresh feature store need before our processes start. Both are idempotent."""
+"""What a fresh broker and a fresh feature store need before our processes start. All are idempotent."""
 
 from __future__ import annotations
 
-from features.settings import Settings
+from features.settings import ADMIN, Settings
 
 
 def topics(settings: Settings) -> list[str]:
@@ -10,7 +10,14 @@ def topics(settings: Settings) -> list[str]:
     from retrain.topics import control_topics
     from streams.topics import all_topics, create
 
-    return create(settings, [*all_topics(settings), *control_topics(settings)])
+    return create(settings.as_user(ADMIN), [*all_topics(settings), *control_topics(settings)])
+
+
+def rights(settings: Settings) -> int:
+    """Bring the users of a secure broker, and what they may do, to the table of ``infra.acl``; return how many rules changed."""
+    from infra.rights import apply
+
+    return apply(settings)
 
 
 def features(settings: Settings) -> None:

@@ -10,9 +10,13 @@ from pathlib import Path
 from features.settings import Settings
 from infra import jars, java
 from infra.errors import PlatformError
+from infra.secrets import PREFIX
 
 _MAIN = "kafka.Kafka"
 _FORMAT = "kafka.tools.StorageTool"
+
+_SCRAM = "SCRAM-SHA-512"
+_SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
 _LOGGING = """status = error
 appender.console.type = Console
@@ -33,7 +37,6 @@ def data(settings: Settings) -> Path:
 def properties(settings: Settings) -> dict[str, str]:
     """server.properties. Loopback only; one replica of everything; few internal partitions, so that it starts fast;
     topics appear only when ``driftloop up`` creates them."""
-    ports = settings.ports
     single = dict.fromkeys(
         (
             "offsets.topic.replication.factor",
@@ -46,28 +49,61 @@ def properties(settings: Settings) -> dict[str, str]:
         ),
         "1",
     )
-    return single | {
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{ports.kafka_controller}",
+    return (
+        single
+        | (_secure(settings) if settings.secure else _open(settings))
+        | {
+            "process.roles": "broker,controller",
+            "node.id": "1",
+            "controller.quorum.voters": f"1@127.0.0.1:{settings.ports.kafka_controller}",
+            "controller.listener.names": "CONTROLLER",
+            "log.dirs": str(data(settings) / "log"),
+            "offsets.topic.num.partitions": "4",
+            "transaction.state.log.num.partitions": "4",
+            "share.coordinator.state.topic.num.partitions": "1",
+            "group.initial.rebalance.delay.ms": "0",
+            "auto.create.topics.enable": "false",
+            "num.network.threads": "2",
+            "num.io.threads": "4",
+            "num.recovery.threads.per.data.dir": "2",
+            "log.retention.hours": str(365 * 24),
+            # After kill -9 the controller lets the broker in again only once its old session has ended (9 s by default).
+            "broker.session.timeout.ms": "5000",
+            "broker.heartbeat.interval.ms": "1000",
+        }
+    )
+
+
+def _open(settings: Settings) -> dict[str, str]:
+    ports = settings.ports
+    return {
         "listeners": f"PLAINTEXT://127.0.0.1:{ports.kafka},CONTROLLER://127.0.0.1:{ports.kafka_controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{ports.kafka}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "PLAINTEXT",
-        "log.dirs": str(data(settings) / "log"),
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.num.partitions": "1",
-        "group.initial.rebalance.delay.ms": "0",
-        "auto.create.topics.enable": "false",
-        "num.network.threads": "2",
-        "num.io.threads": "4",
-        "num.recovery.threads.per.data.dir": "2",
-        "log.retention.hours": str(365 * 24),
-        # After kill -9 the controller lets the broker in again only once its old session has ended (9 s by default).
-        "broker.session.timeout.ms": "5000",
-        "broker.heartbeat.interval.ms": "1000",
+    }
+
+
+def _secure(settings: Settings) -> dict[str, str]:
+    """Clients come with a password (SCRAM over TLS); the broker itself, its controller and the admin with a certificate of the
+    platform's own authority, so that no password is needed before there are users. What no rule allows is refused."""
+    ports = settings.ports
+    clients, inside = f"CLIENTS://127.0.0.1:{ports.kafka}", f"INTERNAL://127.0.0.1:{ports.kafka_internal}"
+    certified = {f"listener.name.{name}.ssl.client.auth": "required" for name in ("internal", "controller")}
+    return certified | {
+        "listeners": f"{clients},{inside},CONTROLLER://127.0.0.1:{ports.kafka_controller}",
+        "advertised.listeners": f"{clients},{inside}",
+        "listener.security.protocol.map": "CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL",
+        "inter.broker.listener.name": "INTERNAL",
+        "sasl.enabled.mechanisms": _SCRAM,
+        f"listener.name.clients.{_SCRAM.lower()}.sasl.jaas.config": f"{_SCRAM_MODULE} required;",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.location": str(settings.secrets / "broker.pem"),
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.location": str(settings.secrets / "ca.pem"),
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "false",
+        "super.users": f"User:CN={PREFIX}broker;User:CN={PREFIX}admin",
     }
 
 

@@ -9,6 +9,7 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from features.settings import Settings
+from streams import kafka
 from streams.committed import AGAIN_S, NOT_YET, Committed, Partition
 
 _quiet = logging.getLogger("driftloop.lag")
@@ -21,7 +22,7 @@ def group_lags(settings: Settings, timeout_s: float = 5.0) -> dict[str, dict[str
     Groups that have committed nothing are left out. Commit markers take offsets too: 0 only where the consumer commits the
     offset of the partition's end, as ours do. Raises KafkaException where the broker does not answer.
     """
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap}, logger=_quiet)
+    admin = kafka.admin(settings, _quiet)
     groups = _groups(admin, timeout_s)
     topics = admin.list_topics(timeout=timeout_s).topics.values()
     # The broker's own topics, such as __consumer_offsets, are nobody's input.

@@ -6,15 +6,14 @@ down:  our processes -> kafka, redis -> supervisor -> whatever else still carrie
 
 from __future__ import annotations
 
-import os
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from features import owned
 from features.settings import Settings
-from infra import components, furnish, jars, kafka, leftovers, ports, processhealth, redis, supervise
+from infra import acl, components, furnish, jars, kafka, leftovers, ports, processhealth, redis, secrets, supervise
 from infra.components import Component
 from infra.errors import ComponentFailed, PlatformError
 from infra.locks import exclusive
@@ -36,6 +35,20 @@ def _silent(what: str, how: str, seconds: float) -> None:
     pass
 
 
+def secured(settings: Settings) -> Settings:
+    """Remember in ``driftloop.toml`` that this platform is secure. Raises PlatformError where that cannot begin now."""
+    if settings.bootstrap_servers:
+        raise PlatformError(
+            f"bootstrap_servers names a broker elsewhere ({settings.bootstrap_servers}), which --secure cannot change;"
+            " write how to reach it into [kafka] (docs/security.md)"
+        )
+    if settings.secure:
+        return settings
+    if supervise.running(settings):
+        raise PlatformError(f"the platform in {settings.dir} runs without --secure; run driftloop down first, then up --secure")
+    return ports.remember(settings, "secure", "true")
+
+
 def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress = _silent) -> Settings:
     """Bring the platform in ``settings.dir`` up and return its settings, ports filled in.
 
@@ -50,6 +63,9 @@ def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         settings = ports.assign(settings, tuple(components.PROCESSES))
         make_token(settings)
+        if settings.secure:
+            secrets.prepare(settings, acl.USERS)
+            secrets.export(settings)
         if not supervise.running(settings):
             _end_leftovers(settings)
             _check_ports(settings, wanted)
@@ -89,12 +105,7 @@ def down(settings: Settings, progress: Progress = _silent) -> None:
 
 def make_token(settings: Settings) -> None:
     """The model server's bearer token, at first ``up``; readable by its owner only."""
-    try:
-        handle = os.open(settings.token_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_urlsafe(32))
+    owned.password(settings.token_file)
 
 
 def _selection(settings: Settings, only: Iterable[str] | None) -> list[Component]:
@@ -140,6 +151,9 @@ def _needs_features(settings: Settings, wanted: list[Component]) -> bool:
 
 def _create_topics(settings: Settings, wanted: list[Component], progress: Progress, began: float) -> None:
     if components.KAFKA in wanted or settings.bootstrap_servers:
+        if settings.secure_broker:
+            changed = furnish.rights(settings)
+            progress("rights", f"{changed} rules changed" if changed else "as they should be", time.monotonic() - began)
         created = furnish.topics(settings)
         if created:
             progress("topics", f"{len(created)} created", time.monotonic() - began)

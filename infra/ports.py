@@ -60,11 +60,28 @@ def assign(settings: Settings, processes: tuple[str, ...]) -> Settings:
     text = path.read_text() if path.exists() else _HEADER
     text = extended(extended(text, "ports", new), "ports.metrics", new_metrics)
     _check(path, text, new, new_metrics)
-    settings.dir.mkdir(parents=True, exist_ok=True)
-    fresh_path = path.with_suffix(".tmp")
-    fresh_path.write_text(text)
-    fresh_path.replace(path)
+    _write(path, text)
     return load(settings.dir)
+
+
+def remember(settings: Settings, name: str, value: str) -> Settings:
+    """Write one top-level setting down, in TOML's words, in the place of an older one; all else stays. Raises SettingsError."""
+    path = settings.dir / FILE_NAME
+    lines = (path.read_text() if path.exists() else _HEADER).splitlines()
+    # Top-level settings stand before the first table.
+    end = next((i for i, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
+    head = [line for line in lines[:end] if line.split("=")[0].strip() != name]
+    begin = next((i for i, line in enumerate(head) if not line.startswith("#")), len(head))
+    head.insert(begin, f"{name} = {value}")
+    _write(path, "\n".join([*head, *lines[end:]]) + "\n")
+    return load(settings.dir)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def extended(text: str, table: str, values: dict[str, int]) -> str:

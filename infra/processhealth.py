@@ -6,7 +6,8 @@ import http.client
 import json
 import socket
 
-from features.settings import Settings
+from features.settings import ADMIN, Settings, SettingsError
+from infra import secrets
 
 HEALTHY = ""
 
@@ -16,7 +17,11 @@ def check(settings: Settings, name: str, timeout_s: float = 2.0) -> str:
     if name == "kafka":
         return kafka(settings, timeout_s)
     if name == "redis":
-        return redis(settings.ports.redis, timeout_s)
+        try:
+            password = secrets.redis_password(settings)
+        except OSError as error:
+            return f"its password {settings.secrets / 'redis'} cannot be read: {error.strerror}"
+        return redis(settings.ports.redis, timeout_s, password)
     return http_health(settings.ports.metrics.get(name, 0), timeout_s)
 
 
@@ -29,24 +34,31 @@ def kafka(settings: Settings, timeout_s: float) -> str:
     import logging
 
     from confluent_kafka import KafkaException
-    from confluent_kafka.admin import AdminClient
+
+    from streams.kafka import admin
 
     quiet = logging.getLogger("driftloop.health")
     quiet.disabled = True
     try:
-        address = f"127.0.0.1:{settings.ports.kafka}"
-        AdminClient({**settings.kafka, "bootstrap.servers": address}, logger=quiet).list_topics(timeout=timeout_s)
+        # As the admin: at first there are no other users yet, and their passwords are not what is asked about.
+        admin(settings.as_user(ADMIN), quiet).list_topics(timeout=timeout_s)
+    except SettingsError as error:
+        return str(error)
     except KafkaException as error:
         return f"does not list its topics: {error.args[0].str()}"
     return HEALTHY
 
 
-def redis(port: int, timeout_s: float) -> str:
-    """PING gives PONG; an instance that still loads its data does not."""
+def redis(port: int, timeout_s: float, password: str = "") -> str:
+    """PING gives PONG; an instance that still loads its data, or that knows another password, does not."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection:
+        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection, connection.makefile("rb") as answers:
+            if password:
+                connection.sendall(f"AUTH {password}\r\n".encode())
+                if not answers.readline(256).startswith((b"+OK", b"-LOADING")):
+                    return "refuses the password that the platform has for it"
             connection.sendall(b"PING\r\n")
-            answer = connection.recv(256)
+            answer = answers.readline(256)
     except OSError as error:
         return _reason(error)
     return HEALTHY if answer.startswith(b"+PONG") else f"answered {answer.decode(errors='replace').strip()!r} to PING"

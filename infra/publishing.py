@@ -73,20 +73,24 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     from confluent_kafka import KafkaException
 
     from features.settings import DAY_MS
+    from streams.entrance import check
     from streams.publish.groups import GROUPS
     from streams.publish.lockstep import Lockstep, LockstepError
     from streams.publish.probe import control_probe
     from streams.publish.publisher import Publisher, PublishError
+    from streams.topics import LABELS, TRANSACTIONS
 
     settings = context.settings()
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
+    acting = settings.as_user("producer")
+    check(acting, writes=(TRANSACTIONS, LABELS))
     try:
         waiting = None if boundary_ms is None else Lockstep(settings, GROUPS, [control_probe(settings)], plan.lockstep_timeout)
         with (
             waiting or nullcontext() as lockstep,
             Publisher(
-                settings,
+                acting,
                 boundary_ms=boundary_ms or DAY_MS,
                 lockstep=lockstep,
                 on_boundary=_show if sys.stderr.isatty() else None,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from features import owned
 from features.settings import Settings
+from infra import secrets
 from infra.errors import PlatformError
 
 
@@ -35,6 +37,8 @@ def configuration(settings: Settings) -> str:
         # A title of its own would overwrite its environment, by which `down` finds what was left behind.
         "set-proc-title no",
     ]
+    if settings.secure:
+        lines.append(f"requirepass {secrets.redis_password(settings)}")
     return "\n".join(lines) + "\n"
 
 
@@ -45,7 +49,7 @@ def data(settings: Settings) -> Path:
 def prepare(settings: Settings) -> None:
     """Write redis.conf."""
     data(settings).mkdir(parents=True, exist_ok=True)
-    (data(settings) / "redis.conf").write_text(configuration(settings))
+    owned.write(data(settings) / "redis.conf", configuration(settings).encode())
 
 
 def command(settings: Settings) -> list[str]:

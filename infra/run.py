@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 from features.settings import Settings
 from features.windows import HOUR_MS
+from infra import acl
 from infra.components import PROCESSES
 from infra.errors import PlatformError
+from streams.entrance import check
 from streams.runner import Runnable
 from streams.shell import Shell
 
@@ -21,6 +23,8 @@ _SINK_BATCH = 20_000
 def run_processors(names: list[str], settings: Settings) -> int:
     """Run the named processors in this process until SIGTERM; return the exit code. Raises PlatformError for an unknown name."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for name in names:
+        _admitted(settings, name)
     process = next((name for name, runs in PROCESSES.items() if set(names) <= set(runs)), names[0])
     if names == ["model-server"]:
         from serving.server import main as serve
@@ -30,7 +34,7 @@ def run_processors(names: list[str], settings: Settings) -> int:
     if names == ["control"]:
         from retrain.control.app import main as control
 
-        control(settings)
+        control(settings.as_user(names[0]))
         return 0
     unknown = [name for name in names if name not in SHELLS]
     if unknown:
@@ -38,7 +42,14 @@ def run_processors(names: list[str], settings: Settings) -> int:
         raise PlatformError(f"no processor named {', '.join(unknown)} that can run with others; there are {known}")
     from streams.runner import run
 
-    return run([SHELLS[name](settings) for name in names], settings.ports.metrics.get(process, 0))
+    return run([SHELLS[name](settings.as_user(name)) for name in names], settings.ports.metrics.get(process, 0))
+
+
+def _admitted(settings: Settings, name: str) -> None:
+    """Raises Refused where the broker would not let the processor do its work: better than a stream that stands still."""
+    access = acl.BY_USER.get(name)
+    if access is not None:
+        check(settings.as_user(name), access.reads, access.writes)
 
 
 def _scorer(settings: Settings) -> Shell:

@@ -9,11 +9,12 @@ from typing import Any, Literal, TypedDict
 import psutil
 from confluent_kafka import KafkaException
 
-from features.settings import Settings
+from features.settings import Settings, SettingsError
 from infra import components, processhealth, supervise
 from infra.components import Component
 from infra.lag import group_lags
 from infra.supervise import Process
+from streams.entrance import check
 
 Health = Literal["healthy", "unhealthy", "stopped"]
 
@@ -37,6 +38,8 @@ class Addresses(TypedDict):
     """What a client needs."""
 
     bootstrap_servers: str
+    #: The certificate to trust where Kafka speaks SASL_SSL (docs/security.md); empty where it asks for nothing.
+    kafka_authority: str
     redis: str
     rest_url: str
     grpc_address: str
@@ -111,6 +114,7 @@ def memory_mb(pid: int) -> float | None:
 def addresses(settings: Settings) -> Addresses:
     return Addresses(
         bootstrap_servers=settings.bootstrap,
+        kafka_authority=str(settings.secrets / "ca.pem") if settings.secure_broker else "",
         redis=settings.redis_address,
         rest_url=settings.rest_url,
         grpc_address=settings.grpc_address,
@@ -125,6 +129,7 @@ def addresses(settings: Settings) -> Addresses:
 
 def _lag(settings: Settings) -> dict[str, dict[str, int]] | None:
     try:
+        check(settings)
         return group_lags(settings)
-    except KafkaException:
+    except (KafkaException, SettingsError):
         return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from features.ids import hashed
 from features.settings import Settings
 from serving.errors import FeaturesUnavailable, InvalidVectors, TooLarge, UnknownCard, WrongSchema
 
@@ -35,7 +36,8 @@ class Lookup:
     def vectors(self, ids: object, schema: str) -> NDArray[np.float32]:
         """Float32 [n, k] made under ``schema``, in the order of ``ids``. Blocks on the online store.
 
-        Raises InvalidVectors, TooLarge, UnknownCard and WrongSchema (both name the cards), FeaturesUnavailable.
+        Raises InvalidVectors, TooLarge, FeaturesUnavailable, and UnknownCard and WrongSchema, which name the cards by their place
+        in ``ids``, from 1 on, and their hashes (``features.ids``).
         """
         cards = _checked(ids)
         with self._lock:
@@ -44,15 +46,20 @@ class Lookup:
             except Exception as error:
                 message = f"the online store does not answer ({error}); try again, or send vectors as 'instances'"
                 raise FeaturesUnavailable(message) from error
-        unknown = [card for card, activity in zip(cards, found, strict=True) if activity is None]
+        unknown = [self._place(cards, i) for i, activity in enumerate(found) if activity is None]
         if unknown:
-            raise UnknownCard(f"no transaction of card {_some(unknown)} is known; publish one, or send vectors as 'instances'")
+            raise UnknownCard(
+                f"no transaction of card number {_some(unknown)} is known; publish one, or send vectors as 'instances'"
+            )
         known = [activity for activity in found if activity is not None]
-        old = [activity.card_id for activity in known if activity.schema != schema]
+        old = [self._place(cards, i) for i, activity in enumerate(known) if activity.schema != schema]
         if old:
-            message = f"the stored vector of card {_some(old)} was made under another schema than {schema}"
+            message = f"the stored vector of card number {_some(old)} was made under another schema than {schema}"
             raise WrongSchema(f"{message}; it is replaced with the card's next transaction, or send vectors as 'instances'")
         return np.stack([activity.vector for activity in known]).astype(np.float32, copy=False)
+
+    def _place(self, cards: list[str], i: int) -> str:
+        return f"{i + 1} ({hashed(self._settings, cards[i])})"
 
     def _open(self) -> ActivityReader:
         if self._reader is None:

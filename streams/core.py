@@ -10,6 +10,7 @@ import msgspec
 from numpy.typing import NDArray
 
 from features.events import DeadLetter
+from features.ids import told
 from streams import topics
 
 
@@ -133,7 +134,7 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
     for name, value in record.headers:
         if name == ATTEMPT_HEADER and value is not None and value.isdigit():
             attempt = int(value)
-    message = str(error)[:10_000]
+    message = told(error)[:10_000]
     if len(record.value or b"") > MOST_VALUE:
         message += f" (the first {MOST_VALUE} of its {len(record.value or b'')} bytes are kept here)"
     key = record.key[:MOST_KEY] if record.key is not None else None

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, Producer
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from features.settings import Settings
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from features.kafka_client import client
+from features.settings import Settings, SettingsError
+from streams.refusal import listening
 from streams.topics import DLQ_MAX_BYTES
+
+T = TypeVar("T")
 
 
 def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
     """A read_committed consumer that reports partition ends and never commits by itself."""
-    return Consumer(
+    return _made(
+        Consumer,
         {
-            **settings.kafka,
-            "bootstrap.servers": settings.bootstrap,
+            **client(settings),
+            **listening(settings),
             "group.id": group,
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
@@ -27,14 +37,13 @@ def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consu
             "fetch.queue.backoff.ms": 5,
             "queued.min.messages": 50_000,
             **extra,
-        }
+        },
     )
 
 
 def producer(settings: Settings, transactional_id: str | None = None, **extra: str | int | bool) -> Producer:
     """An idempotent producer, transactional where an id is given. Keys are spread as Java clients spread them."""
     config: dict[str, str | int | bool] = {
-        "bootstrap.servers": settings.bootstrap,
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
@@ -48,4 +57,20 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
         config["transactional.id"] = transactional_id
         # Open transactions of a killed process hold back read_committed readers for as long as this.
         config["transaction.timeout.ms"] = 60_000
-    return Producer({**settings.kafka, **config, **extra})
+    return _made(Producer, {**client(settings), **config, **extra})
+
+
+def admin(settings: Settings, logger: logging.Logger | None = None, **extra: Any) -> AdminClient:
+    """A client for questions about topics, groups and offsets."""
+    told: dict[str, Any] = {} if logger is None else {"logger": logger}
+    return _made(AdminClient, {**client(settings), **extra}, **told)
+
+
+def _made(kind: Callable[..., T], config: dict[str, Any], **told: Any) -> T:
+    """Raises SettingsError where librdkafka does not take the settings."""
+    try:
+        return kind(config, **told)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError._INVALID_ARG:
+            raise
+        raise SettingsError(f"[kafka] holds a setting that its client does not take: {error.args[0].str()}; mend it") from error

@@ -61,4 +61,5 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     for thread in threads:
         thread.join(timeout=30)
     page.shutdown()
+    page.server_close()
     return 2 if wrong.is_set() else 1 if failed.is_set() else 0

@@ -33,6 +33,7 @@ from streams.commit import Aborted, Stopped, Transactions
 from streams.core import Core, Output, Record, Sink, Snapshotted
 from streams.kafka import consumer, producer
 from streams.keeper import Keeper
+from streams.refusal import refused
 from streams.restore import Partition, Span, record_of, replay
 from streams.snapshots import Store
 
@@ -205,6 +206,8 @@ class Shell:
     def _take_error(self, topic: str, partition: int, offset: int, error: KafkaError) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self._ends[topic, partition] = offset
+        elif (refusal := refused(self._settings, error, f"read {topic or self._core.name}")) is not None:
+            raise refusal
         elif error.fatal():
             raise KafkaException(error)
         else:

@@ -16,6 +16,7 @@ import msgspec
 
 from features.archive_days import day_name, newest_complete_day
 from features.differences import Difference
+from features.ids import hashed
 from features.settings import DAY_MS, Settings
 from features.skew.report import SkewReport
 from streams import metrics
@@ -60,7 +61,7 @@ class SkewWatch:
                 log.warning("skew: the check failed, and is tried again: %s", error, exc_info=not isinstance(error, CheckFailed))
             return None
         self._checked = day
-        export(report)
+        export(self._settings, report)
         return report
 
     def stop(self) -> None:
@@ -96,7 +97,7 @@ class SkewWatch:
         return msgspec.json.decode(out.splitlines()[-1] if out else b"", type=SkewReport)
 
 
-def export(report: SkewReport) -> None:
+def export(settings: Settings, report: SkewReport) -> None:
     """Set the metrics to what was found, and say it in the log."""
     metrics.SKEW_VECTORS.set(report.vectors)
     metrics.SKEW_LAST_DAY.set(report.day * DAY_MS / 1000)
@@ -109,11 +110,12 @@ def export(report: SkewReport) -> None:
     )
     card = report.sources.get("card")
     if card is not None and card.first:
-        log.warning("skew on %s: the first one is %s", day_name(report.day), _words(card.first[0]))
+        log.warning("skew on %s: the first one is %s", day_name(report.day), _words(settings, card.first[0]))
 
 
-def _words(one: Difference) -> str:
+def _words(settings: Settings, one: Difference) -> str:
+    # Where it is, and not what it is: values of features are made of amounts.
     return (
-        f"{one.feature} of transaction {one.transaction_id} (card {one.card_id}, {one.kafka_partition}:{one.kafka_offset}): "
-        f"served {one.served!r}, in batch {one.recomputed!r}"
+        f"{one.feature} of transaction {hashed(settings, one.transaction_id)} (card {hashed(settings, one.card_id)}, "
+        f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import NewTopic
 
 from features.settings import Settings
 
@@ -48,14 +48,16 @@ def all_topics(settings: Settings) -> list[Topic]:
 
 def create(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> list[str]:
     """Create the topics that are missing; return their names. Raises KafkaException where the broker refuses."""
-    admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap})
-    there = admin.list_topics(timeout=timeout_s).topics
+    from streams.kafka import admin
+
+    asked = admin(settings)
+    there = asked.list_topics(timeout=timeout_s).topics
     missing = [t for t in topics if t.name not in there]
     if not missing:
         return []
     new = [NewTopic(t.name, num_partitions=t.partitions, replication_factor=1, config=t.config) for t in missing]
     created = []
-    for name, future in admin.create_topics(new, request_timeout=timeout_s).items():
+    for name, future in asked.create_topics(new, request_timeout=timeout_s).items():
         try:
             future.result()
             created.append(name)

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.events import Score, Transaction
+from features.kafka_client import client
 from features.settings import Settings, SettingsError
 from features.tables import schema_of
 from features.vector import unpacked
@@ -19,8 +20,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 _TRANSACTION = Transaction.__struct_fields__
 _PLACE = ("kafka_partition", "kafka_offset")
+#: The Kafka user of the jobs.
+USER = "jobs"
 #: Settings that both clients know by one name, and librdkafka's that Java calls otherwise.
-_SAME = ("security.protocol", "sasl.mechanism", "client.id")
+_SAME = ("security.protocol", "sasl.mechanism", "ssl.endpoint.identification.algorithm", "client.id")
 _RENAMED = {"sasl.mechanisms": "sasl.mechanism"}
 _JAAS = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -30,12 +33,12 @@ _JAAS = {
 
 
 def options(settings: Settings) -> dict[str, str]:
-    """Options of Spark's Kafka reader for the platform's broker: read_committed, and ``settings.kafka`` in Java's words.
+    """Options of Spark's Kafka reader for the platform's broker: read_committed, and ``features.kafka_client`` in Java's words.
 
     Raises SettingsError for a setting whose Java name is not known here.
     """
-    given = dict(settings.kafka)
-    java = {"bootstrap.servers": settings.bootstrap, "isolation.level": "read_committed"}
+    given = client(settings.as_user(USER))
+    java = {"bootstrap.servers": given.pop("bootstrap.servers"), "isolation.level": "read_committed"}
     user, password = given.pop("sasl.username", None), given.pop("sasl.password", None)
     authority = given.pop("ssl.ca.location", None)
     if authority is not None:
@@ -45,7 +48,8 @@ def options(settings: Settings) -> dict[str, str]:
             raise SettingsError(
                 f"kafka.{name}: the Spark jobs do not know Java's name for it; read from the archive instead (--source archive)"
             )
-        java[_RENAMED.get(name, name)] = value
+        # Java knows protocols in capitals only.
+        java[_RENAMED.get(name, name)] = value.upper() if name == "security.protocol" else value
     if user is not None:
         mechanism = java.get("sasl.mechanism", "PLAIN")
         if mechanism not in _JAAS:

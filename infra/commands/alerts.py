@@ -24,7 +24,7 @@ def command(
     from infra.inspect.decode import decoder, newest_events
     from streams.topics import ALERTS
 
-    settings = context.settings()
+    settings = context.settings().as_user("analyst")
     last = newest_events(settings, ALERTS, Alert, n)
     alerts = [alert for _, alert in last.events]
     if not follow:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
+    rich_markup_mode=None,
     help="Records that could not be processed: see them, send them again, put them aside.",
 )
 

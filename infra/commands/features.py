@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from infra.inspect.archive import Past
     from infra.inspect.online import Card, Profile, Terminal
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at features: what they mean, and their values.")
+app = typer.Typer(
+    help="Look at features: what they mean, and their values.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 LIST_COLUMNS = (">#", "name", "type", "unit", "window", "source", "meaning")
 HISTORY_COLUMNS = ("event time", "transaction", "terminal", ">amount", "decision", ">score")
@@ -90,6 +92,7 @@ def history(
     feature: Annotated[list[str] | None, typer.Option("--feature", help="Show this feature; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array, with all features unless some are named.")] = False,
 ) -> None:
+    from features.ids import hashed
     from features.vector import NAMES
     from infra.inspect import show
     from infra.inspect.archive import history as archived
@@ -99,7 +102,8 @@ def history(
     settings = context.settings()
     past = archived(settings, card, last, names)
     if not past:
-        raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {card}; it is seconds behind")
+        name = hashed(settings, card)
+        raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {name}; it is seconds behind")
     if as_json:
         show.document(past)
         return

@@ -26,6 +26,7 @@ def command(
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
 ) -> None:
     """Publish a Parquet file of transactions, and its labels after a delay, in event-time order."""
+    from features.settings import SettingsError
     from infra.publishing import Plan, carry_out, parse_date
     from streams.replay.mapping import parse_map
     from streams.replay.replay import Replay
@@ -40,5 +41,7 @@ def command(
         source = Replay(file, parse_map(columns or []), currency, label_delay_days)
         pending = source.pending_labels(begin) if resume and begin is not None else None
         carry_out(source.batches(begin, end), Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending))
+    except SettingsError:
+        raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -21,7 +21,7 @@ def command(
 
     if not reason.strip():
         raise typer.BadParameter("--reason is empty; say why, whoever reads the history later will want to know")
-    settings = context.settings()
+    settings = context.settings().as_user("operator")
     request = ask(settings, reason.strip())
     if as_json:
         show.document(request)

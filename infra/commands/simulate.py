@@ -31,6 +31,7 @@ def command(
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
 ) -> None:
     """Publish simulated transactions and labels in event-time order."""
+    from features.settings import SettingsError
     from infra.publishing import Plan, carry_out, parse_date
     from streams.simulate.options import Options, parse_drift, parse_fault
     from streams.simulate.simulation import Simulation
@@ -50,5 +51,7 @@ def command(
         pending = simulation.pending_labels(from_day) if resume else None
         plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending)
         carry_out(simulation.days(from_day, from_day + days), plan)
+    except SettingsError:
+        raise
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

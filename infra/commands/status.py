@@ -41,7 +41,8 @@ def _show(found: Status) -> None:
         table.add_row(one["name"], health, str(one["pid"] or ""), ports, uptime, memory)
     console.print(table)
     where = found["addresses"]
-    console.print(f"Kafka         {where['bootstrap_servers']}", highlight=False)
+    how = f", SASL_SSL; trust {where['kafka_authority']}" if where["kafka_authority"] else ""
+    console.print(f"Kafka         {where['bootstrap_servers']}{how}", highlight=False, soft_wrap=True)
     console.print(f"model server  {where['rest_url']}, gRPC {where['grpc_address']}", highlight=False)
     console.print(f"token         {where['token_file']}", highlight=False, soft_wrap=True)
     if found["lag"]:

@@ -8,8 +8,13 @@ import typer
 
 from infra import context
 
+SECURE_HELP = "Encrypt Kafka's traffic, ask for passwords, and give each user only the rights that it needs; stays so."
 
-def command(only: Annotated[str, typer.Option(help="Start only these components, with commas between.")] = "") -> None:
+
+def command(
+    only: Annotated[str, typer.Option(help="Start only these components, with commas between.")] = "",
+    secure: Annotated[bool, typer.Option("--secure", help=SECURE_HELP)] = False,
+) -> None:
     from infra import platform
 
     names = [name.strip() for name in only.split(",") if name.strip()] or None
@@ -17,7 +22,10 @@ def command(only: Annotated[str, typer.Option(help="Start only these components,
     def progress(what: str, how: str, seconds: float) -> None:
         print(f"  {what:<14} {how:<24} {seconds:6.1f} s", flush=True)
 
-    settings = platform.up(context.settings(), names, progress)
+    wanted = context.settings()
+    settings = platform.up(platform.secured(wanted) if secure else wanted, names, progress)
     print(f"driftloop is up in {settings.dir}")
     print(f"  Kafka {settings.bootstrap}; model server {settings.rest_url}, gRPC {settings.grpc_address}")
+    if settings.secure_broker:
+        print(f"  Kafka's users have their passwords in {settings.secrets / 'kafka'}; trust {settings.secrets / 'ca.pem'}")
     print(f"  the model server's token is in {settings.token_file}")

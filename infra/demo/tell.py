@@ -163,7 +163,7 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
 
         with (
             Lockstep(settings, GROUPS, [patient], timeout_s=PATIENCE_S) as lockstep,
-            Publisher(settings, lockstep=lockstep, on_boundary=boundary) as publisher,
+            Publisher(settings.as_user("producer"), lockstep=lockstep, on_boundary=boundary) as publisher,
         ):
             return publisher.publish(truth.watch(story.batches)), first_model_s
 
@@ -181,7 +181,7 @@ class _Champion:
 
 
 def _send_malformed(settings: Settings, story: Story) -> None:
-    sender: Producer = producer(settings)
+    sender: Producer = producer(settings.as_user("producer"))
     for i, value in enumerate(story.malformed):
         sender.produce(topics.TRANSACTIONS, value, f"broken-{i}".encode())
     sender.flush(30)

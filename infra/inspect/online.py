@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.ids import hashed
 from features.online import Activity, ProfileReader, ProfilesUnavailable
 from features.profiles import (
     CATEGORIES,
@@ -101,7 +102,9 @@ def card(settings: Settings, card_id: str) -> Card:
     finally:
         reader.close()
     if activity is None and profile is None:
-        raise UnknownEntity(f"the online store knows no card {card_id}; it does after the card's first scored transaction")
+        raise UnknownEntity(
+            f"the online store knows no card {hashed(settings, card_id)}; it does after the card's first scored transaction"
+        )
     return Card(card_id, profile=profile) if activity is None else _card(activity, profile)
 
 
@@ -116,7 +119,9 @@ def terminal(settings: Settings, terminal_id: str) -> Terminal:
         reader.close()
     as_of = int(read.terminal_ts_ms[0])
     if not as_of:
-        raise UnknownEntity(f"the online store knows no terminal {terminal_id}; it does after its first known outcome")
+        raise UnknownEntity(
+            f"the online store knows no terminal {hashed(settings, terminal_id)}; it does after its first known outcome"
+        )
     tiles = read.tiles[read.begin[0] : read.end[0]]
     days, row = np.unique(tiles[:, 0] // _HOURS_A_DAY, return_inverse=True)
     counts = np.zeros((len(days), 3), dtype=np.int64)

@@ -8,10 +8,13 @@ from confluent_kafka import KafkaError, KafkaException, Message
 from features.settings import Settings
 from infra.inspect.tail import Unreachable
 from streams import kafka
+from streams.entrance import check
+from streams.refusal import refused
 
 
 def publish(settings: Settings, topic: str, key: str, event: msgspec.Struct, timeout_s: float = 10.0) -> None:
-    """Publish ``event`` as JSON. Raises Unreachable where the broker has not taken it within ``timeout_s``."""
+    """Publish ``event`` as JSON. Raises Refused, and Unreachable where the broker has not taken it within ``timeout_s``."""
+    check(settings, writes=(topic,))
     failed: list[KafkaError] = []
 
     def delivered(error: KafkaError | None, _: Message) -> None:
@@ -25,6 +28,9 @@ def publish(settings: Settings, topic: str, key: str, event: msgspec.Struct, tim
     except KafkaException as error:
         failed.append(error.args[0])
         left = 0
+    no_right = refused(settings, failed[0], f"write to the topic {topic}") if failed else None
+    if no_right is not None:
+        raise no_right
     if failed or left:
         why = failed[0].str() if failed else f"no answer in {timeout_s:g} s"
         raise Unreachable(f"Kafka at {settings.bootstrap} did not take the record for {topic} ({why}); see driftloop status")

@@ -20,6 +20,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from features.settings import Settings
 from infra.errors import PlatformError
 from streams import kafka
+from streams.entrance import check
+from streams.refusal import Refused, refused
 
 #: Brokers want a name; nobody joins this group.
 GROUP = "driftloop-inspect"
@@ -90,7 +92,7 @@ def newest_each(settings: Settings, topic: str, n: int, keep: Keep | None = None
                 _pass(consumer, topic, open_, length, keep, deadline)
                 length *= 8
         except KafkaException as error:
-            raise _unreachable(settings, error) from error
+            raise _unreachable(settings, error, topic) from error
     return Tail([seen for part in partitions.values() for seen in part.found[-n:]] if n else [], ends)
 
 
@@ -104,7 +106,7 @@ def at(settings: Settings, topic: str, partition: int, offset: int, timeout_s: f
             part = _Backwards(offset, offset + 1, [])
             _pass(consumer, topic, {partition: part}, 1, None, time.monotonic() + timeout_s)
         except KafkaException as error:
-            raise _unreachable(settings, error) from error
+            raise _unreachable(settings, error, topic) from error
     return part.found[0] if part.found else None
 
 
@@ -114,7 +116,7 @@ def bounds(settings: Settings, topic: str, timeout_s: float = 10.0) -> dict[int,
         try:
             return _bounds(consumer, topic, timeout_s)
         except KafkaException as error:
-            raise _unreachable(settings, error) from error
+            raise _unreachable(settings, error, topic) from error
 
 
 def scan(settings: Settings, topic: str, within: dict[int, tuple[int, int]], timeout_s: float = 30.0) -> Iterator[Seen]:
@@ -129,7 +131,7 @@ def scan(settings: Settings, topic: str, within: dict[int, tuple[int, int]], tim
                     consumer.assign([TopicPartition(topic, partition, low)])
                     yield from _forward(consumer, high, timeout_s)
         except KafkaException as error:
-            raise _unreachable(settings, error) from error
+            raise _unreachable(settings, error, topic) from error
 
 
 def _forward(consumer: Consumer, high: int, timeout_s: float) -> Iterator[Seen]:
@@ -163,6 +165,7 @@ def follow(settings: Settings, topic: str, ends: dict[int, int]) -> Iterator[See
 def _open(settings: Settings) -> Consumer:
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or name another folder with --dir")
+    check(settings)
     # Without log_level librdkafka tells stderr of every failed connection; our own message says it once.
     return kafka.consumer(settings, GROUP, **{"log_level": 0, "queued.min.messages": 2000})
 
@@ -170,6 +173,8 @@ def _open(settings: Settings) -> Consumer:
 def _bounds(consumer: Consumer, topic: str, timeout_s: float) -> dict[int, tuple[int, int]]:
     """The first and the next offset of each partition of ``topic``."""
     found = consumer.list_topics(topic, timeout_s).topics[topic]
+    if found.error is not None and found.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise KafkaException(found.error)
     if found.error is not None:
         raise UnknownTopic(f"the broker has no topic {topic!r}; driftloop up creates the topics")
     return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout_s) for p in found.partitions}
@@ -205,5 +210,7 @@ def _seen(message: Message) -> Seen:
     return Seen(message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value())
 
 
-def _unreachable(settings: Settings, error: KafkaException) -> Unreachable:
-    return Unreachable(f"Kafka at {settings.bootstrap} does not answer ({error.args[0].str()}); is it up? See driftloop status")
+def _unreachable(settings: Settings, error: KafkaException, topic: str) -> Unreachable | Refused:
+    return refused(settings, error.args[0], f"read the topic {topic}") or Unreachable(
+        f"Kafka at {settings.bootstrap} does not answer ({error.args[0].str()}); is it up? See driftloop status"
+    )

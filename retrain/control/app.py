@@ -16,6 +16,7 @@ from mode import Service
 from features.settings import Settings
 from retrain.control.announced import Announced
 from retrain.control.controller import Controller
+from retrain.control.credentials import credentials
 from retrain.control.launcher import Launcher
 from retrain.control.offsets import EndOffsets, Progress, ReadCommittedConsumer, ReadCommittedTransport
 from retrain.control.publisher import NotPublished, Publisher, read_announced
@@ -43,6 +44,7 @@ def faust_app(settings: Settings) -> faust.App:
     app = faust.App(
         APP_ID,
         broker=f"kafka://{settings.bootstrap}",
+        broker_credentials=credentials(settings),
         datadir=settings.dir / "control",
         store="memory://",
         topic_allow_declare=False,

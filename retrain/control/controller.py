@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from features.events import DriftReport, ModelEvent, ModelState, RetrainRequest
+from features.ids import told
 from features.settings import Settings
 from retrain import metrics
 from retrain.control import result as results
@@ -125,7 +126,9 @@ class Controller:
                 log.warning("%s[%d] %d: %s; trying again", record.topic, record.partition, record.offset, error)
             except Exception as error:
                 known = isinstance(error, msgspec.MsgspecError | WrongModel)
-                log.warning("%s[%d] %d goes to dlq: %s", record.topic, record.partition, record.offset, error, exc_info=not known)
+                log.warning(
+                    "%s[%d] %d goes to dlq: %s", record.topic, record.partition, record.offset, told(error), exc_info=not known
+                )
                 try:
                     await self._publisher.record(dead_letter(record, PROCESSOR, error))
                 except NotPublished as unwritten:
@@ -143,7 +146,7 @@ class Controller:
     async def _request(self, record: Record) -> None:
         request = msgspec.json.decode(record.value or b"", type=RetrainRequest)
         if request.model != self._settings.model:
-            raise WrongModel(f"model {request.model!r} is not served here; this platform's model is {self._settings.model!r}")
+            raise WrongModel(f"the model that it names is not served here; this platform's model is {self._settings.model!r}")
         known = self._runs.get(request.idempotency_key)
         if known is not None and known.offset == record.offset:
             return

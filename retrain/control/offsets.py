@@ -22,12 +22,13 @@ from typing import Any, ClassVar, NamedTuple
 
 import aiokafka
 from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
 from features.settings import Settings
+from streams.kafka import admin
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class EndOffsets:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap})
+        self._admin = admin(settings)
 
     async def of(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """As they are now. Raises KafkaException."""

@@ -66,7 +66,7 @@ def read_announced(settings: Settings, model: str) -> Announced:
     """Read all of ``model-events`` (a few records a day). Raises KafkaException where the broker fails."""
     announced = Announced(model)
     decode = msgspec.json.Decoder(ModelEvent).decode
-    reader = consumer(settings, f"{model}-announced-{uuid.uuid4().hex}")
+    reader = consumer(settings, f"driftloop-announced-{uuid.uuid4().hex}")
     deadline = time.monotonic() + ACK_S
     try:
         reader.assign([TopicPartition(topics.MODEL_EVENTS, 0, 0)])

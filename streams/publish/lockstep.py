@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import msgspec
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 
 from features.settings import Settings
 from streams.committed import Committed, Partition
-from streams.kafka import consumer
+from streams.kafka import admin, consumer
 
 #: Returns what it waits for, in words, or None when there is nothing to wait for.
 Probe = Callable[[], str | None]
@@ -102,7 +102,7 @@ class Lockstep:
         self._extra = tuple(extra)
         self._timeout_s = timeout_s
         # What goes wrong is raised; librdkafka's own log lines would only say it again.
-        self._admin = AdminClient({**settings.kafka, "bootstrap.servers": settings.bootstrap, "log_level": 2})
+        self._admin = admin(settings, log_level=2)
         self._committed = Committed(settings)
         self._partitions: dict[str, list[Partition]] = {}
         #: (topic, partition, from, to) that were read and hold commit markers only.
@@ -186,7 +186,7 @@ class Lockstep:
         spans = {self._span(lag) for lag in waiting if isinstance(lag, Lag)} - self._empty
         if not spans:
             return
-        reader = consumer(self._settings, "driftloop-lockstep")
+        reader = consumer(self._settings, "driftloop-lockstep", log_level=2)
         try:
             for span in spans:
                 if _holds_nothing(reader, *span):

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from features.ids import hashed
 from features.online import Activity, OnlineWriter
 from features.vector import SCHEMA
 from serving.client import KServeClient
@@ -62,7 +63,7 @@ def test_scores_by_card_id(server: Server) -> None:
     assert many["user_ids"] == ["serving-card-5", "serving-card-1"]
     unknown = server.post("/v1/models/fraud:predict", {"user_ids": ["serving-card-5", "serving-nobody"]})
     assert unknown.status == 404
-    assert "no transaction of card serving-nobody is known" in unknown.error
+    assert f"no transaction of card number 2 ({hashed(server.settings, 'serving-nobody')}) is known" in unknown.error
     old = server.post("/v1/models/fraud:predict", {"user_id": "serving-old-card"})
     assert old.status == 400
-    assert "serving-old-card was made under another schema" in old.error
+    assert f"card number 1 ({hashed(server.settings, 'serving-old-card')}) was made under another schema" in old.error

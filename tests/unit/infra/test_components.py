@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from features.settings import Settings, load
-from infra import components, kafka, platform, ports, redis
+from infra import components, kafka, platform, ports, redis, secrets, supervise
 from infra.errors import PlatformError
 
 
@@ -49,3 +49,31 @@ def test_the_token_is_made_once_for_the_owner_only(settings: Settings) -> None:
     assert settings.token_file.read_text() == token
     assert len(token) >= 32
     assert settings.token_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_secure_broker_asks_everybody_and_refuses_what_no_rule_allows(settings: Settings) -> None:
+    settings.secure = True
+    broker = kafka.properties(settings)
+    protocols = dict(pair.split(":") for pair in broker["listener.security.protocol.map"].split(","))
+    assert protocols == {"CLIENTS": "SASL_SSL", "INTERNAL": "SSL", "CONTROLLER": "SSL"}
+    for name in ("internal", "controller"):
+        assert broker[f"listener.name.{name}.ssl.client.auth"] == "required"
+    assert broker["allow.everyone.if.no.acl.found"] == "false"
+    assert "127.0.0.1" in broker["listeners"]
+    assert "PLAINTEXT" not in " ".join(broker.values())
+
+
+def test_a_secure_platform_keeps_its_secrets_and_its_data_to_its_owner(settings: Settings) -> None:
+    settings.secure = True
+    secrets.prepare(settings, ["scorer"])
+    redis.prepare(settings)
+    conf = redis.data(settings) / "redis.conf"
+    password = (settings.secrets / "redis").read_text()
+    assert f"requirepass {password}\n" in conf.read_text()
+    assert conf.stat().st_mode & 0o777 == 0o600
+    assert len(password) >= 32
+    assert (settings.secrets / "kafka" / "scorer").read_text() != password
+    kept = {path: path.read_bytes() for path in settings.secrets.rglob("*") if path.is_file()}
+    secrets.prepare(settings, ["scorer"])
+    assert {path: path.read_bytes() for path in settings.secrets.rglob("*") if path.is_file()} == kept
+    assert "umask=077" in supervise.configuration(settings, components.ALL)

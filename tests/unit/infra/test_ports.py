@@ -59,3 +59,20 @@ def test_a_port_in_use_is_not_free_and_its_holder_is_named() -> None:
         assert not ports.is_free(port)
         assert ports.holder(port).startswith(("pid ", "another process"))
     assert ports.is_free(port)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "# Settings of this driftloop platform; see features/settings.py for all of them.\nsecure = true\n"),
+        ("# mine\npartitions = 2\n\n[drift]\nmin_rows = 5\n", "# mine\nsecure = true\npartitions = 2\n\n[drift]\nmin_rows = 5\n"),
+        ('secure = false\n[kafka]\n"secure" = "x"\n', 'secure = true\n[kafka]\n"secure" = "x"\n'),
+    ],
+)
+def test_a_setting_is_remembered_at_the_top(before: str | None, after: str, tmp_path: Path) -> None:
+    path = tmp_path / "platform" / FILE_NAME
+    if before is not None:
+        path.parent.mkdir()
+        path.write_text(before)
+    assert ports.remember(load(path.parent), "secure", "true").secure
+    assert path.read_text() == after

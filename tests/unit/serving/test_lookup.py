@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from features.ids import hashed
 from features.online import Activity, ProfilesUnavailable
 from features.settings import Settings, load
 from features.vector import SCHEMA, WIDTH
@@ -42,12 +43,15 @@ def test_vectors_come_in_the_order_asked(settings: Settings) -> None:
 
 
 def test_unknown_cards_are_named(settings: Settings) -> None:
-    with pytest.raises(UnknownCard, match="c7, c8, c9, x1, x2 and 1 more"):
+    with pytest.raises(UnknownCard) as refused:
         Lookup(settings, Reader()).vectors(["c1", "c7", "c8", "c9", "x1", "x2", "x3"], SCHEMA)
+    assert f"2 ({hashed(settings, 'c7')}), 3 ({hashed(settings, 'c8')}), 4 (" in str(refused.value)
+    assert "and 1 more is known" in str(refused.value)
+    assert "c7" not in str(refused.value).replace(hashed(settings, "c7"), "")
 
 
 def test_vectors_of_another_schema_are_refused(settings: Settings) -> None:
-    with pytest.raises(WrongSchema, match="card c3 was made under another schema"):
+    with pytest.raises(WrongSchema, match=r"card number 2 \(#[0-9a-f]{12}\) was made under another schema"):
         Lookup(settings, Reader()).vectors(["c1", "c3"], SCHEMA)
 
 

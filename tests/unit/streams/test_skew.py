@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from features.differences import Difference, Differences
+from features.ids import hashed
 from features.settings import Settings, load
 from features.skew.report import SkewReport
 from streams.simulate.options import Options
@@ -25,16 +26,17 @@ def settings(tmp_path: Path) -> Settings:
     return load(tmp_path)
 
 
-def test_a_report_becomes_metrics_and_a_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_report_becomes_metrics_and_a_line(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     one = Difference("c1", "x1", DAY * 86_400_000, 2, 7, "mean_7d", 1.0, 1.5)
     card = Differences(10, 3, differing=1, mean=0.5, largest=0.5, by_feature={"mean_7d": 1}, first=[one])
     terminal = Differences(10, 2, differing=4, mean=1.0, largest=2.0)
     with caplog.at_level(logging.INFO):
-        export(SkewReport(DAY, 3, 10, 0, 0.1, {"card": card, "terminal": terminal}))
+        export(settings, SkewReport(DAY, 3, 10, 0, 0.1, {"card": card, "terminal": terminal}))
     assert (value("values", source="card"), value("largest", source="card")) == (1, 0.5)
     assert (value("values", source="terminal"), value("largest", source="terminal")) == (4, 2.0)
     assert (value("checked_vectors"), value("last_day")) == (10, DAY * 86_400)
-    assert "mean_7d of transaction x1 (card c1, 2:7): served 1.0, in batch 1.5" in caplog.text
+    assert f"mean_7d of transaction {hashed(settings, 'x1')} (card {hashed(settings, 'c1')}, 2:7);" in caplog.text
+    assert not {"1.0", "1.5", "x1", "c1"} & set(caplog.messages[-1].replace("(", " ").replace(",", " ").split())
 
 
 def test_nothing_to_check_is_no_failure(settings: Settings) -> None:

@@ -23,15 +23,15 @@ def settings(folder: Path, **kafka: str) -> Settings:
 def test_settings_under_their_java_names(tmp_path: Path) -> None:
     plain = {"kafka.bootstrap.servers": "broker.example:9092", "kafka.isolation.level": "read_committed"}
     assert options(settings(tmp_path)) == plain
-    secret = {"security_protocol": "SASL_SSL", "sasl_mechanisms": "SCRAM-SHA-256", "ssl_ca_location": "/etc/ca.pem"}
-    assert options(settings(tmp_path, **secret, sasl_username="me", sasl_password='a"\\b')) == {
+    secret = {"security_protocol": "sasl_ssl", "sasl_mechanisms": "SCRAM-SHA-256", "ssl_ca_location": "/etc/ca.pem"}
+    assert options(settings(tmp_path, **secret, sasl_username="{user}", sasl_password='a"\\b')) == {
         **plain,
         "kafka.security.protocol": "SASL_SSL",
         "kafka.sasl.mechanism": "SCRAM-SHA-256",
         "kafka.ssl.truststore.location": "/etc/ca.pem",
         "kafka.ssl.truststore.type": "PEM",
         "kafka.sasl.jaas.config": "org.apache.kafka.common.security.scram.ScramLoginModule required "
-        r'username="me" password="a\"\\b";',
+        r'username="jobs" password="a\"\\b";',
     }
 
 

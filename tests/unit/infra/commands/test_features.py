@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from features.ids import hashed
 from features.repo import layout
 from features.settings import load
 from features.vector import FEATURES, INDEX, NAMES, SCHEMA, WIDTH
@@ -115,7 +116,7 @@ def test_history_of_an_unknown_card_is_one_line(
         request.getfixturevalue("archive")
     assert cli.run(["features", "history", "card", "c9"]) == 1
     told = capsys.readouterr()
-    assert "holds no transaction of card c9" in told.err
+    assert f"holds no transaction of card {hashed(load(folder), 'c9')};" in told.err
     assert (told.err.count("\n"), told.out) == (1, "")
 
 
@@ -123,7 +124,9 @@ def test_history_of_an_unknown_card_is_one_line(
     ("arguments", "message"),
     [
         (["show", "person", "p1"], "'person' is not one of 'card', 'terminal'"),
-        (["show", "card"], "ID"),
+        (["show"], "Missing argument 'kind'. Choose from: card, terminal"),
+        (["show", "card"], "Missing argument 'ID'"),
+        (["history"], "Missing argument 'kind'. Choose from: card"),
         (["show", "card", "c1"], "there is no platform in "),
         (["show", "terminal", "m1"], "there is no platform in "),
         (["history", "terminal", "m1"], "'terminal' is not"),

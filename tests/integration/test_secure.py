@@ -1,0 +1,258 @@
+"""A secure platform, once for all tests here: the loop turns in it, and whoever has no right to something is told so."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pytest
+import redis
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+from pyspark.sql import SparkSession
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from features.events import DeadLetter, ModelEvent
+from features.jobs.kafka import options
+from features.settings import Settings, load
+from infra import certificates, cli, leftovers
+from infra import platform as local
+from infra.inspect.decode import newest_events
+from infra.inspect.publish import publish
+from retrain.control.launcher import COMMAND_VARIABLE
+from serving.document import ServingDocument
+from serving.store import ModelStore
+from streams import topics
+from streams.kafka import consumer, producer
+from streams.refusal import refused
+from tests.unit.serving.tiny_models import make_manifest, onnx_bytes, version_folder
+
+pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
+
+
+EARLIER = DeadLetter("labels", 0, 0, "test", "Earlier", "from before the platform was secure", b"{}", None)
+
+
+def champion(settings: Settings, work: Path) -> None:
+    """A version that alerts on everything is served from the beginning."""
+    store, data = ModelStore(settings.model_store), onnx_bytes(bias=10.0)
+    store.add(version_folder(work / "v1", "v1", data, make_manifest("v1", data, threshold=0.0)))
+    store.write_serving(ServingDocument(generation=1, champion="v1"), 0)
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """All of it, the loop turned once with three days of payments. Its training runs fail at once.
+
+    Its Kafka ran without security before, and has a record from that time.
+    """
+    folder = tmp_path_factory.mktemp("secure") / "platform"
+    folder.mkdir()
+    (folder / "driftloop.toml").write_text("partitions = 2\n")
+    champion(load(folder), tmp_path_factory.mktemp("model"))
+    with pytest.MonkeyPatch.context() as environment:
+        # The command line sets the first two for its children: given back afterwards.
+        environment.setenv("DRIFTLOOP_DIR", str(folder))
+        environment.setenv("DRIFTLOOP_REDIS_PASSWORD", "")
+        environment.setenv(COMMAND_VARIABLE, "/bin/false")
+        try:
+            before = local.up(load(folder), only={"kafka"})
+            publish(before, topics.DLQ, "before", EARLIER)
+            local.down(before)
+            assert cli.run(["--dir", str(folder), "up", "--secure"]) == 0
+            arguments = ["simulate", "--days", "3", "--cards", "60", "--fraud-rate", "0.05", "--lockstep", "1d", "--all-labels"]
+            assert cli.run(["--dir", str(folder), *arguments]) == 0
+            yield load(folder)
+        finally:
+            local.down(load(folder))
+            assert not leftovers.find(load(folder))
+
+
+@pytest.fixture
+def run(secure: Settings, capsys: pytest.CaptureFixture[str]) -> Runner:
+    return Runner(secure, capsys)
+
+
+class Runner:
+    """The command line in this process: exit code, what it printed, what it complained of."""
+
+    def __init__(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+        self._folder, self._capsys = str(settings.dir), capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        code = cli.run(["--dir", self._folder, *arguments])
+        told = self._capsys.readouterr()
+        return code, told.out, told.err
+
+
+def secrets(settings: Settings) -> dict[str, str]:
+    """The content of each file that nobody else should see, by its path."""
+    files = [path for path in settings.secrets.rglob("*") if path.is_file() and path.name != "ca.pem"]
+    return {str(path): path.read_text().strip() for path in [*files, settings.token_file]}
+
+
+def test_the_loop_turns(secure: Settings, run: Runner) -> None:
+    code, out, _ = run("status", "--json")
+    status = json.loads(out)
+    assert (code, status["state"]) == (0, "up")
+    groups = {"scorer", "feast-writer", "archive", "label-joiner", "terminal-risk", "drift-monitor"}
+    assert groups <= status["lag"].keys()
+    for format_ in ("scores", "outcomes"):
+        assert ds.dataset(secure.archive / format_, format="parquet").count_rows() > 0
+    card = ds.dataset(secure.archive / "scores", format="parquet").to_table(columns=["card_id"]).column(0)[-1].as_py()
+    assert run("features", "show", "card", card)[0] == 0
+    code, out, _ = run("alerts", "--json")
+    assert (code, len(json.loads(out))) == (0, 20)
+
+
+def test_what_was_there_before_is_there_still(run: Runner) -> None:
+    code, out, _ = run("dlq", "list", "--json")
+    assert (code, [letter["message"] for letter in json.loads(out)]) == (0, [EARLIER.message])
+
+
+def test_control_answers_a_request(secure: Settings, run: Runner) -> None:
+    assert run("retrain", "--reason", "to see control at work")[0] == 0
+    deadline = time.monotonic() + 60
+    states: list[str] = []
+    while "failed" not in states:
+        assert time.monotonic() < deadline, states
+        states = [event.state for _, event in newest_events(secure, topics.MODEL_EVENTS, ModelEvent, 20).events]
+        time.sleep(0.2)
+    assert states[-3:] == ["requested", "running", "failed"]
+
+
+def test_spark_reads_a_topic(secure: Settings, spark: SparkSession) -> None:
+    reader = spark.read.format("kafka").options(**options(secure)).option("subscribe", topics.TRANSACTIONS)
+    assert reader.load().count() == ds.dataset(secure.archive / "scores", format="parquet").count_rows()
+
+
+WRONG_PASSWORD = json.dumps({"sasl.password": "not-the-password"})
+COMMANDS = (
+    ["alerts"],
+    ["run", "scorer"],
+    ["run", "control"],
+    ["simulate", "--days", "1", "--cards", "5"],
+    ["retrain", "--reason", "x"],
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_wrong_password_is_one_line(command: list[str], run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTLOOP_KAFKA", WRONG_PASSWORD)
+    code, out, err = run(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "refuses the user" in err
+    assert "wrong password" in err
+    assert "not-the-password" not in err
+
+
+@pytest.mark.parametrize("command", (["dlq", "list"], ["run", "archive"]), ids=" ".join)
+def test_an_unknown_authority_is_one_line(
+    command: list[str], run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificates.authority(tmp_path)
+    monkeypatch.setenv("DRIFTLOOP_KAFKA", json.dumps({"ssl.ca.location": str(tmp_path / "ca.pem")}))
+    code, out, err = run(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "is not from an authority that we trust; set kafka.ssl.ca.location" in err
+
+
+@pytest.mark.parametrize(
+    ("user", "command", "what"),
+    [
+        ("archive", ["run", "scorer"], "archive has no right to read the topic transactions"),
+        ("producer", ["run", "drift-monitor"], "producer has no right to read the topic scores"),
+        ("producer", ["alerts"], "producer has no right to read the topic alerts"),
+        ("analyst", ["simulate", "--days", "1", "--cards", "5"], "analyst has no right to write to the topic transactions"),
+        ("inspect", ["retrain", "--reason", "x"], "inspect has no right to write to the topic retrain-requests"),
+    ],
+)
+def test_what_the_table_does_not_allow_is_one_line(
+    user: str, command: list[str], what: str, run: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_USER", user)
+    code, out, err = run(*command)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"the Kafka user {what}; docs/security.md" in err
+
+
+def test_nobody_borrows_another_ones_transactions_or_group(secure: Settings) -> None:
+    scorer = secure.as_user("scorer")
+    with pytest.raises(KafkaException, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
+        producer(scorer, "driftloop-archive-0").init_transactions(20)
+    reader = consumer(scorer, "archive")
+    reader.subscribe([topics.TRANSACTIONS])
+    error = next(message for message in reader.consume(1, 20)).error()
+    reader.close()
+    told = refused(scorer, error)
+    assert told is not None
+    assert "scorer has no right to this consumer group" in str(told)
+
+
+def test_the_doors_that_ask_for_certificates_open_to_nobody_without(secure: Settings) -> None:
+    authority = str(secure.secrets / "ca.pem")
+    for port in (secure.ports.kafka_internal, secure.ports.kafka_controller, secure.ports.kafka):
+        for protocol in ("ssl", "plaintext"):
+            client = AdminClient(
+                {
+                    "bootstrap.servers": f"127.0.0.1:{port}",
+                    "security.protocol": protocol,
+                    **({"ssl.ca.location": authority} if protocol == "ssl" else {}),
+                    "log_level": 0,
+                }
+            )
+            with pytest.raises(KafkaException):
+                client.list_topics(timeout=1)
+
+
+def test_redis_asks_for_its_password(secure: Settings) -> None:
+    with redis.Redis(port=secure.ports.redis, retry=Retry(NoBackoff(), 0)) as anybody, pytest.raises(redis.AuthenticationError):
+        anybody.ping()
+
+
+def test_no_secret_is_printed_or_handed_over_as_an_argument(secure: Settings, run: Runner) -> None:
+    kept = secrets(secure)
+    assert len(kept) > 15
+    told = [part for arguments in (["status"], ["status", "--json"], ["up", "--secure"]) for part in run(*arguments)[1:]]
+    told += [" ".join(process.cmdline()) for process in leftovers.find(secure)]
+    told += [path.read_text(errors="replace") for path in (secure.dir / "logs").iterdir()]
+    told.append((secure.feature_repo / "feature_store.yaml").read_text())
+    for path, secret in kept.items():
+        assert not any(secret in text for text in told), path
+
+
+def test_secrets_are_for_their_owner_only(secure: Settings) -> None:
+    for path in (*secure.secrets.rglob("*"), secure.secrets, secure.token_file, secure.dir / "redis" / "redis.conf"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    payments = next((secure.archive / "scores").rglob("*.parquet"))
+    assert payments.stat().st_mode & 0o077 == 0
+
+
+def test_no_log_line_names_a_card_a_terminal_or_a_transaction(secure: Settings) -> None:
+    scores = ds.dataset(secure.archive / "scores", format="parquet").to_table(
+        columns=["card_id", "terminal_id", "transaction_id"]
+    )
+    ids = {value for column in scores.columns for value in column.to_pylist()}
+    words = {word for path in (secure.dir / "logs").iterdir() for word in path.read_text(errors="replace").split()}
+    assert len(ids) > 100
+    assert not ids & {word.strip("()[]{},.;:'\"") for word in words}
+
+
+def test_a_broker_elsewhere_is_not_ours_to_secure(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTLOOP_BOOTSTRAP_SERVERS", "broker.example:9092")
+    code, _, err = run("up", "--secure")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "write how to reach it into [kafka]" in err
+
+
+def test_what_runs_without_security_is_not_changed_underneath(
+    run: Runner, secure: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTLOOP_SECURE", "false")
+    code, _, err = run("up", "--secure")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "run driftloop down first, then up --secure" in err

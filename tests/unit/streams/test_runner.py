@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from streams.refusal import Refused
+from streams.runner import run
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """What the runner sets for its process is given back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Ending:
+    """A shell that ends at once, by this error where there is one."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self._error = error
+
+    def run(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        pass
+
+    def health(self) -> list[str]:
+        return []
+
+
+@pytest.mark.parametrize(("error", "code"), [(None, 0), (RuntimeError("no"), 1), (Refused("the user has no right"), 2)])
+def test_the_exit_code_says_whether_another_try_helps(
+    error: Exception | None, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert run([Ending(error)], 0) == code
+    assert ("Traceback" in caplog.text) == (code == 1)
+    if code == 2:
+        assert caplog.messages == ["the user has no right"]
