@@ -10,7 +10,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +86,25 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
     raise ValueError(f"no processor {name}")
 
 
-def _compacting(settings: Settings) -> None:
-    """Merges without pause, so that kills meet it."""
+@contextmanager
+def _compacting(settings: Settings) -> Iterator[None]:
+    """Merges without pause, so that kills meet it; ended before the interpreter goes away beneath it."""
     from features.archive_places import places
     from features.compaction import compact_all
 
+    ended = threading.Event()
+
     def work() -> None:
-        while True:
+        while not ended.is_set():
             compact_all(places(settings))
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def main(path: str, name: str, suffix: str, seed: str) -> None:
@@ -107,9 +117,8 @@ def main(path: str, name: str, suffix: str, seed: str) -> None:
         shell.stop()
 
     signal.signal(signal.SIGTERM, stop)
-    if name in ("archive", "terminal-risk"):
-        _compacting(settings)
-    shell.run()
+    with _compacting(settings) if name in ("archive", "terminal-risk") else nullcontext():
+        shell.run()
 
 
 if __name__ == "__main__":
