@@ -1,4 +1,4 @@
-"""The online store: one read a micro-batch, and newest-wins writes in bulk.
+"""The online store: one round trip a micro-batch to read, and newest-wins writes in bulk.
 
 Both speak Feast's Redis layout (``features.feast_encoding``), so that Feast and its feature server read the same rows.
 """
@@ -6,8 +6,7 @@ Both speak Feast's Redis layout (``features.feast_encoding``), so that Feast and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 from features import feast_encoding as encoding
 from features.profile_reply import OF_A_CARD, OF_A_TERMINAL, decode
 from features.profiles import Profiles
+from features.redis_hashes import Hashes, Run
 from features.redis_line import Call, Line
-from features.redis_scripts import NEWEST_WINS, READ_FIELDS
+from features.redis_scripts import NEWEST_WINS
 from features.settings import Settings
 from features.terminal_tiles import Tiles
 
@@ -26,8 +26,6 @@ _CARD = encoding.key_prefix("card_id")
 _TERMINAL = encoding.key_prefix("terminal_id")
 #: Rows a Redis script call: long enough to be cheap, short enough to let the scorer's reads in between.
 _ROWS_A_CALL = 200
-#: Keys a call of the reading script, for the same reason.
-_KEYS_A_CALL = 2000
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
 _WRITE_TIMEOUT_S = 5.0
 
@@ -74,9 +72,9 @@ class ProfileRow:
     usual: NDArray[np.int64]
 
 
-def _fields(view: str, *features: str) -> list[bytes]:
+def _fields(view: str, *features: str) -> tuple[bytes, ...]:
     """The hash fields of a view: its time first, then the features."""
-    return [encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features)]
+    return (encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features))
 
 
 _ACTIVITY_FIELDS = _fields("card_activity", "vector", "schema", "score", "transaction_id")
@@ -88,7 +86,7 @@ class ProfileReader:
     """Reads terminal risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
-        self._line = Line(settings.redis_connection, settings.scoring.profile_timeout_s, READ_FIELDS)
+        self._hashes = Hashes(settings.redis_connection, settings.scoring.profile_timeout_s)
 
     def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
@@ -101,16 +99,14 @@ class ProfileReader:
             ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:OF_A_TERMINAL]),
         )
         found = decode(values, len(cards))
-        of_cards, of_terminals = _rows(cards, card_ids), _rows(terminals, terminal_ids)
-        return Profiles(
-            found.customer[of_cards],
-            found.usual[of_cards],
-            found.customer_ts_ms[of_cards],
-            found.tiles,
-            found.begin[of_terminals],
-            found.end[of_terminals],
-            found.terminal_ts_ms[of_terminals],
-        )
+        if len(cards) < len(card_ids):
+            rows = _rows(cards, card_ids)
+            customer, usual, times = found.customer[rows], found.usual[rows], found.customer_ts_ms[rows]
+            found = replace(found, customer=customer, usual=usual, customer_ts_ms=times)
+        if len(terminals) < len(terminal_ids):
+            rows = _rows(terminals, terminal_ids)
+            found = replace(found, begin=found.begin[rows], end=found.end[rows], terminal_ts_ms=found.terminal_ts_ms[rows])
+        return found
 
     def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
         """The latest vector of each card, None where there is none. Compare its ``schema`` before use.
@@ -132,37 +128,17 @@ class ProfileReader:
         return found
 
     def close(self) -> None:
-        self._line.close()
+        self._hashes.close()
 
-    def _fetch(self, *runs: tuple[list[bytes], list[bytes]]) -> list[bytes | None]:
-        """For each run (keys, fields), key by key, the values of the fields."""
+    def _fetch(self, *runs: Run) -> list[bytes | None]:
         try:
-            values: list[list[bytes | None]] = self._line.run(lambda: _calls(runs))
+            return self._hashes.read(*runs)
         except (redis.RedisError, OSError) as error:
-            raise ProfilesUnavailable(f"Redis at {self._line.address} did not answer ({error}); is it up?") from error
-        return values[0] if len(values) == 1 else list(chain.from_iterable(values))
+            raise ProfilesUnavailable(f"Redis at {self._hashes.address} did not answer ({error}); is it up?") from error
 
 
-def _calls(runs: Sequence[tuple[list[bytes], list[bytes]]]) -> list[Call]:
-    """Calls of READ_FIELDS that read _KEYS_A_CALL keys at most, each."""
-    calls: list[tuple[list[bytes], list[bytes | int]]] = []
-    room = 0
-    for keys, fields in runs:
-        for start in range(0, len(keys), _KEYS_A_CALL):
-            piece = keys[start : start + _KEYS_A_CALL]
-            if len(piece) > room:
-                calls.append(([], []))
-                room = _KEYS_A_CALL
-            calls[-1][0].extend(piece)
-            calls[-1][1].extend((len(piece), len(fields), *fields))
-            room -= len(piece)
-    return list(calls)
-
-
-def _rows(different: list[str], ids: Sequence[str]) -> slice | NDArray[np.int64]:
-    """The row of each of ``ids`` among the ``different`` ones, which are in order of appearance."""
-    if len(different) == len(ids):
-        return slice(None)
+def _rows(different: list[str], ids: Sequence[str]) -> NDArray[np.int64]:
+    """The row of each of ``ids`` among the ``different`` ones."""
     place = {one: i for i, one in enumerate(different)}
     return np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
 
@@ -205,7 +181,7 @@ class OnlineWriter:
         self._line.close()
 
     def _write(
-        self, fields: list[bytes], rows: Sequence[Row], key: Callable[[Row], bytes], encoded: Callable[[Row], list[bytes]]
+        self, fields: tuple[bytes, ...], rows: Sequence[Row], key: Callable[[Row], bytes], encoded: Callable[[Row], list[bytes]]
     ) -> int:
         def calls() -> Iterator[Call]:
             for start in range(0, len(rows), _ROWS_A_CALL):

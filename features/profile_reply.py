@@ -7,14 +7,12 @@ value. The encoding is that of ``features.feast_encoding``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from features.terminal_tiles import COLUMNS
 
 #: Values of a card (time, profile, usual) and of a terminal (time, tiles).
@@ -24,29 +22,14 @@ _NOTHING = np.zeros(0, dtype=np.uint8)
 _INTEGERS, _FLOATS = 1, 2
 
 
-class Reply(NamedTuple):
-    """Of c cards: ``customer`` float32 [c, PROFILE_WIDTH], NaN where unknown; ``usual`` int64 [c, USUAL_WIDTH], zeros where
-    unknown; ``customer_ts_ms`` int64 [c], 0 where unknown. Of t terminals: tiles ``tiles[begin[i]:end[i]]`` (int64 [m, 4]), and
-    ``terminal_ts_ms`` int64 [t], 0 where there are none.
+def decode(values: Sequence[bytes | None], cards: int) -> Profiles:
+    """``values``: OF_A_CARD for each of the c ``cards``, then OF_A_TERMINAL for each of t terminals; None or empty for null.
+
+    Gives c rows of customers and t of terminals, in no pairs. A profile that has another length is unknown, an ``usual`` of
+    another length is zeros.
     """
-
-    customer: NDArray[np.float32]
-    usual: NDArray[np.int64]
-    customer_ts_ms: NDArray[np.int64]
-    tiles: NDArray[np.int64]
-    begin: NDArray[np.int64]
-    end: NDArray[np.int64]
-    terminal_ts_ms: NDArray[np.int64]
-
-
-def decode(values: Sequence[bytes | None], cards: int) -> Reply:
-    """``values``: OF_A_CARD for each of the ``cards`` cards, then OF_A_TERMINAL for each terminal; None or empty for null.
-
-    A profile that has another length is unknown, an ``usual`` of another length is zeros.
-    """
-    there = [value or b"" for value in values]
-    ends = np.fromiter(accumulate(map(len, there)), dtype=np.int64, count=len(there))
-    joined = b"".join(there)
+    joined = b"".join(filter(None, values))
+    lengths = np.array([len(value) if value else 0 for value in values], dtype=np.int64)
     terminals = (len(values) - OF_A_CARD * cards) // OF_A_TERMINAL
     customer = np.empty((cards, PROFILE_WIDTH), dtype=np.float32)
     usual = np.empty((cards, USUAL_WIDTH), dtype=np.int64)
@@ -55,9 +38,9 @@ def decode(values: Sequence[bytes | None], cards: int) -> Reply:
     # A number takes a byte at least; cards' bytes are room to spare.
     tiles = np.empty(len(joined) // COLUMNS * COLUMNS, dtype=np.int64)
     data = np.frombuffer(joined, dtype=np.uint8) if joined else _NOTHING
-    _decode_cards(data, ends, customer, customer.view(np.uint8), usual, customer_ts)
-    rows = _decode_terminals(data, ends, OF_A_CARD * cards, tiles, begin, end, terminal_ts)
-    return Reply(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, terminal_ts)
+    first = _decode_cards(data, lengths, customer, customer.view(np.uint8), usual, customer_ts)
+    rows = _decode_terminals(data, first, lengths[OF_A_CARD * cards :], tiles, begin, end, terminal_ts)
+    return Profiles(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, terminal_ts)
 
 
 @njit
@@ -100,15 +83,18 @@ def _milliseconds(data: NDArray[np.uint8], begin: int, end: int) -> np.int64:
 @njit(cache=True)
 def _decode_cards(
     data: NDArray[np.uint8],
-    ends: NDArray[np.int64],
+    lengths: NDArray[np.int64],
     customer: NDArray[np.float32],
     customer_bytes: NDArray[np.uint8],
     usual: NDArray[np.int64],
     times: NDArray[np.int64],
-) -> None:
+) -> int:
+    """Returns where the cards' values end."""
     begin = 0
     for i in range(times.shape[0]):
-        time_end, profile_end, usual_end = ends[3 * i], ends[3 * i + 1], ends[3 * i + 2]
+        time_end = begin + lengths[3 * i]
+        profile_end = time_end + lengths[3 * i + 1]
+        usual_end = profile_end + lengths[3 * i + 2]
         usual[i] = 0
         position = _items(data, time_end, profile_end, _FLOATS)
         if profile_end - position == customer_bytes.shape[1]:
@@ -125,23 +111,24 @@ def _decode_cards(
             customer[i] = np.nan
             times[i] = 0
         begin = usual_end
+    return begin
 
 
 @njit(cache=True)
 def _decode_terminals(
     data: NDArray[np.uint8],
-    ends: NDArray[np.int64],
-    first: int,
+    begin: int,
+    lengths: NDArray[np.int64],
     tiles: NDArray[np.int64],
     begins: NDArray[np.int64],
     stops: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> int:
-    """Returns how many tiles there are in all."""
-    begin = ends[first - 1] if first else 0
+    """Returns how many tiles there are in all. The first terminal's values begin at ``begin``."""
     count = 0
     for i in range(times.shape[0]):
-        time_end, end = ends[first + 2 * i], ends[first + 2 * i + 1]
+        time_end = begin + lengths[2 * i]
+        end = time_end + lengths[2 * i + 1]
         before = count
         position = _items(data, time_end, end, _INTEGERS)
         while position < end:

@@ -1,27 +1,6 @@
-"""Lua that runs inside Redis: one command a batch, where a pipeline would cost redis-py's work for each of its commands."""
+"""Lua that runs inside Redis: what is there is compared and replaced in one step."""
 
 from __future__ import annotations
-
-#: Reads hash fields of many keys. KEYS: the entities, in runs that are read alike. ARGV: for each run, how many keys and how many
-#: fields, then the fields' names. Gives the values flat, key by key, null where there is none.
-READ_FIELDS = """
-local call = redis.call
-local values, place, at, key = {}, 0, 1, 1
-while ARGV[at] do
-  local keys, width = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local command = {'HMGET', ''}
-  for j = 1, width do command[2 + j] = ARGV[at + 1 + j] end
-  for _ = 1, keys do
-    command[2] = KEYS[key]
-    local row = call(unpack(command))
-    for j = 1, width do values[place + j] = row[j] end
-    place = place + width
-    key = key + 1
-  end
-  at = at + 2 + width
-end
-return values
-"""
 
 #: Writes each row unless a newer one is there, and gives the number of rows written. Feast's own writer also skips rows of the
 #: same time; here the later call wins among equals, because two outcomes may share a time, and each entity has one writer.

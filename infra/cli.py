@@ -112,7 +112,9 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="driftloop", standalone_mode=False)
     except typer.TyperException as error:
-        return _told(error.format_message(), 2)
+        message = error.format_message()
+        # A missing argument's choices stand on lines of their own.
+        return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
     except PlatformError as error:
         return _told(str(error), error.exit_code)
     except ValueError as error:

@@ -137,10 +137,20 @@ def span(start: datetime | None, end: datetime | None) -> tuple[int | None, int 
     return first, stop
 
 
-def needs_archive(settings: Settings) -> None:
-    """Raises PlatformError where nothing is archived yet."""
-    if not any((settings.archive / "scores").glob("day=*")):
+def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int | None = None) -> None:
+    """Raises PlatformError where nothing is archived yet, or all of it lies outside [start_ms, end_ms)."""
+    from features.archive_days import day_folders, day_number, newest_event_ms
+    from features.settings import DAY_MS
+    from infra.inspect.show import when
+
+    scores = settings.archive / "scores"
+    newest = newest_event_ms(scores)
+    if newest is None:
         raise PlatformError(f"there is no archive in {settings.archive}; publish transactions first")
+    first = day_folders(scores)[0].name
+    if (start_ms is not None and start_ms > newest) or (end_ms is not None and end_ms <= day_number(first) * DAY_MS):
+        there = f"{first.removeprefix('day=')} to {when(newest)} UTC"
+        raise PlatformError(f"nothing is archived between --from and --to; {settings.archive} holds events of {there}")
 
 
 def needs_broker(settings: Settings) -> None:

@@ -14,27 +14,25 @@ from features.ids import told
 from streams import topics
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One consumed record. ``attempt`` counts deliveries from the DLQ (1: the first time)."""
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One consumed record."""
 
     topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    headers: list[tuple[str, bytes | None]] = []
 
 
-@dataclass(frozen=True, slots=True)
-class Produce:
+class Produce(msgspec.Struct, frozen=True, gc=False):
     """One record to write. ``partition`` -1: by the key."""
 
     topic: str
     key: bytes | None
     value: bytes
     partition: int = -1
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+    headers: list[tuple[str, bytes | None]] = []
 
 
 @dataclass(slots=True)

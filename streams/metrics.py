@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from streams.batch_histogram import BatchHistogram
+
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _SIZES = (1, 10, 50, 100, 500, 1000, 2000, 4000, 10_000, 50_000)
 
@@ -44,7 +46,7 @@ DEGRADED = Counter("driftloop_degraded_scores_total", "Scores made with the last
 MODEL_CALL = Histogram("driftloop_model_call_seconds", "One call to the model server", buckets=_SECONDS)
 MODEL_UNAVAILABLE = Counter("driftloop_model_unavailable_total", "Calls that the model server did not answer or refused")
 PROFILE_READ = Histogram("driftloop_profile_read_seconds", "One batched read of profiles from Redis", buckets=_SECONDS)
-SCORE_VALUE = Histogram(
+SCORE_VALUE = BatchHistogram(
     "driftloop_score_value", "Scores by value", buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 )
 

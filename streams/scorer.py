@@ -22,25 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.columns import Columns, from_transactions
-from features.events import Alert, Decision, Score, Transaction
-from features.formulas import HIGH
+from features.events import Transaction
 from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.profiles import fill
 from features.reading import Reader
 from features.settings import Settings
 from features.state_version import state_version
-from features.vector import INDEX, SCHEMA, WIDTH, packed, unpacked
+from features.vector import SCHEMA, WIDTH
 from streams import metrics, rules, topics
 from streams.admission import CONFLICT, DUPLICATE
 from streams.codec import BatchDecoder, encode
 from streams.core import Output, Produce, Record, dead_letter
 from streams.hashing import digests
 from streams.partition_state import PartitionCopy, PartitionState
-from streams.reasons import reasons
+from streams.score_records import Scored, score_records
 
 log = logging.getLogger(__name__)
 
-_RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 _HOUR_MS = 3_600_000
@@ -77,7 +75,7 @@ class Scorer:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
         good, events, dead = self._decoder.decode(records)
         output = Output(produce=dead)
-        good, events, late = self._admitted(good, events, dead)
+        good, events, bodies, late = self._admitted(good, events, dead)
         if not events:
             return output
         batch = from_transactions(events)
@@ -95,14 +93,9 @@ class Scorer:
         newest = float(times.max()) / 1000
         metrics.EVENT_TIME.labels(self.name).set(newest)
         metrics.EVENT_TIME_LAG.labels(self.name).set(time.time() - newest)
-        ages = [None if age < 0 else age for age in read.profiles.age_ms(times).tolist()]
-        scores = _scores(self._model_name, events, vectors, prediction, ages, read.degraded, late, cold, profile_s, model_s)
-        for record, score in zip(good, scores, strict=True):
-            key = score.transaction.card_id.encode()
-            output.produce.append(Produce(topics.SCORES, key, encode(score), record.partition))
-            if score.decision == "alert":
-                output.produce.append(Produce(topics.ALERTS, key, encode(_alert(score)), record.partition))
-        _count(scores)
+        ages = read.profiles.age_ms(times)
+        scored = Scored(good, events, bodies, vectors, prediction, ages, read.degraded, late, cold, profile_s, model_s)
+        output.produce += score_records(scored, self._model_name)
         for partition in {record.partition for record in good}:
             metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
             metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
@@ -111,7 +104,7 @@ class Scorer:
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the card state again, without scoring."""
         good, events, _ = self._decoder.decode(records)
-        good, events, _ = self._admitted(good, events, [])
+        good, events, _, _ = self._admitted(good, events, [])
         if events:
             self._vectors([r.partition for r in good], from_transactions(events))
 
@@ -142,22 +135,23 @@ class Scorer:
 
     def _admitted(
         self, records: list[Record], events: list[Transaction], dead: list[Produce]
-    ) -> tuple[list[Record], list[Transaction], NDArray[np.bool_]]:
-        """Those that are new, and whether each is late. Conflicting ones become dead letters in ``dead``, repeated ones are
-        counted."""
+    ) -> tuple[list[Record], list[Transaction], list[bytes], NDArray[np.bool_]]:
+        """Those that are new, with their canonical JSON, and whether each is late. Conflicting ones become dead letters in
+        ``dead``, repeated ones are counted."""
         late = np.zeros(len(events), dtype=np.bool_)
         if not events:
-            return records, events, late
+            return records, events, [], late
         ids = digests([e.transaction_id.encode() for e in events])[:, 0]
-        bodies = digests(map(encode, events))[:, 0]
+        bodies = list(map(encode, events))
+        content = digests(bodies)[:, 0]
         cards = digests([e.card_id.encode() for e in events])[:, 0]
         times = np.array([e.event_time_ms for e in events], dtype=np.int64)
         verdict = np.zeros(len(events), dtype=np.int8)
         for partition, rows in _by_partition(records):
-            found = self._state[partition].admission.admit(ids[rows], bodies[rows], cards[rows], times[rows])
+            found = self._state[partition].admission.admit(ids[rows], content[rows], cards[rows], times[rows])
             verdict[rows], late[rows] = found
         if not verdict.any():
-            return records, events, late
+            return records, events, bodies, late
         metrics.DUPLICATES.inc(int((verdict == DUPLICATE).sum()))
         for i in np.flatnonzero(verdict == CONFLICT).tolist():
             reason = ConflictingTransaction(
@@ -166,7 +160,12 @@ class Scorer:
             dead.append(dead_letter(records[i], self.name, reason))
             metrics.DLQ.labels(self.name, type(reason).__name__).inc()
         kept = np.flatnonzero(verdict == 0)
-        return [records[i] for i in kept.tolist()], [events[i] for i in kept.tolist()], late[kept]
+        return (
+            [records[i] for i in kept.tolist()],
+            [events[i] for i in kept.tolist()],
+            [bodies[i] for i in kept.tolist()],
+            late[kept],
+        )
 
     def _vectors(self, partitions: list[int], batch: Columns) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         of = np.array(partitions)
@@ -209,90 +208,3 @@ def _by_partition(records: Sequence[Record]) -> list[tuple[int, NDArray[np.int64
     """The rows of each partition, in their order."""
     of = np.array([record.partition for record in records])
     return [(int(partition), np.flatnonzero(of == partition)) for partition in np.unique(of)]
-
-
-def _scores(
-    model: str,
-    events: list[Transaction],
-    vectors: NDArray[np.float32],
-    prediction: Prediction | None,
-    ages: list[int | None],
-    degraded: bool,
-    late: NDArray[np.bool_],
-    cold: NDArray[np.bool_],
-    profile_s: float,
-    model_s: float,
-) -> list[Score]:
-    now_ms = time.time_ns() // 1_000_000
-    profile_ms, model_ms = round(profile_s * 1000, 3), round(model_s * 1000, 3)
-    nothing: list[float | None] = [None] * len(events)
-    values, shadow = nothing, nothing
-    threshold = version = shadow_version = None
-    if prediction is not None:
-        threshold, version, shadow_version = prediction.threshold, prediction.version, prediction.shadow_version
-        if version == rules.VERSION:
-            model, degraded = rules.NAME, True
-        values = prediction.scores.astype(np.float64).tolist()
-        if prediction.shadow_scores is not None:
-            shadow = prediction.shadow_scores.astype(np.float64).tolist()
-    data, starts = packed(vectors), range(0, 4 * WIDTH * len(events), 4 * WIDTH)
-    unusual = ((vectors[:, _RATIO] > HIGH) | (vectors[:, _ABOVE_LIMIT] > 0)).tolist()
-    return [
-        Score(
-            transaction=event,
-            schema=SCHEMA,
-            features=data[i : i + 4 * WIDTH],
-            decision=_decide(value, threshold),
-            score=value,
-            threshold=threshold,
-            model=None if version is None else model,
-            model_version=version,
-            shadow_score=other,
-            shadow_version=shadow_version,
-            unusual=odd,
-            degraded=degraded,
-            late=behind,
-            cold=lost,
-            profile_age_ms=age,
-            scored_at_ms=now_ms,
-            profile_ms=profile_ms,
-            model_ms=model_ms,
-        )
-        for event, i, odd, age, value, other, behind, lost in zip(
-            events, starts, unusual, ages, values, shadow, late.tolist(), cold.tolist(), strict=True
-        )
-    ]
-
-
-def _decide(value: float | None, threshold: float | None) -> Decision:
-    if value is None or threshold is None:
-        return "unscored"
-    return "alert" if value >= threshold else "approve"
-
-
-def _alert(score: Score) -> Alert:
-    assert score.score is not None
-    assert score.threshold is not None
-    codes, evidence = reasons(unpacked(score.features))
-    return Alert(
-        transaction=score.transaction,
-        score=score.score,
-        threshold=score.threshold,
-        model=score.model or "",
-        model_version=score.model_version or "",
-        reasons=codes,
-        evidence=evidence,
-    )
-
-
-def _count(scores: list[Score]) -> None:
-    counts: dict[str, int] = defaultdict(int)
-    for score in scores:
-        counts[score.decision] += 1
-        if score.score is not None:
-            metrics.SCORE_VALUE.observe(score.score)
-    for decision, count in counts.items():
-        metrics.SCORES.labels(decision).inc(count)
-    metrics.DEGRADED.inc(sum(s.degraded for s in scores))
-    metrics.LATE.inc(sum(s.late for s in scores))
-    metrics.COLD.inc(sum(s.cold for s in scores))

@@ -21,6 +21,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -227,8 +228,8 @@ class Shell:
             self._in_batch = False
             self._go_on(source)
         metrics.BATCH_RECORDS.labels(name).observe(len(records))
-        for topic in {record.topic for record in records}:
-            metrics.CONSUMED.labels(name, topic).inc(sum(record.topic == topic for record in records))
+        for topic, count in Counter(record.topic for record in records).items():
+            metrics.CONSUMED.labels(name, topic).inc(count)
 
     def _write(self, sink: Sink, rows: list[Any]) -> None:
         """Write the rows, however long their store is away."""
@@ -247,8 +248,7 @@ class Shell:
     def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
         self._transactions.run(source, output.produce, offsets)
         self._committed.update(offsets)
-        for topic in {item.topic for item in output.produce}:
-            count = sum(item.topic == topic for item in output.produce)
+        for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)
         for (topic, partition), offset in offsets.items():
             end = self._ends.get((topic, partition), offset)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from features.events import DeadLetter
     from infra.inspect.tail import Seen
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at records that could not be processed.")
+app = typer.Typer(
+    help="Look at records that could not be processed.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 COLUMNS = ("place", "arrived", "processor", "error", "message", "from", ">attempt")
 

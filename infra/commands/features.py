@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from infra.inspect.archive import Past
     from infra.inspect.online import Card, Profile, Terminal
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at features: what they mean, and their values.")
+app = typer.Typer(
+    help="Look at features: what they mean, and their values.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 LIST_COLUMNS = (">#", "name", "type", "unit", "window", "source", "meaning")
 HISTORY_COLUMNS = ("event time", "transaction", "terminal", ">amount", "decision", ">score")

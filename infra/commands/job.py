@@ -89,7 +89,7 @@ def profile(
     settings = context.settings()
     excluded = spark.intervals(exclude)
     size = spark.Size(master, driver_memory, scratch)
-    spark.needs_archive(settings)
+    spark.needs_archive(settings, end_ms=spark.milliseconds(end))
     spark.needs_store(settings)
     begun = time.monotonic()
     end_ms = min(spark.milliseconds(end) or newest_ms(settings), newest_ms(settings))
@@ -125,24 +125,21 @@ def training_set(
     """
     from features.archive_days import day_folders
     from features.jobs.card_backfill import folder
-    from features.jobs.training_set import MANIFEST
     from features.jobs.training_set import training_set as run
 
     settings = context.settings()
     start_ms, end_ms = spark.span(start, end)
     excluded = spark.intervals(exclude)
     size = spark.Size(master, driver_memory, scratch)
-    spark.needs_archive(settings)
+    _needs_place(out)
+    spark.needs_archive(settings, start_ms, end_ms)
     spark.needs_store(settings)
-    if not out.absolute().parent.is_dir():
-        raise PlatformError(f"--out is {out}; there is no folder {out.absolute().parent}, make it first")
-    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).exists():
-        raise PlatformError(f"--out is {out}, which holds something else; name a new folder or a training set's")
     source = settings.archive / "scores" if vectors == "served" else folder(settings)
     low, high = start_ms or 0, min(end_ms or newest_ms(settings), newest_ms(settings))
     folders = day_folders(source, low, high + 1)
     if not folders:
-        how = "publish transactions first" if vectors == "served" else "run driftloop job backfill first"
+        there = [day.name.removeprefix("day=") for day in day_folders(source)]
+        how = f"there are some of {there[0]} to {there[-1]}" if there else "run driftloop job backfill first"
         raise PlatformError(f"there are no {vectors} vectors of that time in {source}; {how}")
     begun = time.monotonic()
     with spark.session("training-set", size) as (running, work):
@@ -153,6 +150,18 @@ def training_set(
         f"{made.rows:,} rows, {made.known:,} with an outcome, {made.frauds:,} of them frauds, "
         f"in {time.monotonic() - begun:.1f} s; in {out}"
     )
+
+
+def _needs_place(out: Path) -> None:
+    """Raises PlatformError where a training set cannot be written into ``out``."""
+    from features.jobs.training_set import MANIFEST
+
+    if not out.absolute().parent.is_dir():
+        raise PlatformError(f"--out is {out}; there is no folder {out.absolute().parent}, make it first")
+    if out.exists() and not out.is_dir():
+        raise PlatformError(f"--out is {out}, which is a file; name a folder")
+    if out.exists() and any(out.iterdir()) and not (out / MANIFEST).exists():
+        raise PlatformError(f"--out is {out}, which holds something else; name a new folder or a training set's")
 
 
 def _joined(parts: int, of_parts: int, rows: int) -> None:

@@ -34,7 +34,10 @@ def command(
     settings = context.settings()
     start_ms, end_ms = spark.span(start, end)
     size = spark.Size(master, driver_memory, scratch)
-    (spark.needs_archive if source == "archive" else spark.needs_broker)(settings)
+    if source == "archive":
+        spark.needs_archive(settings, start_ms, end_ms)
+    else:
+        spark.needs_broker(settings)
     with spark.session("parity", size, kafka=source == "kafka") as (running, _):
         history = history_from(start_ms)
         try:

@@ -7,7 +7,12 @@ from typing import Annotated, NoReturn
 
 import typer
 
-app = typer.Typer(help="Run the training pipeline once, or compile it for a cluster.", no_args_is_help=True)
+app = typer.Typer(
+    help="Run the training pipeline once, or compile it for a cluster.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 
 @app.command()

@@ -6,12 +6,12 @@ group of its own, and is handed its records in batches of random sizes.
 
 from __future__ import annotations
 
-import dataclasses
 import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -53,7 +53,7 @@ class Elsewhere:
             size = int(self._rng.integers(1, 1500))
             for item in self._scorer.process(records[at : at + size]).produce:
                 assert item.topic == topics.SCORES
-                output.produce.append(dataclasses.replace(item, topic=self._target))
+                output.produce.append(msgspec.structs.replace(item, topic=self._target))
             at += size
         return output
 

@@ -15,7 +15,8 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from features.online import OnlineWriter, ProfileReader, TerminalRow
+from features.feast_encoding import key_prefix, redis_key
+from features.online import OnlineWriter, ProfileReader, ProfilesUnavailable, TerminalRow
 from features.reading import Reader
 from features.settings import DAY_MS, Settings, load
 from infra.ports import free_ports
@@ -186,3 +187,12 @@ def test_the_cache_spares_redis(server: Server) -> None:
 def test_wrong_password_is_as_good_as_down(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_REDIS_PASSWORD", "falsch")
     assert _read(Reader(ProfileReader(server.settings), server.settings.feast)) == (False, False, True)
+
+
+def test_a_refused_read_is_told_and_the_next_one_is_whole(server: Server, reader: Reader) -> None:
+    source = ProfileReader(server.settings)
+    server.client().set(redis_key(key_prefix("card_id"), "text"), "not a hash")
+    with pytest.raises(ProfilesUnavailable, match="WRONGTYPE"):
+        source.read(["c1", "text", "c1"], ["t1"])
+    found = source.read(["c1"], ["t1"])
+    assert (found.customer_ts_ms.tolist(), found.terminal_ts_ms.tolist()) == ([T0], [T0])

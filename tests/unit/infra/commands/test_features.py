@@ -124,7 +124,9 @@ def test_history_of_an_unknown_card_is_one_line(
     ("arguments", "message"),
     [
         (["show", "person", "p1"], "'person' is not one of 'card', 'terminal'"),
-        (["show", "card"], "ID"),
+        (["show"], "Missing argument 'kind'. Choose from: card, terminal"),
+        (["show", "card"], "Missing argument 'ID'"),
+        (["history"], "Missing argument 'kind'. Choose from: card"),
         (["show", "card", "c1"], "there is no platform in "),
         (["show", "terminal", "m1"], "there is no platform in "),
         (["history", "terminal", "m1"], "'terminal' is not"),
