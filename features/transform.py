@@ -11,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.arrival import Rows
 from features.card_state import CardState
 from features.columns import Columns
 from features.generate import fingerprint
 from features.generated import FINGERPRINT, stream_rows
-from features.history import Rows, new_walk
-from features.vector import FEATURES
+from features.vector import FEATURES, N_STREAM, WIDTH
+from features.walk import new_walk
 
 if fingerprint() != FINGERPRINT:
     raise ImportError("features/generated.py was made from another catalogue than the one here: run make features")
@@ -29,7 +30,8 @@ def update(state: CardState, batch: Columns) -> NDArray[np.float32]:
 
     Columns from ``N_STREAM`` on (customer, terminal) hold their missing values: ``features.profiles.fill`` sets them.
     """
-    vectors = np.tile(_MISSING, (len(batch), 1))
+    vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
+    vectors[:, N_STREAM:] = _MISSING[N_STREAM:]
     if len(batch):
         slots = state.slots(batch.card)
         state.reserve(slots)

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.card_state import ROW_BYTES, SUMS, CardState
+from features.card_state import CardState
 from features.columns import Columns
+from features.segment import COLUMNS_A_CARD, ROW_BYTES
 from features.transform import update
 from features.vector import INDEX, N_STREAM, NAMES
 from features.windows import MAX_ROWS
@@ -136,7 +137,7 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
     got = in_batches(hot, [1000] * 99, state)
     assert got[:, INDEX["count_30d"]].max() == MAX_ROWS
     assert state.rows <= 2 * MAX_ROWS
-    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * (SUMS + 4)
+    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * COLUMNS_A_CARD
     # 2,048 rows, 12.3 hours: the windows above hold the same.
     last = got[-1]
     assert last[INDEX["sum_1d"]] == last[INDEX["sum_90d"]] == np.float32(sum(e.amount for e in hot[-MAX_ROWS:]) / 100)
