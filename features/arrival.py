@@ -113,7 +113,7 @@ def _make_room(h: History, slot: int, time: int) -> None:
 
 @compiled
 def _mark_terminal(card: Segment, place: int, end: int, sums: NDArray[np.int64]) -> int:
-    """FIRST_USE and NEWEST_USE of the new row at ``place``; ``end`` is the card's last row. Others of its terminal change theirs."""
+    """FIRST_USE and NEWEST_USE of the new row at ``place``, ``end`` being the last; others of its terminal change theirs."""
     terminal, at = card.terminals[place], age(card, place)
     later = place + 1
     while later <= end and card.terminals[later] != terminal:

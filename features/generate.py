@@ -167,6 +167,8 @@ Feast's on-demand view and the training set all run the same compiled function. 
   the features of its newest 2,048. An event that comes up to a day late finds all of its windows; one that comes later,
   what is kept.
 - A late event is put in at its event time. Vectors that were published stay as they were, later ones see it.
+- What counts as a high amount for any card is the setting `features.amount_limit`. It is part of the vector's schema: vectors,
+  models and training sets that were made with another limit are refused, as those of other formulas are.
 - A terminal's outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
   `labels.step_hours`.
 """
@@ -212,7 +214,9 @@ FINGERPRINT = "{fingerprint}"
 
 
 @compiled_cached
-def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32], w: Walk) -> None:
+def stream_rows(
+    h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
+) -> None:
     """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):

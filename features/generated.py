@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.arrival import Rows
 from features.compiled import compiled_cached
-from features.formulas import AMOUNT_LIMIT, MINOR, deviation, known, over, ratio_to_others, risk, share, zscore
+from features.formulas import MINOR, deviation, known, over, ratio_to_others, risk, share, zscore
 from features.history import take_in
 from features.prefetch import AHEAD, fetch_card, fetch_rows
 from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
@@ -35,11 +35,13 @@ from features.walk import (
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "34fdb63e44948a26"
+FINGERPRINT = "9803c7535b36e13f"
 
 
 @compiled_cached
-def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32], w: Walk) -> None:
+def stream_rows(
+    h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
+) -> None:
     """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):
@@ -54,6 +56,7 @@ def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[n
         weekday = (time // DAY_MS + 3) % 7
         entry_mode = rows.entry_mode[i]
         pin_used = rows.pin_used[i]
+        AMOUNT_LIMIT = limit
         located = not (isnan(rows.latitude[i]) or isnan(rows.longitude[i]))
         count_10m = w.counts[0]
         total_10m = w.total[0]

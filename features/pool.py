@@ -76,13 +76,13 @@ def _take(h: History, rows: int, used: int) -> tuple[int, int]:
         h.free[rows // MULTIPLE] = h.words[start]
         return start, used
     if used + words_of(rows) > h.words.shape[0]:
-        return np.int64(_NONE), used
+        return _NONE, used
     return used, used + words_of(rows)
 
 
 @compiled_cached
 def move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], begin: int, used: int) -> tuple[int, int]:
-    """Move the segments of ``slots[begin:]`` to others of ``wanted`` rows each; return how far that went, and the words in use."""
+    """Move the segments of ``slots[begin:]`` to others of ``wanted`` rows; return how far that went, and the words in use."""
     for k in range(begin, slots.shape[0]):
         slot = slots[k]
         start, used = _take(h, wanted[k], used)
@@ -100,7 +100,7 @@ def move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], begin:
 
 @compiled_cached
 def pack(source: History, target: History) -> int:
-    """Copy all segments, without holes, and let ``target.cards``, a copy of ``source.cards``, say where; return the words in use."""
+    """Copy all segments, without holes; ``target.cards``, a copy of ``source.cards``, then says where. Return the words used."""
     used = 0
     for slot in range(source.cards.shape[0]):
         n = source.cards[slot, CAPACITY]

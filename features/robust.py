@@ -33,17 +33,22 @@ def robust(h: History, slot: int, card: Segment, first: int, last: int, highest:
         guess = h.cards[slot, GUESS]
         if highest < _NARROW:
             narrow = card.amounts[first:last]
-            small, large = medians(narrow, np.int32(min(guess, _NARROW)), np.int32(-1), np.int32(_NARROW))
+            near = np.int32(min(int(guess), _NARROW))
+            small, large = medians(narrow, near, np.int32(-1), np.int32(_NARROW))
             low, high = np.int64(small), np.int64(large)
             median = (low + high) / 2.0
-            total, count = _up_to(narrow, np.int32(min(np.int64(HIGH * median), _NARROW)))
+            limit = np.int32(min(int(HIGH * median), _NARROW))
+            if highest * n <= _NARROW:
+                total, count = _up_to(narrow, limit, np.int32(0))
+            else:
+                total, count = _up_to(narrow, limit, np.int64(0))
         else:
             for j in range(n):
                 w.amounts[j] = amount_of(card, first + j)
             wide = w.amounts[:n]
             low, high = medians(wide, guess, np.int64(-1), np.int64(_EVERYTHING))
             median = (low + high) / 2.0
-            total, count = _up_to(wide, np.int64(HIGH * median))
+            total, count = _up_to(wide, np.int64(HIGH * median), np.int64(0))
         h.cards[slot, GUESS] = low
     ratio = np.float32(amount_of(card, last) / robust_mean(total, count))
     card.ratios[last] = ratio
@@ -53,14 +58,14 @@ def robust(h: History, slot: int, card: Segment, first: int, last: int, highest:
 
 
 @compiled
-def _up_to(values: NDArray[np.int64], limit: np.int64) -> tuple[np.int64, np.int64]:
-    """Sum and number of the values up to ``limit``."""
-    total = count = np.int64(0)
+def _up_to(values: NDArray[np.int64], limit: np.int64, nothing: np.int64) -> tuple[np.int64, np.int64]:
+    """Sum and number of the values up to ``limit``, summed in the type of ``nothing``, a zero."""
+    total = count = nothing
     for j in range(values.shape[0]):
         a = values[j]
-        total += np.int64(a) if a <= limit else np.int64(0)
-        count += a <= limit
-    return total, count
+        total = type(nothing)(total + (a if a <= limit else type(a)(0)))
+        count = type(nothing)(count + (a <= limit))
+    return np.int64(total), np.int64(count)
 
 
 @compiled
@@ -77,12 +82,13 @@ def medians(values: NDArray[np.int64], guess: np.int64, least: np.int64, most: n
     x = guess
     steps = 0
     while True:
-        below = equal = np.int64(0)
+        # Counted in the type of the values, so that as many are counted at once as are compared.
+        below = equal = type(x)(0)
         under, above = least, most
         for j in range(n):
             a = values[j]
-            below += a < x
-            equal += a == x
+            below = type(x)(below + (a < x))
+            equal = type(x)(equal + (a == x))
             under = max(under, a if a < x else least)
             above = min(above, a if a > x else most)
         if first < below - 1:

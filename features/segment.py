@@ -118,13 +118,13 @@ def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
 def age(card: Segment, row: int) -> int:
     """By how many milliseconds a row is older than the card's newest."""
     there = (np.int64(card.times[row]) & _LOW_MASK) | (np.int64(card.flags[row]) >> FLAG_BITS) << _LOW_BITS
-    return (card.newest - there) & OLDEST_MS
+    return int((card.newest - there) & OLDEST_MS)
 
 
 @compiled
 def amount_of(card: Segment, row: int) -> int:
     """A row's amount in minor units."""
-    return (np.int64(card.amounts[row]) & _LOW_MASK) | np.int64(card.amounts_high[row]) << _LOW_BITS
+    return int((np.int64(card.amounts[row]) & _LOW_MASK) | np.int64(card.amounts_high[row]) << _LOW_BITS)
 
 
 @compiled

@@ -13,7 +13,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.feast_settings import Feast
+from features.vector import schema_hash
 
 FILE_NAME = "driftloop.toml"
 DAY_MS = 86_400_000
@@ -41,6 +43,20 @@ class Ports(_Section):
     control: Port = 0
     #: Metrics and health of each process, by its name under the supervisor.
     metrics: dict[str, Port] = {}
+
+
+class Features(_Section):
+    """What the feature transform takes from the settings. Each of these is part of the vector's schema."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Amounts above this, in whole currency units, are unusual for any card.
+    amount_limit: int = Field(default=DEFAULT_AMOUNT_LIMIT, gt=0, le=1_000_000_000)
+
+    @property
+    def vector_schema(self) -> str:
+        """The schema of the vectors that are made with these settings: a model of another one is refused."""
+        return schema_hash(self.amount_limit)
 
 
 class Scoring(_Section):
@@ -139,6 +155,7 @@ class Settings(BaseSettings):
     #: Handed to every Kafka client as it is (librdkafka names).
     kafka: dict[str, str] = {}
     ports: Ports = Ports()
+    features: Features = Features()
     scoring: Scoring = Scoring()
     writers: Writers = Writers()
     labels: Labels = Labels()

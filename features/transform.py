@@ -25,9 +25,10 @@ if fingerprint() != FINGERPRINT:
 _MISSING = np.array([f.missing for f in FEATURES], dtype=np.float32)
 
 
-def update(state: CardState, batch: Columns) -> NDArray[np.float32]:
+def update(state: CardState, batch: Columns, amount_limit: int) -> NDArray[np.float32]:
     """Add ``batch`` to ``state`` and return the vectors, float32 [n, WIDTH], in the batch's order.
 
+    ``amount_limit``: ``settings.features.amount_limit``, whole currency units; the state does not depend on it.
     Columns from ``N_STREAM`` on (customer, terminal) hold their missing values: ``features.profiles.fill`` sets them.
     """
     vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
@@ -44,5 +45,5 @@ def update(state: CardState, batch: Columns) -> NDArray[np.float32]:
             batch.entry_mode,
             batch.pin_used,
         )
-        stream_rows(state.history, slots, rows, vectors, new_walk())
+        stream_rows(state.history, slots, rows, amount_limit, vectors, new_walk())
     return vectors

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_without_nan
 from features.formulas import SHORTEST_S
 from features.geo import haversine_km
 from features.running import SPLIT
@@ -133,11 +133,12 @@ def high(card: Segment, first: int, last: int, newest: int, w: Walk) -> None:
     w.rest[SINCE_HIGH] = (age(card, newest) - now) / DAY_MS if newest >= 0 else -1.0
 
 
-@compiled
+@compiled_without_nan
 def _largest(ratios: NDArray[np.float32]) -> float:
+    """0 where there are none."""
     found = np.float32(0.0)
     for j in range(ratios.shape[0]):
-        found = max(found, ratios[j])
+        found = ratios[j] if ratios[j] > found else found
     return float(found)
 
 

@@ -51,7 +51,9 @@ def _scorer(settings: Settings) -> Shell:
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
     stopping = threading.Event()
-    core = Scorer(settings.model, model, Reader(ProfileReader(settings), settings.feast), settings.labels, stopping)
+    core = Scorer(
+        settings.model, model, Reader(ProfileReader(settings), settings.feast), settings.labels, settings.features, stopping
+    )
     return Shell(settings, core, stopping=stopping)
 
 
@@ -64,7 +66,9 @@ def _feast_writer(settings: Settings) -> Shell:
 def _archive(settings: Settings) -> Shell:
     from streams.archive import Archive, ArchiveSink
 
-    return Shell(settings, Archive(), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s)
+    return Shell(
+        settings, Archive(settings.features.vector_schema), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s
+    )
 
 
 def _label_joiner(settings: Settings) -> Shell:

@@ -27,9 +27,9 @@ from features.formulas import HIGH
 from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.profiles import fill
 from features.reading import Reader
-from features.settings import Labels
+from features.settings import Features, Labels
 from features.transform import update
-from features.vector import INDEX, SCHEMA, WIDTH, packed, unpacked
+from features.vector import INDEX, WIDTH, packed, unpacked
 from streams import metrics, topics
 from streams.codec import BatchDecoder, encode
 from streams.core import Output, Produce, Record
@@ -55,10 +55,12 @@ class Scorer:
         model: ModelClient,
         profiles: Reader,
         labels: Labels,
+        features: Features,
         stopping: threading.Event | None = None,
     ) -> None:
         self._model_name = model_name
         self._labels = labels
+        self._amount_limit, self._schema = features.amount_limit, features.vector_schema
         self._model = model
         self._profiles = profiles
         self._stopping = stopping or threading.Event()
@@ -84,7 +86,7 @@ class Scorer:
         metrics.MODEL_CALL.observe(model_s)
         metrics.EVENT_TIME.labels(self.name).set(float(times.max()) / 1000)
         ages = [None if age < 0 else age for age in read.profiles.age_ms(times).tolist()]
-        scores = _scores(self._model_name, events, vectors, prediction, ages, read.degraded, profile_s, model_s)
+        scores = _scores(self._model_name, self._schema, events, vectors, prediction, ages, read.degraded, profile_s, model_s)
         output = Output(produce=dead)
         for record, score in zip(good, scores, strict=True):
             key = score.transaction.card_id.encode()
@@ -107,18 +109,18 @@ class Scorer:
     def _vectors(self, partitions: list[int], batch: Columns) -> NDArray[np.float32]:
         of = np.array(partitions)
         if (of == partitions[0]).all():
-            return update(self._state[partitions[0]], batch)
+            return update(self._state[partitions[0]], batch, self._amount_limit)
         vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
         for partition in dict.fromkeys(partitions):
             rows = np.flatnonzero(of == partition)
-            vectors[rows] = update(self._state[partition], batch.take(rows))
+            vectors[rows] = update(self._state[partition], batch.take(rows), self._amount_limit)
         return vectors
 
     def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return self._model.predict(vectors, SCHEMA, event_time_ms)
+                return self._model.predict(vectors, self._schema, event_time_ms)
             except (ModelUnavailable, ModelRefused) as error:
                 metrics.MODEL_UNAVAILABLE.inc()
                 if self._stopping.is_set():
@@ -131,6 +133,7 @@ class Scorer:
 
 def _scores(
     model: str,
+    schema: str,
     events: list[Transaction],
     vectors: NDArray[np.float32],
     prediction: Prediction | None,
@@ -154,7 +157,7 @@ def _scores(
     return [
         Score(
             transaction=event,
-            schema=SCHEMA,
+            schema=schema,
             features=data[i : i + 4 * WIDTH],
             decision=_decide(value, threshold),
             score=value,

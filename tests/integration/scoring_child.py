@@ -66,7 +66,9 @@ class Elsewhere:
 
 def main(folder: str, source: str, target: str, seed: str) -> None:
     settings = load(folder)
-    scorer = Scorer(settings.model, NoChampion(), Reader(ProfileReader(settings), settings.feast), settings.labels)
+    scorer = Scorer(
+        settings.model, NoChampion(), Reader(ProfileReader(settings), settings.feast), settings.labels, settings.features
+    )
     largest = int(np.random.default_rng(int(seed)).integers(500, 5000))
     shell = Shell(settings, Elsewhere(scorer, source, target, int(seed)), max_batch=largest)
 

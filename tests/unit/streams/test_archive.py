@@ -12,6 +12,7 @@ import pytest
 from features.events import Outcome
 from features.repo import layout
 from features.settings import Settings, load
+from features.vector import SCHEMA
 from streams.archive import Archive, ArchiveSink
 from streams.core import Record
 from tests.unit.streams.records import DAY, T0, record, score
@@ -23,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def write(settings: Settings, records: list[Record]) -> None:
-    ArchiveSink(settings).write(Archive().process(records).rows)
+    ArchiveSink(settings).write(Archive(SCHEMA).process(records).rows)
 
 
 def read(settings: Settings, topic: str) -> pa.Table:
@@ -91,6 +92,8 @@ def test_a_crash_within_a_write_is_mended_by_the_replay(settings: Settings) -> N
 
 
 def test_bad_records_become_dead_letters(settings: Settings) -> None:
-    output = Archive().process([record("scores", 0, b"?"), record("outcomes", 0, b"{}"), record("scores", 1, score("a", T0))])
+    output = Archive(SCHEMA).process(
+        [record("scores", 0, b"?"), record("outcomes", 0, b"{}"), record("scores", 1, score("a", T0))]
+    )
     assert [p.topic for p in output.produce] == ["dlq", "dlq"]
     assert len(output.rows) == 1
