@@ -25,6 +25,10 @@ TOPIC: dict[Source, str] = {
 }
 
 
+#: ``settings.features.amount_limit`` where nothing else is said.
+DEFAULT_AMOUNT_LIMIT = 220
+
+
 @dataclass(frozen=True)
 class Feature:
     """One column of the vector, float32. ``missing`` stands for an unknown value, ``when_missing`` says when that is."""
@@ -56,7 +60,13 @@ _TRANSACTION = (
     _mode("online_order", 4, "bought online"),
     Feature("used_pin_number", "transaction", "0/1", "the PIN was entered", "pin_used", -1.0, "not told"),
     Feature("has_location", "transaction", "0/1", "latitude and longitude are known", "located"),
-    Feature("amount_above_limit", "transaction", "0/1", "amount above 220 currency units", "minor > AMOUNT_LIMIT * MINOR"),
+    Feature(
+        "amount_above_limit",
+        "transaction",
+        "0/1",
+        f"amount above the setting `features.amount_limit`, {DEFAULT_AMOUNT_LIMIT} currency units unless told otherwise",
+        "minor > AMOUNT_LIMIT * MINOR",
+    ),
 )
 
 

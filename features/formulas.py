@@ -12,8 +12,6 @@ from features.compiled import compiled
 
 #: Minor units in a currency unit. Currencies without two decimals keep their own scale; a model learns per currency mix.
 MINOR = 100.0
-#: Amounts above this, in currency units, are unusual for any card.
-AMOUNT_LIMIT = 220.0
 #: Two payments in the same second still need a speed.
 SHORTEST_S = 1.0
 #: Amounts above this many medians are left out of the robust mean, and above this many robust means count as high.

@@ -18,19 +18,24 @@ TARGET = HERE / "generated.py"
 DOCUMENT = HERE.parent / "docs" / "features.md"
 #: A change in any of these changes what the generated functions compute.
 SOURCES = (
+    "arrival.py",
     "catalogue.py",
+    "compiled.py",
     "formulas.py",
+    "generate.py",
     "geo.py",
     "history.py",
+    "in_order.py",
     "ingredients.py",
+    "late.py",
     "prefetch.py",
-    "running.py",
     "profiles.py",
+    "robust.py",
+    "running.py",
+    "segment.py",
     "terminal_tiles.py",
+    "walk.py",
     "windows.py",
-    "card_state.py",
-    "compiled.py",
-    "generate.py",
 )
 _STREAM = ("transaction", "card")
 
@@ -162,6 +167,8 @@ Feast's on-demand view and the training set all run the same compiled function. 
   the features of its newest 2,048. An event that comes up to a day late finds all of its windows; one that comes later,
   what is kept.
 - A late event is put in at its event time. Vectors that were published stay as they were, later ones see it.
+- What counts as a high amount for any card is the setting `features.amount_limit`. It is part of the vector's schema: vectors,
+  models and training sets that were made with another limit are refused, as those of other formulas are.
 - A terminal's outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
   `labels.step_hours`.
 """
@@ -175,10 +182,17 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from features.card_state import History
+from features.arrival import Rows
 from features.compiled import compiled_cached
 from features.formulas import {functions}
-from features.history import (
+from features.history import take_in
+from features.prefetch import AHEAD, fetch_card, fetch_rows
+from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
+from features.read import Read
+from features.running import LANE_BITS, LANE_MASK
+from features.segment import History
+from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
+from features.walk import (
     DECAYED_COUNT,
     DECAYED_TOTAL,
     HIGH_14D,
@@ -191,16 +205,8 @@ from features.history import (
     SINCE_HIGH,
     SINCE_LAST,
     SPEED,
-    Rows,
     Walk,
-    insert,
-    walk,
 )
-from features.prefetch import AHEAD, fetch_card, fetch_rows
-from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
-from features.read import Read
-from features.running import LANE_BITS, LANE_MASK
-from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
@@ -208,7 +214,9 @@ FINGERPRINT = "{fingerprint}"
 
 
 @compiled_cached
-def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32], w: Walk) -> None:
+def stream_rows(
+    h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
+) -> None:
     """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):
@@ -216,7 +224,7 @@ def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[n
             fetch_card(h, slots[i + 2 * AHEAD])
         if i + AHEAD < n:
             fetch_rows(h, slots[i + AHEAD])
-        walk(h, slots[i], insert(h, slots[i], rows, i), w)
+        take_in(h, slots[i], rows, i, w)
         time = rows.time[i]
 {stream}
 

@@ -7,10 +7,17 @@ from math import isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from features.card_state import History
+from features.arrival import Rows
 from features.compiled import compiled_cached
-from features.formulas import AMOUNT_LIMIT, MINOR, deviation, known, over, ratio_to_others, risk, share, zscore
-from features.history import (
+from features.formulas import MINOR, deviation, known, over, ratio_to_others, risk, share, zscore
+from features.history import take_in
+from features.prefetch import AHEAD, fetch_card, fetch_rows
+from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
+from features.read import Read
+from features.running import LANE_BITS, LANE_MASK
+from features.segment import History
+from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
+from features.walk import (
     DECAYED_COUNT,
     DECAYED_TOTAL,
     HIGH_14D,
@@ -23,24 +30,18 @@ from features.history import (
     SINCE_HIGH,
     SINCE_LAST,
     SPEED,
-    Rows,
     Walk,
-    insert,
-    walk,
 )
-from features.prefetch import AHEAD, fetch_card, fetch_rows
-from features.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
-from features.read import Read
-from features.running import LANE_BITS, LANE_MASK
-from features.terminal_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "630488e65490872a"
+FINGERPRINT = "9803c7535b36e13f"
 
 
 @compiled_cached
-def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[np.float32], w: Walk) -> None:
+def stream_rows(
+    h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
+) -> None:
     """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):
@@ -48,13 +49,14 @@ def stream_rows(h: History, slots: NDArray[np.int64], rows: Rows, out: NDArray[n
             fetch_card(h, slots[i + 2 * AHEAD])
         if i + AHEAD < n:
             fetch_rows(h, slots[i + AHEAD])
-        walk(h, slots[i], insert(h, slots[i], rows, i), w)
+        take_in(h, slots[i], rows, i, w)
         time = rows.time[i]
         minor = rows.amount[i]
         hour = (time % DAY_MS) / HOUR_MS
         weekday = (time // DAY_MS + 3) % 7
         entry_mode = rows.entry_mode[i]
         pin_used = rows.pin_used[i]
+        AMOUNT_LIMIT = limit
         located = not (isnan(rows.latitude[i]) or isnan(rows.longitude[i]))
         count_10m = w.counts[0]
         total_10m = w.total[0]

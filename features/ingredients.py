@@ -19,6 +19,7 @@ EVENT: Ingredients = {
 _TRANSACTION: Ingredients = {
     "entry_mode": ("rows.entry_mode[i]", "0 chip, 1 contactless, 2 swipe, 3 manual, 4 online, -1 unknown"),
     "pin_used": ("rows.pin_used[i]", "1 yes, 0 no, -1 unknown"),
+    "AMOUNT_LIMIT": ("limit", "the setting `features.amount_limit`, currency units"),
     "located": ("not (isnan(rows.latitude[i]) or isnan(rows.longitude[i]))", "whether the place is known"),
 }
 

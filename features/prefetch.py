@@ -8,15 +8,15 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from features.card_state import CAPACITY, LENGTH, LONG, ROW, START, SUMS, History, window
 from features.compiled import compiled
+from features.segment import CAPACITY, COLUMNS_A_CARD, LENGTH, LONG, ROW, START, History, window
 
 #: How many events ahead of the one at work.
 AHEAD = 4
 #: Rows of the longest history that is asked for; what lies behind comes when it is read.
 _MOST = 256
-#: Rows of about a week.
-_NEWEST = 16
+#: Rows of about two weeks.
+_NEWEST = 32
 #: Words of 8 bytes in a cache line.
 _LINE = 8
 
@@ -45,24 +45,26 @@ def _touch(typing: Any, array: Any, row: Any) -> Any:
 @compiled
 def fetch_card(h: History, slot: int) -> None:
     """Where a card's rows are, and its sums."""
-    _touch(h.cards, slot)
-    for word in range(0, SUMS, _LINE):
-        _touch(h.sums[slot], word)
+    for word in range(0, COLUMNS_A_CARD, _LINE):
+        _touch(h.cards[slot], word)
 
 
 @compiled
 def fetch_rows(h: History, slot: int) -> None:
-    """What an event in order looks at: the newest rows, those that leave the windows, all terminals, the order of amounts."""
+    """What an event in order looks at: the newest rows, those that leave the windows, all amounts and terminals."""
     start, room, n = h.cards[slot, START], h.cards[slot, CAPACITY], h.cards[slot, LENGTH]
-    for word in range(max(n - _NEWEST, 0), n + _LINE, _LINE):
-        _touch(h.words, start + word)
-        _touch(h.words, start + room + word)
+    half = 2 * start
+    for row in range(max(n - _NEWEST, 0), n + _LINE, 2 * _LINE):
+        _touch(h.halves, half + row)
+        _touch(h.halves, half + 3 * room + row)
+    for row in range(0, min(n, _MOST) + 1, 2 * _LINE):
+        _touch(h.halves, half + room + row)
+        _touch(h.halves, half + 2 * room + row)
     for k in range(LONG):
-        row = h.sums[slot, window(k) + ROW]
-        _touch(h.words, start + row)
-        _touch(h.words, start + room + row)
-    for word in range(0, min(n, _MOST) // 2 + _LINE, _LINE):
-        _touch(h.words, start + 2 * room + word)
-    _touch(h.words, start + 2 * room + (room + n) // 2)
-    for word in range(0, min(n, _MOST) // 4 + _LINE, _LINE):
-        _touch(h.words, start + 4 * room + word)
+        _touch(h.halves, half + h.cards[slot, window(k) + ROW])
+    _touch(h.halves, half + 4 * room + n)
+    _touch(h.halves, half + 5 * room + n)
+    byte = 8 * start + 24 * room
+    for row in range(0, min(n, _MOST) + 1, 8 * _LINE):
+        _touch(h.bytes, byte + row)
+        _touch(h.bytes, byte + room + row)

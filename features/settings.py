@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.feast_settings import Feast
+from features.vector import schema_hash
 
 FILE_NAME = "driftloop.toml"
 DAY_MS = 86_400_000
@@ -49,6 +51,20 @@ class Ports(_Section):
     control: Port = 0
     #: Metrics and health of each process, by its name under the supervisor.
     metrics: dict[str, Port] = {}
+
+
+class Features(_Section):
+    """What the feature transform takes from the settings. Each of these is part of the vector's schema."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Amounts above this, in whole currency units, are unusual for any card.
+    amount_limit: int = Field(default=DEFAULT_AMOUNT_LIMIT, gt=0, le=1_000_000_000)
+
+    @property
+    def vector_schema(self) -> str:
+        """The schema of the vectors that are made with these settings: a model of another one is refused."""
+        return schema_hash(self.amount_limit)
 
 
 class Scoring(_Section):
@@ -173,6 +189,7 @@ class Settings(BaseSettings):
     #: The platform's own Kafka and Redis ask for passwords, and Kafka's traffic is encrypted (``driftloop up --secure``).
     secure: bool = False
     ports: Ports = Ports()
+    features: Features = Features()
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
     writers: Writers = Writers()

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from features.card_state import COLUMNS, CardState, named
+from features.card_arrays import COLUMNS
+from features.card_state import CardState, named
 
 
 class StateCopy:
@@ -23,7 +24,7 @@ class StateCopy:
         self._ids = state.ids()
         self._copied = np.zeros(len(self._ids), dtype=np.bool_)
         self._next = 0
-        self._slots: list[NDArray[np.int64]] = []
+        self._numbers: list[NDArray[np.int64]] = []
         self._parts: list[dict[str, NDArray[Any]]] = []
 
     @property
@@ -33,8 +34,8 @@ class StateCopy:
 
     def before(self, cards: Sequence[str]) -> None:
         """``cards`` are about to change."""
-        slots = np.unique(self._state.known(cards))
-        self._copy(slots[slots < len(self._ids)])
+        numbers = np.unique(self._state.known(cards))
+        self._copy(numbers[numbers < len(self._ids)])
 
     def step(self, cards: int) -> None:
         """Look at the next ``cards`` cards, and copy those that have not changed since."""
@@ -46,16 +47,16 @@ class StateCopy:
         """What ``CardState.arrays`` gave at the beginning, with the cards in another order. Only once it is done."""
         if not self.done:
             raise RuntimeError("the copy is not complete; call step until it is done")
-        slots = np.concatenate([np.zeros(0, dtype=np.int64), *self._slots])
+        numbers = np.concatenate([np.zeros(0, dtype=np.int64), *self._numbers])
         kinds = {"lengths": np.int64, **COLUMNS}
         columns = {
             name: np.concatenate([np.zeros(0, dtype=kind), *(part[name] for part in self._parts)]) for name, kind in kinds.items()
         }
-        return {**named(self._ids[slot] for slot in slots.tolist()), **columns}
+        return {**named(self._ids[number] for number in numbers.tolist()), **columns}
 
-    def _copy(self, slots: NDArray[np.int64]) -> None:
-        slots = slots[~self._copied[slots]]
-        if len(slots):
-            self._copied[slots] = True
-            self._slots.append(slots)
-            self._parts.append(self._state.part(slots))
+    def _copy(self, numbers: NDArray[np.int64]) -> None:
+        numbers = numbers[~self._copied[numbers]]
+        if len(numbers):
+            self._copied[numbers] = True
+            self._numbers.append(numbers)
+            self._parts.append(self._state.part(numbers))

@@ -10,7 +10,21 @@ from functools import cache
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-SOURCES = ("card_state.py", "columns.py", "formulas.py", "history.py", "running.py", "windows.py")
+SOURCES = (
+    "arrival.py",
+    "card_arrays.py",
+    "card_state.py",
+    "columns.py",
+    "formulas.py",
+    "history.py",
+    "in_order.py",
+    "late.py",
+    "robust.py",
+    "running.py",
+    "segment.py",
+    "walk.py",
+    "windows.py",
+)
 
 
 @cache

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from features.card_state import CardState
 from features.columns import from_table
 from features.repo import layout
+from features.settings import Features
 from features.transform import update
 from features.vector import WIDTH
 from features.windows import KEEP_MS
@@ -49,7 +50,8 @@ HISTORY_MS = 2 * KEEP_MS
 class Recomputation:
     """The stream's columns computed again from tables in log order; a partition's card state goes on from table to table."""
 
-    def __init__(self) -> None:
+    def __init__(self, features: Features) -> None:
+        self._amount_limit = features.amount_limit
         self._states: dict[int, CardState] = {}
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
@@ -60,7 +62,7 @@ class Recomputation:
         for one in np.unique(partition).tolist():
             rows = np.flatnonzero(partition == one)
             state = self._states.setdefault(one, CardState())
-            found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows))
+            found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._amount_limit)
         return found
 
 

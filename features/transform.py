@@ -11,12 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.arrival import Rows
 from features.card_state import CardState
 from features.columns import Columns
 from features.generate import fingerprint
 from features.generated import FINGERPRINT, stream_rows
-from features.history import Rows, new_walk
-from features.vector import FEATURES
+from features.vector import FEATURES, N_STREAM, WIDTH
+from features.walk import new_walk
 
 if fingerprint() != FINGERPRINT:
     raise ImportError("features/generated.py was made from another catalogue than the one here: run make features")
@@ -24,12 +25,14 @@ if fingerprint() != FINGERPRINT:
 _MISSING = np.array([f.missing for f in FEATURES], dtype=np.float32)
 
 
-def update(state: CardState, batch: Columns) -> NDArray[np.float32]:
+def update(state: CardState, batch: Columns, amount_limit: int) -> NDArray[np.float32]:
     """Add ``batch`` to ``state`` and return the vectors, float32 [n, WIDTH], in the batch's order.
 
+    ``amount_limit``: ``settings.features.amount_limit``, whole currency units; the state does not depend on it.
     Columns from ``N_STREAM`` on (customer, terminal) hold their missing values: ``features.profiles.fill`` sets them.
     """
-    vectors = np.tile(_MISSING, (len(batch), 1))
+    vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
+    vectors[:, N_STREAM:] = _MISSING[N_STREAM:]
     if len(batch):
         slots = state.slots(batch.card)
         state.reserve(slots)
@@ -42,5 +45,5 @@ def update(state: CardState, batch: Columns) -> NDArray[np.float32]:
             batch.entry_mode,
             batch.pin_used,
         )
-        stream_rows(state.history, slots, rows, vectors, new_walk())
+        stream_rows(state.history, slots, rows, amount_limit, vectors, new_walk())
     return vectors

@@ -11,7 +11,7 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import FEATURES, Feature, Source
+from features.catalogue import DEFAULT_AMOUNT_LIMIT, FEATURES, Feature, Source
 
 __all__ = [
     "FEATURES",
@@ -37,12 +37,15 @@ SERVICE = "fraud_v1"
 N_STREAM = sum(f.source in ("transaction", "card") for f in FEATURES)
 
 
-def schema_hash() -> str:
-    """Short hash of names, order, formulas and missing values: vectors with another hash are not comparable."""
+def schema_hash(amount_limit: int = DEFAULT_AMOUNT_LIMIT) -> str:
+    """Short hash of names, order, formulas, missing values and the amount limit: vectors with another are not comparable."""
     text = "|".join(f"{f.name}:{f.formula}:{f.missing!r}" for f in FEATURES)
+    if amount_limit != DEFAULT_AMOUNT_LIMIT:
+        text += f"|AMOUNT_LIMIT={amount_limit}"
     return f"{SERVICE}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
+#: That of the default settings. Code that has settings asks them: ``settings.features.vector_schema``.
 SCHEMA = schema_hash()
 
 

@@ -76,7 +76,9 @@ def _feast_writer(settings: Settings) -> Shell:
 def _archive(settings: Settings) -> Shell:
     from streams.archive import Archive, ArchiveSink
 
-    return Shell(settings, Archive(), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s)
+    return Shell(
+        settings, Archive(settings.features.vector_schema), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s
+    )
 
 
 def _label_joiner(settings: Settings) -> Shell:

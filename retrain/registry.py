@@ -13,7 +13,7 @@ import numpy as np
 
 from features.events import RetrainRequest
 from features.settings import Settings
-from features.vector import NAMES, SCHEMA
+from features.vector import NAMES
 from retrain.pipeline.report import Report
 from retrain.training import onnx, reference
 from retrain.training.dataset import Dataset
@@ -49,7 +49,7 @@ def register(
         model=settings.model,
         version=store.next_version(),
         created_at_ms=time.time_ns() // 1_000_000,
-        schema=SCHEMA,
+        schema=settings.features.vector_schema,
         features=list(NAMES),
         threshold=evaluation.candidate.threshold,
         sha256=hashlib.sha256(model.read_bytes()).hexdigest(),

@@ -28,7 +28,7 @@ from features.compaction import last_offsets
 from features.events import Outcome, Score
 from features.repo import layout
 from features.settings import DAY_MS, Settings
-from features.vector import SCHEMA, WIDTH, unpacked
+from features.vector import WIDTH, unpacked
 from streams import topics
 from streams.codec import BatchDecoder
 from streams.core import Output, Record, dead_letter
@@ -61,13 +61,14 @@ class WrongWidth(ValueError):
 
 
 class Archive:
-    """Pure core: decodes. No state. Rows are Archived."""
+    """Pure core: decodes. No state. Rows are Archived. ``schema``: the vectors that must be WIDTH long."""
 
     name = "archive"
     inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES)
     replays: tuple[str, ...] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
         self._scores = BatchDecoder(Score, self.name)
         self._outcomes = BatchDecoder(Outcome, self.name)
 
@@ -76,9 +77,9 @@ class Archive:
         outcomes, outcome_events, outcome_letters = self._outcomes.decode(r for r in records if r.topic == topics.OUTCOMES)
         rows: list[Archived] = []
         for record, event in zip(scores, score_events, strict=True):
-            if event.schema == SCHEMA and len(event.features) != 4 * WIDTH:
+            if event.schema == self._schema and len(event.features) != 4 * WIDTH:
                 # One such row would fail every training whose window holds it.
-                reason = WrongWidth(f"features has {len(event.features) // 4} values, and schema {SCHEMA} has {WIDTH}")
+                reason = WrongWidth(f"features has {len(event.features) // 4} values, and schema {self._schema} has {WIDTH}")
                 score_letters.append(dead_letter(record, self.name, reason))
                 DLQ.labels(self.name, type(reason).__name__).inc()
             else:

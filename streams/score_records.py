@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from features.events import Alert, Decision, Score, Transaction
 from features.formulas import HIGH
 from features.prediction import Prediction
-from features.vector import INDEX, SCHEMA, WIDTH, packed
+from features.vector import INDEX, WIDTH, packed
 from streams import metrics, rules, topics
 from streams.codec import encode
 from streams.core import Produce, Record
@@ -69,7 +69,7 @@ class Scored:
     model_s: float
 
 
-def score_records(batch: Scored, model: str) -> list[Produce]:
+def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
     """One score a transaction, on its own partition, and an alert behind each that reaches the threshold."""
     n = len(batch.events)
     now_ms = time.time_ns() // 1_000_000
@@ -113,7 +113,7 @@ def score_records(batch: Scored, model: str) -> list[Produce]:
         key = event.card_id.encode()
         score = WireScore(
             raw(body),
-            SCHEMA,
+            schema,
             data[at : at + _VECTOR_BYTES],
             "alert" if alert else quiet,
             value,

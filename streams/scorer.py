@@ -28,7 +28,7 @@ from features.profiles import fill
 from features.reading import Reader
 from features.settings import Settings
 from features.state_version import state_version
-from features.vector import SCHEMA, WIDTH
+from features.vector import WIDTH
 from streams import metrics, rules, topics
 from streams.admission import CONFLICT, DUPLICATE
 from streams.codec import BatchDecoder, encode
@@ -65,6 +65,7 @@ class Scorer:
         self._scoring = settings.scoring
         self._cards_a_step = settings.snapshots.cards_a_step
         self._labels = settings.labels
+        self._amount_limit, self._schema = settings.features.amount_limit, settings.features.vector_schema
         self._model = model
         self._profiles = profiles
         self._decoder = BatchDecoder(Transaction, self.name)
@@ -95,7 +96,7 @@ class Scorer:
         metrics.EVENT_TIME_LAG.labels(self.name).set(time.time() - newest)
         ages = read.profiles.age_ms(times)
         scored = Scored(good, events, bodies, vectors, prediction, ages, read.degraded, late, cold, profile_s, model_s)
-        output.produce += score_records(scored, self._model_name)
+        output.produce += score_records(scored, self._model_name, self._schema)
         for partition in {record.partition for record in good}:
             metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
             metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
@@ -170,12 +171,12 @@ class Scorer:
     def _vectors(self, partitions: list[int], batch: Columns) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         of = np.array(partitions)
         if (of == partitions[0]).all():
-            return self._state[partitions[0]].update(batch)
+            return self._state[partitions[0]].update(batch, self._amount_limit)
         vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
         cold = np.empty(len(batch), dtype=np.bool_)
         for partition in dict.fromkeys(partitions):
             rows = np.flatnonzero(of == partition)
-            vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows))
+            vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows), self._amount_limit)
         return vectors, cold
 
     def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:
@@ -187,7 +188,7 @@ class Scorer:
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                prediction = self._model.predict(vectors, SCHEMA, event_time_ms)
+                prediction = self._model.predict(vectors, self._schema, event_time_ms)
             except (ModelUnavailable, ModelRefused) as error:
                 metrics.MODEL_UNAVAILABLE.inc()
                 waited = time.monotonic() - began

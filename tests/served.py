@@ -11,9 +11,9 @@ from features.card_state import CardState
 from features.columns import from_transactions
 from features.events import Score, Transaction
 from features.profiles import fill, unknown
-from features.settings import Labels, Settings
+from features.settings import Features, Labels, Settings
 from features.transform import update
-from features.vector import NAMES, SCHEMA, packed, unpacked
+from features.vector import NAMES, packed, unpacked
 from streams import topics
 from streams.archive import Archived, ArchiveSink
 from streams.publish.encode import encode_transactions
@@ -27,8 +27,9 @@ def transactions(options: Options, days: int) -> list[Transaction]:
     return [decode(row) for batch in Simulation(options).days(0, days) for row in encode_transactions(batch.transactions)]
 
 
-def served(events: list[Transaction], partitions: int = 2, seed: int = 0) -> list[Archived]:
+def served(events: list[Transaction], partitions: int = 2, seed: int = 0, features: Features | None = None) -> list[Archived]:
     """What is archived of them, each card in a partition of its own choice, in the order of the log."""
+    features = features or Features()
     rng, states = np.random.default_rng(seed), [CardState() for _ in range(partitions)]
     rows: list[Archived] = []
     offsets = [0] * partitions
@@ -40,11 +41,11 @@ def served(events: list[Transaction], partitions: int = 2, seed: int = 0) -> lis
         for partition in range(partitions):
             mine = [event for event, chosen in zip(batch, of, strict=True) if chosen == partition]
             columns = from_transactions(mine)
-            vectors = update(states[partition], columns)
+            vectors = update(states[partition], columns, features.amount_limit)
             # As with an online store that is empty.
             fill(vectors, columns, unknown(len(mine)), Labels().delay_ms, Labels().step_hours)
             for event, vector in zip(mine, vectors, strict=True):
-                score = Score(event, SCHEMA, packed(vector), "unscored")
+                score = Score(event, features.vector_schema, packed(vector), "unscored")
                 rows.append(Archived(topics.SCORES, partition, offsets[partition], score))
                 offsets[partition] += 1
     return rows

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.transform.events import columns_of
 from features.card_state import CardState
+from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.transform import update
 
 _ROWS_A_BATCH = 20_000
@@ -50,7 +51,8 @@ def vectors(file: File) -> NDArray[np.float32]:
     batch = columns_of(file.card, file.time_ms, file.minor, file.terminal)
     state = CardState()
     rows = np.arange(len(batch))
-    return np.concatenate([update(state, batch.take(part)) for part in np.split(rows, rows[_ROWS_A_BATCH::_ROWS_A_BATCH])])
+    parts = np.split(rows, rows[_ROWS_A_BATCH::_ROWS_A_BATCH])
+    return np.concatenate([update(state, batch.take(part), DEFAULT_AMOUNT_LIMIT) for part in parts])
 
 
 def lists(matrix: NDArray[np.float32]) -> pa.ListArray:

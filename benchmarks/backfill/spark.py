@@ -13,7 +13,7 @@ from benchmarks.backfill.file import read
 from features.archive_days import day_name, day_number
 from features.jobs.backfill import backfill
 from features.jobs.session import spark_session
-from features.settings import DAY_MS
+from features.settings import DAY_MS, Features
 
 _MEMORY = "2g"
 
@@ -54,7 +54,7 @@ def ready(log: Path, out: Path) -> Callable[[], None]:
     session = spark_session("backfill", beside / "cache", beside / "scratch", driver_memory=_MEMORY)
 
     def work() -> None:
-        done = backfill(session, log, out, first, end, days_at_once=end - first)
+        done = backfill(session, log, out, first, end, Features(), days_at_once=end - first)
         print(f"{done.rows:,} rows in {done.days} days")
 
     return work

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
 from features.card_state import CardState
+from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.columns import Columns, terminal_numbers
 from features.formulas import HIGH
 from features.jobs.profile import Habits
@@ -39,7 +40,7 @@ def vectors(transactions: Transactions, delay_days: int, step_hours: int = 1) ->
     parts = _days(transactions)
     batches = [_columns(transactions, part, number) for part in parts]
     for part, batch in zip(parts, batches, strict=True):
-        out[part] = update(state, batch)
+        out[part] = update(state, batch, DEFAULT_AMOUNT_LIMIT)
     tiles, begin, end = _tiles(transactions, (out[:, _RATIO] > HIGH) | (out[:, _ABOVE_LIMIT] > 0))
     for part, batch in zip(parts, batches, strict=True):
         card, terminal = transactions.card[part], transactions.terminal[part]

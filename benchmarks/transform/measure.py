@@ -15,6 +15,7 @@ from benchmarks.rolling import agreement, by_pandas, by_river, subset
 from benchmarks.transform.events import BATCH, Stream, simulated
 from benchmarks.transform.report import Ours, Peer
 from features.card_state import CardState
+from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.transform import update
 from features.vector import INDEX, N_STREAM
 
@@ -27,7 +28,7 @@ _SHARED_AT = [INDEX[name] for name in SHARED]
 def compile_all() -> None:
     """Have the transform compiled before anything is measured: it is when it first runs."""
     for batch in simulated(10, 10, 1.0).batches(0, 100):
-        update(CardState(), batch)
+        update(CardState(), batch, DEFAULT_AMOUNT_LIMIT)
 
 
 def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] | None = None) -> tuple[Ours, Matrix]:
@@ -48,7 +49,7 @@ def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] |
         seconds = 0.0
         for i, batch in enumerate(stream.batches(start, stop)):
             began = time.process_time()
-            vectors = update(state, batch)
+            vectors = update(state, batch, DEFAULT_AMOUNT_LIMIT)
             seconds += time.process_time() - began
             at = start + i * BATCH
             rows = np.flatnonzero(chosen[at : min(at + BATCH, stop)])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from features.archive_days import day_folders, rows
 from features.jobs.card_backfill import Stretch, done_days, remove, runs_of, started
 from features.jobs.sources import TRANSACTIONS, archived, history_from
-from features.settings import DAY_MS
+from features.settings import DAY_MS, Features
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,13 +62,15 @@ def backfill(
     root: Path,
     first_day: int,
     end_day: int,
+    features: Features,
     *,
     buckets: int | None = None,
     days_at_once: int = DAYS_AT_ONCE,
     force: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> Backfilled:
-    """Backfill the days [first_day, end_day) into ``root`` (``card_backfill.folder``) from ``log`` (an archive's folder).
+    """Backfill the days [first_day, end_day) into ``root`` (``card_backfill.folder``) from ``log`` (an archive's folder), by
+    ``settings.features``, of whose schema the folder is.
 
     ``tell`` is called about once a second. ``force`` does days anew that are there. A broken-off stretch goes on in the
     buckets that it began with. Raises features.jobs.sources.NothingThere, and what Spark raises.
@@ -83,13 +85,13 @@ def backfill(
         stretch = Stretch(root, first, end, started(root, first, end) or buckets or _buckets(log, first, end))
         look = _Look(stretch, days, len(pending), written - stretch.rows(), begun)
         with ThreadPoolExecutor(1) as pool:
-            job = pool.submit(_run, spark, log, stretch)
+            job = pool.submit(_run, spark, log, stretch, features)
             while not _ended(job):
                 tell(look())
         job.result()
         tell(look())
         written, days = look().rows, days + end - first
-        stretch.finish()
+        stretch.finish(features.vector_schema)
     return Backfilled(days, len(wanted) - len(pending), written, time.monotonic() - begun, root)
 
 
@@ -119,13 +121,13 @@ def _buckets(log: Path, first: int, end: int) -> int:
     return max(FEWEST_BUCKETS, -(-rows(day_folders(log / "scores", start_ms, end * DAY_MS)) // ROWS_A_BUCKET))
 
 
-def _run(spark: SparkSession, log: Path, stretch: Stretch) -> None:
+def _run(spark: SparkSession, log: Path, stretch: Stretch, features: Features) -> None:
     left = stretch.pending()
     if not left:
         return
     history = history_from(stretch.first * DAY_MS)
     transactions = archived(spark, log, history, stretch.end * DAY_MS, TRANSACTIONS)
-    bucketed(transactions, stretch.buckets, left).mapInArrow(_task(stretch), "rows long").collect()
+    bucketed(transactions, stretch.buckets, left).mapInArrow(_task(stretch, features), "rows long").collect()
 
 
 def bucketed(transactions: DataFrame, buckets: int, wanted: Iterable[int]) -> DataFrame:
@@ -137,7 +139,7 @@ def bucketed(transactions: DataFrame, buckets: int, wanted: Iterable[int]) -> Da
     return rows.repartitionById(buckets, "bucket").drop("bucket").sortWithinPartitions("kafka_partition", "kafka_offset")
 
 
-def _task(stretch: Stretch) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _task(stretch: Stretch, features: Features) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     left = set(stretch.pending())
 
     def task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -149,7 +151,7 @@ def _task(stretch: Stretch) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.
         context = TaskContext.get()
         assert context is not None
         bucket = context.partitionId()
-        written = write_bucket(stretch, bucket, batches) if bucket in left else sum(batch.num_rows for batch in batches)
+        written = write_bucket(stretch, bucket, batches, features) if bucket in left else sum(batch.num_rows for batch in batches)
         yield pa.RecordBatch.from_pydict({"rows": [written]})
 
     return task

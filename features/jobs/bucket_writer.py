@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from features.jobs.card_backfill import Stretch
 from features.repo import layout
-from features.settings import DAY_MS
+from features.settings import DAY_MS, Features
 from features.tables import Recomputation, lists, number
-from features.vector import SCHEMA
 
 _TRANSACTION = (
     *("transaction_id", "event_time_ms", "card_id", "terminal_id", "amount_minor", "currency", "latitude", "longitude"),
@@ -27,12 +26,12 @@ BACKFILLED = pa.schema([layout.SCORES.field(name) for name in (*_TRANSACTION, "s
 HELD = 8192
 
 
-def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch]) -> int:
+def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch], features: Features) -> int:
     """Compute and write the days of ``stretch`` from batches with columns ``_TRANSACTION`` in log order, history included.
 
     Returns the rows written. Memory: the bucket's card state and HELD rows a day, however long the log of a card is.
     """
-    transform = Recomputation()
+    transform = Recomputation(features)
     files: dict[int, _DayFile] = {}
     try:
         for batch in batches:
@@ -42,7 +41,7 @@ def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch
             for one in np.unique(day[(day >= stretch.first) & (day < stretch.end)]).tolist():
                 if one not in files:
                     files[one] = _DayFile(stretch.file(one, bucket))
-                files[one].add(_rows(table, vectors, np.flatnonzero(day == one)))
+                files[one].add(_rows(table, vectors, np.flatnonzero(day == one), features.vector_schema))
         for file in files.values():
             file.finish()
     except BaseException:
@@ -54,10 +53,10 @@ def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch
     return sum(rows.values())
 
 
-def _rows(table: pa.Table, vectors: NDArray[np.float32], rows: NDArray[np.int64]) -> pa.Table:
+def _rows(table: pa.Table, vectors: NDArray[np.float32], rows: NDArray[np.int64], vector_schema: str) -> pa.Table:
     there = table.take(pa.array(rows)).select(_TRANSACTION)
     time = pa.array(number(there, "event_time_ms", np.int64) * 1000).cast(pa.timestamp("us", tz="UTC"))
-    schema = pa.repeat(pa.scalar(SCHEMA), len(rows))
+    schema = pa.repeat(pa.scalar(vector_schema), len(rows))
     return pa.table([*there.columns, schema, lists(vectors[rows]), time], names=BACKFILLED.names).cast(BACKFILLED)
 
 

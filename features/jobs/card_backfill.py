@@ -21,7 +21,6 @@ import msgspec
 
 from features.archive_days import day_name, day_number
 from features.settings import Settings
-from features.vector import SCHEMA
 
 DONE = "_done.json"
 
@@ -34,9 +33,9 @@ class DoneDay(msgspec.Struct, frozen=True):
     buckets: int
 
 
-def folder(settings: Settings, schema: str = SCHEMA) -> Path:
-    """The folder of the vectors of one schema."""
-    return settings.feature_repo / "offline" / "card_backfill" / f"schema={schema}"
+def folder(settings: Settings) -> Path:
+    """The folder of the vectors of the settings' schema."""
+    return settings.feature_repo / "offline" / "card_backfill" / f"schema={settings.features.vector_schema}"
 
 
 def file_name(bucket: int, buckets: int) -> str:
@@ -93,8 +92,8 @@ class Stretch:
         """All files of ``bucket`` are there, with so many rows by day."""
         _write(self._marker(bucket), {str(day): count for day, count in rows.items()})
 
-    def finish(self) -> None:
-        """All buckets are done: say so of each day, and drop the markers."""
+    def finish(self, schema: str) -> None:
+        """All buckets are done, their vectors of one ``schema``: say so of each day, and drop the markers."""
         markers = self._read_markers()
         for day in self.days:
             rows = sum(read.get(str(day), 0) for read in markers)
@@ -102,7 +101,7 @@ class Stretch:
             # What a task that was killed had begun.
             for hidden in (self.root / day_name(day)).glob(".bucket-*.tmp"):
                 hidden.unlink(missing_ok=True)
-            _write(self.root / day_name(day) / DONE, DoneDay(SCHEMA, rows, self.buckets))
+            _write(self.root / day_name(day) / DONE, DoneDay(schema, rows, self.buckets))
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _marker(self, bucket: int) -> Path:

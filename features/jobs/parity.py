@@ -14,8 +14,9 @@ import msgspec
 import numpy as np
 
 from features.differences import Differences, between, together
+from features.settings import Features
 from features.tables import TRANSFORMED, Recomputation, in_log_order, number, schema_of, vectors
-from features.vector import N_STREAM, SCHEMA
+from features.vector import N_STREAM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,12 +26,18 @@ _COLUMNS = ("transaction_id", *TRANSFORMED, "schema", "features")
 
 
 def compare(
-    scores: DataFrame, start_ms: int | None = None, end_ms: int | None = None, partitions: int = 4, buckets: int = 16
+    scores: DataFrame,
+    features: Features,
+    start_ms: int | None = None,
+    end_ms: int | None = None,
+    partitions: int = 4,
+    buckets: int = 16,
 ) -> Differences:
     """Compare the scores (columns ``sources.SERVED``) with event times in [start_ms, end_ms); None: no limit.
 
-    ``scores`` must hold the cards' history, too (``sources.history_from``). Vectors of another schema are history and nothing
-    more. ``buckets``: groups of cards; a group is in memory as a whole, at about 2 kB a row.
+    ``features``: ``settings.features``. ``scores`` must hold the cards' history, too (``sources.history_from``). Vectors of
+    another schema are history and nothing more. ``buckets``: groups of cards; a group is in memory as a whole, at about 2 kB
+    a row.
     """
     from pyspark.sql import functions as f
 
@@ -40,20 +47,20 @@ def compare(
     def of_a_bucket(rows: pd.DataFrame) -> pd.DataFrame:
         import pandas as pd
 
-        return pd.DataFrame({"found": [msgspec.json.encode(_of_a_bucket(rows, low, high))]})
+        return pd.DataFrame({"found": [msgspec.json.encode(_of_a_bucket(rows, features, low, high))]})
 
     bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64("card_id"), f.lit(buckets)).alias("bucket"))
     found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_a_bucket, "found binary").collect()
     return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), N_STREAM)
 
 
-def _of_a_bucket(rows: pd.DataFrame, start_ms: int, end_ms: int) -> Differences:
+def _of_a_bucket(rows: pd.DataFrame, features: Features, start_ms: int, end_ms: int) -> Differences:
     import pyarrow as pa
 
     table = in_log_order(pa.Table.from_pandas(rows, schema=schema_of(_COLUMNS), preserve_index=False))
     time = number(table, "event_time_ms", np.int64)
     schema = table.column("schema").to_numpy()
-    wanted = np.flatnonzero((time >= start_ms) & (time < end_ms) & (schema == SCHEMA))
-    again = Recomputation().vectors(table)[wanted]
+    wanted = np.flatnonzero((time >= start_ms) & (time < end_ms) & (schema == features.vector_schema))
+    again = Recomputation(features).vectors(table)[wanted]
     there = table.take(pa.array(wanted))
     return between(there, vectors(there.column("features")), again, np.arange(N_STREAM))

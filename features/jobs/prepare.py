@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from features.vector import SCHEMA
-
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -18,11 +16,11 @@ SCORES = (
 OUTCOMES = "transaction_id string, outcome_time_ms long, is_fraud boolean, late boolean"
 
 
-def clean_scores(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
-    """Scores (columns SCORES) up to ``end_ms`` (inclusive), less the faulty [start, end) and vectors of another schema."""
+def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
+    """Scores (columns SCORES) up to ``end_ms`` (inclusive), less the faulty [start, end) and vectors of another ``schema``."""
     from pyspark.sql import functions as f
 
-    return clean_transactions(scores, end_ms, exclude).where(f.col("schema") == SCHEMA)
+    return clean_transactions(scores, end_ms, exclude).where(f.col("schema") == schema)
 
 
 def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:

@@ -22,7 +22,7 @@ from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
 from features.repo import layout
 from features.settings import DAY_MS, Settings
 from features.tables import lists, number
-from features.vector import NAMES, SCHEMA
+from features.vector import NAMES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,8 +69,8 @@ def training_set(
     from pyspark.sql import functions as f
 
     settled_ms = end_ms - settings.labels.delay_ms
-    found = TrainingSet(SCHEMA, NAMES, start_ms, end_ms, settled_ms)
-    clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), end_ms, exclude)
+    found = TrainingSet(settings.features.vector_schema, NAMES, start_ms, end_ms, settled_ms)
+    clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), found.schema, end_ms, exclude)
     outcomes = spark.read.schema(OUTCOMES).parquet(str(settings.archive / "outcomes"))
     day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
     labelled = training_rows(clean, outcomes, start_ms, settled_ms).withColumn("day", day)

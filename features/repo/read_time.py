@@ -25,7 +25,7 @@ from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, fill, unknow
 from features.repo.entities import OWNER
 from features.settings import Settings
 from features.terminal_tiles import COLUMNS, Tiles, empty
-from features.vector import FEATURES, N_STREAM, NAMES, SCHEMA, WIDTH
+from features.vector import FEATURES, N_STREAM, NAMES, WIDTH
 
 NAME = "read_time"
 #: The columns of the vector that it returns, in their order.
@@ -48,6 +48,7 @@ REQUEST = RequestSource(
 
 def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:
     """The view. The settings that its values depend on are part of it: Feast sees when they change."""
+    schema = settings.features.vector_schema
     delay_ms, step_hours, limits = settings.labels.delay_ms, settings.labels.step_hours, customer_limits(settings.feast)
 
     def transform(inputs: pd.DataFrame) -> pd.DataFrame:
@@ -62,10 +63,10 @@ def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: 
         mode="pandas",
         udf=transform,
         # Feast compares two versions of the view by this text, and neither by the fields nor by what the function encloses.
-        udf_string=f"features.repo.read_time.compute(inputs, {delay_ms=}, {step_hours=}, {limits=})  # {SCHEMA}",
+        udf_string=f"features.repo.read_time.compute(inputs, {delay_ms=}, {step_hours=}, {limits=})  # {schema}",
         description="The customer and terminal columns of the vector, as of the transaction; docs/features.md has their meaning",
         owner=OWNER,
-        tags={"writer": "none: computed at read", "topic": "none", "clock": "event time", "schema": SCHEMA}
+        tags={"writer": "none: computed at read", "topic": "none", "clock": "event time", "schema": schema}
         | {f"unit.{feature.name}": feature.unit for feature in COMPUTED},
     )
 

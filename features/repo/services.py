@@ -5,11 +5,10 @@ from __future__ import annotations
 from feast import FeatureService, FeatureView, OnDemandFeatureView
 
 from features.repo.entities import OWNER
-from features.vector import SCHEMA, SERVICE
+from features.vector import SERVICE
 
 #: For callers who know only a card: its latest vector, ready for the model.
 SERVICE_BY_CARD = f"{SERVICE}_by_card"
-_TAGS = {"schema": SCHEMA, "vector": SERVICE}
 
 
 def by_card(card_activity: FeatureView) -> FeatureService:
@@ -19,7 +18,7 @@ def by_card(card_activity: FeatureView) -> FeatureService:
         features=[card_activity],
         description="The latest vector of a card, for callers who know only its id",
         owner=OWNER,
-        tags=_TAGS,
+        tags=_tags(card_activity),
     )
 
 
@@ -32,5 +31,9 @@ def vector(
         features=[card_activity, terminal_risk[["tiles"]], customer_profile[["profile", "usual"]], read_time],
         description="What the model's vector is made of; needs the transaction that is asked about",
         owner=OWNER,
-        tags=_TAGS,
+        tags=_tags(card_activity),
     )
+
+
+def _tags(card_activity: FeatureView) -> dict[str, str]:
+    return {"schema": card_activity.tags["schema"], "vector": SERVICE}

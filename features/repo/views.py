@@ -10,7 +10,6 @@ from feast.types import Array, Float32, Int64, String
 from features.repo import layout, sources
 from features.repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
 from features.settings import Settings
-from features.vector import SCHEMA
 
 
 def card_activity(settings: Settings) -> FeatureView:
@@ -55,7 +54,7 @@ def card_activity(settings: Settings) -> FeatureView:
         source=sources.stream(settings, "scores", rows, "feast-writer", "What the scorer says of each transaction"),
         description="The vector and score of a card's latest transaction",
         owner=OWNER,
-        tags={"writer": "feast-writer", "topic": "scores", "clock": "event time", "schema": SCHEMA},
+        tags={"writer": "feast-writer", "topic": "scores", "clock": "event time", "schema": settings.features.vector_schema},
     )
 
 

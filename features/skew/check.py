@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from features.archive_locks import reading
 from features.differences import between
-from features.settings import DAY_MS, Settings
+from features.settings import DAY_MS, Features, Settings
 from features.skew.report import SkewReport
 from features.skew.sample import Sample, read
 from features.store import StoreMissing
 from features.tables import Recomputation, number, vectors
-from features.vector import FEATURES, SCHEMA
+from features.vector import FEATURES
 
 #: Where a feature's value comes from; what is computed from the transaction alone counts as the card's.
 SOURCES = {
@@ -37,7 +37,7 @@ def check(settings: Settings, day: int) -> SkewReport:
     begun = time.monotonic()
     with reading(settings.archive):
         sample = read(settings.archive / "scores", day, settings.skew.cards)
-    rows, served, again = recompute(sample, day)
+    rows, served, again = recompute(sample, day, settings.features)
     sources = ["card"]
     if rows.num_rows:
         try:
@@ -51,11 +51,11 @@ def check(settings: Settings, day: int) -> SkewReport:
     return SkewReport(day, sample.cards, rows.num_rows, degraded, time.monotonic() - begun, found)
 
 
-def recompute(sample: Sample, day: int) -> tuple[pa.Table, NDArray[np.float32], NDArray[np.float32]]:
+def recompute(sample: Sample, day: int, features: Features) -> tuple[pa.Table, NDArray[np.float32], NDArray[np.float32]]:
     """The served rows of this schema, their vectors, and the card's columns of the same vectors again (float32 [n, WIDTH])."""
-    again = Recomputation().vectors(sample.history)
+    again = Recomputation(features).vectors(sample.history)
     again = again[number(sample.history, "event_time_ms", np.int64) // DAY_MS == day]
-    current = np.flatnonzero(sample.served.column("schema").to_numpy() == SCHEMA)
+    current = np.flatnonzero(sample.served.column("schema").to_numpy() == features.vector_schema)
     rows = sample.served.take(pa.array(current))
     return rows, vectors(rows.column("features")), again[current]
 

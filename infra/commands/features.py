@@ -44,14 +44,15 @@ class CardOnly(StrEnum):
 def list_features(as_json: AsJson = False) -> None:
     from dataclasses import asdict
 
-    from features.vector import FEATURES, SCHEMA
+    from features.vector import FEATURES
     from infra.inspect import show
 
+    schema = context.settings().features.vector_schema
     if as_json:
-        show.document({"schema": SCHEMA, "features": [{"position": i} | asdict(f) for i, f in enumerate(FEATURES)]})
+        show.document({"schema": schema, "features": [{"position": i} | asdict(f) for i, f in enumerate(FEATURES)]})
     else:
         show.table(LIST_COLUMNS, (listed(i, feature) for i, feature in enumerate(FEATURES)), "")
-        print(f"schema {SCHEMA}")
+        print(f"schema {schema}")
 
 
 def listed(position: int, feature: Feature) -> tuple[str, ...]:
@@ -78,7 +79,7 @@ def show_entity(
     settings = context.settings()
     if kind is Kind.card:
         card = online.card(settings, entity)
-        show.document(card) if as_json else _tell_card(card)
+        show.document(card) if as_json else _tell_card(card, settings.features.vector_schema)
     else:
         terminal = online.terminal(settings, entity)
         show.document(terminal) if as_json else _tell_terminal(terminal)
@@ -149,15 +150,15 @@ def age(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _tell_card(card: Card) -> None:
-    from features.vector import FEATURES, SCHEMA
+def _tell_card(card: Card, schema: str) -> None:
+    from features.vector import FEATURES
     from infra.inspect import show
 
     print(show.printable(f"card {card.card}"))
     if card.event_time_ms is None or card.age_s is None:
         print("vector:       none yet")
     else:
-        judged = "today's" if card.schema_is_current else f"not today's, which is {SCHEMA}: its values are numbered"
+        judged = "today's" if card.schema_is_current else f"not today's, which is {schema}: its values are numbered"
         print(f"as of:        {show.when(card.event_time_ms)} UTC, {age(card.age_s)} ago")
         print(show.printable(f"transaction:  {card.transaction_id}"))
         print(f"score:        {show.figure(card.score)}")

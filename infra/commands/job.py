@@ -61,7 +61,13 @@ def backfill(
             stage(running, settings, topic, log)
         first, stop = whole_days(log / "scores", *span, named=source == "archive")
         root = folder(settings)
-        done = run(running, log, root, first, stop, buckets=buckets, days_at_once=days_at_once, force=force, tell=_tell)
+        done = run(
+            *(running, log, root, first, stop, settings.features),
+            buckets=buckets,
+            days_at_once=days_at_once,
+            force=force,
+            tell=_tell,
+        )
     _say("", last=True)
     print(f"{done.rows:,} vectors of {done.days} days in {done.seconds:.1f} s, {done.skipped} days were there; in {done.folder}")
 

@@ -48,7 +48,7 @@ def command(
                 scores = from_topic(running, settings, topic, served=True, start_ms=history, end_ms=end_ms)
         except NothingThere as error:
             raise PlatformError(str(error)) from error
-        found = compare(scores, start_ms, end_ms, partitions, buckets)
+        found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets)
     if as_json:
         show.document(found)
     else:

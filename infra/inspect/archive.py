@@ -8,7 +8,7 @@ import duckdb
 
 from features.archive_locks import reading
 from features.settings import Settings
-from features.vector import INDEX, SCHEMA
+from features.vector import INDEX
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,11 @@ def history(settings: Settings, card_id: str, last: int, names: list[str]) -> li
         )
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
-    return [Past(**row | {"features": _named(row["schema"], row["features"], names)}) for row in reversed(rows)]
+    schema = settings.features.vector_schema
+    for row in rows:
+        row["features"] = _named(row["features"], names) if row["schema"] == schema else None
+    return [Past(**row) for row in reversed(rows)]
 
 
-def _named(schema: str, vector: list[float], names: list[str]) -> dict[str, float] | None:
-    return {name: vector[INDEX[name]] for name in names} if schema == SCHEMA else None
+def _named(vector: list[float], names: list[str]) -> dict[str, float]:
+    return {name: vector[INDEX[name]] for name in names}

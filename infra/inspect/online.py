@@ -21,7 +21,7 @@ from features.profiles import (
     Profiles,
 )
 from features.settings import Settings
-from features.vector import NAMES, SCHEMA
+from features.vector import NAMES
 from infra.errors import PlatformError
 
 _HOURS_A_DAY = 24
@@ -105,7 +105,7 @@ def card(settings: Settings, card_id: str) -> Card:
         raise UnknownEntity(
             f"the online store knows no card {hashed(settings, card_id)}; it does after the card's first scored transaction"
         )
-    return Card(card_id, profile=profile) if activity is None else _card(activity, profile)
+    return Card(card_id, profile=profile) if activity is None else _card(activity, profile, settings.features.vector_schema)
 
 
 def terminal(settings: Settings, terminal_id: str) -> Terminal:
@@ -136,8 +136,8 @@ def _reader(settings: Settings) -> ProfileReader:
     return ProfileReader(settings)
 
 
-def _card(activity: Activity, profile: Profile | None) -> Card:
-    current = activity.schema == SCHEMA and len(activity.vector) == len(NAMES)
+def _card(activity: Activity, profile: Profile | None, schema: str) -> Card:
+    current = activity.schema == schema and len(activity.vector) == len(NAMES)
     names = NAMES if current else tuple(str(i) for i in range(len(activity.vector)))
     return Card(
         activity.card_id,

@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from features.settings import Settings
-from features.vector import SCHEMA
 from retrain.pipeline.window import Window
 from retrain.training import gate, onnx
 from retrain.training.dataset import Dataset
@@ -38,7 +37,7 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
     store = ModelStore(settings.model_store, settings.model)
     version = store.serving().champion
     champion = None
-    if version is not None and store.manifest(version).schema == SCHEMA:
+    if version is not None and store.manifest(version).schema == settings.features.vector_schema:
         scores = onnx.score(store.path(version) / "model.onnx", holdout.vectors)
         champion = evaluate(
             scores,

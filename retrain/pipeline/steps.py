@@ -15,7 +15,6 @@ import numpy as np
 from features.archive_locks import reading
 from features.events import RetrainRequest
 from features.settings import Settings, load
-from features.vector import SCHEMA
 from retrain.pipeline import report
 from retrain.pipeline.record import recorded
 from retrain.pipeline.window import NotEnoughData, Window, newest_event_ms, window
@@ -47,7 +46,7 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
         try:
             locks.enter_context(reading(settings.archive))
             archived = spark.read.schema(job.SCORES).parquet(str(settings.archive / "scores"))
-            scores = job.clean_scores(archived, chosen.end_ms, chosen.exclude)
+            scores = job.clean_scores(archived, settings.features.vector_schema, chosen.end_ms, chosen.exclude)
             outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
             labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
             labelled.drop("schema").write.parquet(rows, mode="overwrite")
@@ -73,7 +72,8 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
         data = join.training_table(settings, Path(rows))
         if len(data) == 0:
             raise NotEnoughData(
-                f"no archived score of schema {SCHEMA} has a known outcome in the window; wait for labels to mature"
+                f"no archived score of schema {settings.features.vector_schema} has a known outcome in the window; "
+                "wait for labels to mature"
             )
         details |= {"rows": len(data), "known": int(data.known.sum()), "frauds": int(data.is_fraud.sum())}
         dataset.write(data, Path(table))
@@ -101,7 +101,7 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
         )
         sample = data.vectors[np.linspace(0, len(data) - 1, min(len(data), 2000)).astype(np.int64)]
         Path(model).parent.mkdir(parents=True, exist_ok=True)
-        details["export_difference"] = onnx.export(fitted, Path(model), sample)
+        details["export_difference"] = onnx.export(fitted, Path(model), sample, settings.features.vector_schema)
 
 
 def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features.vector import SCHEMA, WIDTH
+from features.vector import WIDTH
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +22,9 @@ class ExportError(RuntimeError):
     """The ONNX file does not do what the Keras model does; nothing was kept."""
 
 
-def export(model: keras.Model, path: Path, sample: NDArray[np.float32]) -> float:
-    """Write ``model`` to ``path`` (input ``features``, output ``score``) and compare both on ``sample`` [n, WIDTH].
+def export(model: keras.Model, path: Path, sample: NDArray[np.float32], schema: str) -> float:
+    """Write ``model``, trained on vectors of ``schema``, to ``path`` (input ``features``, output ``score``); compare both on
+    ``sample`` [n, WIDTH].
 
     Returns the largest difference seen. Raises ExportError, and leaves no file, where it is above TOLERANCE. Converters
     write broken files without an error, so an unchecked export counts as none.
@@ -35,7 +36,7 @@ def export(model: keras.Model, path: Path, sample: NDArray[np.float32]) -> float
     graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
     _rename_output(graph, "score")
     # The model server refuses a file that was trained under another schema than its manifest names.
-    graph.metadata_props.add(key="schema", value=SCHEMA)
+    graph.metadata_props.add(key="schema", value=schema)
     draft = path.with_suffix(".draft")
     draft.write_bytes(graph.SerializeToString())
     try:

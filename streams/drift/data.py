@@ -140,7 +140,7 @@ class DataMonitor:
 
     def _put(self, start: int, seen: list[ScoreSeen], times: NDArray[np.int64]) -> None:
         window = self._windows.setdefault(start, ScoreWindow(start, start + self._window_ms))
-        fits = [s.schema == vector.SCHEMA and len(s.features) == 4 * vector.WIDTH for s in seen]
+        fits = [s.schema == self._settings.features.vector_schema and len(s.features) == 4 * vector.WIDTH for s in seen]
         if not all(fits):
             window.other_schema += fits.count(False)
             times = times[np.array(fits)]

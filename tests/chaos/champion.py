@@ -56,7 +56,7 @@ def install(settings: Settings, folder: Path, seed: int, history: list[bytes]) -
     """Put it into the model store as the champion, with a threshold that ALERTS of the ``history`` (JSON) reach."""
     data = onnx_bytes(seed)
     batch = from_transactions([msgspec.json.decode(value, type=Transaction) for value in history])
-    vectors = update(CardState(), batch)
+    vectors = update(CardState(), batch, settings.features.amount_limit)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     scores = session.run(None, {"features": vectors})[0][:, 0]
     threshold = float(np.quantile(scores, 1 - ALERTS))

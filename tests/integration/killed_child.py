@@ -57,7 +57,7 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
     if name == "archive":
         from streams.archive import Archive, ArchiveSink
 
-        return Archive(), ArchiveSink(settings)
+        return Archive(settings.features.vector_schema), ArchiveSink(settings)
     if name == "feast-writer":
         from streams.feast_writer import FeastSink, FeastWriter
 

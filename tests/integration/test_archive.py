@@ -15,6 +15,7 @@ from features.online import ProfileReader
 from features.settings import DAY_MS, Settings, load
 from features.store import apply
 from features.terminal_tiles import as_of
+from features.vector import SCHEMA
 from streams import topics
 from streams.archive import Archive, ArchiveSink
 from streams.core import Core, Sink
@@ -69,7 +70,7 @@ def writers(settings: Settings) -> Running:
         settings,
         [
             (FeastWriter(), FeastSink(settings)),
-            (Archive(), ArchiveSink(settings)),
+            (Archive(SCHEMA), ArchiveSink(settings)),
             (LabelJoiner(settings.labels.delay_ms), None),
             (TerminalRisk(settings.labels.delay_ms, DAY), TerminalRiskSink(settings)),
         ],

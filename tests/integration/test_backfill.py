@@ -65,7 +65,7 @@ def test_what_was_served_is_filled_in_and_only_once(spark: SparkSession, setting
     def run(end: int, days_at_once: int = 9, force: bool = False) -> Backfilled:
         # From the fourth day on: the days before are history.
         return backfill(
-            *(spark, settings.archive, root, first + 3, end),
+            *(spark, settings.archive, root, first + 3, end, settings.features),
             buckets=BUCKETS,
             days_at_once=days_at_once,
             force=force,
@@ -98,7 +98,7 @@ def test_a_run_that_breaks_off_goes_on(spark: SparkSession, settings: Settings) 
     obstacle = stretch.file(first, BUCKETS - 1)
     (obstacle / "in the way").mkdir(parents=True)
     with pytest.raises(PySparkException):
-        backfill(spark, settings.archive, root, first, first + DAYS, buckets=BUCKETS)
+        backfill(spark, settings.archive, root, first, first + DAYS, settings.features, buckets=BUCKETS)
     assert not done_days(root)
     assert BUCKETS - 1 in stretch.pending()
     done_before = [b for b in range(BUCKETS) if b not in stretch.pending()]
@@ -108,7 +108,7 @@ def test_a_run_that_breaks_off_goes_on(spark: SparkSession, settings: Settings) 
     (obstacle / "in the way").rmdir()
     obstacle.rmdir()
     # The broken-off run's division is kept, though another is asked for.
-    done = backfill(spark, settings.archive, root, first, first + DAYS, buckets=BUCKETS + 4)
+    done = backfill(spark, settings.archive, root, first, first + DAYS, settings.features, buckets=BUCKETS + 4)
     assert done.days == DAYS
     assert done.rows < ds.dataset(root, format="parquet").count_rows(), "buckets that were done were not done again"
     assert {name: at for name, at in files(root).items() if name in before} == before

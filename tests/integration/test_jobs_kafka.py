@@ -18,7 +18,7 @@ from features.jobs.backfill import backfill
 from features.jobs.card_backfill import folder
 from features.jobs.parity import compare
 from features.jobs.sources import from_topic, stage
-from features.settings import Settings, load
+from features.settings import Features, Settings, load
 from features.tables import in_log_order, vectors
 from features.vector import N_STREAM, unpacked
 from infra.days import whole_days
@@ -69,13 +69,13 @@ def test_served_vectors_are_compared_where_they_were_published(
     platform: Settings, spark: SparkSession, topic: str, rows: list[Archived]
 ) -> None:
     publish(platform, topic, tampered(rows, 400, FEATURE), served=True)
-    found = compare(from_topic(spark, platform, topic, served=True), partitions=2, buckets=4)
+    found = compare(from_topic(spark, platform, topic, served=True), Features(), partitions=2, buckets=4)
     assert (found.vectors, found.features, found.by_feature) == (len(rows), N_STREAM, {FEATURE: 1})
     event = rows[400].event
     assert isinstance(event, Score)
     assert found.first[0].transaction_id == event.transaction.transaction_id
     after = event.transaction.event_time_ms + 1
-    later = compare(from_topic(spark, platform, topic, served=True), after, partitions=2, buckets=4)
+    later = compare(from_topic(spark, platform, topic, served=True), Features(), after, partitions=2, buckets=4)
     assert later == Differences(later.vectors, N_STREAM)
     assert 0 < later.vectors < len(rows)
 
@@ -90,7 +90,7 @@ def test_a_topic_of_transactions_is_backfilled(
     first, end = whole_days(log / "scores", None, None, named=False)
     assert (first, end) == (days[0], days[-1])
     root = folder(load(tmp_path))
-    done = backfill(spark, log, root, first, end, buckets=2)
+    done = backfill(spark, log, root, first, end, Features(), buckets=2)
     filled = in_log_order(ds.dataset(root, format="parquet").to_table())
     # Markers and the record that is no event take offsets here; the order within a partition is the same.
     there = sorted((row for row in rows if first <= row.day < end), key=lambda row: (row.partition, row.offset))

@@ -12,7 +12,7 @@ from features.differences import Differences
 from features.events import Score
 from features.jobs.parity import compare
 from features.jobs.sources import NothingThere, archived, history_from
-from features.settings import load
+from features.settings import Features, load
 from features.vector import N_STREAM
 from streams.archive import Archived
 from streams.simulate.options import Options
@@ -32,7 +32,7 @@ def rows() -> list[Archived]:
 def test_the_first_value_that_differs_is_named(spark: SparkSession, rows: list[Archived], tmp_path: Path) -> None:
     settings = load(tmp_path)
     archive(settings, tampered(tampered(rows, 1500, "sum_1d"), 900, FEATURE))
-    found = compare(archived(spark, settings.archive), partitions=3, buckets=5)
+    found = compare(archived(spark, settings.archive), Features(), partitions=3, buckets=5)
     assert (found.vectors, found.features, found.differing) == (len(rows), N_STREAM, 2)
     assert found.by_feature == {FEATURE: 1, "sum_1d": 1}
     assert 0 < found.mean <= found.largest < 0.1
@@ -48,7 +48,7 @@ def test_the_first_value_that_differs_is_named(spark: SparkSession, rows: list[A
     assert first.recomputed < first.served
 
     after = event.transaction.event_time_ms + 1
-    late = compare(archived(spark, settings.archive, history_from(after)), start_ms=after, partitions=2)
+    late = compare(archived(spark, settings.archive, history_from(after)), Features(), start_ms=after, partitions=2)
     assert late.by_feature == {"sum_1d": 1}
     assert 0 < late.vectors < len(rows)
 
@@ -62,7 +62,7 @@ def test_vectors_of_another_schema_are_history(spark: SparkSession, rows: list[A
         event = msgspec.structs.replace(row.event, schema="fraud_v0-0", features=row.event.features[:16])
         other.append(Archived(row.topic, row.partition, row.offset, event))
     archive(settings, [*other, *rows[old:]])
-    assert compare(archived(spark, settings.archive)) == Differences(len(rows) - old, N_STREAM)
+    assert compare(archived(spark, settings.archive), Features()) == Differences(len(rows) - old, N_STREAM)
 
 
 def test_nothing_to_read_is_said(spark: SparkSession, tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from pyspark.sql import SparkSession
 from features.differences import Differences
 from features.jobs.parity import compare
 from features.jobs.sources import archived
-from features.settings import Settings
-from features.vector import N_STREAM
+from features.settings import Features, Settings
+from features.vector import N_STREAM, SCHEMA
 from streams import topics
 from streams.archive import Archive, ArchiveSink
 from streams.core import Record
@@ -83,7 +83,7 @@ def wait_for(child: subprocess.Popen[bytes], condition: Callable[[], bool], time
 def archive(settings: Settings, topic: str, folder: Path) -> int:
     """What is committed in ``topic``, through the archive processor's core and sink, into ``folder``."""
     settings = settings.model_copy(update={"dir": folder})
-    core, sink = Archive(), ArchiveSink(settings)
+    core, sink = Archive(SCHEMA), ArchiveSink(settings)
     reader = consumer(settings, uuid.uuid4().hex)
     reader.assign([TopicPartition(topic, p, 0) for p in range(PARTITIONS)])
     rows, open_partitions = [], PARTITIONS
@@ -133,7 +133,7 @@ def test_stream_and_spark_agree_to_the_last_bit(
 
     lines = []
     for partitions in (1, 3, 8):
-        found = compare(archived(spark, tmp_path / "archive"), partitions=partitions)
+        found = compare(archived(spark, tmp_path / "archive"), Features(), partitions=partitions)
         lap(f"spark {partitions}")
         lines.append(
             f"parity, Spark in {partitions} partitions: {found.vectors:,} events x {found.features} features, "

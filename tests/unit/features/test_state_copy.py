@@ -21,7 +21,7 @@ EVENTS = from_transactions(transactions(Options(cards=40, terminals=40, seed=3),
 @given(st.integers(0, 400), st.lists(st.tuples(st.integers(1, 15), st.integers(0, 60)), max_size=30))
 def test_a_copy_is_as_of_its_beginning(first: int, turns: list[tuple[int, int]]) -> None:
     state = CardState()
-    update(state, EVENTS.take(np.arange(first)))
+    update(state, EVENTS.take(np.arange(first)), 220)
     expected = state.arrays()
     copy, at = StateCopy(state), first
     for cards, events in turns:
@@ -30,7 +30,7 @@ def test_a_copy_is_as_of_its_beginning(first: int, turns: list[tuple[int, int]])
         batch = EVENTS.take(np.arange(at, at + events))
         at += events
         copy.before(batch.card)
-        update(state, batch)
+        update(state, batch, 220)
     while not copy.done:
         copy.step(7)
     found = CardState.from_arrays(copy.arrays()).arrays()
@@ -41,6 +41,6 @@ def test_a_copy_is_as_of_its_beginning(first: int, turns: list[tuple[int, int]])
 
 def test_a_copy_that_is_not_complete_cannot_be_taken() -> None:
     state = CardState()
-    update(state, EVENTS.take(np.arange(50)))
+    update(state, EVENTS.take(np.arange(50)), 220)
     with pytest.raises(RuntimeError, match="step"):
         StateCopy(state).arrays()

@@ -10,7 +10,7 @@ import pytest
 
 from features.columns import from_table, from_transactions
 from features.events import Score, Transaction
-from features.settings import DAY_MS, load
+from features.settings import DAY_MS, Features, load
 from features.tables import HISTORY_MS, Recomputation, in_log_order, lists, number, schema_of, vectors
 from features.vector import N_STREAM, WIDTH
 from streams import topics
@@ -56,9 +56,9 @@ def test_the_archive_gives_the_served_vectors_again(tmp_path: Path) -> None:
     table = in_log_order(ds.dataset(settings.archive / "scores", format="parquet").to_table())
     assert table.num_rows == len(rows)
     wanted = vectors(table.column("features"))[:, :N_STREAM]
-    whole = Recomputation().vectors(table)[:, :N_STREAM]
+    whole = Recomputation(Features()).vectors(table)[:, :N_STREAM]
     np.testing.assert_array_equal(whole.view(np.uint32), wanted.view(np.uint32))
-    parts = Recomputation()
+    parts = Recomputation(Features())
     pieces = [parts.vectors(table.slice(start, 77))[:, :N_STREAM] for start in range(0, table.num_rows, 77)]
     np.testing.assert_array_equal(np.vstack(pieces).view(np.uint32), wanted.view(np.uint32))
 
@@ -85,10 +85,10 @@ def test_the_history_that_is_read_is_all_that_counts() -> None:
     ]
     table = archived(events)
     time = number(table, "event_time_ms", np.int64)
-    whole = Recomputation().vectors(table)
+    whole = Recomputation(Features()).vectors(table)
     low = start + 300 * DAY_MS
     for reach, enough in ((HISTORY_MS, True), (HISTORY_MS // 2, False)):
         read = np.flatnonzero(time >= low - reach)
-        again = Recomputation().vectors(table.take(pa.array(read)))[time[read] >= low]
+        again = Recomputation(Features()).vectors(table.take(pa.array(read)))[time[read] >= low]
         same = bool((again.view(np.uint32) == whole[time >= low].view(np.uint32)).all())
         assert same == enough

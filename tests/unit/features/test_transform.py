@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.card_state import ROW_BYTES, SUMS, CardState
+from features.card_state import CardState
+from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.columns import Columns
+from features.segment import COLUMNS_A_CARD, ROW_BYTES
 from features.transform import update
 from features.vector import INDEX, N_STREAM, NAMES
 from features.windows import MAX_ROWS
@@ -82,9 +84,10 @@ def columns(batch: Sequence[Event]) -> Columns:
 
 
 def in_batches(stream: Sequence[Event], sizes: Sequence[int], state: CardState | None = None) -> NDArray[np.float32]:
-    state, got, at = state or CardState(), [], 0
+    state, at = state or CardState(), 0
+    got: list[NDArray[np.float32]] = []
     for size in [*sizes, len(stream)]:
-        got.append(update(state, columns(stream[at : at + size])))
+        got.append(update(state, columns(stream[at : at + size]), DEFAULT_AMOUNT_LIMIT))
         at += size
     return np.vstack(got)[:, :N_STREAM]
 
@@ -136,7 +139,7 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
     got = in_batches(hot, [1000] * 99, state)
     assert got[:, INDEX["count_30d"]].max() == MAX_ROWS
     assert state.rows <= 2 * MAX_ROWS
-    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * (SUMS + 4)
+    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * COLUMNS_A_CARD
     # 2,048 rows, 12.3 hours: the windows above hold the same.
     last = got[-1]
     assert last[INDEX["sum_1d"]] == last[INDEX["sum_90d"]] == np.float32(sum(e.amount for e in hot[-MAX_ROWS:]) / 100)
@@ -146,9 +149,9 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
 
 def test_a_late_event_changes_only_later_vectors() -> None:
     state = CardState()
-    on_time = update(state, columns([Event("a", START, 100), Event("a", START + 2 * HOUR, 300)]))
-    late = update(state, columns([Event("a", START + HOUR, 200)]))
-    after = update(state, columns([Event("a", START + 2 * HOUR + 1, 400)]))
+    on_time = update(state, columns([Event("a", START, 100), Event("a", START + 2 * HOUR, 300)]), DEFAULT_AMOUNT_LIMIT)
+    late = update(state, columns([Event("a", START + HOUR, 200)]), DEFAULT_AMOUNT_LIMIT)
+    after = update(state, columns([Event("a", START + 2 * HOUR + 1, 400)]), DEFAULT_AMOUNT_LIMIT)
     count = INDEX["count_1d"]
     assert on_time[:, count].tolist() == [1, 2]
     assert late[0, count] == 2

@@ -13,6 +13,7 @@ from features import archive_manifest
 from features.events import Outcome
 from features.repo import layout
 from features.settings import Settings, load
+from features.vector import SCHEMA
 from streams.archive import Archive, ArchiveSink
 from streams.core import Record
 from tests.unit.streams.records import DAY, T0, record, score
@@ -24,7 +25,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def write(settings: Settings, records: list[Record]) -> None:
-    ArchiveSink(settings).write(Archive().process(records).rows)
+    ArchiveSink(settings).write(Archive(SCHEMA).process(records).rows)
 
 
 def read(settings: Settings, topic: str) -> pa.Table:
@@ -107,6 +108,8 @@ def test_a_broken_manifest_is_named_with_the_way_out(settings: Settings) -> None
 
 
 def test_bad_records_become_dead_letters(settings: Settings) -> None:
-    output = Archive().process([record("scores", 0, b"?"), record("outcomes", 0, b"{}"), record("scores", 1, score("a", T0))])
+    output = Archive(SCHEMA).process(
+        [record("scores", 0, b"?"), record("outcomes", 0, b"{}"), record("scores", 1, score("a", T0))]
+    )
     assert [p.topic for p in output.produce] == ["dlq", "dlq"]
     assert len(output.rows) == 1

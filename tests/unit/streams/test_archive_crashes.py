@@ -21,6 +21,7 @@ from features import archive_manifest
 from features.archive_places import places
 from features.compaction import compact_all
 from features.settings import Settings, load
+from features.vector import SCHEMA
 from streams.archive import Archive, ArchiveSink
 from streams.core import Record
 from tests.unit.streams.archive_crash import Crashed, crashing
@@ -75,7 +76,7 @@ def test_nothing_is_lost_or_repeated_whatever_crashes(tmp_path: Path, seed: int)
     crashed = 0
     with crashing() as crashes:
         while any(at < len(records) for at, records in zip(committed, log, strict=True)):
-            core, sink = Archive(), ArchiveSink(settings)
+            core, sink = Archive(SCHEMA), ArchiveSink(settings)
             ends = [min(at + int(rng.integers(0, 15)), len(records)) for at, records in zip(committed, log, strict=True)]
             batch = [r for p, records in enumerate(log) for r in records[committed[p] : ends[p]]]
             crashes.after(int(rng.integers(1, 60)) if rng.random() < 0.6 else None)
@@ -115,7 +116,7 @@ def test_every_step_of_a_write_and_a_compaction_may_be_the_last(
     cut = data.draw(st.integers(0, len(log[0])))
     with crashing() as crashes:
         for batch in ([*log[0][:cut], *log[1]], records):
-            rows = Archive().process(batch).rows
+            rows = Archive(SCHEMA).process(batch).rows
             crashes.after(data.draw(st.integers(1, 80)))
             try:
                 ArchiveSink(settings).write(rows)
@@ -154,7 +155,7 @@ def test_whoever_reads_meanwhile_sees_each_record_once(tmp_path: Path, reader: C
     sink = ArchiveSink(settings)
 
     def write(n: int) -> None:
-        rows = Archive().process([record("scores", n + i, score(f"{n + i}", T0 + i % 2 * DAY)) for i in range(4)]).rows
+        rows = Archive(SCHEMA).process([record("scores", n + i, score(f"{n + i}", T0 + i % 2 * DAY)) for i in range(4)]).rows
         sink.write(rows)
         written[0] = n + 4
 

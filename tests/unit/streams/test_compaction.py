@@ -11,6 +11,7 @@ import pytest
 from features import exchange
 from features.archive_places import MANY
 from features.settings import Settings, Writers, load
+from features.vector import SCHEMA
 from streams.archive import Archive, ArchiveSink
 from streams.compaction import CompactionWatch
 from tests.unit.streams.records import T0, record, score
@@ -23,7 +24,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def put(settings: Settings, first: int, n: int) -> None:
     for offset in range(first, first + n):
-        ArchiveSink(settings).write(Archive().process([record("scores", offset, score(f"s{offset}", T0))]).rows)
+        ArchiveSink(settings).write(Archive(SCHEMA).process([record("scores", offset, score(f"s{offset}", T0))]).rows)
 
 
 def files(settings: Settings) -> int:

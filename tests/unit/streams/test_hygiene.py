@@ -15,6 +15,7 @@ from features.events import EVENT_OF, DeadLetter, Score
 from features.online import ProfileReader
 from features.reading import Reader
 from features.settings import Settings, load
+from features.vector import SCHEMA
 from serving.client import KServeClient
 from streams.archive import Archive, ArchiveSink
 from streams.codec import BatchDecoder
@@ -108,7 +109,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
         event, transaction=msgspec.structs.replace(event.transaction, card_id=TEXT, amount_minor=492912341)
     )
     scored = [Record("scores", 0, i, None, value) for i, value in enumerate([*wrong("scores"), msgspec.json.encode(event)])]
-    archive = Archive().process(scored + records["outcomes"])
+    archive = Archive(SCHEMA).process(scored + records["outcomes"])
     ArchiveSink(settings).write(archive.rows)
     assert any(isinstance(row.event, Score) for row in archive.rows)
     letters = [

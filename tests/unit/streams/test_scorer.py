@@ -15,8 +15,8 @@ from features.online import ProfilesUnavailable
 from features.prediction import ModelUnavailable, Prediction
 from features.profiles import Profiles, unknown
 from features.reading import Reader
-from features.settings import Labels, Scoring, Settings
-from features.vector import INDEX, SCHEMA, WIDTH, unpacked
+from features.settings import Features, Labels, Scoring, Settings
+from features.vector import INDEX, WIDTH, unpacked
 from streams import rules, topics
 from streams.core import Output, Record
 from streams.scorer import Scorer
@@ -31,13 +31,14 @@ class Model:
         self.champion = champion
         self.failures = failures
         self.calls = 0
+        self.schema = ""
 
     def predict(self, vectors: NDArray[np.float32], schema: str, event_time_ms: int) -> Prediction | None:
         self.calls += 1
         if self.failures:
             self.failures -= 1
             raise ModelUnavailable("away")
-        assert schema == SCHEMA
+        self.schema = schema
         assert vectors.shape[1] == WIDTH
         assert np.isfinite(vectors).all()
         if not self.champion:
@@ -76,8 +77,10 @@ def transaction(n: int, amount: int = 1000, card: str = "c1") -> Transaction:
     return Transaction(f"t{n}", START + n * 60_000, card, "m1", amount, latitude=48.0, longitude=11.0)
 
 
-def scorer(model: Model | None = None, store: Store | None = None, scoring: Scoring | None = None) -> Scorer:
-    settings = Settings(labels=Labels(delay_days=7.0), scoring=scoring or Scoring())
+def scorer(
+    model: Model | None = None, store: Store | None = None, scoring: Scoring | None = None, features: Features | None = None
+) -> Scorer:
+    settings = Settings(labels=Labels(delay_days=7.0), scoring=scoring or Scoring(), features=features or Features())
     return Scorer(settings, model or Model(), Reader(store or Store()), wait=lambda seconds: None)
 
 
@@ -249,3 +252,13 @@ def test_forgotten_partitions_start_cold() -> None:
     core.forget([(topics.TRANSACTIONS, 0)])
     [score] = scores(core.process(records(transaction(1))))
     assert value(score, "count_1d") == 1
+
+
+def test_the_models_are_asked_by_the_schema_of_the_amount_limit() -> None:
+    """A server whose model was trained with another limit refuses that schema."""
+    for features, above in ((Features(), 0.0), (Features(amount_limit=9), 1.0)):
+        model = Model()
+        [score] = scores(scorer(model, features=features).process(records(transaction(0, 1000))))
+        assert model.schema == score.schema == features.vector_schema
+        assert unpacked(score.features)[INDEX["amount_above_limit"]] == above
+        assert score.unusual == bool(above)

@@ -11,7 +11,7 @@ import pytest
 from features.jobs import bucket_writer
 from features.jobs.bucket_writer import BACKFILLED, write_bucket
 from features.jobs.card_backfill import Stretch
-from features.settings import DAY_MS
+from features.settings import DAY_MS, Features
 from features.tables import number, vectors
 from features.vector import N_STREAM, SCHEMA
 from streams import topics
@@ -30,7 +30,7 @@ def test_days_are_written_as_they_were_served(log: pa.Table, tmp_path: Path, hel
     monkeypatch.setattr(bucket_writer, "HELD", held)
     day = number(log, "event_time_ms", np.int64) // DAY_MS
     stretch = Stretch(tmp_path, int(day[0]) + 1, int(day[0]) + 3, 2)
-    written = write_bucket(stretch, 1, iter(log.to_batches(max_chunksize=33)))
+    written = write_bucket(stretch, 1, iter(log.to_batches(max_chunksize=33)), Features())
     assert stretch.pending() == [0]
     assert written == stretch.rows() == ((day == stretch.first) | (day == stretch.first + 1)).sum()
     for one in stretch.days:
@@ -46,7 +46,7 @@ def test_days_are_written_as_they_were_served(log: pa.Table, tmp_path: Path, hel
 
 def test_an_empty_bucket_is_done(log: pa.Table, tmp_path: Path) -> None:
     stretch = Stretch(tmp_path, 1, 3, 1)
-    assert write_bucket(stretch, 0, iter(log.to_batches())) == 0
+    assert write_bucket(stretch, 0, iter(log.to_batches()), Features()) == 0
     assert stretch.pending() == []
 
 
@@ -58,6 +58,6 @@ def test_a_bucket_that_fails_leaves_nothing(log: pa.Table, tmp_path: Path) -> No
     day = int(number(log, "event_time_ms", np.int64)[0]) // DAY_MS
     stretch = Stretch(tmp_path, day, day + 4, 1)
     with pytest.raises(RuntimeError, match="the log ends here"):
-        write_bucket(stretch, 0, broken())
+        write_bucket(stretch, 0, broken(), Features())
     assert stretch.pending() == [0]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

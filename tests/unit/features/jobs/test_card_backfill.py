@@ -28,7 +28,7 @@ def test_a_stretch_is_done_when_all_its_buckets_are(tmp_path: Path) -> None:
     (tmp_path / day_name(DAY)).mkdir()
     (tmp_path / day_name(DAY) / ".bucket-00000-of-00003.parquet.77.tmp").touch()
     assert (stretch.pending(), done_days(tmp_path)) == ([], set())
-    stretch.finish()
+    stretch.finish(SCHEMA)
     assert done_days(tmp_path) == {DAY, DAY + 1}
     said = [msgspec.json.decode((tmp_path / day_name(day) / DONE).read_bytes(), type=DoneDay) for day in stretch.days]
     assert said == [DoneDay(SCHEMA, 6, 3), DoneDay(SCHEMA, 7, 3)]
@@ -42,7 +42,7 @@ def test_what_is_forced_is_gone_first(tmp_path: Path) -> None:
         stretch.file(first, 0).parent.mkdir(parents=True)
         stretch.file(first, 0).touch()
         stretch.bucket_done(0, {first: 1})
-        stretch.finish()
+        stretch.finish(SCHEMA)
     Stretch(tmp_path, DAY, DAY + 2, 4).bucket_done(3, {})
     remove(tmp_path, [DAY, DAY + 5])
     assert done_days(tmp_path) == {DAY + 1}

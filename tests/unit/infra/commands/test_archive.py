@@ -9,6 +9,7 @@ import pytest
 
 from features.archive_locks import reading
 from features.settings import Settings, load
+from features.vector import SCHEMA
 from infra import cli
 from streams.archive import Archive, ArchiveSink
 from tests.unit.streams.records import DAY, HOUR, T0, record, score
@@ -21,7 +22,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     settings = load(tmp_path)
     sink = ArchiveSink(settings)
     for offset, at in enumerate((T0, T0 + HOUR, T0 + 2 * DAY, T0 + 2 * DAY)):
-        sink.write(Archive().process([record("scores", offset, score(f"s{offset}", at))]).rows)
+        sink.write(Archive(SCHEMA).process([record("scores", offset, score(f"s{offset}", at))]).rows)
     return settings
 
 

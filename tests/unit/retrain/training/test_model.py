@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from features.settings import DAY_MS
-from features.vector import INDEX, WIDTH
+from features.vector import INDEX, SCHEMA, WIDTH
 from retrain.training import model, onnx
 from retrain.training.dataset import Dataset, read, write
 from retrain.training.evaluate import average_precision
@@ -41,7 +41,7 @@ def test_the_exported_model_scores_as_keras_does_and_has_learned(trained: keras.
     # Missing values, nothing at all, absurd amounts.
     sample[0], sample[1], sample[2] = -1.0, 0.0, 1e9
     path = tmp_path / "model.onnx"
-    assert onnx.export(trained, path, sample) <= onnx.TOLERANCE
+    assert onnx.export(trained, path, sample, SCHEMA) <= onnx.TOLERANCE
     scores = onnx.score(path, data.vectors)
     assert scores.shape == (len(data),)
     assert scores.dtype == np.float32
@@ -59,7 +59,7 @@ def test_an_operator_that_onnx_lacks_is_an_error_and_leaves_no_file(tmp_path: Pa
     inputs = keras.Input((WIDTH,), dtype="float32")
     broken = keras.Model(inputs, keras.layers.Dense(1)(ops.log1p(inputs)))
     with pytest.raises(onnx.ExportError, match="cannot be run"):
-        onnx.export(broken, tmp_path / "model.onnx", np.ones((4, WIDTH), np.float32))
+        onnx.export(broken, tmp_path / "model.onnx", np.ones((4, WIDTH), np.float32), SCHEMA)
     assert not list(tmp_path.iterdir())
 
 
