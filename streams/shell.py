@@ -79,6 +79,7 @@ class Shell:
         self._committed: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
         self._joined = False
+        self._newest_ms = 0
         self._in_batch = False
         self._lost_in_batch = False
         #: The state went through a batch that is not committed.
@@ -237,6 +238,10 @@ class Shell:
             self._in_batch = False
             self._go_on(source)
         metrics.BATCH_RECORDS.labels(name).observe(len(records))
+        if output.newest_ms is not None and output.newest_ms > self._newest_ms:
+            self._newest_ms = output.newest_ms
+            metrics.EVENT_TIME.labels(name).set(output.newest_ms / 1000)
+            metrics.EVENT_TIME_LAG.labels(name).set(time.time() - output.newest_ms / 1000)
         for topic, count in Counter(record.topic for record in records).items():
             metrics.CONSUMED.labels(name, topic).inc(count)
 
