@@ -296,8 +296,7 @@ class Shell:
         positions = []
         for tp in committed:
             self._committed[tp.topic, tp.partition] = max(tp.offset, -1)
-            # Read from where the state is as of. Not from what the group would say once more: with the epoch that comes with it,
-            # librdkafka asks the broker whether the offset is still right, and after a broker's restart may wait for ever.
+            # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
             positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
         for topic in self._core.replays:
             for tp in committed:
@@ -346,8 +345,8 @@ class Shell:
             source.incremental_assign(positions)
         else:
             source.assign(positions)
-        if self._waits_since is not None:
-            source.pause(partitions)
+        # A pause outlives the assignment: a partition that was lost while it was paused would come back paused.
+        (source.pause if self._waits_since is not None else source.resume)(partitions)
 
     def _on_revoke(self, source: Consumer, partitions: list[TopicPartition]) -> None:
         """Handed over in good order: the state is kept for whoever comes next."""

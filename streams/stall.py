@@ -1,7 +1,6 @@
 """Partitions that have records and hand out none: a consumer whose fetching has stopped says nothing of it.
 
-Seen with librdkafka 2.16 after a broker was killed: of two partitions that were handed over while it came back, one was never
-read.
+A safeguard against what is not known: the one case that was seen was a mistake of ours, a partition that came back paused.
 """
 
 from __future__ import annotations

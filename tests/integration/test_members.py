@@ -114,6 +114,26 @@ def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(p
     assert sorted(read(platform, target)) == expected(values)
 
 
+def test_a_partition_that_moved_away_while_it_was_paused_is_read_when_it_comes_back(
+    platform: Settings, pair: tuple[str, str]
+) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(400)]
+    first, second = Waiting(source, target), RunningCount(source, target)
+    send(platform, source, values[:200])
+    shell = Shell(platform, first, instance="a")
+    first.wait = shell.wait
+    with running(shell):
+        assert first.waits.wait(30)
+        with running(Shell(platform, second, instance="b")):
+            wait_for(lambda: len(second.seen) == 1)
+            first.go_on.set()
+            caught_up(platform, source)
+        send(platform, source, values[200:])
+        caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+
+
 def test_a_stop_ends_the_waiting_and_nothing_of_the_batch_is_committed(platform: Settings, pair: tuple[str, str]) -> None:
     source, target = pair
     values = [f"v{i}".encode() for i in range(100)]
