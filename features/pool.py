@@ -29,8 +29,9 @@ from features.windows import MAX_ROWS
 MOST = 2 * MAX_ROWS
 #: Sizes of segments, in multiples of MULTIPLE rows.
 SIZES = MOST // MULTIPLE + 1
-#: A segment that grows gets one part in so many to spare, and is left as it is while it has half of that.
-_SPARE = 16
+#: A segment that grows gets one row in eight to spare, a small one half of that, and is left as it is while it has half of
+#: what it gets: to make room in a small one moves a few cache lines only.
+_SMALL = 80
 _NONE = -1
 
 
@@ -39,6 +40,11 @@ def history(cards: NDArray[np.int64], n: int) -> History:
     words = np.empty(n, dtype=np.int64)
     free = np.full(SIZES, _NONE, dtype=np.int64)
     return History(cards, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8))
+
+
+@compiled
+def _spare(rows: int) -> int:
+    return rows // 16 if rows <= _SMALL else rows // 8
 
 
 @compiled_cached
@@ -59,10 +65,10 @@ def find_tight(
             continue
         drop_old(h, slot)
         need = h.cards[slot, LENGTH] + more
-        if h.cards[slot, CAPACITY] >= min(need + need // (2 * _SPARE), MOST):
+        if h.cards[slot, CAPACITY] >= min(need + _spare(need) // 2, MOST):
             continue
         tight[found] = slot
-        room = need + need // _SPARE
+        room = need + _spare(need)
         wanted[found] = min(room + (-room) % MULTIPLE, MOST)
         found += 1
     return found

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_inside
 from features.formulas import HIGH, robust_mean
 from features.segment import GUESS, HIGH_AMOUNT, History, Segment, amount_of
 from features.walk import MEDIAN, RATIO, Walk
@@ -20,7 +20,7 @@ _EVERYTHING = 2**63 - 1
 _STEPS = 8
 
 
-@compiled
+@compiled_inside
 def robust(h: History, slot: int, card: Segment, first: int, last: int, highest: int, w: Walk) -> None:
     """Median and robust mean of the rows before ``last``, of which no amount is above ``highest``; the event's ratio to it.
 
@@ -104,7 +104,7 @@ def medians(values: NDArray[np.int64], guess: np.int64, least: np.int64, most: n
             x = type(x)(lowest + (highest - lowest) // 2)
 
 
-@compiled
+@compiled_inside
 def _at(rank: int, below: int, equal: int, under: np.int64, x: np.int64, above: np.int64) -> np.int64:
     if rank < below:
         return under
