@@ -35,7 +35,7 @@ from features.walk import (
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "bc98fbd23ee90c92"
+FINGERPRINT = "c31987cedd7f7b3b"
 
 
 @compiled_cached

@@ -44,7 +44,7 @@ def history(cards: NDArray[np.int64], n: int) -> History:
 
 @compiled
 def _spare(rows: int) -> int:
-    return rows // 16 if rows <= _SMALL else rows // 8
+    return max(rows // 16, 2) if rows <= _SMALL else rows // 8
 
 
 @compiled_cached
@@ -106,10 +106,12 @@ def move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], begin:
 
 @compiled_cached
 def pack(source: History, target: History) -> int:
-    """Copy all segments, without holes; ``target.cards``, a copy of ``source.cards``, then says where. Return the words used."""
+    """Copy all segments, without holes, into the capacities that ``target.cards``, else a copy of ``source.cards``, has for
+    them, and write there where they are. Return the words used.
+    """
     used = 0
     for slot in range(source.cards.shape[0]):
-        n = source.cards[slot, CAPACITY]
+        n = target.cards[slot, CAPACITY]
         copy_rows(segment(source, slot), 0, segment_at(target, used, n, 0), 0, source.cards[slot, LENGTH])
         target.cards[slot, START] = used
         used += words_of(n)

@@ -35,7 +35,7 @@ assert _FIRST + _EACH * LONG <= COLUMNS_A_CARD
 
 ROW_BYTES = 26
 #: Capacities are multiples of this, so that a segment is whole words of 8 bytes.
-MULTIPLE = 8
+MULTIPLE = 4
 #: Flags of a row. NEWEST_USE: no later row has its terminal; FIRST_USE: no earlier one within LONGEST_MS has.
 NEWEST_USE, FIRST_USE, NIGHT, ONLINE, CONTACTLESS, HIGH_AMOUNT = 1, 2, 4, 8, 16, 32
 FLAG_BITS = 6
@@ -80,7 +80,7 @@ class Segment(NamedTuple):
 @compiled_inside
 def words_of(rows: int) -> int:
     """Words of 8 bytes that so many rows take; for multiples of MULTIPLE."""
-    return rows // MULTIPLE * ROW_BYTES
+    return rows * ROW_BYTES // 8
 
 
 @compiled_inside
