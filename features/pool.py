@@ -75,15 +75,17 @@ def find_tight(
 
 
 @compiled
-def _take(h: History, rows: int, used: int) -> tuple[int, int]:
-    """A segment of so many rows, and the words in use then; the segment is _NONE where there is no room."""
-    start = h.free[rows // MULTIPLE]
-    if start != _NONE:
-        h.free[rows // MULTIPLE] = h.words[start]
-        return start, used
+def _take(h: History, rows: int, used: int) -> tuple[int, int, int]:
+    """A segment of so many rows or a few more: its start, its rows, and the words in use then; _NONE where there is no room."""
+    size = rows // MULTIPLE
+    for larger in range(size, min(size + size // 8 + 1, SIZES)):
+        start = h.free[larger]
+        if start != _NONE:
+            h.free[larger] = h.words[start]
+            return start, larger * MULTIPLE, used
     if used + words_of(rows) > h.words.shape[0]:
-        return _NONE, used
-    return used, used + words_of(rows)
+        return _NONE, rows, used
+    return used, rows, used + words_of(rows)
 
 
 @compiled_cached
@@ -91,16 +93,16 @@ def move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], begin:
     """Move the segments of ``slots[begin:]`` to others of ``wanted`` rows; return how far that went, and the words in use."""
     for k in range(begin, slots.shape[0]):
         slot = slots[k]
-        start, used = _take(h, wanted[k], used)
+        start, rows, used = _take(h, wanted[k], used)
         if start == _NONE:
             return k, used
-        copy_rows(segment(h, slot), 0, segment_at(h, start, wanted[k], h.cards[slot, NEWEST]), 0, h.cards[slot, LENGTH])
+        copy_rows(segment(h, slot), 0, segment_at(h, start, rows, h.cards[slot, NEWEST]), 0, h.cards[slot, LENGTH])
         room = h.cards[slot, CAPACITY]
         if room > 0:
             h.words[h.cards[slot, START]] = h.free[room // MULTIPLE]
             h.free[room // MULTIPLE] = h.cards[slot, START]
         h.cards[slot, START] = start
-        h.cards[slot, CAPACITY] = wanted[k]
+        h.cards[slot, CAPACITY] = rows
     return slots.shape[0], used
 
 
