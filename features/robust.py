@@ -2,7 +2,7 @@
 
 Both take a pass or two over the amounts. Where none is above 2^31 minor units, their low 32 bits are all there is to them: a
 processor compares eight of these at once, and a history of 200 rows is 13 cache lines. (Holding the amounts in order instead, so
-that the median is a look-up, took longer: finding a place in that order is a chain of cache misses.)
+that the median is a look-up, saves no time: finding a place in that order is a chain of cache misses.)
 """
 
 from __future__ import annotations
