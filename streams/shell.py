@@ -25,7 +25,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from features.settings import Settings, SettingsError
 from streams import metrics, topics
@@ -36,6 +36,7 @@ from streams.keeper import Keeper
 from streams.refusal import refused
 from streams.restore import Partition, Span, record_of, replay
 from streams.snapshots import Store
+from streams.stall import StallWatch
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Shell:
         self._ends: dict[Partition, int] = {}
         self._joined = False
         self._newest_ms = 0
+        self._stalls = StallWatch()
         self._in_batch = False
         self._lost_in_batch = False
         #: The state went through a batch that is not committed.
@@ -144,6 +146,7 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
+                self._stalls.look(source, {tp: max(offset, self._ends.get(tp, 0)) for tp, offset in self._committed.items()})
                 again_s = _FIRST_PAUSE_S
             except (Aborted, BatchLost) as error:
                 told = error.error if isinstance(error, Aborted) else None
@@ -293,7 +296,9 @@ class Shell:
         positions = []
         for tp in committed:
             self._committed[tp.topic, tp.partition] = max(tp.offset, -1)
-            positions.append(TopicPartition(tp.topic, tp.partition, max(tp.offset, 0)))
+            # Read from where the state is as of. Not from what the group would say once more: with the epoch that comes with it,
+            # librdkafka asks the broker whether the offset is still right, and after a broker's restart may wait for ever.
+            positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
         for topic in self._core.replays:
             for tp in committed:
                 if tp.topic == topic:
@@ -332,15 +337,15 @@ class Shell:
                     "may have moved away from their history; start a platform of that many partitions in another folder, and "
                     "publish the history there (driftloop replay)"
                 )
-        self._restore(source, partitions)
+        positions = self._restore(source, partitions)
         self._joined = True
         metrics.REBALANCES.labels(name, "assigned").inc()
         metrics.PARTITIONS.labels(name).set(len(self._committed))
         log.info("%s: %d partitions assigned, %d in hand", name, len(partitions), len(self._committed))
         if self._cooperative:
-            source.incremental_assign(partitions)
+            source.incremental_assign(positions)
         else:
-            source.assign(partitions)
+            source.assign(positions)
         if self._waits_since is not None:
             source.pause(partitions)
 
