@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_inside
 from features.running import begin, no_longer_newest
 from features.segment import (
     CAPACITY,
@@ -19,6 +19,7 @@ from features.segment import (
     NIGHT,
     OLDEST_MS,
     ONLINE,
+    SWEPT,
     VALID,
     History,
     Segment,
@@ -48,7 +49,7 @@ class Rows(NamedTuple):
     pin_used: NDArray[np.int8]
 
 
-@compiled
+@compiled_inside
 def slot_of(h: History, slot: int, time: int) -> int:
     """The slot that an event at ``time`` belongs to: its card's, or ALONE, emptied, where it comes too late for its history."""
     n = h.cards[slot, LENGTH]
@@ -61,7 +62,7 @@ def slot_of(h: History, slot: int, time: int) -> int:
     return ALONE
 
 
-@compiled
+@compiled_inside
 def insert(h: History, slot: int, rows: Rows, i: int) -> int:
     """Put row ``i`` into its card's segment at its event time, after ties; return its place there."""
     sums = h.cards[slot]
@@ -71,6 +72,8 @@ def insert(h: History, slot: int, rows: Rows, i: int) -> int:
     before = sums[NEWEST]
     newest = time if end == 0 else max(time, before)
     sums[NEWEST] = newest
+    if end == 0:
+        sums[SWEPT] = time
     sums[LENGTH] = end + 1
     card = segment(h, slot)
     place: int = end
@@ -105,13 +108,14 @@ def _make_room(h: History, slot: int, time: int) -> None:
     sums = h.cards[slot]
     if sums[LENGTH] == sums[CAPACITY]:
         drop_old(h, slot)
-    if sums[LENGTH] > 0 and time - sums[NEWEST] + age(segment(h, slot), 0) > OLDEST_MS:
+    # Since then no row was kept that was older than that time by KEEP_MS.
+    if sums[LENGTH] > 0 and time - sums[SWEPT] + KEEP_MS > OLDEST_MS:
         drop_old(h, slot)
-        if time - sums[NEWEST] > KEEP_MS:
+        if time - sums[NEWEST] >= KEEP_MS:
             sums[LENGTH] = 0
 
 
-@compiled
+@compiled_inside
 def _mark_terminal(card: Segment, place: int, end: int, sums: NDArray[np.int64]) -> int:
     """FIRST_USE and NEWEST_USE of the new row at ``place``, ``end`` being the last; others of its terminal change theirs."""
     terminal, at = card.terminals[place], age(card, place)

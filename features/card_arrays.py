@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.compiled import compiled_cached
-from features.segment import FLAGS, LENGTH, NEWEST, History, age, amount_of, drop_old, put_amount, put_time, segment
+from features.segment import FLAGS, LENGTH, NEWEST, SWEPT, History, age, amount_of, drop_old, put_amount, put_time, segment
 
 #: The columns of a row.
 COLUMNS: dict[str, Any] = {
@@ -65,7 +65,7 @@ def read_in(h: History, first: int, rows: Table) -> None:
     for slot in range(first, h.cards.shape[0]):
         n = h.cards[slot, LENGTH]
         if n > 0:
-            h.cards[slot, NEWEST] = rows.times[at + n - 1]
+            h.cards[slot, NEWEST] = h.cards[slot, SWEPT] = rows.times[at + n - 1]
         card = segment(h, slot)
         for row in range(n):
             put_time(card, row, rows.times[at], rows.flags[at])

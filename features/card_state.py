@@ -75,7 +75,8 @@ class CardState:
         while done < n:
             done, self._used = move(self.history, tight[:n], wanted[:n], done, self._used)
             if done < n:
-                self._pack(_words(int(wanted[done:n].sum())))
+                self._pack(tight[done:n], wanted[done:n])
+                done = n
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays without holes: ``cards`` (ids as UTF-8, one after the other), ``card_ends`` [c], ``lengths`` [c],
@@ -124,10 +125,12 @@ class CardState:
         read_in(state.history, _FIRST_SLOT, Table(**columns))
         return state
 
-    def _pack(self, more: int) -> None:
-        """Copy the segments into a fresh pool, with room for ``more`` words and some to spare."""
-        words = _words(int(self.history.cards[:, CAPACITY].sum())) + more
-        packed = history(self.history.cards.copy(), words + words // _SPARE)
+    def _pack(self, tight: NDArray[np.int64], wanted: NDArray[np.int64]) -> None:
+        """Copy the segments into a fresh pool with some room to spare, those of ``tight`` into ``wanted`` rows each."""
+        cards = self.history.cards.copy()
+        cards[tight, CAPACITY] = wanted
+        words = _words(int(cards[:, CAPACITY].sum()))
+        packed = history(cards, words + words // _SPARE)
         self._used = pack(self.history, packed)
         self.history = packed
 
@@ -142,7 +145,7 @@ def named(ids: Iterable[str]) -> dict[str, NDArray[Any]]:
 
 
 def _words(rows: Any) -> Any:
-    return rows // MULTIPLE * ROW_BYTES
+    return rows * ROW_BYTES // 8
 
 
 def _table(slots: int) -> NDArray[np.int64]:

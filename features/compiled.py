@@ -14,5 +14,8 @@ from numba import njit
 compiled = njit(_nrt=False, error_model="numpy")
 #: Called from Python.
 compiled_cached = njit(_nrt=False, error_model="numpy", cache=True)
+#: Part of its caller. A history is a tuple of arrays, which takes some 60 words on the stack where it is handed over: a fifth of
+#: the transform's time. Not for what is seldom called.
+compiled_inside = njit(_nrt=False, error_model="numpy", forceinline=True)
 #: The same, for numbers that are neither NaN nor -0: their maximum may then be taken in any order, so several at once.
 compiled_without_nan = njit(_nrt=False, error_model="numpy", fastmath={"nnan", "nsz"})

@@ -35,7 +35,7 @@ from features.walk import (
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "9803c7535b36e13f"
+FINGERPRINT = "c5a6972955def6d4"
 
 
 @compiled_cached

@@ -10,14 +10,14 @@ The functions here carry no cache of their own; they are compiled into ``feature
 from __future__ import annotations
 
 from features.arrival import Rows, insert, slot_of
-from features.compiled import compiled
+from features.compiled import compiled_inside
 from features.in_order import go_on
 from features.late import walk_back
 from features.segment import VALID, History
 from features.walk import Walk
 
 
-@compiled
+@compiled_inside
 def take_in(h: History, slot: int, rows: Rows, i: int, w: Walk) -> None:
     """Put row ``i`` of a batch into its card's history and fill ``w`` with what that says of it."""
     slot = slot_of(h, slot, rows.time[i])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.compiled import compiled
+from features.compiled import compiled_inside
 from features.robust import robust
 from features.running import BELOW, SPLIT, come, lanes_of, leave
 from features.segment import (
@@ -32,7 +32,7 @@ from features.windows import LENGTHS
 _LENGTHS = np.array(LENGTHS, dtype=np.int64)
 
 
-@compiled
+@compiled_inside
 def go_on(h: History, slot: int, last: int, w: Walk) -> None:
     """Fill ``w``; set the ratio and the flag HIGH_AMOUNT of row ``last``."""
     card, sums = segment(h, slot), h.cards[slot]
@@ -60,7 +60,7 @@ def go_on(h: History, slot: int, last: int, w: Walk) -> None:
     high(card, first, last, newest_high, w)
 
 
-@compiled
+@compiled_inside
 def _sum_last_day(card: Segment, lo: int, last: int, w: Walk) -> None:
     """The windows up to a day, row by row."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)

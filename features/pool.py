@@ -29,8 +29,9 @@ from features.windows import MAX_ROWS
 MOST = 2 * MAX_ROWS
 #: Sizes of segments, in multiples of MULTIPLE rows.
 SIZES = MOST // MULTIPLE + 1
-#: A segment that grows gets one part in so many to spare, and is left as it is while it has half of that.
-_SPARE = 16
+#: A segment that grows gets one row in eight to spare, a small one half of that, and is left as it is while it has half of
+#: what it gets: to make room in a small one moves a few cache lines only.
+_SMALL = 80
 _NONE = -1
 
 
@@ -39,6 +40,11 @@ def history(cards: NDArray[np.int64], n: int) -> History:
     words = np.empty(n, dtype=np.int64)
     free = np.full(SIZES, _NONE, dtype=np.int64)
     return History(cards, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8))
+
+
+@compiled
+def _spare(rows: int) -> int:
+    return max(rows // 16, 2) if rows <= _SMALL else rows // 8
 
 
 @compiled_cached
@@ -59,25 +65,27 @@ def find_tight(
             continue
         drop_old(h, slot)
         need = h.cards[slot, LENGTH] + more
-        if h.cards[slot, CAPACITY] >= min(need + need // (2 * _SPARE), MOST):
+        if h.cards[slot, CAPACITY] >= min(need + _spare(need) // 2, MOST):
             continue
         tight[found] = slot
-        room = need + need // _SPARE
+        room = need + _spare(need)
         wanted[found] = min(room + (-room) % MULTIPLE, MOST)
         found += 1
     return found
 
 
 @compiled
-def _take(h: History, rows: int, used: int) -> tuple[int, int]:
-    """A segment of so many rows, and the words in use then; the segment is _NONE where there is no room."""
-    start = h.free[rows // MULTIPLE]
-    if start != _NONE:
-        h.free[rows // MULTIPLE] = h.words[start]
-        return start, used
+def _take(h: History, rows: int, used: int) -> tuple[int, int, int]:
+    """A segment of so many rows or a few more: its start, its rows, and the words in use then; _NONE where there is no room."""
+    size = rows // MULTIPLE
+    for larger in range(size, min(size + size // 8 + 1, SIZES)):
+        start = h.free[larger]
+        if start != _NONE:
+            h.free[larger] = h.words[start]
+            return start, larger * MULTIPLE, used
     if used + words_of(rows) > h.words.shape[0]:
-        return _NONE, used
-    return used, used + words_of(rows)
+        return _NONE, rows, used
+    return used, rows, used + words_of(rows)
 
 
 @compiled_cached
@@ -85,25 +93,27 @@ def move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], begin:
     """Move the segments of ``slots[begin:]`` to others of ``wanted`` rows; return how far that went, and the words in use."""
     for k in range(begin, slots.shape[0]):
         slot = slots[k]
-        start, used = _take(h, wanted[k], used)
+        start, rows, used = _take(h, wanted[k], used)
         if start == _NONE:
             return k, used
-        copy_rows(segment(h, slot), 0, segment_at(h, start, wanted[k], h.cards[slot, NEWEST]), 0, h.cards[slot, LENGTH])
+        copy_rows(segment(h, slot), 0, segment_at(h, start, rows, h.cards[slot, NEWEST]), 0, h.cards[slot, LENGTH])
         room = h.cards[slot, CAPACITY]
         if room > 0:
             h.words[h.cards[slot, START]] = h.free[room // MULTIPLE]
             h.free[room // MULTIPLE] = h.cards[slot, START]
         h.cards[slot, START] = start
-        h.cards[slot, CAPACITY] = wanted[k]
+        h.cards[slot, CAPACITY] = rows
     return slots.shape[0], used
 
 
 @compiled_cached
 def pack(source: History, target: History) -> int:
-    """Copy all segments, without holes; ``target.cards``, a copy of ``source.cards``, then says where. Return the words used."""
+    """Copy all segments, without holes, into the capacities that ``target.cards``, else a copy of ``source.cards``, has for
+    them, and write there where they are. Return the words used.
+    """
     used = 0
     for slot in range(source.cards.shape[0]):
-        n = source.cards[slot, CAPACITY]
+        n = target.cards[slot, CAPACITY]
         copy_rows(segment(source, slot), 0, segment_at(target, used, n, 0), 0, source.cards[slot, LENGTH])
         target.cards[slot, START] = used
         used += words_of(n)

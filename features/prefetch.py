@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from features.compiled import compiled
+from features.compiled import compiled_inside
 from features.segment import CAPACITY, COLUMNS_A_CARD, LENGTH, LONG, ROW, START, History, window
 
 #: How many events ahead of the one at work.
@@ -42,14 +42,14 @@ def _touch(typing: Any, array: Any, row: Any) -> Any:
     return types.void(array, row), generate
 
 
-@compiled
+@compiled_inside
 def fetch_card(h: History, slot: int) -> None:
     """Where a card's rows are, and its sums."""
     for word in range(0, COLUMNS_A_CARD, _LINE):
         _touch(h.cards[slot], word)
 
 
-@compiled
+@compiled_inside
 def fetch_rows(h: History, slot: int) -> None:
     """What an event in order looks at: the newest rows, those that leave the windows, all amounts and terminals."""
     start, room, n = h.cards[slot, START], h.cards[slot, CAPACITY], h.cards[slot, LENGTH]

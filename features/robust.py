@@ -2,7 +2,7 @@
 
 Both take a pass or two over the amounts. Where none is above 2^31 minor units, their low 32 bits are all there is to them: a
 processor compares eight of these at once, and a history of 200 rows is 13 cache lines. (Holding the amounts in order instead, so
-that the median is a look-up, took longer: finding a place in that order is a chain of cache misses.)
+that the median is a look-up, saves no time: finding a place in that order is a chain of cache misses.)
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_inside
 from features.formulas import HIGH, robust_mean
 from features.segment import GUESS, HIGH_AMOUNT, History, Segment, amount_of
 from features.walk import MEDIAN, RATIO, Walk
@@ -20,7 +20,7 @@ _EVERYTHING = 2**63 - 1
 _STEPS = 8
 
 
-@compiled
+@compiled_inside
 def robust(h: History, slot: int, card: Segment, first: int, last: int, highest: int, w: Walk) -> None:
     """Median and robust mean of the rows before ``last``, of which no amount is above ``highest``; the event's ratio to it.
 
@@ -104,7 +104,7 @@ def medians(values: NDArray[np.int64], guess: np.int64, least: np.int64, most: n
             x = type(x)(lowest + (highest - lowest) // 2)
 
 
-@compiled
+@compiled_inside
 def _at(rank: int, below: int, equal: int, under: np.int64, x: np.int64, above: np.int64) -> np.int64:
     if rank < below:
         return under

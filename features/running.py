@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_inside
 from features.segment import (
     HIGH_AMOUNT,
     HIGHEST,
@@ -43,7 +43,7 @@ LANE_BITS = 12
 LANE_MASK = (1 << LANE_BITS) - 1
 
 
-@compiled
+@compiled_inside
 def lanes_of(flags: int) -> int:
     """The first five flags of ``features.segment``, each in a lane of twelve bits: sums of them count five flags at once."""
     lanes: int = flags & 1
@@ -52,7 +52,7 @@ def lanes_of(flags: int) -> int:
     return lanes
 
 
-@compiled
+@compiled_inside
 def _add(s: NDArray[np.int64], at: int, amount: int, flags: int, sign: int) -> None:
     x, y = amount >> SPLIT, amount & BELOW
     s[at + TOTAL] += sign * amount
@@ -86,7 +86,7 @@ def begin(s: NDArray[np.int64], card: Segment, rows: int, late: int) -> None:
             s[NEWEST_HIGH] = j
 
 
-@compiled
+@compiled_inside
 def leave(s: NDArray[np.int64], card: Segment, last: int) -> None:
     """Take away the rows that are in no window of the event at row ``last``, the newest, any more."""
     for k in range(LONG):
@@ -105,7 +105,7 @@ def leave(s: NDArray[np.int64], card: Segment, last: int) -> None:
         s[NEWEST_HIGH] = -1
 
 
-@compiled
+@compiled_inside
 def come(s: NDArray[np.int64], card: Segment, last: int) -> None:
     """Add the event at row ``last`` to all windows."""
     amount, flags = amount_of(card, last), np.int64(card.flags[last])
@@ -117,7 +117,7 @@ def come(s: NDArray[np.int64], card: Segment, last: int) -> None:
         s[NEWEST_HIGH] = last
 
 
-@compiled
+@compiled_inside
 def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
     """``row`` lost its flag NEWEST_USE: the windows that hold it count one terminal less."""
     for k in range(LONG):

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled
+from features.compiled import compiled, compiled_inside
 from features.windows import DAY_MS, KEEP_MS, LENGTHS, MAX_ROWS
 
 #: The windows whose sums run (``features.running``); the shorter ones hold a few rows, which are looked at each time.
@@ -24,10 +24,10 @@ SHORT = sum(length <= DAY_MS for length in LENGTHS)
 LONG = len(LENGTHS) - SHORT
 #: Columns of ``History.cards``: where the card's segment starts in ``words``, how many rows are filled, for how many there is
 #: room, the time of the newest, where the search for the median begins (that changes the time it takes, never the answer);
-#: whether the sums hold, and the newest row with a high amount, -1 if none.
-START, LENGTH, CAPACITY, NEWEST, GUESS, VALID, NEWEST_HIGH = range(7)
+#: whether the sums hold, the newest row with a high amount, -1 if none, and what was the newest time when old rows were dropped.
+START, LENGTH, CAPACITY, NEWEST, GUESS, VALID, NEWEST_HIGH, SWEPT = range(8)
 #: Then eight columns for each long window: its first row, and sums over its rows (``features.running``).
-_FIRST, _EACH = 7, 8
+_FIRST, _EACH = 8, 8
 ROW, TOTAL, LOW, XX, XY, YY, LANES, HIGHEST = range(_EACH)
 #: Four cache lines.
 COLUMNS_A_CARD = 32
@@ -35,7 +35,7 @@ assert _FIRST + _EACH * LONG <= COLUMNS_A_CARD
 
 ROW_BYTES = 26
 #: Capacities are multiples of this, so that a segment is whole words of 8 bytes.
-MULTIPLE = 8
+MULTIPLE = 4
 #: Flags of a row. NEWEST_USE: no later row has its terminal; FIRST_USE: no earlier one within LONGEST_MS has.
 NEWEST_USE, FIRST_USE, NIGHT, ONLINE, CONTACTLESS, HIGH_AMOUNT = 1, 2, 4, 8, 16, 32
 FLAG_BITS = 6
@@ -77,26 +77,26 @@ class Segment(NamedTuple):
     amounts_high: NDArray[np.uint8]
 
 
-@compiled
+@compiled_inside
 def words_of(rows: int) -> int:
     """Words of 8 bytes that so many rows take; for multiples of MULTIPLE."""
-    return rows // MULTIPLE * ROW_BYTES
+    return rows * ROW_BYTES // 8
 
 
-@compiled
+@compiled_inside
 def window(k: int) -> int:
     """Where the sums of long window ``k`` begin in a card's row."""
     return _FIRST + _EACH * k
 
 
-@compiled
+@compiled_inside
 def segment(h: History, slot: int) -> Segment:
     """The rows of a card, all ``capacity`` of them."""
     rows: Segment = segment_at(h, h.cards[slot, START], h.cards[slot, CAPACITY], h.cards[slot, NEWEST])
     return rows
 
 
-@compiled
+@compiled_inside
 def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
     """The ``n`` rows that start at a word of the pool."""
     half = 2 * start
@@ -114,27 +114,27 @@ def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
     )
 
 
-@compiled
+@compiled_inside
 def age(card: Segment, row: int) -> int:
     """By how many milliseconds a row is older than the card's newest."""
     there = (np.int64(card.times[row]) & _LOW_MASK) | (np.int64(card.flags[row]) >> FLAG_BITS) << _LOW_BITS
     return int((card.newest - there) & OLDEST_MS)
 
 
-@compiled
+@compiled_inside
 def amount_of(card: Segment, row: int) -> int:
     """A row's amount in minor units."""
     return int((np.int64(card.amounts[row]) & _LOW_MASK) | np.int64(card.amounts_high[row]) << _LOW_BITS)
 
 
-@compiled
+@compiled_inside
 def put_time(card: Segment, row: int, time: int, flags: int) -> None:
     """Write a row's time and its flags."""
     card.times[row] = np.int32(time & _LOW_MASK)
     card.flags[row] = flags | (time >> _LOW_BITS & _TIME_HIGH) << FLAG_BITS
 
 
-@compiled
+@compiled_inside
 def put_amount(card: Segment, row: int, amount: int) -> None:
     """Write a row's amount, in [0, 2^40)."""
     card.amounts[row] = np.int32(amount & _LOW_MASK)
@@ -166,6 +166,7 @@ def copy_rows(source: Segment, begin: int, target: Segment, place: int, count: i
 def drop_old(h: History, slot: int) -> None:
     """Remove the rows of this card that are no part of its history any more."""
     n = h.cards[slot, LENGTH]
+    h.cards[slot, SWEPT] = h.cards[slot, NEWEST]
     if n == 0:
         return
     card = segment(h, slot)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled, compiled_without_nan
+from features.compiled import compiled, compiled_inside, compiled_without_nan
 from features.formulas import SHORTEST_S
 from features.geo import haversine_km
 from features.running import SPLIT
@@ -53,7 +53,7 @@ def new_walk() -> Walk:
     )
 
 
-@compiled
+@compiled_inside
 def back(card: Segment, lo: int, row: int, limit: int) -> int:
     """The first row of ``[lo, row]`` with an age below ``limit``, where row ``row`` counts in any case."""
     step = 1
@@ -90,7 +90,7 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
     return float(upper) * 18446744073709551616.0 + float(lowest)
 
 
-@compiled
+@compiled_inside
 def of_the_last(card: Segment, first: int, last: int, w: Walk) -> None:
     """Time, distance and speed from the last row before the event at row ``last``, and whether its terminal is known."""
     rest = w.rest
@@ -109,7 +109,7 @@ def of_the_last(card: Segment, first: int, last: int, w: Walk) -> None:
             return
 
 
-@compiled
+@compiled_inside
 def decayed(card: Segment, week: int, last: int, w: Walk) -> None:
     """Over a week's rows, the event last; summed from the oldest on."""
     now = age(card, last)
@@ -121,7 +121,7 @@ def decayed(card: Segment, week: int, last: int, w: Walk) -> None:
     w.rest[DECAYED_COUNT], w.rest[DECAYED_TOTAL] = count, total
 
 
-@compiled
+@compiled_inside
 def high(card: Segment, first: int, last: int, newest: int, w: Walk) -> None:
     """Of the high amounts before the event. ``newest``: the last row before it whose amount is high, -1 if none."""
     now = age(card, last)

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Result:
         another, _ = measure.ours(other, options.segments, min(length, len(other) // (2 * options.segments)))
         _say(f"{another.stream}: {another.events_a_second.median:,.0f} events / CPU s")
         rows.append(another)
-    return Result(on, events.BATCH, rows, _decoding(options.segments), peers)
+    return Result(on, events.BATCH, rows, _decoding(options.segments), peers, measure.state_bytes(options.state_cards))
 
 
 def _decoding(repeats: int) -> Spread:
@@ -84,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--segments", type=int, default=5, help="pieces that these are measured in")
     parser.add_argument("--peer-cards", type=int, default=250, help="cards whose events the peers get")
     parser.add_argument("--river-events", type=int, default=20_000, help="the last of these events, which river is measured on")
+    parser.add_argument("--state-cards", type=int, default=5_000, help="cards whose state is weighed, all alike")
     parser.add_argument("--cards", type=int, nargs="*", default=[10_000, 100_000], help="sizes of the simulated streams")
     parser.add_argument("--days", type=int, default=90, help="their length")
     parser.add_argument("--daily", type=float, default=0.5, help="their payments a card and day")

@@ -31,6 +31,10 @@ class Stream:
     def __len__(self) -> int:
         return len(self.card)
 
+    def of(self, wanted: NDArray[np.bool_]) -> Stream:
+        """The ``wanted`` [n] events alone."""
+        return Stream(f"{self.name}, some cards", self.cards, self.card[wanted], self.columns.take(np.flatnonzero(wanted)))
+
     def batches(self, start: int, stop: int) -> Iterator[Columns]:
         """The events from ``start`` to ``stop`` in batches."""
         for at in range(start, stop, BATCH):

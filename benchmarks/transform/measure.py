@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from benchmarks.common import spread
 from benchmarks.rolling import agreement, by_pandas, by_river, subset
-from benchmarks.transform.events import BATCH, Stream, simulated
-from benchmarks.transform.report import Ours, Peer
+from benchmarks.transform.events import BATCH, Stream, columns_of, simulated
+from benchmarks.transform.report import STATE_DAYS, STATE_EVENTS, Ours, Peer
 from features.card_state import CardState
 from features.catalogue import DEFAULT_AMOUNT_LIMIT
 from features.transform import update
 from features.vector import INDEX, N_STREAM
+from features.windows import DAY_MS
 
 Matrix = NDArray[np.float32]
 #: The subset as far as the vector has it: columns of a matrix [n, len(SHARED)] below.
@@ -72,49 +73,73 @@ def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] |
     return row, np.concatenate(kept)
 
 
+def state_bytes(cards: int) -> float:
+    """Bytes a card, of cards that all have paid STATE_EVENTS times in STATE_DAYS days, one day after the other."""
+    state = CardState()
+    n = cards * STATE_EVENTS
+    card = np.random.default_rng(3).permuted(np.tile(np.arange(cards), (STATE_EVENTS, 1)), axis=1).reshape(-1)
+    time_ms = 1_767_225_600_000 + np.arange(n) * (STATE_DAYS * DAY_MS // n)
+    stream = Stream("", cards, card, columns_of(card, time_ms, np.full(n, 4_990), card))
+    for batch in stream.batches(0, n):
+        update(state, batch, DEFAULT_AMOUNT_LIMIT)
+    return state.nbytes / cards
+
+
 def pandas_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, repeats: int) -> list[Peer]:
-    """Both pandas styles over the whole histories of the ``wanted`` events; the transform's columns of them are ``mine``."""
+    """Both pandas styles over the whole histories of the ``wanted`` events; the transform's columns of them are ``mine``.
+
+    Before each repeat, the transform takes the same events, from an empty state.
+    """
+    same = stream.of(wanted)
     events = pd.DataFrame(
         {
-            "card": stream.card[wanted],
-            "time": pd.to_datetime(stream.columns.event_time_ms[wanted], unit="ms"),
-            "amount": stream.columns.amount_minor[wanted] / 100.0,
+            "card": same.card,
+            "time": pd.to_datetime(same.columns.event_time_ms, unit="ms"),
+            "amount": same.columns.amount_minor / 100.0,
         }
     )
 
-    def peer(name: str, how: str, compute: Callable[[pd.DataFrame], pd.DataFrame]) -> Peer:
-        rates = []
+    def peer(name: str, how: str, tuned: bool, compute: Callable[[pd.DataFrame], pd.DataFrame]) -> Peer:
+        rates, ours = [], []
         for _ in range(repeats):
+            ours.append(len(same) / _seconds(CardState(), same, 0, len(same)))
             began = time.process_time()
             found = compute(events)
-            rates.append(len(events) / (time.process_time() - began))
+            rates.append(len(same) / (time.process_time() - began))
         columns = {column: found[column].to_numpy(dtype=np.float64) for column in found.columns}
         agreed = agreement.compare(_columns(mine), columns)
-        return Peer(name, how, len(columns), "", len(events), spread(rates), agreed)
+        return Peer(name, how, len(columns), "", len(same), spread(rates), spread(ours), tuned, agreed)
 
     return [
         peer(
             "pandas, customer by customer",
             "`groupby.apply`, `rolling` by time: the Handbook's style",
+            False,
             by_pandas.customer_by_customer,
         ),
-        peer("pandas, all at once", "one `groupby().rolling()` a window", by_pandas.grouped),
+        peer("pandas, all at once", "one `groupby().rolling()` a window", True, by_pandas.grouped),
     ]
 
 
 def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events: int, segments: int) -> list[Peer]:
-    """river over the same events, one after the other; the last ``events`` of them are measured, in ``segments`` pieces."""
-    cards = stream.card[wanted].tolist()
+    """river over the same events, one after the other; the last ``events`` of them are measured, in ``segments`` pieces.
+
+    The events before warm river and, beside it, the transform, which takes each piece just before river does.
+    """
+    same = stream.of(wanted)
+    cards = same.card.tolist()
     epoch = datetime(1970, 1, 1)  # river compares with a time that has no zone
-    times = [epoch + timedelta(milliseconds=ms) for ms in stream.columns.event_time_ms[wanted].tolist()]
-    amounts = (stream.columns.amount_minor[wanted] / 100.0).tolist()
+    times = [epoch + timedelta(milliseconds=ms) for ms in same.columns.event_time_ms.tolist()]
+    amounts = (same.columns.amount_minor / 100.0).tolist()
     names = [name for window in subset.WINDOWS for name in by_river.names(window)]
     first = max(len(cards) - events, 0)
     length = (len(cards) - first) // segments
 
-    def peer(name: str, how: str, step: Callable[[int, datetime, float], list[float]]) -> Peer:
+    def peer(name: str, how: str, tuned: bool, step: Callable[[int, datetime, float], list[float]]) -> Peer:
         found: list[list[float]] = []
         rates: list[float] = []
+        ours: list[float] = []
+        state = CardState()
 
         def run(start: int, stop: int) -> float:
             began = time.process_time()
@@ -122,18 +147,30 @@ def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events:
                 found.append(step(card, when, amount))
             return time.process_time() - began
 
+        _seconds(state, same, 0, first)
         run(0, first)
         for i in range(segments):
             start = first + i * length
+            ours.append(length / _seconds(state, same, start, start + length))
             rates.append(length / run(start, start + length))
         columns = dict(zip(names, np.array(found[first:]).T, strict=True))
         agreed = agreement.compare(_columns(mine[first : first + segments * length]), columns)
-        return Peer(name, how, len(names), "max", segments * length, spread(rates), agreed)
+        return Peer(name, how, len(names), "max", segments * length, spread(rates), spread(ours), tuned, agreed)
 
     return [
-        peer("river, one statistic each", "`TimeRolling` of `Sum`, `Mean`, `Var` for each window", by_river.OneEach().step),
-        peer("river, variance only", "`TimeRolling` of `Var`; the rest from its fields", by_river.VarianceOnly().step),
+        peer("river, one statistic each", "`TimeRolling` of `Sum`, `Mean`, `Var` each window", False, by_river.OneEach().step),
+        peer("river, variance only", "`TimeRolling` of `Var`; the rest from its fields", True, by_river.VarianceOnly().step),
     ]
+
+
+def _seconds(state: CardState, stream: Stream, start: int, stop: int) -> float:
+    """CPU time of the transform over the events from ``start`` to ``stop``, in batches."""
+    seconds = 0.0
+    for batch in stream.batches(start, stop):
+        began = time.process_time()
+        update(state, batch, DEFAULT_AMOUNT_LIMIT)
+        seconds += time.process_time() - began
+    return seconds
 
 
 def _columns(shared: Matrix) -> dict[str, Matrix]:

@@ -26,12 +26,14 @@ HERE = Machine("a processor", 2, 23.4, "Linux x86_64", "3.11.7", "2026-11-23", 0
 def transform() -> Transform:
     rate = Spread(600_000.0, 590_000.0, 610_000.0, 5)
     slow = Spread(40_000.0, 39_000.0, 41_000.0, 3)
+    same = Spread(800_000.0, 700_000.0, 900_000.0, 3)
     ours = Ours("file.parquet", 5_000, 900_000, 170.0, 14_300, 83, rate)
     peers = [
-        Peer("pandas, customer by customer", "as in the Handbook", 49, "", 64_580, slow, AGREED),
-        Peer("river, one statistic each", "`TimeRolling`", 42, "max", 20_000, Spread(10_000.0, 9_000.0, 11_000.0, 5), AGREED),
+        Peer("pandas, customer by customer", "as in the Handbook", 49, "", 64_580, slow, same, False, AGREED),
+        Peer("river, variance only", "`Var`", 42, "max", 20_000, Spread(16_000.0, 9e3, 2e4, 5), same, True, AGREED),
+        Peer("river, one statistic each", "`TimeRolling`", 42, "max", 20_000, Spread(1e4, 9e3, 1.1e4, 5), same, False, AGREED),
     ]
-    return Transform(HERE, 2_000, [ours], Spread(1_200_000.0, 1e6, 1.3e6, 5), peers)
+    return Transform(HERE, 2_000, [ours], Spread(1_200_000.0, 1e6, 1.3e6, 5), peers, 1_950.0)
 
 
 def online() -> Online:
@@ -68,8 +70,11 @@ def test_the_document_gets_every_table_and_keeps_the_rest(tmp_path: Path) -> Non
     assert text.count("Measured on 2026-11-23: a processor, 2 cores") == 3
     assert "| file.parquet | 5,000 | 900,000 | 170 | 14.3 kB | 83 | 600,000 | 590,000 - 610,000 |" in text
     assert "400,000 events / CPU s" in text, "with the decoding"
-    assert "- Goal, against pandas, customer by customer, >= 20x: 15.00x, MISSED (0.75 of the goal)." in text
-    assert "- Goal, against river, one statistic each, >= 50x: 60.00x, reached (1.20 times the goal)." in text
+    assert "| 64,580 | 40,000 | 39,000 - 41,000 | 800,000 | 700,000 - 900,000 | 20.0x |" in text
+    assert "- Goal, against pandas, customer by customer, on the same events, >= 20x: 20.00x, reached" in text
+    assert "- Goal, against river, one statistic each, on the same events, >= 50x: 80.00x, reached (1.60 times the goal)." in text
+    assert "30 days, <= 2,000 bytes: 1,950, reached (0.97 of the goal)." in text
+    assert "- Tuned, which the goals do not name: against river, variance only, 50.00x." in text
     assert "- Goal, reads of 64 against Feast's SDK, >= 5x: 8.00x, reached (1.60 times the goal)." in text
     assert "- Goal, writes of 64 as a share of plain redis-py, >= 0.5: 0.40, MISSED (0.80 of the goal)." in text
     assert "| the backfill job in Spark, 2 threads | 83 | 40.0 | 8.0 | 32.0 | 60.0 | 1,800 | 20,372 | 21,730 |" in text

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.rolling import agreement, by_pandas, subset
 from benchmarks.transform import events, measure
 from benchmarks.transform.events import Stream
+from features.segment import COLUMNS_A_CARD, ROW_BYTES
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,16 @@ def test_every_peer_agrees_with_the_transform(stream: Stream) -> None:
     assert [peer.agreement.columns for peer in peers] == [49, 49, 42, 42]
     assert all(peer.agreement.differing == 0 for peer in peers)
     assert all(peer.agreement.values > 5_000 for peer in peers)
+    assert [(peer.tuned, peer.events, peer.ours.n) for peer in peers] == [
+        *[(False, wanted.sum(), 1), (True, wanted.sum(), 1)],
+        *[(False, 300, 3), (True, 300, 3)],
+    ]
+
+
+def test_a_cards_state_is_weighed_where_all_cards_are_alike() -> None:
+    found = measure.state_bytes(200)
+    assert found > 60 * ROW_BYTES + 8 * COLUMNS_A_CARD
+    assert found < 1.2 * (60 * ROW_BYTES + 8 * COLUMNS_A_CARD)
 
 
 def test_polars_agrees_where_no_two_payments_of_a_card_share_a_time(stream: Stream) -> None:

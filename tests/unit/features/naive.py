@@ -1,18 +1,19 @@
-"""The features again, the slow way: for each event, look at every earlier one. No state, no windows that slide.
+"""The features again, the slow way: for each event, look at every earlier one. No running state, no windows that slide.
 
-One line a feature, or a family; exact integers and fractions where the transform has tricks. Holds for events that come at most
-a day late and cards with fewer than 2,048 events; beyond that the transform's history is shorter, by rule.
+One line a feature, or a family; exact integers and fractions where the transform has tricks, and another formula for distances.
+What is remembered of a card is by docs/features.md: its newest 2,048 events of at most 91 days, and with each what was said of
+it when it came.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from features.geo import haversine_km
 from features.vector import FEATURES, N_STREAM
 
 HOUR = 3_600_000
@@ -37,33 +38,53 @@ class Event:
 
 @dataclass
 class _Arrived:
-    """An event, and what is said of it as of its arrival."""
+    """An event, and what is said of it: its ratio as of its arrival, and whether its terminal was new to the card."""
 
     event: Event
     ratio: float = 0.0
-    vector: dict[str, float] = field(default_factory=dict)
+    first: bool = True
 
 
-def vectors(events: Sequence[Event]) -> list[dict[str, float]]:
-    """The stream's features of each event, given those that arrived before it."""
-    arrived: list[_Arrived] = []
-    for event in events:
+def vectors(events: Sequence[Event], wanted: Collection[int] | None = None) -> list[dict[str, float]]:
+    """The stream's features of each event, given those that arrived before it; of the ``wanted`` ones only, by their number."""
+    cards: dict[str, list[_Arrived]] = {}
+    found = []
+    for i, event in enumerate(events):
         now = _Arrived(event)
-        now.vector = _vector(arrived, now)
-        arrived.append(now)
-    return [a.vector for a in arrived]
+        before = _remember(cards.setdefault(event.card, []), now)
+        earlier = [a for a in before if a.event.time > event.time - 90 * DAY]
+        of_amounts = _of_amounts(earlier, now)
+        if wanted is None or i in wanted:
+            found.append(_vector(before, earlier, now) | of_amounts)
+    return found
 
 
-def _vector(arrived: list[_Arrived], now: _Arrived) -> dict[str, float]:
-    event, t = now.event, now.event.time
+def _remember(held: list[_Arrived], now: _Arrived) -> list[_Arrived]:
+    """Put an event into what is held of its card, and return what lies before it: nothing, if it comes too late to be held."""
+    event = now.event
     # Stable: ties stay in order of arrival.
-    before = sorted((a for a in arrived if a.event.card == event.card and a.event.time <= t), key=lambda a: a.event.time)
-    earlier = [a for a in before if a.event.time > t - 90 * DAY]
+    line = sorted([*held, now], key=lambda a: a.event.time)
+    line = [a for a in line if a.event.time > line[-1].event.time - 91 * DAY][-2048:]
+    if not any(a is now for a in line):
+        return []
+    held[:] = line
+    at = next(i for i, a in enumerate(line) if a is now)
+    same = [
+        (i, a) for i, a in enumerate(line) if a.event.terminal == event.terminal and abs(a.event.time - event.time) < 90 * DAY
+    ]
+    now.first = not any(i < at for i, _ in same)
+    for i, a in same:
+        a.first = a.first and i <= at
+    return line[:at]
+
+
+def _vector(before: list[_Arrived], earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
+    event, t = now.event, now.event.time
     out = {f.name: f.missing for f in FEATURES[:N_STREAM]}
     out |= _of_itself(event)
     for name, length in WINDOWS.items():
         out |= _of_window(name, [a.event.amount for a in earlier if a.event.time > t - length], event.amount)
-    out |= _of_places(earlier, event) | _of_terminals(before, earlier, event) | _of_amounts(earlier, now)
+    out |= _of_places(earlier, event) | _of_terminals(before, earlier, now)
     if earlier:
         out["seconds_since_last"] = (t - earlier[-1].event.time) / 1000
     month = [a.event for a in earlier if a.event.time > t - 30 * DAY] + [event]
@@ -113,23 +134,29 @@ def _of_places(earlier: list[_Arrived], event: Event) -> dict[str, float]:
         return {}
     last = known[-1]
     single = [float(np.float32(degrees)) for degrees in (last.lat, last.lon, event.lat, event.lon)]
-    km = haversine_km(*single)
+    km = _kilometres(*single)
     speed = km / max((event.time - last.time) / 1000, 1.0) * 3600
     return {"distance_from_last_transaction": km, "speed_kmh": speed}
 
 
-def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], event: Event) -> dict[str, float]:
+def _kilometres(*degrees: float) -> float:
+    """Along the sphere of the Earth's mean radius: the angle between two vectors, from their cross and dot products."""
+    places: list[NDArray[np.float64]] = []
+    for lat, lon in (degrees[:2], degrees[2:]):
+        phi, theta = math.radians(lat), math.radians(lon)
+        places.append(np.array([math.cos(phi) * math.cos(theta), math.cos(phi) * math.sin(theta), math.sin(phi)]))
+    one, other = places
+    return 6371.0088 * math.atan2(float(np.linalg.norm(np.cross(one, other))), float(np.dot(one, other)))
+
+
+def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
+    event = now.event
     events = [*(a.event for a in earlier), event]
     out = {"repeat_retailer": float(any(e.terminal == event.terminal for e in events[:-1]))}
     for name in ("1d", "7d", "30d", "90d"):
         out[f"terminals_{name}"] = float(len({e.terminal for e in events if e.time > event.time - WINDOWS[name]}))
-    line = [*(a.event for a in before), event]
     for name in ("1d", "7d", "30d"):
-        new = 0
-        for i, e in enumerate(line):
-            if e.time > event.time - WINDOWS[name]:
-                new += not any(o.terminal == e.terminal and o.time > e.time - 90 * DAY for o in line[:i])
-        out[f"new_terminals_{name}"] = float(new)
+        out[f"new_terminals_{name}"] = float(sum(a.first for a in [*before, now] if a.event.time > event.time - WINDOWS[name]))
     return out
 
 
