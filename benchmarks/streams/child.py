@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -20,14 +21,21 @@ class Child:
     """Started at once; ended with the ``with`` block. What it prints goes to ``logs/NAME.log`` of the platform."""
 
     def __init__(
-        self, settings: Settings, name: str, arguments: list[str], python: str = sys.executable, **environment: str
+        self,
+        settings: Settings,
+        name: str,
+        arguments: list[str],
+        python: str = sys.executable,
+        *,
+        piped: bool = False,
+        **environment: str,
     ) -> None:
-        """``arguments`` are Python's, ``environment`` is added to this process's own."""
+        """``arguments`` are Python's, ``environment`` is added to this process's own. ``piped``: its output is read here."""
         self.log = settings.dir / "logs" / f"{name}.log"
         self.log.parent.mkdir(exist_ok=True)
         env = {**os.environ, "DRIFTLOOP_DIR": str(settings.dir), "PYTHONPATH": str(ROOT), **environment}
         with self.log.open("ab") as out:
-            self._process = subprocess.Popen([python, *arguments], env=env, cwd=settings.dir, stdout=out, stderr=out)
+            self._process = subprocess.Popen([python, *arguments], env=env, cwd=settings.dir, stdout=subprocess.PIPE if piped else out, stderr=out)
         self._seen = psutil.Process(self._process.pid)
 
     def cpu_s(self) -> float:
@@ -38,10 +46,31 @@ class Child:
         times = self._seen.cpu_times()
         return float(times.user + times.system)
 
+    def pause(self) -> None:
+        """SIGSTOP. Its group waits for it for ten seconds."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def wait_for_line(self) -> None:
+        """Until a piped one prints a line. Raises RuntimeError where it ends before."""
+        assert self._process.stdout is not None
+        if not self._process.stdout.readline():
+            self._process.wait(_STOP_S)
+            self.cpu_s()
+
+    def wait(self, seconds: float) -> None:
+        """Until it ends by itself. Raises TimeoutExpired, and RuntimeError where its exit code is not 0."""
+        if self._process.wait(seconds):
+            self.cpu_s()
+
     def __enter__(self) -> Child:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.resume()
         self._process.terminate()
         try:
             self._process.wait(_STOP_S)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 
 from benchmarks.streams.child import Child
+from benchmarks.streams.world import create
 from features.settings import Settings
 from streams.kafka import admin, consumer
 
@@ -21,34 +23,38 @@ Progress = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """``events`` that left the process from its first visible output to its last; wall and CPU seconds between the two."""
+    """``events`` that were there at once; wall and CPU seconds of the process from then until its last output."""
 
     events: int
     wall_s: float
     cpu_s: float
 
 
-def watch(child: Child, progress: Progress, total: int, last_ms: Callable[[], int], timeout_s: float) -> Run:
-    """Wait until ``progress`` is at ``total``. ``last_ms``: when the newest output was written, by the broker's clock.
-
-    What came with the first output, and the CPU used until then (imports, compiling), is not counted. Raises TimeoutError, and
-    RuntimeError where the process ends.
-    """
+def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None:
+    """Until ``progress`` is at ``total``. Raises TimeoutError, and RuntimeError where the process ends."""
     deadline = time.monotonic() + timeout_s
-    while (first := progress()) == 0:
-        _turn(child, deadline, first, total)
-    began, used = time.time(), child.cpu_s()
     while (done := progress()) < total:
-        _turn(child, deadline, done, total)
-    cpu = child.cpu_s() - used
-    return Run(total - first, last_ms() / 1000 - began, cpu)
+        child.cpu_s()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{done} of {total} events were done in time; the log is {child.log}")
+        time.sleep(_EVERY_S)
 
 
-def _turn(child: Child, deadline: float, done: int, total: int) -> None:
-    child.cpu_s()
-    if time.monotonic() > deadline:
-        raise TimeoutError(f"{done} of {total} events were done in time; the log is {child.log}")
-    time.sleep(_EVERY_S)
+def backlog(child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float) -> tuple[float, float]:
+    """Let a process that has done ``warm`` events meet all the others at once; when that was (Unix time), and its CPU seconds since.
+
+    It is stopped while they are published, so that neither imports and compiling nor the publishing count, and so that nothing is
+    fetched before the clock runs.
+    """
+    wait(child, progress, warm, timeout_s)
+    time.sleep(1.0)
+    used = child.cpu_s()
+    child.pause()
+    publish()
+    began = time.time()
+    child.resume()
+    wait(child, progress, total, timeout_s)
+    return began, child.cpu_s() - used
 
 
 class Topics:
@@ -103,10 +109,17 @@ class Topics:
         reader.close()
         return newest
 
-    def forget(self, group: str) -> None:
-        """Drop what the group has committed: its next member reads from the beginning."""
-        for future in self._admin.delete_consumer_groups([group], request_timeout=_CALL_S).values():
-            future.result()
+    def anew(self, topic: str, group: str) -> None:
+        """Make ``topic`` anew, empty, as ``transactions`` is one, and drop what ``group`` has committed of it."""
+        for future in self._admin.delete_topics([topic], operation_timeout=_CALL_S).values():
+            with suppress(KafkaException):  # it is not there yet
+                future.result()
+        while topic in self._admin.list_topics(timeout=_CALL_S).topics:
+            time.sleep(_EVERY_S)
+        for gone in self._admin.delete_consumer_groups([group], request_timeout=_CALL_S).values():
+            with suppress(KafkaException):
+                gone.result()
+        create(self._settings, topic)
 
     def _reader(self) -> Consumer:
         return consumer(self._settings, "benchmark-look")
