@@ -35,7 +35,9 @@ class Child:
         self.log.parent.mkdir(exist_ok=True)
         env = {**os.environ, "DRIFTLOOP_DIR": str(settings.dir), "PYTHONPATH": str(ROOT), **environment}
         with self.log.open("ab") as out:
-            self._process = subprocess.Popen([python, *arguments], env=env, cwd=settings.dir, stdout=subprocess.PIPE if piped else out, stderr=out)
+            self._process = subprocess.Popen(
+                [python, *arguments], env=env, cwd=settings.dir, stdout=subprocess.PIPE if piped else out, stderr=out
+            )
         self._seen = psutil.Process(self._process.pid)
 
     def cpu_s(self) -> float:

@@ -80,7 +80,9 @@ def _measure(settings: Settings, events: world.Events, source: str, target: str,
     out = settings.dir / "received.json"
     decode = msgspec.json.Decoder(Transaction).decode
     ids = [decode(value).transaction_id for value in events.values]
-    with Child(settings, "receiver", ["-P", "-m", "benchmarks.streams.receiver", target, str(len(ids)), str(out)], piped=True) as receiver:
+    with Child(
+        settings, "receiver", ["-P", "-m", "benchmarks.streams.receiver", target, str(len(ids)), str(out)], piped=True
+    ) as receiver:
         receiver.wait_for_line()
         stamps, took = _send(settings, events, source, rate)
         receiver.wait(120)

@@ -9,7 +9,10 @@ SHARES = (0.50, 0.95, 0.99, 0.999)
 
 
 def percentiles(values: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """p50, p95, p99, p99.9 of ``values`` [n]: the smallest one that so large a share does not exceed. Raises ValueError for n = 0."""
+    """p50, p95, p99, p99.9 of ``values`` [n]: the smallest one that so large a share does not exceed.
+
+    Raises ValueError for n = 0.
+    """
     if not len(values):
         raise ValueError("there are no latencies; nothing was received")
     found = np.quantile(values, SHARES, method="inverted_cdf")
@@ -18,8 +21,10 @@ def percentiles(values: NDArray[np.float64]) -> tuple[float, float, float, float
 
 
 def latencies_ms(sent_ns: dict[str, int], received: list[tuple[str, int]]) -> NDArray[np.float64]:
-    """From send to first receipt of every id, ms, in the order of receipt. Raises ValueError, naming how many, where some never came
-    or came twice."""
+    """From send to receipt of every id, ms, in the order of receipt.
+
+    Raises ValueError, naming how many, where some never came or came twice.
+    """
     ids = [name for name, _ in received]
     if len(ids) != len(set(ids)) or set(ids) != set(sent_ns):
         lost = len(set(sent_ns) - set(ids))

@@ -1,6 +1,6 @@
 """Writes down when each record of a topic arrives: ``python -m benchmarks.streams.receiver TOPIC COUNT OUT``.
 
-A process of its own, so that it does not share an interpreter with the sender. It prints a line once it stands at the topic's end.
+A process of its own, so that it does not share an interpreter with the sender. It prints a line once it is at the topic's end.
 """
 
 from __future__ import annotations

@@ -73,7 +73,9 @@ def throughput(path: Path) -> str:
         "The last two columns are of events / CPU s, against the best of the limit and of the scorer.",
         "",
         goal("share of the limit's events a CPU second", scorer.per_cpu_s / limit.per_cpu_s, GOAL_LIMIT, ""),
-        goal("share of the limit's events a second", _fastest(result.rates, SCORER) / _fastest(result.rates, LIMIT), GOAL_LIMIT, ""),
+        goal(
+            "share of the limit's events a second", _fastest(result.rates, SCORER) / _fastest(result.rates, LIMIT), GOAL_LIMIT, ""
+        ),
     ]
     for way, least in ((QUIX, GOAL_QUIX), (FAUST, GOAL_FAUST)):
         for rate in (rate for rate in result.rates if rate.way == way):
@@ -125,7 +127,11 @@ def latency(path: Path) -> str:
         f"| {hop.rate:,} | {hop.way} | {hop.events:,} | {hop.sent:,.0f} | {hop.p50_ms:.1f} | {hop.p95_ms:.1f} | {hop.p99_ms:.1f} | {hop.p999_ms:.1f} |"
         for hop in result.hops
     ]
-    lines += ["", f"{result.rounds} rounds of {result.seconds:g} s each, the two in turns. p50, p95 and so on are over all rounds.", ""]
+    lines += [
+        "",
+        f"{result.rounds} rounds of {result.seconds:g} s each, the two in turns. p50, p95 and so on are over all rounds.",
+        "",
+    ]
     for rate in dict.fromkeys(hop.rate for hop in result.hops):
         scorer, limit = (next(hop for hop in result.hops if (hop.way, hop.rate) == (way, rate)) for way in (SCORER, LIMIT))
         for what, value in (("p50", scorer.p50_ms / limit.p50_ms), ("p99", scorer.p99_ms / limit.p99_ms)):
@@ -246,6 +252,7 @@ def _profile(profile: Profile) -> list[str]:
         "| --- | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| `{line.function}` | {line.own_us:.2f} | {line.own_us / profile.total_us:.0%} | {line.calls:.2f} |" for line in profile.lines[:10]
+        f"| `{line.function}` | {line.own_us:.2f} | {line.own_us / profile.total_us:.0%} | {line.calls:.2f} |"
+        for line in profile.lines[:10]
     ]
     return lines

@@ -1,5 +1,4 @@
-"""``python -m benchmarks.streams.throughput``: events a second and a CPU second of the scorer, of a bare exactly-once hop, and of the
-same job in other libraries."""
+"""``python -m benchmarks.streams.throughput``: the scorer, a bare exactly-once hop, and the same job in other libraries."""
 
 from __future__ import annotations
 
@@ -15,9 +14,10 @@ import msgspec
 from benchmarks.common import machine, write
 from benchmarks.streams import child, world
 from benchmarks.streams.child import Child
+from benchmarks.streams.peers import start
 from benchmarks.streams.profile import Profile
-from benchmarks.streams.report import LIMIT, SCORER, Rate, Throughput, throughput
-from benchmarks.streams.watch import Run, Topics, backlog
+from benchmarks.streams.report import FAUST, LIMIT, QUIX, SCORER, Rate, Throughput, throughput
+from benchmarks.streams.watch import Progress, Run, Topics, backlog
 from features.settings import Settings
 from infra.errors import PlatformError
 from streams import topics
@@ -26,7 +26,9 @@ _BATCHES = (4_000, 10_000)
 _TIMEOUT_S = 300.0
 #: What a process meets first, unmeasured.
 _WARM = 20_000
-_HOP = "hop"
+_HOP, _PEER = "hop", "peer"
+#: For peers that make calls by the event, and for one that makes none.
+_FEW, _SOME = 3_000, 50_000
 _SNAPSHOTS_OFF = {"DRIFTLOOP_SNAPSHOTS__INTERVAL_S": "0"}
 
 
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with world.running(options.events, options.cards) as (settings, events):
-            result = run(settings, events, options.cards, options.rounds)
+            result = run(settings, events, options.cards, options.rounds, peers=options.peers)
             write(result, options.json)
             print(throughput(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
@@ -44,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(settings: Settings, events: world.Events, cards: int, rounds: int) -> Throughput:
+def run(settings: Settings, events: world.Events, cards: int, rounds: int, *, peers: bool = True) -> Throughput:
     """Every way in turn, each with the same events in a fresh topic; of the rounds, the one with the least CPU counts."""
     on = machine()
     bench = Bench(settings, events)
@@ -55,8 +57,12 @@ def run(settings: Settings, events: world.Events, cards: int, rounds: int) -> Th
                 rate = _rate(way, most, found)
                 before = rates.get((way, most))
                 rates[way, most] = rate if before is None or rate.per_cpu_s > before.per_cpu_s else before
-    size = sum(map(len, events.values)) / len(events)
     ordered = sorted(rates.values(), key=lambda rate: (rate.way != LIMIT, rate.max_batch))
+    if peers:
+        ordered += [_rate(QUIX, 0, bench.quix(_FEW, calls=True), "with its calls")]
+        ordered += [_rate(QUIX, 0, bench.quix(_SOME, calls=False), "state alone, no calls")]
+        ordered += [_rate(FAUST, 0, bench.faust(_FEW))]
+    size = sum(map(len, events.values)) / len(events)
     return Throughput(on, len(events), cards, settings.partitions, round(size, 1), ordered, bench.profile())
 
 
@@ -71,34 +77,53 @@ class Bench:
     def hop(self, most: int) -> Run:
         """The bare exactly-once hop."""
         self._topics.anew(_HOP, _HOP)
-        start = partial(child.hop, self._settings, topics.TRANSACTIONS, _HOP, most)
-        return self._run(start, f"hop-{topics.TRANSACTIONS}", _HOP, len(self._events))
+        begin = partial(child.hop, self._settings, topics.TRANSACTIONS, _HOP, most)
+        return self._run(begin, f"hop-{topics.TRANSACTIONS}", _HOP, len(self._events))
 
     def scorer(self, most: int) -> Run:
         """``driftloop run scorer``, without snapshots."""
-        return self._run(partial(child.scorer, self._settings, most, **_SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events))
+        return self._run(
+            partial(child.scorer, self._settings, most, **_SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events)
+        )
+
+    def quix(self, total: int, *, calls: bool) -> Run:
+        """Quix Streams over the first ``total`` events."""
+        self._topics.anew(_PEER, _PEER)
+        python = start.quix_python()
+        group = f"quix-{'calls' if calls else 'state'}"
+        begin = partial(start.quix, self._settings, python, group, topics.TRANSACTIONS, _PEER, calls=calls)
+        return self._run(begin, group, _PEER, total)
+
+    def faust(self, total: int) -> Run:
+        """The Faust app over the first ``total`` events."""
+        self._topics.anew(_PEER, _PEER)
+        world.create(self._settings, "benchmark-faust-recent-changelog")
+        begin = partial(start.faust, self._settings, topics.TRANSACTIONS, _PEER)
+        return self._run(begin, "benchmark-faust", _PEER, total, self._topics.written(_PEER))
 
     def profile(self) -> Profile:
         """The scorer under cProfile."""
         with tempfile.TemporaryDirectory(prefix="profile-") as folder:
             out = Path(folder) / "profile.json"
             command = ["-P", "-m", "benchmarks.streams.profile", str(out)]
-            self._run(partial(Child, self._settings, "profile", command, **_SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events))
+            self._run(
+                partial(Child, self._settings, "profile", command, **_SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events)
+            )
             return msgspec.json.decode(out.read_bytes(), type=Profile)
 
-    def _run(self, start: Callable[[], Child], group: str, target: str, total: int) -> Run:
+    def _run(self, begin: Callable[[], Child], group: str, target: str, total: int, progress: Progress | None = None) -> Run:
         self._topics.anew(topics.TRANSACTIONS, group)
-        warm = min(_WARM, total // 2)
+        warm = min(_WARM, total // 5)
         world.fill(self._settings, topics.TRANSACTIONS, self._events.part(0, warm))
-        progress = self._topics.committed(group, topics.TRANSACTIONS)
-        with start() as process:
+        progress = progress or self._topics.committed(group, topics.TRANSACTIONS)
+        with begin() as process:
             rest = partial(world.fill, self._settings, topics.TRANSACTIONS, self._events.part(warm, total))
             began, cpu = backlog(process, progress, warm, total, rest, _TIMEOUT_S)
         return Run(total - warm, self._topics.newest_ms(target) / 1000 - began, cpu)
 
 
-def _rate(way: str, most: int, found: Run) -> Rate:
-    rate = Rate(way, most, found.events, round(found.wall_s, 3), round(found.cpu_s, 3))
+def _rate(way: str, most: int, found: Run, note: str = "") -> Rate:
+    rate = Rate(way, most, found.events, round(found.wall_s, 3), round(found.cpu_s, 3), note)
     print(f"{way}, max batch {most}: {rate.per_s:,.0f} events/s, {rate.per_cpu_s:,.0f} a CPU second", file=sys.stderr)
     return rate
 
@@ -108,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--cards", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=2, help="how often the limit and the scorer are measured")
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="neither Quix Streams nor Faust")
     parser.add_argument("--json", type=Path, required=True, help="write the result here")
     return parser
 

@@ -40,8 +40,10 @@ def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None
         time.sleep(_EVERY_S)
 
 
-def backlog(child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float) -> tuple[float, float]:
-    """Let a process that has done ``warm`` events meet all the others at once; when that was (Unix time), and its CPU seconds since.
+def backlog(
+    child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float
+) -> tuple[float, float]:
+    """Let a process that has done ``warm`` events meet all the others at once: when that was (Unix time), its CPU seconds since.
 
     It is stopped while they are published, so that neither imports and compiling nor the publishing count, and so that nothing is
     fetched before the clock runs.
