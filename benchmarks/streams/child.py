@@ -28,12 +28,12 @@ class Child:
         python: str = sys.executable,
         *,
         piped: bool = False,
-        **environment: str,
+        environment: dict[str, str] | None = None,
     ) -> None:
         """``arguments`` are Python's, ``environment`` is added to this process's own. ``piped``: its output is read here."""
         self.log = settings.dir / "logs" / f"{name}.log"
         self.log.parent.mkdir(exist_ok=True)
-        env = {**os.environ, "DRIFTLOOP_DIR": str(settings.dir), "PYTHONPATH": str(ROOT), **environment}
+        env = {**os.environ, "DRIFTLOOP_DIR": str(settings.dir), "PYTHONPATH": str(ROOT), **(environment or {})}
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
                 [python, *arguments], env=env, cwd=settings.dir, stdout=subprocess.PIPE if piped else out, stderr=out
@@ -81,10 +81,10 @@ class Child:
             self._process.wait()
 
 
-def scorer(settings: Settings, max_batch: int | None = None, **environment: str) -> Child:
+def scorer(settings: Settings, max_batch: int | None = None, environment: dict[str, str] | None = None) -> Child:
     """``driftloop run scorer``."""
     batch = {} if max_batch is None else {"DRIFTLOOP_SCORING__MAX_BATCH": str(max_batch)}
-    return Child(settings, "scorer", ["-P", "-m", "infra.cli", "run", "scorer"], **batch, **environment)
+    return Child(settings, "scorer", ["-P", "-m", "infra.cli", "run", "scorer"], environment={**batch, **(environment or {})})
 
 
 def hop(settings: Settings, source: str, target: str, max_batch: int) -> Child:

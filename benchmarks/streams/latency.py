@@ -55,7 +55,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     with child.scorer(settings) as scorer, child.hop(settings, _IN, _OUT, settings.scoring.max_batch) as hop:
         wait(scorer, asked.committed("scorer", topics.TRANSACTIONS), _WARM, 120)
         wait(hop, asked.committed(f"hop-{_IN}", _IN), _WARM, 120)
-        found: dict[tuple[str, int], list[np.ndarray]] = {}  # type: ignore[type-arg]
+        found: dict[tuple[str, int], list[np.ndarray]] = {}
         sent: dict[tuple[str, int], list[float]] = {}
         at = _WARM
         for _ in range(rounds):
@@ -75,7 +75,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     return Latency(on, rounds, seconds, hops)
 
 
-def _measure(settings: Settings, events: world.Events, source: str, target: str, rate: int) -> tuple[np.ndarray, float]:  # type: ignore[type-arg]
+def _measure(settings: Settings, events: world.Events, source: str, target: str, rate: int) -> tuple[np.ndarray, float]:
     """Latencies in ms of ``events`` sent to ``source`` and received from ``target``, and how many a second were really sent."""
     out = settings.dir / "received.json"
     decode = msgspec.json.Decoder(Transaction).decode

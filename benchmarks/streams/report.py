@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.common import Machine, describe, goal, read
+from benchmarks.streams.phases import Phases
 from benchmarks.streams.profile import Profile
 
 #: The scorer is to reach this share of the limit, and to be so many times as fast as these.
@@ -46,6 +47,7 @@ class Throughput(msgspec.Struct, frozen=True):
     value_bytes: float
     rates: list[Rate]
     profile: Profile | None = None
+    phases: Phases | None = None
 
 
 def best(rates: Sequence[Rate], way: str) -> Rate | None:
@@ -62,7 +64,8 @@ def throughput(path: Path) -> str:
     lines = [
         describe(result.machine),
         "",
-        f"A topic of {result.events:,} transactions of {result.value_bytes:,.0f} bytes, {result.cards:,} cards, {result.partitions} partitions.",
+        f"A topic of {result.events:,} transactions of {result.value_bytes:,.0f} bytes, {result.cards:,} cards,"
+        f" {result.partitions} partitions.",
         "",
         "| | max batch | events | wall s | CPU s | events / s | events / CPU s | of the limit | the scorer is faster by |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -83,6 +86,8 @@ def throughput(path: Path) -> str:
             lines.append(goal(named, scorer.per_cpu_s / rate.per_cpu_s, least))
         if best(result.rates, way) is None:
             lines.append(f"- Goal, against {way}, >= {least:g}x: not measured.")
+    if result.phases is not None:
+        lines += ["", *_phases(result.phases)]
     if result.profile is not None:
         lines += ["", *_profile(result.profile)]
     return "\n".join(lines)
@@ -124,7 +129,8 @@ def latency(path: Path) -> str:
         "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {hop.rate:,} | {hop.way} | {hop.events:,} | {hop.sent:,.0f} | {hop.p50_ms:.1f} | {hop.p95_ms:.1f} | {hop.p99_ms:.1f} | {hop.p999_ms:.1f} |"
+        f"| {hop.rate:,} | {hop.way} | {hop.events:,} | {hop.sent:,.0f} "
+        f"| {hop.p50_ms:.1f} | {hop.p95_ms:.1f} | {hop.p99_ms:.1f} | {hop.p999_ms:.1f} |"
         for hop in result.hops
     ]
     lines += [
@@ -199,15 +205,19 @@ def state(path: Path) -> str:
     lines = [
         describe(result.machine),
         "",
-        f"{held.cards:,} cards with {held.rows / held.cards:.0f} transactions each in {held.days} days: {a_card:,.0f} bytes a card for its history"
-        f" ({held.card_bytes / held.rows:.1f} a transaction), {held.admission_bytes / held.cards:,.0f} bytes a card for the ids of the last 24 hours,"
+        f"{held.cards:,} cards with {held.rows / held.cards:.0f} transactions each in {held.days} days: "
+        f"{a_card:,.0f} bytes a card for its history"
+        f" ({held.card_bytes / held.rows:.1f} a transaction), "
+        f"{held.admission_bytes / held.cards:,.0f} bytes a card for the ids of the last 24 hours,"
         f" {held.snapshot_bytes / held.cards:,.0f} bytes a card in a snapshot.",
         "",
-        "| snapshot of cards | rows | MB | steps of cards | longest pause of a step ms | copy CPU s | write s | MB / s | read s | load s | restored MB / s |",
+        "| snapshot of cards | rows | MB | steps of cards "
+        "| longest pause of a step ms | copy CPU s | write s | MB / s | read s | load s | restored MB / s |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {k.cards:,} | {k.rows:,} | {k.mb:,.1f} | {k.steps:,} x {k.cards_a_step:,} | {k.longest_pause_ms:.1f} | {k.copy_cpu_s:.2f} | {k.write_s:.2f} "
+        f"| {k.cards:,} | {k.rows:,} | {k.mb:,.1f} | {k.steps:,} x {k.cards_a_step:,} "
+        f"| {k.longest_pause_ms:.1f} | {k.copy_cpu_s:.2f} | {k.write_s:.2f} "
         f"| {k.mb / k.write_s:,.0f} | {k.read_s:.2f} | {k.load_s:.2f} | {k.mb / (k.read_s + k.load_s):,.0f} |"
         for k in result.kept
     ]
@@ -218,7 +228,8 @@ def state(path: Path) -> str:
         "| ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {g.cards:,} | {g.rows:.1f} | {g.mib:,.0f} | {g.events:,} | {g.events / g.cpu_s:,.0f} | {g.events / g.cpu_s / (first.events / first.cpu_s):.2f} |"
+        f"| {g.cards:,} | {g.rows:.1f} | {g.mib:,.0f} | {g.events:,} "
+        f"| {g.events / g.cpu_s:,.0f} | {g.events / g.cpu_s / (first.events / first.cpu_s):.2f} |"
         for g in result.growth
     ]
     lines += ["", at_most("bytes a card's history takes", a_card, GOAL_BYTES, "")]
@@ -239,14 +250,32 @@ def _rate(rate: Rate, limit: Rate, scorer: Rate) -> str:
     name = f"{rate.way}, {rate.note}" if rate.note else rate.way
     batch = f"{rate.max_batch:,}" if rate.max_batch else "1"
     return (
-        f"| {name} | {batch} | {rate.events:,} | {rate.wall_s:.2f} | {rate.cpu_s:.2f} | {rate.per_s:,.0f} | {rate.per_cpu_s:,.0f} "
+        f"| {name} | {batch} | {rate.events:,} | {rate.wall_s:.2f} | {rate.cpu_s:.2f} "
+        f"| {rate.per_s:,.0f} | {rate.per_cpu_s:,.0f} "
         f"| {rate.per_cpu_s / limit.per_cpu_s:.3f} | {scorer.per_cpu_s / rate.per_cpu_s:.1f}x |"
     )
 
 
+def _phases(phases: Phases) -> list[str]:
+    lines = [
+        f"The scorer's steps over {phases.events:,} events: {phases.process_us:.1f} us CPU an event in all threads of its process,"
+        f" of which {phases.loop_us:.1f} in its loop:",
+        "",
+        "| step | CPU us an event | of the process's | wall us an event |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {phase.what} | {phase.cpu_us:.2f} | {phase.cpu_us / phases.process_us:.0%} | {phase.wall_us:.2f} |"
+        for phase in phases.phases
+    ]
+    others = phases.process_us - phases.loop_us
+    return [*lines, f"| librdkafka's and gRPC's threads | {others:.2f} | {others / phases.process_us:.0%} | |"]
+
+
 def _profile(profile: Profile) -> list[str]:
     lines = [
-        f"The scorer's loop under cProfile, {profile.events:,} events in {profile.batches} batches: {profile.total_us:.1f} us CPU an event in its thread.",
+        f"The scorer's loop under cProfile, {profile.events:,} events in {profile.batches} batches: "
+        f"{profile.total_us:.1f} us CPU an event in its thread.",
         "",
         "| function | own us an event | share | calls an event |",
         "| --- | ---: | ---: | ---: |",

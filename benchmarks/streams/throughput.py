@@ -15,6 +15,7 @@ from benchmarks.common import machine, write
 from benchmarks.streams import child, world
 from benchmarks.streams.child import Child
 from benchmarks.streams.peers import start
+from benchmarks.streams.phases import Phases
 from benchmarks.streams.profile import Profile
 from benchmarks.streams.report import FAUST, LIMIT, QUIX, SCORER, Rate, Throughput, throughput
 from benchmarks.streams.watch import Progress, Run, Topics, backlog
@@ -23,7 +24,7 @@ from infra.errors import PlatformError
 from streams import topics
 
 _BATCHES = (4_000, 10_000)
-_TIMEOUT_S = 300.0
+_TIMEOUT_S = 100.0
 #: What a process meets first, unmeasured.
 _WARM = 20_000
 _HOP, _PEER = "hop", "peer"
@@ -58,12 +59,27 @@ def run(settings: Settings, events: world.Events, cards: int, rounds: int, *, pe
                 before = rates.get((way, most))
                 rates[way, most] = rate if before is None or rate.per_cpu_s > before.per_cpu_s else before
     ordered = sorted(rates.values(), key=lambda rate: (rate.way != LIMIT, rate.max_batch))
+    profile, phases = bench.profile(), bench.phases()
     if peers:
-        ordered += [_rate(QUIX, 0, bench.quix(_FEW, calls=True), "with its calls")]
-        ordered += [_rate(QUIX, 0, bench.quix(_SOME, calls=False), "state alone, no calls")]
-        ordered += [_rate(FAUST, 0, bench.faust(_FEW))]
+        ordered += _peers(bench)
     size = sum(map(len, events.values)) / len(events)
-    return Throughput(on, len(events), cards, settings.partitions, round(size, 1), ordered, bench.profile())
+    return Throughput(on, len(events), cards, settings.partitions, round(size, 1), ordered, profile, phases)
+
+
+def _peers(bench: Bench) -> list[Rate]:
+    """Those that run; why the others do not is said."""
+    ways: list[tuple[str, str, Callable[[], Run]]] = [
+        (QUIX, "state alone, no calls", partial(bench.quix, _SOME, calls=False)),
+        (QUIX, "with its calls", partial(bench.quix, _FEW, calls=True)),
+        (FAUST, "", partial(bench.faust, _FEW)),
+    ]
+    found = []
+    for way, note, run in ways:
+        try:
+            found.append(_rate(way, 0, run(), note))
+        except (RuntimeError, TimeoutError) as error:
+            print(f"{way} was not measured: {error}", file=sys.stderr)
+    return found
 
 
 class Bench:
@@ -82,9 +98,7 @@ class Bench:
 
     def scorer(self, most: int) -> Run:
         """``driftloop run scorer``, without snapshots."""
-        return self._run(
-            partial(child.scorer, self._settings, most, **_SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events)
-        )
+        return self._run(partial(child.scorer, self._settings, most, _SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events))
 
     def quix(self, total: int, *, calls: bool) -> Run:
         """Quix Streams over the first ``total`` events."""
@@ -105,11 +119,20 @@ class Bench:
         """The scorer under cProfile."""
         with tempfile.TemporaryDirectory(prefix="profile-") as folder:
             out = Path(folder) / "profile.json"
-            command = ["-P", "-m", "benchmarks.streams.profile", str(out)]
-            self._run(
-                partial(Child, self._settings, "profile", command, **_SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events)
-            )
+            self._watched("profile", out)
             return msgspec.json.decode(out.read_bytes(), type=Profile)
+
+    def phases(self) -> Phases:
+        """The scorer with a clock around each step."""
+        with tempfile.TemporaryDirectory(prefix="phases-") as folder:
+            out = Path(folder) / "phases.json"
+            self._watched("phases", out)
+            return msgspec.json.decode(out.read_bytes(), type=Phases)
+
+    def _watched(self, module: str, out: Path) -> None:
+        command = ["-P", "-m", f"benchmarks.streams.{module}", str(out)]
+        begin = partial(Child, self._settings, module, command, environment=_SNAPSHOTS_OFF)
+        self._run(begin, "scorer", topics.SCORES, len(self._events))
 
     def _run(self, begin: Callable[[], Child], group: str, target: str, total: int, progress: Progress | None = None) -> Run:
         self._topics.anew(topics.TRANSACTIONS, group)

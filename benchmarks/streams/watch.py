@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from benchmarks.streams.child import Child
 from benchmarks.streams.world import create
@@ -81,7 +81,12 @@ class Topics:
 
         def ask() -> int:
             asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_CALL_S)
-            found = asked[group].result().topic_partitions or []
+            try:
+                found = asked[group].result().topic_partitions or []
+            except KafkaException as error:
+                if not error.args[0].retriable() and error.args[0].code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS:
+                    raise
+                return 0  # a new broker's coordinator is not there yet
             return sum(max(0, place.offset) for place in found if place.topic == topic)
 
         return ask

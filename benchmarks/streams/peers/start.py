@@ -27,7 +27,7 @@ def faust(settings: Settings, source: str, target: str) -> Child:
 
 def quix(settings: Settings, python: Path, group: str, source: str, target: str, *, calls: bool) -> Child:
     """``benchmarks.streams.peers.by_quix``; without ``calls`` its state alone."""
-    options = {
+    options: dict[str, object] = {
         "bootstrap": settings.bootstrap,
         "group": group,
         "state": str(settings.dir / "quix"),
@@ -47,7 +47,7 @@ def quix(settings: Settings, python: Path, group: str, source: str, target: str,
             },
         }
     script = str(ROOT / "benchmarks" / "streams" / "peers" / "by_quix.py")
-    return Child(settings, "quix", [script, json.dumps(options)], python=str(python), PYTHONPATH="")
+    return Child(settings, "quix", [script, json.dumps(options)], python=str(python), environment={"PYTHONPATH": ""})
 
 
 def quix_python() -> Path:
