@@ -258,8 +258,8 @@ def _rate(rate: Rate, limit: Rate, scorer: Rate) -> str:
 
 def _phases(phases: Phases) -> list[str]:
     lines = [
-        f"The scorer's steps over {phases.events:,} events: {phases.process_us:.1f} us CPU an event in all threads of its process,"
-        f" of which {phases.loop_us:.1f} in its loop:",
+        f"The scorer's steps over {phases.events:,} events: {phases.process_us:.1f} us CPU an event in all threads of its "
+        f"process, of which {phases.loop_us:.1f} in its loop:",
         "",
         "| step | CPU us an event | of the process's | wall us an event |",
         "| --- | ---: | ---: | ---: |",
