@@ -5,7 +5,9 @@ rows, named by the first offset of the first and the last of the last. Then the 
 
     scores/day=2026-01-05/   a b c d L        .compaction/scores/day=2026-01-05/   ad L
                        <------------- exchange ------------->
-    scores/day=2026-01-05/   ad L             .compaction/scores/day=2026-01-05/   a b c d L     -> removed
+    scores/day=2026-01-05/   ad L             .compaction/scores/day=2026-01-05/   a b c d L
+
+The old one is removed a minute later.
 
 - **A listing is of one folder or of the other**, so Spark, DuckDB, Feast, pyarrow and polars see each record once at any moment,
   without knowing of any of this.
@@ -22,6 +24,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +38,9 @@ from features.archive_locks import compacting
 #: Files of this size are left alone; what is made of smaller ones is of twice this size at most.
 SMALL_BYTES = 64 * 1024 * 1024
 BATCH_ROWS = 16_384
+#: A replaced folder stays for so long: a listing of it that had begun would miss, without an error, what is removed meanwhile.
+GRACE_S = 60.0
+_REPLACED = ".replaced"
 NAME = re.compile(r"(?P<topic>[a-z-]+)-(?P<partition>\d+)-(?P<first>\d{12})-(?P<last>\d{12})\.parquet")
 
 
@@ -123,6 +129,7 @@ def compact(place: Place, least: int = 2) -> Compacted:
 
     Raises ReadersThere, features.exchange.ExchangeUnsupported and CompactionFailed; the folder is as it was then.
     """
+    _remove_replaced(place.staging)
     if not runs(place.folder, least):
         return Compacted()
     with compacting(place.archive) as alone:
@@ -136,8 +143,16 @@ def compact(place: Place, least: int = 2) -> Compacted:
         _link(place.folder, place.staging, {file.path for run in chosen for file in run})
         exchange.sync(place.staging)
         exchange.exchange(place.folder, place.staging)
-        shutil.rmtree(place.staging)
+        place.staging.rename(place.staging.with_name(f"{place.staging.name}.{time.time_ns()}{_REPLACED}"))
     return Compacted(sum(len(run) for run in chosen), len(chosen), rows)
+
+
+def _remove_replaced(staging: Path) -> None:
+    """Remove the folders that were replaced long enough ago."""
+    for old in staging.parent.glob(f"{staging.name}.*{_REPLACED}"):
+        replaced_ns = old.name.removesuffix(_REPLACED).rpartition(".")[2]
+        if replaced_ns.isdecimal() and time.time_ns() - int(replaced_ns) > GRACE_S * 1e9:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _merge(run: list[Named], place: Place) -> int:

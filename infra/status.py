@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException
 from features.settings import Settings, SettingsError
 from infra import components, processhealth, supervise
 from infra.components import Component
+from infra.event_times import EventTime, event_times
 from infra.lag import group_lags
 from infra.supervise import Process
 from streams.entrance import check
@@ -48,13 +49,15 @@ class Addresses(TypedDict):
 
 
 class Status(TypedDict):
-    """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer."""
+    """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer.
+    ``event_time``: by processor, see ``infra.event_times``."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
     components: list[dict[str, Any]]
     addresses: Addresses
     lag: dict[str, dict[str, int]] | None
+    event_time: dict[str, EventTime]
 
 
 def status(settings: Settings) -> Status:
@@ -70,6 +73,7 @@ def status(settings: Settings) -> Status:
         components=[asdict(one) for one in found],
         addresses=addresses(settings),
         lag=_lag(settings) if reachable else None,
+        event_time=event_times(settings),
     )
 
 

@@ -85,7 +85,7 @@ class Archive:
             else:
                 rows.append(_archived(record, event))
         rows += [_archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]
-        return Output(score_letters + outcome_letters, rows)
+        return Output(score_letters + outcome_letters, rows, max((row.event_time_ms for row in rows), default=None))
 
     def restore(self, records: Sequence[Record]) -> None:
         """Nothing to restore."""

@@ -15,7 +15,7 @@ class BatchHistogram(Collector):
     """Registers itself. ``buckets`` are upper bounds, ascending, without infinity."""
 
     def __init__(self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry = REGISTRY) -> None:
-        self._name = name
+        self.name = name
         self._documentation = documentation
         self._bounds = np.array(buckets, dtype=np.float64)
         self._counts = np.zeros(len(buckets) + 1, dtype=np.int64)
@@ -33,4 +33,4 @@ class BatchHistogram(Collector):
         below = np.cumsum(self._counts).tolist()
         bounds = [*map(str, self._bounds.tolist()), "+Inf"]
         buckets = [(bound, float(count)) for bound, count in zip(bounds, below, strict=True)]
-        yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=self._sum)
+        yield HistogramMetricFamily(self.name, self._documentation, buckets=buckets, sum_value=self._sum)

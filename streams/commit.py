@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streams import metrics
 from streams.core import Produce
@@ -36,7 +36,14 @@ _PAUSE_S = 0.2
 
 
 class Aborted(Exception):
-    """The transaction was given up; nothing of it will ever be seen. The state that went through it must not be used again."""
+    """The transaction was given up; nothing of it will ever be seen. The state that went through it must not be used again.
+
+    ``error``: what the broker said, where it said something.
+    """
+
+    def __init__(self, message: str, error: KafkaError | None = None) -> None:
+        super().__init__(message)
+        self.error = error
 
 
 class Stopped(Exception):
@@ -78,7 +85,7 @@ class Transactions:
             log.warning("%s: transaction given up at %s: %s", self._name, dict(offsets), error.args[0].str())
             metrics.ABORTS.labels(self._name).inc()
             self._again(lambda: producer.abort_transaction(_CALL_S))
-            raise Aborted(error.args[0].str()) from error
+            raise Aborted(error.args[0].str(), error.args[0]) from error
         except _Hung as error:
             log.warning("%s: a transaction hangs at %s; a new producer takes over", self._name, dict(offsets))
             metrics.ABORTS.labels(self._name).inc()

@@ -37,10 +37,14 @@ class Produce(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(slots=True)
 class Output:
-    """What a batch gives: records for Kafka, and rows for the processor's sink (Feast, Parquet), if it has one."""
+    """What a batch gives: records for Kafka, and rows for the processor's sink (Feast, Parquet), if it has one.
+
+    ``newest_ms``: the newest event time in the batch, where the core knows it.
+    """
 
     produce: list[Produce] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
+    newest_ms: int | None = None
 
 
 class Core(Protocol):

@@ -39,7 +39,8 @@ class FeastWriter:
             held = newest.get(card)
             if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
                 newest[card] = score
-        return Output(letters, [_row(score) for score in newest.values()])
+        newest_ms = max((score.transaction.event_time_ms for score in newest.values()), default=None)
+        return Output(letters, [_row(score) for score in newest.values()], newest_ms)
 
     def restore(self, records: Sequence[Record]) -> None:
         """Nothing to restore."""

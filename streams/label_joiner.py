@@ -103,6 +103,8 @@ class LabelJoiner:
         self._remember_restored()
         outcomes = self._take(records, output)
         output.produce += [Produce(topics.OUTCOMES, outcome.terminal_id.encode(), encode(outcome)) for outcome in outcomes]
+        watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
+        output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output
 
     def restore(self, records: Sequence[Record]) -> None:

@@ -91,9 +91,7 @@ class Scorer:
         prediction = self._predict(vectors, int(times.max()))
         model_s = time.perf_counter() - started
         metrics.MODEL_CALL.observe(model_s)
-        newest = float(times.max()) / 1000
-        metrics.EVENT_TIME.labels(self.name).set(newest)
-        metrics.EVENT_TIME_LAG.labels(self.name).set(time.time() - newest)
+        output.newest_ms = int(times.max())
         ages = read.profiles.age_ms(times)
         scored = Scored(good, events, bodies, vectors, prediction, ages, read.degraded, late, cold, profile_s, model_s)
         output.produce += score_records(scored, self._model_name, self._schema)

@@ -79,6 +79,7 @@ class Shell:
         self._committed: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
         self._joined = False
+        self._newest_ms = 0
         self._in_batch = False
         self._lost_in_batch = False
         #: The state went through a batch that is not committed.
@@ -131,7 +132,7 @@ class Shell:
             self._transactions.close()
 
     def _loop(self, source: Consumer) -> None:
-        last_records = time.monotonic()
+        last_records, again_s = time.monotonic(), _FIRST_PAUSE_S
         while not self._stop.is_set():
             started = time.monotonic()
             self._turned_at = started
@@ -143,9 +144,18 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
+                again_s = _FIRST_PAUSE_S
             except (Aborted, BatchLost) as error:
+                told = error.error if isinstance(error, Aborted) else None
+                refusal = (
+                    refused(self._settings, told, f"write what follows from {self._core.name}") if told is not None else None
+                )
+                if refusal is not None:
+                    raise refusal from error
                 log.warning("%s: the state is rebuilt: %s", self._core.name, error)
                 self._start_over(source)
+                self._stop.wait(again_s)
+                again_s = min(2 * again_s, _LONGEST_PAUSE_S)
             if self._keeper is not None:
                 self._keeper.turn(self._committed)
 
@@ -228,6 +238,10 @@ class Shell:
             self._in_batch = False
             self._go_on(source)
         metrics.BATCH_RECORDS.labels(name).observe(len(records))
+        if output.newest_ms is not None and output.newest_ms > self._newest_ms:
+            self._newest_ms = output.newest_ms
+            metrics.EVENT_TIME.labels(name).set(output.newest_ms / 1000)
+            metrics.EVENT_TIME_LAG.labels(name).set(time.time() - output.newest_ms / 1000)
         for topic, count in Counter(record.topic for record in records).items():
             metrics.CONSUMED.labels(name, topic).inc(count)
 
@@ -315,7 +329,8 @@ class Shell:
             if tp.topic in topics.SPREAD and tp.partition >= self._settings.partitions:
                 raise SettingsError(
                     f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so cards "
-                    "may have moved away from their history; run driftloop repartition, which moves both"
+                    "may have moved away from their history; start a platform of that many partitions in another folder, and "
+                    "publish the history there (driftloop replay)"
                 )
         self._restore(source, partitions)
         self._joined = True

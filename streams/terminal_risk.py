@@ -58,7 +58,7 @@ class TerminalRisk:
     def process(self, records: Sequence[Record]) -> Output:
         """Count the outcomes; one row for each terminal that they touched, and for each step of hours that they passed."""
         good, outcomes, letters = self._decoder.decode(records)
-        output = Output(letters)
+        output = Output(letters, newest_ms=max((outcome.event_time_ms for outcome in outcomes), default=None))
         touched: dict[int, dict[str, int]] = {}
         earlier: dict[int, list[TerminalRow]] = {}
         spans: dict[int, tuple[int, int]] = {}

@@ -30,6 +30,8 @@ def _show(found: Status) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from infra.inspect.show import when
+
     console = Console()
     console.print(f"driftloop in {found['dir']} is {found['state']}", highlight=False)
     table = Table("component", "health", "pid", "ports", "uptime", "memory", box=box.SIMPLE_HEAD)
@@ -51,3 +53,8 @@ def _show(found: Status) -> None:
             for topic, behind in topics.items():
                 lags.add_row(group, topic, str(behind))
         console.print(lags)
+    if found["event_time"]:
+        times = Table("processor", "newest event", "behind the newest of all", box=box.SIMPLE_HEAD)
+        for processor, seen in found["event_time"].items():
+            times.add_row(processor, when(seen["newest_ms"]), f"{seen['behind_s']:,.0f} s")
+        console.print(times)

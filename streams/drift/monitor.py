@@ -63,10 +63,7 @@ class DriftMonitor:
             else:
                 metrics.RETRAIN_REQUESTS.labels(item.cause).inc()
                 produce.append(Produce(topics.RETRAIN_REQUESTS, key, encode(item)))
-        newest = self._data.watermark.time_ms
-        if newest is not None:
-            metrics.EVENT_TIME.labels(self.name).set(newest / 1000)
-        return Output(produce)
+        return Output(produce, newest_ms=self._data.watermark.time_ms)
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take a batch that was processed before a restart."""

@@ -78,8 +78,8 @@ class Run:
         # Enough for the longest that the schedule should take; what is left over is not published.
         self._world: World = build(seed, int(rate * (30 + 14 * faults)))
         self._result = Result(seed)
-        self._late = [one for one in self._world.history if one.topic == topics.TRANSACTIONS]
-        self._bursts = 0
+        self._payments = [one for one in self._world.live if one.topic == topics.TRANSACTIONS]
+        self._bursts = self._again = 0
 
     def run(self) -> Result:
         """Everything. Raises AssertionError where the harness itself cannot go on."""
@@ -90,7 +90,7 @@ class Run:
         try:
             settings = local.up(settings, only={"kafka", "redis"})
             furnish.features(settings)
-            champion.install(settings, self._folder / "v1", self._seed, [one.value for one in self._late])
+            champion.install(settings, self._folder / "v1", self._seed, self._settled())
             self._with_processes(settings)
         finally:
             local.down(settings)
@@ -99,6 +99,10 @@ class Run:
             self._result.wrong.append(f"processes left: {left}")
         self._result.seconds = time.monotonic() - began
         return self._result
+
+    def _settled(self) -> list[bytes]:
+        """The payments of the history."""
+        return [one.value for one in self._world.history if one.topic == topics.TRANSACTIONS]
 
     def _with_processes(self, settings: Settings) -> None:
         road = SlowRoad(settings.ports.grpc)
@@ -191,20 +195,15 @@ class Run:
                 self._bursts += 1
                 stream.burst(malformed(self._seed + self._bursts, _BURST))
             case "duplicate burst":
-                at = min(len(self._world.live), stream.sent)
-                stream.burst(
-                    [one for one in self._world.live[max(0, at - 3 * _BURST) : max(0, at - _BURST)] if self._is_payment(one)]
-                )
+                stream.burst(self._payments[max(0, stream.sent - 3 * _BURST) : max(0, stream.sent - _BURST)])
             case "late burst":
-                # Of the history, days behind: repeated ones that nobody remembers would be new, so each comes once.
-                burst, self._late = self._late[:_BURST], self._late[_BURST:]
-                stream.burst([_renamed(one, self._bursts) for one in burst])
+                # From the live part's beginning, under ids of their own. Not of the history: their outcomes would change what
+                # is known of terminals behind the label horizon.
+                end = min(self._again + _BURST, stream.sent // 2)
+                stream.burst([_renamed(one, self._bursts) for one in self._payments[self._again : end]])
+                self._again = end
                 self._bursts += 1
         time.sleep(0.3)
-
-    @staticmethod
-    def _is_payment(one: Sent) -> bool:
-        return one.topic == topics.TRANSACTIONS
 
 
 def _renamed(one: Sent, n: int) -> Sent:

@@ -13,7 +13,7 @@ from features.events import Alert, DeadLetter, Label, Outcome, Score
 from features.online import ProfileReader
 from features.reading import Reader
 from features.settings import Settings
-from features.vector import N_STREAM, unpacked
+from features.vector import N_STREAM, NAMES, unpacked
 from serving import auth
 from serving.client import KServeClient
 from streams import topics
@@ -74,6 +74,7 @@ def verify(settings: Settings, world: World) -> tuple[dict[str, int], list[str]]
 
 def _scores(wanted: Unbroken, found: dict[int, list[Score]], live_ms: int) -> tuple[dict[str, int], list[str]]:
     lost = repeated = differing = degraded = unlike = 0
+    examples: list[str] = []
     for partition, expected in wanted.scores.items():
         have = found[partition]
         by_id = Counter(score.transaction.transaction_id for score in have)
@@ -88,7 +89,9 @@ def _scores(wanted: Unbroken, found: dict[int, list[Score]], live_ms: int) -> tu
                 continue
             degraded += score.degraded
             settled = score.transaction.event_time_ms >= live_ms and not score.degraded
-            differing += not _equal(score, reference, whole=settled)
+            if not _equal(score, reference, whole=settled):
+                differing += 1
+                examples.append(_difference(partition, score, reference))
     counts = {
         "scores": sum(map(len, found.values())),
         "scores lost": lost,
@@ -98,6 +101,7 @@ def _scores(wanted: Unbroken, found: dict[int, list[Score]], live_ms: int) -> tu
         "late scores": sum(score.late for scores in found.values() for score in scores),
     }
     wrong = [f"{what}: {counts[what]}" for what in list(counts)[1:4] if counts[what]]
+    wrong += examples[:5]
     if unlike:
         wrong.append(f"scores in another order, or of no valid transaction: {unlike}")
     return counts, wrong
@@ -115,6 +119,14 @@ def _equal(one: Score, other: Score, *, whole: bool) -> bool:
     return same and (
         not whole or (one.features == other.features and one.score == other.score and one.decision == other.decision)
     )
+
+
+def _difference(partition: int, one: Score, other: Score) -> str:
+    """Where two scores of a transaction differ."""
+    values, reference = unpacked(one.features), unpacked(other.features)
+    columns = [f"{NAMES[i]} {values[i]:g} not {reference[i]:g}" for i in np.flatnonzero(values != reference)]
+    flags = f"late {one.late}/{other.late}, cold {one.cold}/{other.cold}, score {one.score}/{other.score}"
+    return f"{one.transaction.transaction_id} of partition {partition}: {'; '.join(columns[:6]) or 'equal vectors'}; {flags}"
 
 
 def _alerts(settings: Settings, scores: dict[int, list[Score]]) -> tuple[dict[str, int], list[str]]:

@@ -15,6 +15,7 @@ import serving.metrics
 import streams.metrics
 from dashboards import build
 from dashboards.check import Exposed, missing_metrics, wrong_processes
+from streams.batch_histogram import BatchHistogram
 
 #: Which module's metrics each process exposes.
 MODULES: dict[str, list[ModuleType]] = {
@@ -34,6 +35,8 @@ def _declared(module: ModuleType) -> Exposed:
             for suffix in SUFFIXES[metric._type or ""]:
                 # The labels of a metric without samples can be seen nowhere else.
                 found[metric._name + suffix] = {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
+        elif isinstance(metric, BatchHistogram):
+            found |= {metric.name + "_bucket": {"le"}, metric.name + "_count": set(), metric.name + "_sum": set()}
     return found
 
 

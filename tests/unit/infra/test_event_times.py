@@ -1,0 +1,27 @@
+"""Event times from the metrics pages of processes, real ones over HTTP."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from features.settings import Ports, Settings
+from infra.event_times import event_times
+from streams.http import serve
+
+
+def test_each_processor_is_compared_with_the_one_that_has_come_farthest() -> None:
+    registry = CollectorRegistry()
+    gauge = Gauge("driftloop_event_time_seconds", "a test", ["processor"], registry=registry)
+    gauge.labels("scorer").set(1_767_600_000.5)
+    gauge.labels("archive").set(1_767_599_990.5)
+    gauge.labels("label-joiner")
+    page = serve(0, list, registry)
+    try:
+        settings = Settings(ports=Ports(metrics={"one": page.server_address[1], "away": 1, "none": 0}))
+        assert event_times(settings) == {
+            "archive": {"newest_ms": 1_767_599_990_500, "behind_s": 10.0},
+            "scorer": {"newest_ms": 1_767_600_000_500, "behind_s": 0.0},
+        }
+    finally:
+        page.shutdown()
+        page.server_close()
