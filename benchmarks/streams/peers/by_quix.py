@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import redis
 import requests
-from card_window import question, step
-from quixstreams import Application, State
+from card_window import question, step  # type: ignore[import-not-found]
+from quixstreams import Application, State  # type: ignore[import-not-found]
 
 
 def main(options: dict[str, Any]) -> None:
