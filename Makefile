@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check unit integration features bench-features chaos lock clean
+.PHONY: help setup demo test check unit integration features bench bench-features chaos lock clean
 
 BIN := .venv/bin
 UV := .uv/bin/uv
@@ -55,6 +55,12 @@ bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (D
 		--json $(RESULTS)/handbook-since-2018-05-01.json
 	$(BIN)/python -m benchmarks.handbook --data $(DATA) $(WEEK) --train-from 2018-05-01 --models mlp --groups --seeds 1 \
 		--json $(RESULTS)/handbook-groups.json
+	$(BIN)/python -m benchmarks.report docs/benchmarks.md
+
+bench: $(STAMP) ## Measure the streams (throughput beside Quix Streams and Faust, latency, state) and write docs/benchmarks.md.
+	$(BIN)/python -m benchmarks.streams.throughput --json $(RESULTS)/streams-throughput.json
+	$(BIN)/python -m benchmarks.streams.latency --json $(RESULTS)/streams-latency.json
+	$(BIN)/python -m benchmarks.streams.state --json $(RESULTS)/streams-state.json
 	$(BIN)/python -m benchmarks.report docs/benchmarks.md
 
 chaos: $(STAMP) ## Inject faults into a running platform and write docs/chaos.md (SEED=1 FAULTS=200).

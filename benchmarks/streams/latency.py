@@ -1,0 +1,124 @@
+"""``python -m benchmarks.streams.latency``: from sending a transaction to receiving its score, beside a bare exactly-once hop."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from benchmarks.common import machine, write
+from benchmarks.streams import child, world
+from benchmarks.streams.child import Child
+from benchmarks.streams.percentiles import latencies_ms, percentiles
+from benchmarks.streams.report import LIMIT, SCORER, Hop, Latency, latency
+from benchmarks.streams.watch import Topics, wait
+from features.events import Transaction
+from features.settings import Settings
+from infra.errors import PlatformError
+from streams import topics
+from streams.kafka import producer
+
+_RATES = (100, 1_000, 5_000)
+#: Before anything is measured: what compiles the scorer's loops, and fills its caches.
+_WARM = 20_000
+_TICK_S = 0.001
+_IN, _OUT = "hop-in", "hop-out"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0; 2 with one line on standard error where the platform does not come up, or records are lost."""
+    options = _parser().parse_args(arguments)
+    a_round = sum(int(rate * options.seconds) for rate in _RATES)
+    try:
+        with world.running(_WARM + 2 * options.rounds * a_round, options.cards) as (settings, events):
+            result = run(settings, events, options.rounds, options.seconds)
+            write(result, options.json)
+            print(latency(options.json))
+    except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -> Latency:
+    """At every rate the bare hop and the scorer in turns; both processes run all the time, the other one idle."""
+    on = machine()
+    world.create(settings, _IN, _OUT)
+    warm = events.part(0, _WARM)
+    world.fill(settings, topics.TRANSACTIONS, warm)
+    world.fill(settings, _IN, warm)
+    asked = Topics(settings)
+    with child.scorer(settings) as scorer, child.hop(settings, _IN, _OUT, settings.scoring.max_batch) as hop:
+        wait(scorer, asked.committed("scorer", topics.TRANSACTIONS), _WARM, 120)
+        wait(hop, asked.committed(f"hop-{_IN}", _IN), _WARM, 120)
+        found: dict[tuple[str, int], list[np.ndarray]] = {}
+        sent: dict[tuple[str, int], list[float]] = {}
+        at = _WARM
+        for _ in range(rounds):
+            for rate in _RATES:
+                for way, source, target in ((LIMIT, _IN, _OUT), (SCORER, topics.TRANSACTIONS, topics.SCORES)):
+                    part = events.part(at, at + int(rate * seconds))
+                    at += len(part)
+                    times, really = _measure(settings, part, source, target, rate)
+                    found.setdefault((way, rate), []).append(times)
+                    sent.setdefault((way, rate), []).append(really)
+                    print(f"{way} at {rate}/s: p50 {np.median(times):.1f} ms", file=sys.stderr)
+    hops = []
+    for (way, rate), parts in sorted(found.items(), key=lambda one: (one[0][1], one[0][0] != LIMIT)):
+        times = np.concatenate(parts)
+        p50, p95, p99, p999 = (round(value, 2) for value in percentiles(times))
+        hops.append(Hop(way, rate, len(times), round(float(np.mean(sent[way, rate])), 1), p50, p95, p99, p999))
+    return Latency(on, rounds, seconds, hops)
+
+
+def _measure(settings: Settings, events: world.Events, source: str, target: str, rate: int) -> tuple[np.ndarray, float]:
+    """Latencies in ms of ``events`` sent to ``source`` and received from ``target``, and how many a second were really sent."""
+    out = settings.dir / "received.json"
+    decode = msgspec.json.Decoder(Transaction).decode
+    ids = [decode(value).transaction_id for value in events.values]
+    with Child(
+        settings, "receiver", ["-P", "-m", "benchmarks.streams.receiver", target, str(len(ids)), str(out)], piped=True
+    ) as receiver:
+        receiver.wait_for_line()
+        stamps, took = _send(settings, events, source, rate)
+        receiver.wait(120)
+    received = msgspec.json.decode(out.read_bytes(), type=list[tuple[str, int]])
+    return latencies_ms(dict(zip(ids, stamps, strict=True)), received), len(ids) / took
+
+
+def _send(settings: Settings, events: world.Events, topic: str, rate: int) -> tuple[list[int], float]:
+    """Send at a steady rate; when each was handed over, Unix time in ns, and the seconds that it took."""
+    sender = producer(settings, None, **{"linger.ms": 0})
+    stamps: list[int] = []
+    began = time.perf_counter()
+    at, n = 0, len(events)
+    while at < n:
+        due = min(n, int((time.perf_counter() - began) * rate) + 1)
+        for i in range(at, due):
+            stamps.append(time.time_ns())
+            sender.produce(topic, events.values[i], events.keys[i])
+        at = due
+        sender.poll(0)
+        time.sleep(max(_TICK_S, 0.5 / rate))
+    took = time.perf_counter() - began
+    if sender.flush(60):
+        raise RuntimeError(f"the broker did not take all records of {topic}; look at its log")
+    sender.close()
+    return stamps, took
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmarks.streams.latency", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of one rate, one way, one round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--cards", type=int, default=10_000)
+    parser.add_argument("--json", type=Path, required=True, help="write the result here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""What a processor did between its first output and its last, seen from outside."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+
+from benchmarks.streams.child import Child
+from benchmarks.streams.world import create
+from features.settings import Settings
+from streams.kafka import admin, consumer
+
+_EVERY_S = 0.05
+_CALL_S = 10.0
+
+#: How many records of the input are done with, by what is to be seen at the broker.
+Progress = Callable[[], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """``events`` that were there at once; wall and CPU seconds of the process from then until its last output."""
+
+    events: int
+    wall_s: float
+    cpu_s: float
+
+
+def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None:
+    """Until ``progress`` is at ``total``. Raises TimeoutError, and RuntimeError where the process ends."""
+    deadline = time.monotonic() + timeout_s
+    while (done := progress()) < total:
+        child.cpu_s()
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{done} of {total} events were done in time; the log is {child.log}")
+        time.sleep(_EVERY_S)
+
+
+def backlog(
+    child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float
+) -> tuple[float, float]:
+    """Let a process that has done ``warm`` events meet all the others at once: when that was (Unix time), its CPU seconds since.
+
+    It is stopped while they are published, so that neither imports and compiling nor the publishing count, and so that nothing is
+    fetched before the clock runs.
+    """
+    wait(child, progress, warm, timeout_s)
+    time.sleep(1.0)
+    used = child.cpu_s()
+    child.pause()
+    publish()
+    began = time.time()
+    child.resume()
+    wait(child, progress, total, timeout_s)
+    return began, child.cpu_s() - used
+
+
+class Topics:
+    """Questions about topics and groups."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin = admin(settings)
+
+    def ends(self, topic: str) -> list[TopicPartition]:
+        """The end of each partition, commit markers included."""
+        reader = self._reader()
+        found = [
+            TopicPartition(topic, partition, reader.get_watermark_offsets(TopicPartition(topic, partition), _CALL_S)[1])
+            for partition in range(self._settings.partitions)
+        ]
+        reader.close()
+        return found
+
+    def committed(self, group: str, topic: str) -> Progress:
+        """Records of ``topic`` that ``group`` has committed: it must hold no markers, and begin at 0."""
+
+        def ask() -> int:
+            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_CALL_S)
+            try:
+                found = asked[group].result().topic_partitions or []
+            except KafkaException as error:
+                if not error.args[0].retriable() and error.args[0].code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS:
+                    raise
+                return 0  # a new broker's coordinator is not there yet
+            return sum(max(0, place.offset) for place in found if place.topic == topic)
+
+        return ask
+
+    def written(self, topic: str) -> Progress:
+        """Records of a ``topic`` that is written without transactions."""
+        reader = self._reader()
+        places = [TopicPartition(topic, partition) for partition in range(self._settings.partitions)]
+        before = sum(reader.get_watermark_offsets(place, _CALL_S)[1] for place in places)
+        return lambda: sum(reader.get_watermark_offsets(place, _CALL_S)[1] for place in places) - before
+
+    def newest_ms(self, topic: str) -> int:
+        """When the newest record was appended. In transactions, the end is behind a marker: some offsets before it."""
+        reader = self._reader()
+        newest = 0
+        for end in self.ends(topic):
+            if end.offset == 0:
+                continue
+            reader.assign([TopicPartition(topic, end.partition, max(0, end.offset - 10))])
+            at_end = False
+            while not at_end:
+                message = reader.poll(_CALL_S)
+                if message is None:
+                    raise TimeoutError(f"{topic}[{end.partition}] does not come to its end")
+                at_end = message.error() is not None
+                newest = max(newest, 0 if at_end else message.timestamp()[1])
+        reader.close()
+        return newest
+
+    def anew(self, topic: str, group: str) -> None:
+        """Make ``topic`` anew, empty, as ``transactions`` is one, and drop what ``group`` has committed of it."""
+        for future in self._admin.delete_topics([topic], operation_timeout=_CALL_S).values():
+            with suppress(KafkaException):  # it is not there yet
+                future.result()
+        while topic in self._admin.list_topics(timeout=_CALL_S).topics:
+            time.sleep(_EVERY_S)
+        for gone in self._admin.delete_consumer_groups([group], request_timeout=_CALL_S).values():
+            with suppress(KafkaException):
+                gone.result()
+        create(self._settings, topic)
+
+    def _reader(self) -> Consumer:
+        return consumer(self._settings, "benchmark-look")

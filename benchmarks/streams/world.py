@@ -1,0 +1,109 @@
+"""A platform of its own, with simulated transactions, filled Redis and a champion at the model server."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.feast import rows
+from benchmarks.streams import champion
+from features.events import Transaction
+from features.online import OnlineWriter
+from features.settings import Settings, load
+from infra import platform
+from streams import topics
+from streams.kafka import producer
+from streams.publish.encode import encode_transactions, keys
+from streams.simulate.options import Options
+from streams.simulate.simulation import Simulation
+
+#: Payments of a card in a day, and cards by terminal.
+_RATE, _CARDS_A_TERMINAL = 2.0, 4
+#: The day after ``benchmarks.feast.rows.NOW_MS``: profiles and tiles are known by then.
+_START = date(2026, 1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Simulated transactions in the order of their event time: JSON, and the card as the key."""
+
+    values: list[bytes]
+    keys: list[bytes]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def part(self, begin: int, end: int) -> Events:
+        """Those from ``begin`` to ``end``."""
+        return Events(self.values[begin:end], self.keys[begin:end])
+
+
+def simulate(events: int, cards: int) -> tuple[Events, list[str], list[str]]:
+    """``events`` transactions, and the ids of all cards and terminals. Raises ValueError as ``Options``."""
+    options = Options(cards=cards, terminals=max(40, cards // _CARDS_A_TERMINAL), rate=_RATE, start=_START)
+    simulation = Simulation(options)
+    found = Events([], [])
+    day = 0
+    while len(found) < events:
+        batch = simulation.day(day).transactions
+        found.values.extend(encode_transactions(batch))
+        found.keys.extend(keys(batch.card_id))
+        day += 1
+    return found.part(0, events), simulation.world.card_id.tolist(), simulation.world.terminal_id.tolist()
+
+
+@contextmanager
+def running(events: int, cards: int) -> Iterator[tuple[Settings, Events]]:
+    """A platform with broker, Redis and model server in a temporary folder, and ``events`` transactions, none published yet.
+
+    Redis holds a profile of each card and tiles of each terminal. Raises PlatformError where something does not come up.
+    """
+    found, card_ids, terminal_ids = simulate(events, cards)
+    with tempfile.TemporaryDirectory(prefix="streams-") as folder:
+        settings = load(Path(folder) / "platform")
+        try:
+            settings = platform.up(settings, only={"kafka", "redis"})
+            _fill_redis(settings, card_ids, terminal_ids)
+            sample = [msgspec.json.decode(value, type=Transaction) for value in found.values[:20_000]]
+            champion.install(settings, Path(folder) / "champion", sample)
+            settings = platform.up(settings, only={"model-server"})
+            yield settings, found
+        finally:
+            platform.down(settings)
+
+
+def fill(settings: Settings, topic: str, events: Events) -> None:
+    """Publish, and wait for every acknowledgement."""
+    publisher = producer(settings)
+    for value, key in zip(events.values, events.keys, strict=True):
+        while True:
+            try:
+                publisher.produce(topic, value, key)
+            except BufferError:
+                publisher.poll(0.1)
+            else:
+                break
+        publisher.poll(0)
+    if publisher.flush(120):
+        raise RuntimeError(f"the broker did not take all records of {topic}; look at its log")
+    publisher.close()
+
+
+def create(settings: Settings, *names: str) -> None:
+    """Topics as ``transactions`` is one."""
+    like = next(topic for topic in topics.all_topics(settings) if topic.name == topics.TRANSACTIONS)
+    topics.create(settings, [replace(like, name=name) for name in names])
+
+
+def _fill_redis(settings: Settings, cards: Sequence[str], terminals: Sequence[str]) -> None:
+    writer = OnlineWriter(settings)
+    profiles = rows.customers(len(cards))
+    writer.write_profiles([replace(row, card_id=card) for row, card in zip(profiles, cards, strict=True)])
+    tiles = rows.terminals(len(terminals))
+    writer.write_terminal_risk([replace(row, terminal_id=name) for row, name in zip(tiles, terminals, strict=True)])
