@@ -8,7 +8,7 @@
 | nothing, for much longer than was asked for | a new producer takes over the transactional id; ``Aborted`` |
 
 The last one is for librdkafka's ``send_offsets_to_transaction``, which never comes back where the group's coordinator goes away
-beneath it (its issue 5456, seen here at every third kill of the broker or so). The call runs in a thread of its own, so that it
+beneath it (its issue 5456, seen here when a broker was killed under load). The call runs in a thread of its own, so that it
 can be left.
 """
 
