@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.catalogue import DEFAULT_AMOUNT_LIMIT
@@ -60,6 +60,13 @@ class Features(_Section):
 
     #: Amounts above this, in whole currency units, are unusual for any card.
     amount_limit: int = Field(default=DEFAULT_AMOUNT_LIMIT, gt=0, le=1_000_000_000)
+
+    @field_validator("amount_limit", mode="before")
+    @classmethod
+    def _is_number(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError("write a whole number of currency units")  # noqa: TRY004 - pydantic wants a ValueError
+        return value
 
     @property
     def vector_schema(self) -> str:

@@ -60,7 +60,7 @@ class Size:
             raise PlatformError(f"--driver-memory is {self.driver_memory!r}; write a size like 1g or 512m")
         if self.driver_memory.endswith("m") and int(self.driver_memory[:-1]) < LEAST_MB:
             raise PlatformError(f"--driver-memory is {self.driver_memory}; Spark does not start below {LEAST_MB}m")
-        if not re.fullmatch(r"local(\[(\d+|\*)(,\d+)?\])?|yarn|(spark|k8s)://\S+", self.master):
+        if not re.fullmatch(r"local(\[([1-9]\d*|\*)(,[1-9]\d*)?\])?|yarn|(spark|k8s)://\S+", self.master):
             raise PlatformError(f"--master is {self.master!r}; write local[2], yarn, spark://HOST:PORT or k8s://HOST:PORT")
         if self.scratch is not None and not self.scratch.is_dir():
             raise PlatformError(f"--scratch is {self.scratch}; there is no such folder, make it first")

@@ -49,6 +49,11 @@ def command(
         except NothingThere as error:
             raise PlatformError(str(error)) from error
         found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets)
+    if not found.vectors:
+        schema = settings.features.vector_schema
+        raise PlatformError(
+            f"no score in that range has a vector of schema {schema}, so nothing was compared; see --from, --to and [features]"
+        )
     if as_json:
         show.document(found)
     else:

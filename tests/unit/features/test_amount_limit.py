@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
+from features import vector
 from features.archive_days import newest_complete_day
 from features.card_state import CardState
 from features.settings import Features, SettingsError, load
@@ -32,11 +33,23 @@ def test_an_amount_is_above_the_limit_from_the_next_minor_unit_on(limit: int, ab
     assert Features().amount_limit == 220
 
 
-def test_another_limit_is_another_schema_and_the_default_one_is_that_of_before() -> None:
-    assert Features().vector_schema == SCHEMA == "fraud_v1-e4698528f2"
+def test_another_limit_is_another_schema() -> None:
+    assert Features().vector_schema == SCHEMA
     others = {Features(amount_limit=limit).vector_schema for limit in (219, 221, 22_000)}
     assert len(others) == 3
     assert SCHEMA not in others
+
+
+def test_a_truth_value_is_no_limit() -> None:
+    with pytest.raises(ValueError, match="amount_limit"):
+        Features(amount_limit=True)
+
+
+def test_a_constant_behind_the_formulas_is_part_of_the_schema_and_a_comment_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(vector.__file__).parent / "formulas.py").read_text()
+    assert vector._bare(text) == vector._bare(text + "\n# said twice\n")
+    monkeypatch.setattr(vector, "_meaning", lambda: vector._bare(text.replace("HIGH = 2.6", "HIGH = 2.7")))
+    assert vector.schema_hash() != SCHEMA
 
 
 def test_batch_gives_what_the_stream_served_with_the_same_limit_only(tmp_path: Path) -> None:
