@@ -77,7 +77,8 @@ def build(seed: int, live: int) -> World:
                 place += float(rng.choice([50.0, 500.0, 0.25 * live]))
             stream.append((place, Sent("transactions", key, value)))
             if rng.random() < _TWICE:
-                stream.append((place + float(rng.integers(1, min(400, 1 + live // (2 * LIVE_DAYS)))), Sent("transactions", key, value)))
+                behind = rng.integers(1, min(400, 1 + live // (2 * LIVE_DAYS)))
+                stream.append((place + float(behind), Sent("transactions", key, value)))
             if rng.random() < _CHANGED:
                 changed = msgspec.structs.replace(payment, amount_minor=payment.amount_minor + 1)
                 # Soon enough to be within the horizon of duplicates, a day of the stream.
