@@ -22,12 +22,13 @@ import msgspec
 import numpy as np
 
 from features.events import Label, Outcome, Transaction
+from features.feast_settings import Feast
 from features.jobs.profile import CARD_PRESENT, Habits
 from features.jobs.profile_store import newest
 from features.offline import append_terminal_risk, write_profiles_offline
 from features.online import OnlineWriter, ProfileRow, TerminalRow
 from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
-from features.settings import DAY_MS, Feast, Settings
+from features.settings import DAY_MS, Settings
 from features.settings import Labels as LabelSettings
 from features.terminal_tiles import empty, keep_hours
 from features.windows import HOUR_MS
@@ -75,13 +76,14 @@ class Newest:
         nowhere = TerminalRow("", 0, empty())
         people = [self._profiles.get(card, nobody) for card in card_ids]
         places = [self._risk.get(terminal, nowhere) for terminal in terminal_ids]
-        end = np.cumsum([len(row.tiles) for row in places], dtype=np.int64)
+        sizes = np.array([len(row.tiles) for row in places], dtype=np.int64)
+        end = np.cumsum(sizes)
         return Profiles(
             np.array([row.profile for row in people], dtype=np.float32).reshape(-1, PROFILE_WIDTH),
             np.array([row.usual for row in people], dtype=np.int64).reshape(-1, USUAL_WIDTH),
             np.array([row.event_time_ms for row in people], dtype=np.int64),
             np.concatenate([row.tiles for row in places] or [empty()]),
-            end - [len(row.tiles) for row in places],
+            end - sizes,
             end,
             np.array([row.event_time_ms for row in places], dtype=np.int64),
         )

@@ -30,14 +30,13 @@ def transactions(options: Options, days: int) -> list[Transaction]:
 
 def history(options: Options, days: int, prefix: str) -> tuple[list[Transaction], list[Label]]:
     """The payments of the first ``days`` and their labels, cards and terminals of the test's own: Redis is for all tests."""
-    decoders = msgspec.json.Decoder(Transaction), msgspec.json.Decoder(Label)
-    events: list[Transaction] = []
-    labels: list[Label] = []
-    for batch in Simulation(options).days(0, days):
-        events += map(decoders[0].decode, encode_transactions(batch.transactions))
-        labels += map(decoders[1].decode, encode_labels(batch.labels))
-    for one in (*events, *labels):
-        one.card_id, one.terminal_id = prefix + one.card_id, prefix + one.terminal_id
+    decode = msgspec.json.Decoder(Label).decode
+    events = transactions(options, days)
+    labels = [decode(row) for batch in Simulation(options).days(0, days) for row in encode_labels(batch.labels)]
+    for event in events:
+        event.card_id, event.terminal_id = prefix + event.card_id, prefix + event.terminal_id
+    for label in labels:
+        label.card_id, label.terminal_id = prefix + label.card_id, prefix + label.terminal_id
     return events, labels
 
 

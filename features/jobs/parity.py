@@ -51,7 +51,9 @@ def compare(
     from pyspark.sql import functions as f
 
     if store is not None and store.feast.offline == "spark":
-        raise SettingsError("feast.offline is spark, whose joins cannot run within Spark's workers; set it to duckdb to compare profiles")
+        raise SettingsError(
+            "feast.offline is spark, whose joins cannot run within Spark's workers; set it to duckdb to compare profiles"
+        )
     low = start_ms if start_ms is not None else 0
     high = end_ms if end_ms is not None else int(np.iinfo(np.int64).max)
 

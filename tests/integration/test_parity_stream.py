@@ -166,7 +166,7 @@ def test_stream_and_spark_agree_to_the_last_bit(
     def lap(what: str) -> None:
         took[what] = round(time.monotonic() - began - sum(took.values()), 1)
 
-    events, labels = history(WORLD, DAYS, f"{name}-")
+    events, labels = history(WORLD, DAYS, "parity-")
     lap("simulate")
     apply(settings)
     known = tables(events, labels, settings.labels, settings.feast)
@@ -192,7 +192,7 @@ def test_stream_and_spark_agree_to_the_last_bit(
 
     lines = [assert_it_proves_something(scores, known)]
     for partitions in (1, 3, 8):
-        found = compare(archived(spark, settings.archive), Features(), partitions=partitions, store=settings)
+        found = compare(archived(spark, settings.archive), Features(), partitions=partitions, buckets=8, store=settings)
         lap(f"spark {partitions}")
         lines.append(
             f"parity, Spark in {partitions} partitions: {found.vectors:,} events x {found.features} features "

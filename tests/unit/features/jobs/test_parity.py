@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from features.differences import Differences
 from features.events import Score
-from features.jobs.parity import of_a_bucket
+from features.jobs.parity import compare, of_a_bucket
 from features.reading import Reader
-from features.settings import Labels, Settings, load
+from features.settings import Features, Labels, Settings, SettingsError, load
 from features.store import apply
 from features.vector import N_STREAM, NAMES, WIDTH, unpacked
 from streams import topics
@@ -80,3 +81,11 @@ def test_tables_that_say_something_else_are_found(stored: tuple[Settings, list[A
     found = compared(rows, settings, nearer)
     assert {name.split("_")[0] for name in found.by_feature} == {"terminal"}
     assert found.by_feature["terminal_count_7d"] > len(rows) // 10
+
+
+def test_a_store_that_needs_a_spark_of_its_own_is_refused(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    settings.feast.offline = "spark"
+    nothing: Any = None
+    with pytest.raises(SettingsError, match=r"feast\.offline is spark"):
+        compare(nothing, Features(), store=settings)
