@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
-from benchmarks.streams.child import Child
 from benchmarks.streams.world import create
 from features.settings import Settings
 from streams.kafka import admin, consumer
@@ -30,7 +31,17 @@ class Run:
     cpu_s: float
 
 
-def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None:
+class Process(Protocol):
+    """What is watched: a ``Child``, or several as one."""
+
+    log: Path
+
+    def cpu_s(self) -> float: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+def wait(child: Process, progress: Progress, total: int, timeout_s: float) -> None:
     """Until ``progress`` is at ``total``. Raises TimeoutError, and RuntimeError where the process ends."""
     deadline = time.monotonic() + timeout_s
     while (done := progress()) < total:
@@ -41,7 +52,7 @@ def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None
 
 
 def backlog(
-    child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float
+    child: Process, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float
 ) -> tuple[float, float]:
     """Let a process that has done ``warm`` events meet all the others at once: when that was (Unix time), its CPU seconds since.
 
