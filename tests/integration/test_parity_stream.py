@@ -39,7 +39,7 @@ from streams.topics import Topic
 from tests.at_rest import Tables, tables
 from tests.served import disordered, history
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
 #: Cards and days that give a little more than 100,000 transactions, over more than the longest window.
 WORLD, DAYS = Options(cards=505, terminals=1500, seed=11), 100
