@@ -36,7 +36,7 @@ def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None
     while (done := progress()) < total:
         child.cpu_s()
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{done} of {total} events were done in time; the log is {child.log}")
+            raise TimeoutError(f"{done} of {total} events were done in {timeout_s:.0f} s; its log ends:\n{child.tail()}")
         time.sleep(_EVERY_S)
 
 
