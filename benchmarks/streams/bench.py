@@ -23,6 +23,8 @@ _PATIENCE_S = 100.0
 #: What a process meets first, unmeasured.
 _WARM = 20_000
 _HOP, _PEER = "hop", "peer"
+#: Where Faust wants its table's changelog.
+_CHANGELOG = "benchmark-faust-recent-changelog"
 _SNAPSHOTS_OFF = {"DRIFTLOOP_SNAPSHOTS__INTERVAL_S": "0"}
 
 
@@ -55,7 +57,8 @@ class Bench:
     def faust(self, total: int) -> Run:
         """The Faust app over the first ``total`` events."""
         self._topics.anew(_PEER, _PEER)
-        world.create(self._settings, "benchmark-faust-recent-changelog")
+        # An empty table: while it restores one, Faust can drop a record that it has fetched (docs/decisions.md).
+        self._topics.anew(_CHANGELOG, _PEER)
         begin = partial(start.faust, self._settings, topics.TRANSACTIONS, _PEER)
         return self._run(begin, "benchmark-faust", _PEER, total, self._topics.written(_PEER))
 
