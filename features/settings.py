@@ -85,6 +85,8 @@ class Scoring(_Section):
     duplicate_horizon_hours: float = Field(default=24.0, ge=0, le=24 * 90)
     #: A transaction that is further behind the others is scored and flagged as late.
     allowed_lateness_hours: float = Field(default=24.0, ge=0)
+    #: A transaction whose event time is further ahead of the broker's clock goes to the DLQ; 0: any time is taken.
+    allowed_lead_hours: float = Field(default=1.0, ge=0, le=24)
     #: Without a model server: the stream waits, or scores by a few rules and says that it did.
     fallback: Literal["wait", "rules"] = "wait"
     #: How long the model server may be away before the rules take over.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -73,6 +74,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     from confluent_kafka import KafkaException
 
     from features.settings import DAY_MS
+    from features.windows import HOUR_MS
     from streams.entrance import check
     from streams.publish.groups import GROUPS
     from streams.publish.lockstep import Lockstep, LockstepError
@@ -83,6 +85,8 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     settings = context.settings()
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
+    if speed is None:
+        batches = _none_ahead(batches, int(settings.scoring.allowed_lead_hours * HOUR_MS))
     acting = settings.as_user("producer")
     check(acting, writes=(TRANSACTIONS, LABELS))
     try:
@@ -110,6 +114,19 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
         f"{report.transactions:,} transactions ({report.frauds:,} frauds) and {report.labels:,} labels published "
         f"in {report.seconds:.1f} s{waited}; {report.labels_pending:,} labels are not due yet"
     )
+
+
+def _none_ahead(batches: Iterable[Batch], lead_ms: int) -> Iterator[Batch]:
+    """The batches. Raises ValueError at the first that the scorer would not take (streams.lead)."""
+    for batch in batches:
+        times = batch.transactions.event_time_ms
+        newest_ms = int(times[-1]) if len(times) else 0
+        if lead_ms and newest_ms > time.time() * 1000 + lead_ms:
+            raise ValueError(
+                f"event time reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and the scorer "
+                "takes no payment from the future; choose earlier days, or set scoring.allowed_lead_hours = 0 in driftloop.toml"
+            )
+        yield batch
 
 
 def _show(event_time_ms: int) -> None:

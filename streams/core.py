@@ -15,7 +15,7 @@ from streams import topics
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One consumed record, as it lies in its topic."""
+    """One consumed record, as it lies in its topic. ``appended_ms``: when the broker took it, 0 where that is not known."""
 
     topic: str
     partition: int
@@ -23,6 +23,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes | None]] = []
+    appended_ms: int = 0
 
 
 class Produce(msgspec.Struct, frozen=True, gc=False):

@@ -111,4 +111,5 @@ def record_of(message: Message) -> Record:
         message.key(),
         message.value(),
         message.headers() or [],
+        message.timestamp()[1],
     )

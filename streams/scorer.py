@@ -5,8 +5,9 @@ micro-batch), the score from the model server (one call a micro-batch). With no 
 they are what the first model learns from.
 
 Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.shell). Repeated transactions are
-dropped, and those that contradict an earlier one become dead letters (streams.admission). The state is that of the log of
-``transactions``: it is brought back from a snapshot and the log behind it (streams.keeper), or from the log alone.
+dropped, and those that contradict an earlier one (streams.admission) or come from the future (streams.lead) become dead
+letters. The state is that of the log of ``transactions``: it is brought back from a snapshot and the log behind it
+(streams.keeper), or from the log alone.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,11 +31,12 @@ from features.reading import Reader
 from features.settings import Settings
 from features.state_version import state_version
 from features.vector import WIDTH
-from streams import metrics, rules, topics
-from streams.admission import CONFLICT, DUPLICATE
+from streams import lead, metrics, rules, topics
+from streams.admission import CONFLICT, DUPLICATE, NEW
 from streams.codec import BatchDecoder, encode
 from streams.core import Output, Produce, Record, dead_letter
 from streams.hashing import digests
+from streams.lead import ahead
 from streams.partition_state import PartitionCopy, PartitionState
 from streams.score_records import Scored, score_records
 
@@ -42,12 +45,26 @@ log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 2.0
 _HOUR_MS = 3_600_000
+#: A verdict beside those of streams.admission: from the future.
+_AHEAD = 3
 #: While rules score, the model server is asked again this often.
 _ASK_AGAIN_S = 1.0
 
 
 class ConflictingTransaction(ValueError):
     """A transaction_id came again with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """n new transactions. ``bodies``: their canonical JSON; ``spread``: each partition with its rows, in their order."""
+
+    records: list[Record]
+    events: list[Transaction]
+    bodies: list[bytes]
+    columns: Columns
+    spread: list[tuple[int, NDArray[np.int64]]]
+    late: NDArray[np.bool_]
 
 
 class Scorer:
@@ -63,6 +80,7 @@ class Scorer:
         self.wait = wait
         self._model_name = settings.model
         self._scoring = settings.scoring
+        self._lead_ms = int(settings.scoring.allowed_lead_hours * _HOUR_MS)
         self._cards_a_step = settings.snapshots.cards_a_step
         self._labels = settings.labels
         self._amount_limit, self._schema = settings.features.amount_limit, settings.features.vector_schema
@@ -76,11 +94,11 @@ class Scorer:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
         good, events, dead = self._decoder.decode(records)
         output = Output(produce=dead)
-        good, events, bodies, late = self._admitted(good, events, dead)
-        if not events:
+        taken = self._taken(good, events, from_transactions(events), dead)
+        if taken is None:
             return output
-        batch = from_transactions(events)
-        vectors, cold = self._vectors([r.partition for r in good], batch)
+        batch, events = taken.columns, taken.events
+        vectors, cold = self._vectors(taken)
         started = time.perf_counter()
         times = batch.event_time_ms
         read = self._profiles.read(batch.card, [e.terminal_id for e in events], times)
@@ -93,9 +111,11 @@ class Scorer:
         metrics.MODEL_CALL.observe(model_s)
         output.newest_ms = int(times.max())
         ages = read.profiles.age_ms(times)
-        scored = Scored(good, events, bodies, vectors, prediction, ages, read.degraded, late, cold, profile_s, model_s)
+        scored = Scored(
+            taken.records, events, taken.bodies, vectors, prediction, ages, read.degraded, taken.late, cold, profile_s, model_s
+        )
         output.produce += score_records(scored, self._model_name, self._schema)
-        for partition in {record.partition for record in good}:
+        for partition, _ in taken.spread:
             metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
             metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
         return output
@@ -103,9 +123,9 @@ class Scorer:
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the card state again, without scoring."""
         good, events, _ = self._decoder.decode(records)
-        good, events, _, _ = self._admitted(good, events, [])
-        if events:
-            self._vectors([r.partition for r in good], from_transactions(events))
+        taken = self._taken(good, events, from_transactions(events), [])
+        if taken is not None:
+            self._vectors(taken)
 
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         for _, partition in partitions:
@@ -132,48 +152,52 @@ class Scorer:
         scoring = self._scoring
         return PartitionState(int(scoring.duplicate_horizon_hours * _HOUR_MS), int(scoring.allowed_lateness_hours * _HOUR_MS))
 
-    def _admitted(
-        self, records: list[Record], events: list[Transaction], dead: list[Produce]
-    ) -> tuple[list[Record], list[Transaction], list[bytes], NDArray[np.bool_]]:
-        """Those that are new, with their canonical JSON, and whether each is late. Conflicting ones become dead letters in
+    def _taken(self, records: list[Record], events: list[Transaction], columns: Columns, dead: list[Produce]) -> _Taken | None:
+        """The transactions that are new, None where none is. Conflicting ones and those from the future become dead letters in
         ``dead``, repeated ones are counted."""
-        late = np.zeros(len(events), dtype=np.bool_)
         if not events:
-            return records, events, [], late
+            return None
         ids = digests([e.transaction_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]
-        cards = digests([e.card_id.encode() for e in events])[:, 0]
-        times = np.array([e.event_time_ms for e in events], dtype=np.int64)
-        verdict = np.zeros(len(events), dtype=np.int8)
-        for partition, rows in _by_partition(records):
-            found = self._state[partition].admission.admit(ids[rows], content[rows], cards[rows], times[rows])
+        cards = digests([card.encode() for card in columns.card])[:, 0]
+        appended = np.array([record.appended_ms for record in records], dtype=np.int64)
+        future = ahead(columns.event_time_ms, appended, self._lead_ms)
+        late = np.zeros(len(events), dtype=np.bool_)
+        verdict = np.full(len(events), _AHEAD, dtype=np.int8)
+        spread = _by_partition(records)
+        for partition, every in spread:
+            rows = every[~future[every]]
+            found = self._state[partition].admission.admit(ids[rows], content[rows], cards[rows], columns.event_time_ms[rows])
             verdict[rows], late[rows] = found
         if not verdict.any():
-            return records, events, bodies, late
+            return _Taken(records, events, bodies, columns, spread, late)
         metrics.DUPLICATES.inc(int((verdict == DUPLICATE).sum()))
-        for i in np.flatnonzero(verdict == CONFLICT).tolist():
-            reason = ConflictingTransaction(
-                "a transaction with this transaction_id and another body came before; give each transaction an id of its own"
-            )
-            dead.append(dead_letter(records[i], self.name, reason))
-            metrics.DLQ.labels(self.name, type(reason).__name__).inc()
-        kept = np.flatnonzero(verdict == 0)
-        return (
-            [records[i] for i in kept.tolist()],
+        for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
+            why = lead.reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
+            dead.append(dead_letter(records[i], self.name, why))
+            metrics.DLQ.labels(self.name, type(why).__name__).inc()
+        kept = np.flatnonzero(verdict == NEW)
+        if not len(kept):
+            return None
+        records = [records[i] for i in kept.tolist()]
+        return _Taken(
+            records,
             [events[i] for i in kept.tolist()],
             [bodies[i] for i in kept.tolist()],
+            columns.take(kept),
+            _by_partition(records),
             late[kept],
         )
 
-    def _vectors(self, partitions: list[int], batch: Columns) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        of = np.array(partitions)
-        if (of == partitions[0]).all():
-            return self._state[partitions[0]].update(batch, self._amount_limit)
+    def _vectors(self, taken: _Taken) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Take the transactions into the cards' state; return their vectors and whether each is cold."""
+        batch = taken.columns
+        if len(taken.spread) == 1:
+            return self._state[taken.spread[0][0]].update(batch, self._amount_limit)
         vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
         cold = np.empty(len(batch), dtype=np.bool_)
-        for partition in dict.fromkeys(partitions):
-            rows = np.flatnonzero(of == partition)
+        for partition, rows in taken.spread:
             vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows), self._amount_limit)
         return vectors, cold
 
@@ -201,6 +225,12 @@ class Scorer:
             else:
                 self._ask_again_at = 0.0
                 return prediction
+
+
+def _conflict() -> ConflictingTransaction:
+    return ConflictingTransaction(
+        "a transaction with this transaction_id and another body came before; give each transaction an id of its own"
+    )
 
 
 def _by_partition(records: Sequence[Record]) -> list[tuple[int, NDArray[np.int64]]]:

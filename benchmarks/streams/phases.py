@@ -32,7 +32,7 @@ _WARM_EVENTS = 25_000
 _STEPS: tuple[tuple[Any, str, str], ...] = (
     (Shell, "_poll", "take records from librdkafka"),
     (BatchDecoder, "decode", "decode JSON"),
-    (Scorer, "_admitted", "admission: encode again, hash, look up"),
+    (Scorer, "_taken", "admission: encode again, hash, look up"),
     (module, "from_transactions", "columns"),
     (Scorer, "_vectors", "the transform"),
     (Reader, "read", "profiles from memory and Redis"),

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from benchmarks.streams.child import Child
 from benchmarks.streams.world import create
 from features.settings import Settings
 from streams.kafka import admin, consumer
@@ -31,7 +31,16 @@ class Run:
     cpu_s: float
 
 
-def wait(child: Child, progress: Progress, total: int, patience_s: float) -> None:
+class Process(Protocol):
+    """What is watched: a ``Child``, or several as one."""
+
+    def tail(self) -> str: ...
+    def cpu_s(self) -> float: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+def wait(child: Process, progress: Progress, total: int, patience_s: float) -> None:
     """Until ``progress`` is at ``total``. Raises TimeoutError, with the end of its log, where nothing is done for ``patience_s``
     seconds; RuntimeError where the process ends."""
     before, since = -1, time.monotonic()
@@ -46,7 +55,7 @@ def wait(child: Child, progress: Progress, total: int, patience_s: float) -> Non
 
 
 def backlog(
-    child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], patience_s: float
+    child: Process, progress: Progress, warm: int, total: int, publish: Callable[[], None], patience_s: float
 ) -> tuple[float, float]:
     """Let a process that has done ``warm`` events meet all the others at once: when that was (Unix time), its CPU seconds since.
 

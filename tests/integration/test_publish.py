@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from features.events import Label, Transaction
 from features.settings import DAY_MS, Settings
+from infra import cli
 from streams import topics
 from streams.kafka import consumer, producer
 from streams.publish.lockstep import Lockstep, LockstepError
@@ -165,3 +166,13 @@ def test_what_is_missing_is_said_at_once(platform: Settings) -> None:
     with pytest.raises(PublishError, match=r"no Kafka broker answers at 127\.0\.0\.1:1; run driftloop up"):
         Publisher(nowhere)
     assert time.monotonic() - started < 20
+
+
+def test_days_that_are_not_yet_are_refused_before_they_are_published(
+    platform: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
+    before = len(read_all(platform, topics.TRANSACTIONS))
+    assert cli.run(["simulate", "--start", "2089-01-05", "--days", "1", "--cards", "5"]) == 2
+    assert "event time reaches 2089-01-05, which is not yet" in " ".join(capsys.readouterr().err.split())
+    assert len(read_all(platform, topics.TRANSACTIONS)) == before

@@ -194,6 +194,35 @@ def test_a_repeated_transaction_is_dropped_and_a_contradicting_one_is_a_dead_let
     assert (letter.error, letter.offset) == ("ConflictingTransaction", 4)
 
 
+def test_a_transaction_from_the_future_is_a_dead_letter_and_leaves_no_trace() -> None:
+    """It comes first, and what its card, the clock and the ids say afterwards is as if it had never come."""
+    hour = 60
+    early, late = transaction(1000 * 24 * hour), transaction(2)
+    plain, core, replayed = scorer(), scorer(), scorer()
+    stamp = START + hour * 60_000
+    stamped = [msgspec.structs.replace(r, appended_ms=stamp) for r in records(early, transaction(0), transaction(1), late)]
+    output = core.process(stamped)
+    [letter] = [msgspec.json.decode(v, type=DeadLetter) for v in of(output, topics.DLQ)]
+    assert (letter.error, letter.offset) == ("EventAhead", 0)
+    assert "event_time_ms is 1000.0 days ahead" in letter.message
+    assert [s.features for s in scores(output)] == [s.features for s in scores(plain.process(stamped[1:]))]
+    replayed.restore(stamped)
+    after = records(transaction(3), first=4)
+    vectors = [scores(one.process(after))[0].features for one in (core, plain, replayed)]
+    assert vectors[0] == vectors[1] == vectors[2]
+    # When its time has come, it is one like any other.
+    again = msgspec.structs.replace(stamped[0], offset=5, appended_ms=early.event_time_ms + 1)
+    assert [s.transaction.event_time_ms for s in scores(core.process([again]))] == [early.event_time_ms]
+
+
+def test_any_time_is_taken_where_there_is_no_limit_or_no_broker_clock() -> None:
+    far = records(transaction(0), transaction(1000 * 24 * 60))
+    assert len(scores(scorer().process(far))) == 2
+    stamped = [msgspec.structs.replace(r, appended_ms=START) for r in far]
+    assert len(scores(scorer(scoring=Scoring(allowed_lead_hours=0)).process(stamped))) == 2
+    assert len(scores(scorer().process(stamped))) == 1
+
+
 def test_a_transaction_far_behind_the_others_is_scored_and_flagged() -> None:
     core = scorer(scoring=Scoring(allowed_lateness_hours=1))
     core.process(records(*(transaction(100 + i, card=f"c{i}") for i in range(8))))

@@ -1,0 +1,45 @@
+"""Transactions from the future: dated further ahead of the broker's clock than is allowed.
+
+A card's history is counted from its newest payment, so one that is dated far ahead would hide the card's other payments from
+each other until that time has come. What is compared is the event time with the time at which the broker took the record, which
+lies in the log beside it: a replay decides the same again, a stream that paused goes on, and old months can be replayed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SECOND_MS, _HOUR_MS, _DAY_MS = 1000, 3_600_000, 86_400_000
+
+
+class EventAhead(ValueError):
+    """event_time_ms lies in the future."""
+
+
+def ahead(event_time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64], lead_ms: int) -> NDArray[np.bool_]:
+    """Which of n transactions come from the future, bool [n].
+
+    ``appended_ms`` int64 [n]: when the broker took each, 0 where not known; ``lead_ms``: how far one may be ahead, 0: any.
+    """
+    if lead_ms == 0:
+        return np.zeros(len(event_time_ms), dtype=np.bool_)
+    found: NDArray[np.bool_] = (event_time_ms > appended_ms + lead_ms) & (appended_ms > 0)
+    return found
+
+
+def reason(event_time_ms: int, appended_ms: int) -> EventAhead:
+    """Why such a transaction was not taken."""
+    return EventAhead(
+        f"event_time_ms is {_shown(event_time_ms - appended_ms)} ahead of the broker's clock; correct the producer's clock or "
+        "unit and publish it again, or replay it when its time has come (for simulations, scoring.allowed_lead_hours = 0 takes "
+        "any time)"
+    )
+
+
+def _shown(span_ms: int) -> str:
+    if span_ms >= 2 * _DAY_MS:
+        return f"{span_ms / _DAY_MS:.1f} days"
+    if span_ms >= 2 * _HOUR_MS:
+        return f"{span_ms / _HOUR_MS:.1f} hours"
+    return f"{span_ms / _SECOND_MS:.0f} seconds"

@@ -1,0 +1,27 @@
+"""What comes from the future: event time against the time at which the broker took the record."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from streams.lead import EventAhead, ahead, reason
+
+NOW = 1_767_571_200_000
+HOUR = 3_600_000
+
+
+def test_the_limit_itself_is_allowed_and_a_millisecond_more_is_not() -> None:
+    times = np.array([NOW + HOUR, NOW + HOUR + 1, NOW - HOUR, NOW + HOUR + 1], dtype=np.int64)
+    appended = np.array([NOW, NOW, NOW, 0], dtype=np.int64)
+    assert ahead(times, appended, HOUR).tolist() == [False, True, False, False]
+    assert not ahead(times, appended, 0).any()
+
+
+@pytest.mark.parametrize(("span", "told"), [(HOUR, "3600 seconds"), (30 * HOUR, "30.0 hours"), (480 * HOUR, "20.0 days")])
+def test_the_reason_says_how_far_and_what_to_do(span: int, told: str) -> None:
+    found = reason(NOW + span, NOW)
+    assert isinstance(found, EventAhead)
+    assert told in str(found)
+    assert "event_time_ms" in str(found)
+    assert "allowed_lead_hours" in str(found)
