@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
-from benchmarks.common import Machine, describe, machine, read, write
+from benchmarks.common import machine, write
 from benchmarks.streams import child, world
 from benchmarks.streams.child import Child
+from benchmarks.streams.tables.growth import Growth, Point, section
 from benchmarks.streams.watch import Topics, backlog
 from features.settings import Settings
 from infra.errors import PlatformError
@@ -27,31 +26,15 @@ _TIMEOUT_S = 180.0
 _SETTLE_S = 8.0
 
 
-class Point(msgspec.Struct, frozen=True):
-    """``events`` over ``partitions`` by ``scorers`` processes: wall seconds, and CPU seconds of all of them."""
-
-    partitions: int
-    scorers: int
-    events: int
-    wall_s: float
-    cpu_s: float
-
-
-class Growth(msgspec.Struct, frozen=True):
-    """Every combination, in turn, over the same events."""
-
-    machine: Machine
-    events: int
-    cards: int
-    points: list[Point]
-
-
 class Members:
     """Several scorers of one group, as one process."""
 
     def __init__(self, children: list[Child]) -> None:
         self._children = children
-        self.log = children[0].log
+
+    def tail(self) -> str:
+        """The end of their log: they share one."""
+        return self._children[0].tail()
 
     def cpu_s(self) -> float:
         """CPU seconds of all. Raises RuntimeError where one has ended."""
@@ -81,28 +64,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
-
-
-def section(path: Path) -> str:
-    """Markdown of one result."""
-    result = read(path, Growth)
-    first = result.points[0]
-    lines = [
-        describe(result.machine),
-        "",
-        f"{first.events:,} transactions of {result.cards:,} cards, as a backlog. The scorers share the cores with the broker and "
-        "one model server.",
-        "",
-        "| partitions | scorers | wall s | CPU s of the scorers | events / s | events / CPU s | events / s of the first |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
-    for one in result.points:
-        rate, share = one.events / one.wall_s, first.wall_s / one.wall_s
-        lines.append(
-            f"| {one.partitions} | {one.scorers} | {one.wall_s:.2f} | {one.cpu_s:.2f} | {rate:,.0f} "
-            f"| {one.events / one.cpu_s:,.0f} | {share:.2f} |"
-        )
-    return "\n".join(lines)
 
 
 def _measure(settings: Settings, events: world.Events, partitions: int, scorers: int) -> Point:
