@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from benchmarks.streams.world import create
 from features.settings import Settings
+from streams.committed import NOT_YET, Committed
 from streams.kafka import admin, consumer
 
 _EVERY_S = 0.05
@@ -79,6 +80,7 @@ class Topics:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._admin = admin(settings)
+        self._committed = Committed(settings)
 
     def ends(self, topic: str) -> list[TopicPartition]:
         """The end of each partition, commit markers included."""
@@ -91,15 +93,17 @@ class Topics:
     def committed(self, group: str, topic: str) -> Progress:
         """Records of ``topic`` that ``group`` has committed: it must hold no markers, and begin at 0."""
 
+        places = [(topic, partition) for partition in range(self._settings.partitions)]
+
         def ask() -> int:
-            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=_CALL_S)
             try:
-                found = asked[group].result().topic_partitions or []
+                # Not by the admin client: at a coordinator that is loading, librdkafka's call ends the process.
+                found = self._committed.read({group: places}, _CALL_S)[group]
             except KafkaException as error:
-                if not error.args[0].retriable() and error.args[0].code() != KafkaError.COORDINATOR_LOAD_IN_PROGRESS:
+                if not error.args[0].retriable() and error.args[0].code() not in NOT_YET:
                     raise
                 return 0  # a new broker's coordinator is not there yet
-            return sum(max(0, place.offset) for place in found if place.topic == topic)
+            return sum(max(0, place.offset) for place in found.values())
 
         return ask
 
