@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from features import generations
 from features.archive_locks import reading
 from features.compaction import named
 from features.settings import DAY_MS
@@ -38,13 +39,17 @@ def day_folders(folder: Path, start_ms: int | None = None, end_ms: int | None = 
 def newest_complete_day(scores: Path) -> int | None:
     """The newest day under ``scores`` whose every partition has been archived MARGIN_MS into the next day, or has gone quiet.
 
+    Nothing more comes for the partitions of an earlier generation of the log: they do not count.
+
     None where there is none. Labels and lateness aside, nothing more comes for it and the days before it.
     """
     with reading(scores.parent):
         days = {day_number(folder.name): _last_files(folder) for folder in day_folders(scores)}
         newest = max(days, default=0)
+        current = max((generations.of(partition) for found in days.values() for partition in found), default=0)
         for day in sorted(days, reverse=True):
-            if day < newest and all(_is_past(days, partition, day, newest) for partition in days[day]):
+            waited = [partition for partition in days[day] if generations.of(partition) == current]
+            if day < newest and all(_is_past(days, partition, day, newest) for partition in waited):
                 return day
     return None
 

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from features import generations
 from features.settings import Settings
 from features.windows import HOUR_MS
 from infra import acl
@@ -76,9 +77,8 @@ def _feast_writer(settings: Settings) -> Shell:
 def _archive(settings: Settings) -> Shell:
     from streams.archive import Archive, ArchiveSink
 
-    return Shell(
-        settings, Archive(settings.features.vector_schema), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s
-    )
+    core = Archive(settings.features.vector_schema, generations.read(settings.archive))
+    return Shell(settings, core, ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _label_joiner(settings: Settings) -> Shell:
@@ -90,13 +90,9 @@ def _label_joiner(settings: Settings) -> Shell:
 def _terminal_risk(settings: Settings) -> Shell:
     from streams.terminal_risk import TerminalRisk, TerminalRiskSink
 
-    return Shell(
-        settings,
-        TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS),
-        TerminalRiskSink(settings),
-        _SINK_BATCH,
-        settings.writers.linger_s,
-    )
+    step_ms = settings.labels.step_hours * HOUR_MS
+    core = TerminalRisk(settings.labels.delay_ms, step_ms, generations.read(settings.archive))
+    return Shell(settings, core, TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _drift_monitor(settings: Settings) -> Shell:

@@ -34,6 +34,7 @@ from features.vector import WIDTH
 from streams import lead, metrics, rules, topics
 from streams.admission import CONFLICT, DUPLICATE, NEW
 from streams.codec import BatchDecoder, encode
+from streams.copied import copied
 from streams.core import Output, Produce, Record, dead_letter
 from streams.hashing import digests
 from streams.lead import ahead
@@ -162,14 +163,16 @@ class Scorer:
         content = digests(bodies)[:, 0]
         cards = digests([card.encode() for card in columns.card])[:, 0]
         appended = np.array([record.appended_ms for record in records], dtype=np.int64)
-        future = ahead(columns.event_time_ms, appended, self._lead_ms)
+        before = _taken_before(records)
+        future = ahead(columns.event_time_ms, appended, self._lead_ms) & ~before
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
         spread = _by_partition(records)
         for partition, every in spread:
             rows = every[~future[every]]
-            found = self._state[partition].admission.admit(ids[rows], content[rows], cards[rows], columns.event_time_ms[rows])
-            verdict[rows], late[rows] = found
+            verdict[rows], late[rows] = self._state[partition].admission.admit(
+                ids[rows], content[rows], cards[rows], columns.event_time_ms[rows], before[rows]
+            )
         if not verdict.any():
             return _Taken(records, events, bodies, columns, spread, late)
         metrics.DUPLICATES.inc(int((verdict == DUPLICATE).sum()))
@@ -231,6 +234,11 @@ def _conflict() -> ConflictingTransaction:
     return ConflictingTransaction(
         "a transaction with this transaction_id and another body came before; give each transaction an id of its own"
     )
+
+
+def _taken_before(records: Sequence[Record]) -> NDArray[np.bool_]:
+    """Which of n records were taken in a log of other partitions, bool [n]."""
+    return np.fromiter((bool(r.headers) and copied(r) is not None for r in records), dtype=np.bool_, count=len(records))
 
 
 def _by_partition(records: Sequence[Record]) -> list[tuple[int, NDArray[np.int64]]]:
