@@ -71,12 +71,14 @@ class Stream:
         self.frauds: set[str] = set()
         self._labels: list[Label] = []
 
-    def publish(self, share: float, *more: tuple[str, bytes, bytes]) -> None:
-        """The payments up to this share of all, the labels that are due by then, and ``more``."""
+    def publish(self, share: float, repeated: int = 0) -> None:
+        """The newest so many once more; the payments up to this share of all, and the labels that are due by then."""
         settings = load(self.folder)
         part = self.payments[len(self.published) : int(share * len(self.payments))]
-        self.published += part
         sender = kafka.producer(settings)
+        for one in self.published[len(self.published) - repeated :]:
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
+        self.published += part
         for n, one in enumerate(part):
             sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
             if n % 10 == 0:
@@ -87,15 +89,9 @@ class Stream:
             sender.produce(topics.LABELS, msgspec.json.encode(label), label.card_id.encode())
             self._labels.remove(label)
             self.frauds.add(label.transaction_id)
-        for topic, key, value in more:
-            sender.produce(topic, value, key)
         assert sender.flush(30) == 0
         with Lockstep(settings, GROUPS, [control_probe(settings)], 240) as lockstep:
             lockstep.wait()
-
-    def repeated(self, n: int) -> list[tuple[str, bytes, bytes]]:
-        """The newest ``n`` payments once more."""
-        return [(topics.TRANSACTIONS, one.card_id.encode(), msgspec.json.encode(one)) for one in self.published[-n:]]
 
 
 def command(folder: Path, partitions: int) -> subprocess.Popen[str]:
@@ -207,9 +203,11 @@ def _archive(settings: Settings, stream: Stream) -> None:
 def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     folder = platform.dir
     stream = Stream(platform)
-    broken = (topics.TRANSACTIONS, stream.payments[0].card_id.encode(), b"{")
-    stream.publish(0.4, broken)
-    stream.publish(0.5, *stream.repeated(20))
+    sender = kafka.producer(platform)
+    sender.produce(topics.TRANSACTIONS, b"{", stream.payments[0].card_id.encode())
+    assert sender.flush(30) == 0
+    stream.publish(0.4)
+    stream.publish(0.5, repeated=20)
     check(stream)
 
     assert kill_when(folder, 6, lambda j: j.phase == "copying" and bool(j.topics or j.running)).phase == "copying"
@@ -225,13 +223,13 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     assert sum(map(len, values(load(folder), topics.TRANSACTIONS).values())) == len(stream.published)
     assert generations.read(platform.archive).number == 1
     check(stream)
-    stream.publish(0.75, *stream.repeated(30))
+    stream.publish(0.75, repeated=30)
     check(stream)
 
     output = finish(folder, 3)
     assert "spread by murmur2" in output
     assert generations.read(platform.archive).number == 2
-    stream.publish(1.0, *stream.repeated(30))
+    stream.publish(1.0, repeated=30)
     check(stream)
     letters = [r for records in committed(load(folder), topics.DLQ, 1).values() for r in records]
     assert len(letters) == 1
