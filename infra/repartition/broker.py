@@ -21,6 +21,9 @@ _REQUEST_S = 30.0
 #: A configuration is in force at the broker a moment after it was accepted.
 _IN_FORCE_S = 0.5
 _GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART})
+#: What is answered for a topic that has just been made.
+_NOT_YET = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART})
+_AGAIN_S = 0.1
 _LARGEST = "max.message.bytes"
 
 
@@ -31,7 +34,18 @@ def partitions(admin: AdminClient, names: tuple[str, ...]) -> dict[str, dict[int
 
 
 def bounds(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
-    """The first and the next offset of each partition; open transactions included."""
+    """The first and the next offset of each partition; open transactions included. Waits for partitions that are not led yet."""
+    deadline = time.monotonic() + _REQUEST_S
+    while True:
+        try:
+            return _bounds(admin, topic, numbers)
+        except KafkaException as error:
+            if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_S)
+
+
+def _bounds(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
     found = []
     for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):
         asked = {TopicPartition(topic, p): spec for p in numbers}
@@ -66,6 +80,7 @@ def make(admin: AdminClient, topic: str, count: int, replicas: int, settings: di
     new = NewTopic(topic, num_partitions=count, replication_factor=replicas, config=settings)
     admin.create_topics([new], request_timeout=_REQUEST_S)[topic].result()
     _until(lambda: len(partitions(admin, (topic,)).get(topic, {})) == count, f"the new topic {topic}")
+    bounds(admin, topic, dict.fromkeys(range(count)))
 
 
 def drop(admin: AdminClient, *names: str) -> None:

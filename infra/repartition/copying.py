@@ -129,8 +129,7 @@ def chosen(evidence: Evidence, asked: Name | None) -> Name:
 def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None:
     """Fill the temporary topics, which are there and empty, and write into the journal how many records they hold."""
     target = Target(journal.partitioner, journal.partitions)
-    writer = Writer(settings)
-    with _reader(settings, journal) as reader:
+    with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
             taken = Taken(settings) if topic == topics.TRANSACTIONS else None
             parts = [_part(reader, topic, p, end, taken) for p, end in journal.topics[topic].ends.items()]

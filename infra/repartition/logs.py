@@ -73,6 +73,12 @@ class Writer:
         self.newest: dict[tuple[str, int], int] = {}
         self.counts: dict[tuple[str, int], int] = {}
 
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._producer.close()
+
     def put(self, topic: str, partition: int, record: Record, headers: list[tuple[str, bytes | None]]) -> None:
         """Raises KafkaException where an earlier record could not be written."""
         place = topic, partition

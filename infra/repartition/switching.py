@@ -53,21 +53,21 @@ def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str
         return
     broker.close(admin, topic)
     original = len(there) == journal.before
-    target, writer = Target(journal.partitioner, journal.partitions), Writer(settings)
-    with Reader(settings, HELD // 10) as reader:
+    target = Target(journal.partitioner, journal.partitions)
+    with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
         for partition, (begin, end) in broker.bounds(admin, topic, there).items():
             for records in reader.pieces(topic, partition, max(begin, plan.ends.get(partition, 0)) if original else begin, end):
                 for record in records:
                     if original or copied(record) is None:
+                        # A second time after a kill: the scorer drops it as repeated, the joiner as known.
                         writer.put(temporary(topic), target(record), record, record.headers)
-    writer.flush()
+        writer.flush()
 
 
 def _fill(settings: Settings, admin: AdminClient, journal: Journal, topic: str, plan: TopicPlan) -> bool:
     """Partition by partition from the copy. False: somebody else's record is among them."""
-    writer = Writer(settings)
     whole = True
-    with Reader(settings, HELD // 10) as reader:
+    with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
         for partition, end in broker.ends(admin, temporary(topic), plan.counts).items():
             for records in reader.pieces(temporary(topic), partition, 0, end):
                 for record in records:

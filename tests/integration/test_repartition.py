@@ -90,6 +90,7 @@ class Stream:
             self._labels.remove(label)
             self.frauds.add(label.transaction_id)
         assert sender.flush(30) == 0
+        sender.close()
         with Lockstep(settings, GROUPS, [control_probe(settings)], 240) as lockstep:
             lockstep.wait()
 
@@ -206,6 +207,7 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     sender = kafka.producer(platform)
     sender.produce(topics.TRANSACTIONS, b"{", stream.payments[0].card_id.encode())
     assert sender.flush(30) == 0
+    sender.close()
     stream.publish(0.4)
     stream.publish(0.5, repeated=20)
     check(stream)

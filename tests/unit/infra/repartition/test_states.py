@@ -69,11 +69,11 @@ def test_every_outcome_is_said_once_whatever_the_partitions(seed: int) -> None:
     run.put(topics.LABELS, "c1", label("nobody", payments[-1][1], True, payments[-1][1], "c1"))
     run.move(5)
     end = payments[-1][1] + 10 * DAY
-    for card in range(30):
-        run.put(topics.SCORES, f"c{card}", score(f"end{card}", end, f"c{card}"))
+    for number in range(30):
+        run.put(topics.SCORES, f"c{number}", score(f"end{number}", end, f"c{number}"))
     run.move(2)
-    for card in range(30):
-        run.put(topics.SCORES, f"c{card}", score(f"last{card}", end + 1, f"c{card}"))
+    for number in range(30):
+        run.put(topics.SCORES, f"c{number}", score(f"last{number}", end + 1, f"c{number}"))
     first = Counter(o.transaction_id for o in run.said if not o.late)
     assert first == Counter([one for one, _, _ in payments] + ["nobody"])
     assert Counter(o.transaction_id for o in run.said if o.is_fraud) == Counter([*labelled, "nobody"])
