@@ -13,6 +13,7 @@ from features.windows import HOUR_MS
 from infra import acl
 from infra.components import PROCESSES
 from infra.errors import PlatformError
+from infra.repartition import journal
 from streams.entrance import check
 from streams.runner import Runnable
 from streams.shell import Shell
@@ -22,7 +23,10 @@ _SINK_BATCH = 20_000
 
 
 def run_processors(names: list[str], settings: Settings) -> int:
-    """Run the named processors in this process until SIGTERM; return the exit code. Raises PlatformError for an unknown name."""
+    """Run the named processors in this process until SIGTERM; return the exit code.
+
+    Raises PlatformError for an unknown name, and where a repartition is unfinished.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in names:
         _admitted(settings, name)
@@ -41,6 +45,8 @@ def run_processors(names: list[str], settings: Settings) -> int:
     if unknown:
         known = ", ".join([*SHELLS, "model-server", "control"])
         raise PlatformError(f"no processor named {', '.join(unknown)} that can run with others; there are {known}")
+    # Half of it is no log to bring a state back from.
+    journal.refuse_unfinished(settings)
     from streams.runner import run
 
     return run([SHELLS[name](settings.as_user(name)) for name in names], settings.ports.metrics.get(process, 0))

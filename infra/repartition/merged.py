@@ -1,22 +1,25 @@
 """Several partitions as one sequence: each in its own order, and all of them at the same pace of event time.
 
 Where the new log would hold one partition's months and then another's, all of the second would come late. So the partition
-whose event time has come least far is always read on. Its time is what ``streams.event_clock`` shows: one record that is dated
-a century ahead must not hold its partition back until all others have ended.
+whose next record is the oldest is always read on. One record that is dated a century ahead must not hold its partition back until
+all others have ended: a record counts as no newer than the middle one of the AHEAD that come next.
 """
 
 from __future__ import annotations
 
 import heapq
-import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from statistics import median_low
 
 import msgspec
 
 from streams import topics
 from streams.core import Record
-from streams.event_clock import advance, new_clock, shown
+
+AHEAD = 9
+_ANY = -(2**62)
 
 
 class _Transaction(msgspec.Struct, gc=False):
@@ -61,27 +64,40 @@ def time_of(record: Record) -> int | None:
 
 def merged(parts: Iterable[Iterator[list[Record]]]) -> Iterator[Record]:
     """``parts``: pieces of each partition, in order."""
-    sources = [_flat(pieces) for pieces in parts]
-    clocks = [new_clock() for _ in sources]
-    waiting: list[tuple[int, int, Record]] = []
-    for i, source in enumerate(sources):
-        first = next(source, None)
-        if first is not None:
-            waiting.append((shown(clocks[i]), i, first))
+    sources = [_Source(pieces) for pieces in parts]
+    waiting = [(source.time, i) for i, source in enumerate(sources) if source.ahead]
     heapq.heapify(waiting)
     while waiting:
-        _, i, record = waiting[0]
-        yield record
-        time = time_of(record)
-        if time is not None:
-            advance(clocks[i], zlib.crc32(record.key or b""), time)
-        following = next(sources[i], None)
-        if following is None:
-            heapq.heappop(waiting)
+        _, i = waiting[0]
+        source = sources[i]
+        yield source.take()
+        if source.ahead:
+            heapq.heapreplace(waiting, (source.time, i))
         else:
-            heapq.heapreplace(waiting, (shown(clocks[i]), i, following))
+            heapq.heappop(waiting)
 
 
-def _flat(pieces: Iterator[list[Record]]) -> Iterator[Record]:
-    for piece in pieces:
-        yield from piece
+class _Source:
+    """One partition, and the records of it that come next, each with its time."""
+
+    def __init__(self, pieces: Iterator[list[Record]]) -> None:
+        self._records = (record for piece in pieces for record in piece)
+        self.ahead: deque[tuple[int, Record]] = deque()
+        self._fill()
+
+    @property
+    def time(self) -> int:
+        """Of the next record."""
+        first = self.ahead[0][0]
+        return min(first, median_low([time for time, _ in self.ahead]))
+
+    def take(self) -> Record:
+        _, record = self.ahead.popleft()
+        self._fill()
+        return record
+
+    def _fill(self) -> None:
+        while len(self.ahead) < AHEAD and (record := next(self._records, None)) is not None:
+            time = time_of(record)
+            # One that cannot be read goes along with its neighbours.
+            self.ahead.append((time if time is not None else self.ahead[-1][0] if self.ahead else _ANY, record))
