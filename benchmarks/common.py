@@ -83,6 +83,12 @@ def goal(what: str, value: float, least: float, unit: str = "x") -> str:
     return f"- Goal, {what}, >= {least:,.10g}{unit}: {_short(value)}{unit}, {verdict}."
 
 
+def at_most(what: str, value: float, most: float, unit: str) -> str:
+    """A line that says whether ``value`` stays within ``most``, and by how much it does or does not."""
+    verdict = "reached" if value <= most else "MISSED"
+    return f"- Goal, {what}, <= {most:,.10g}{unit}: {value:,.2f}{unit}, {verdict} ({value / most:.2f} of what is allowed)."
+
+
 def _short(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
 

@@ -11,7 +11,7 @@ from benchmarks.common import RESULTS
 from benchmarks.feast import report as feast
 from benchmarks.handbook import report as handbook
 from benchmarks.marks import put
-from benchmarks.streams import report as streams
+from benchmarks.streams.tables import growth, latency, state, throughput
 from benchmarks.transform import report as transform
 
 #: By the name of its result and of its marks: what makes Markdown of the result's file.
@@ -19,9 +19,10 @@ SECTIONS: dict[str, Callable[[Path], str]] = {
     "transform": transform.section,
     "backfill": backfill.section,
     "feast": feast.section,
-    "streams-throughput": streams.throughput,
-    "streams-latency": streams.latency,
-    "streams-state": streams.state,
+    "streams-throughput": throughput.section,
+    "streams-latency": latency.section,
+    "streams-growth": growth.section,
+    "streams-state": state.section,
 }
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from features import generations
 from features.settings import Settings
@@ -17,6 +18,9 @@ from infra.repartition import journal
 from streams.entrance import check
 from streams.runner import Runnable
 from streams.shell import Shell
+
+if TYPE_CHECKING:
+    from streams.scorer import Scorer
 
 #: Sinks write files and round trips a batch: fewer, larger batches suit them.
 _SINK_BATCH = 20_000
@@ -59,7 +63,8 @@ def _admitted(settings: Settings, name: str) -> None:
         check(settings.as_user(name), access.reads, access.writes)
 
 
-def _scorer(settings: Settings) -> Shell:
+def scorer_core(settings: Settings) -> Scorer:
+    """The scorer with its real clients, without a shell."""
     from features.online import ProfileReader
     from features.reading import Reader
     from serving import auth
@@ -68,7 +73,11 @@ def _scorer(settings: Settings) -> Shell:
 
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
-    core = Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
+    return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
+
+
+def _scorer(settings: Settings) -> Shell:
+    core = scorer_core(settings)
     shell = Shell(settings, core)
     core.wait = shell.wait
     return shell

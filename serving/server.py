@@ -18,6 +18,7 @@ from features.settings import Settings, SettingsError
 from serving import auth
 from serving.engine import Engine
 from serving.reconciler import Reconciler
+from serving.sockets import bound
 from serving.store import ModelStore
 
 log = logging.getLogger(__name__)
@@ -36,10 +37,10 @@ def main(settings: Settings, host: str = HOST) -> None:
     token = auth.Token(auth.read(settings.token_file))
     _log_plainly()
     # Before the seconds that KServe takes to import: a port that is taken is said at once.
-    sockets = {"rest": _bind(host, settings.ports.rest, "ports.rest")}
+    sockets = {"rest": bound(host, settings.ports.rest, "ports.rest")}
     if page := settings.ports.metrics.get(PROCESS):
-        sockets["metrics"] = _bind(host, page, f"ports.metrics.{PROCESS}")
-    _bind(host, settings.ports.grpc, "ports.grpc").close()
+        sockets["metrics"] = bound(host, page, f"ports.metrics.{PROCESS}")
+    bound(host, settings.ports.grpc, "ports.grpc").close()
     engine = Engine()
     reconciler = Reconciler(ModelStore(settings.model_store, settings.model), engine)
     # Before anything listens: a server that restarts has its champion at the first request.
@@ -99,19 +100,6 @@ async def _serve(
     await asyncio.to_thread(reconciler.stop)
     asked.cancel()
     log.info("stopped")
-
-
-def _bind(host: str, port: int, field: str) -> socket.socket:
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    # A server that restarts meets the closing connections of the one before.
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-    except OSError as error:
-        bound.close()
-        message = f"{host}:{port} cannot be bound ({error.strerror}); stop what listens there or choose another {field}"
-        raise SettingsError(message) from error
-    return bound
 
 
 def _import_kserve() -> None:

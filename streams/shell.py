@@ -79,7 +79,9 @@ class Shell:
         #: The partitions in hand, and what is committed of them: the core's state between two batches is as of these offsets.
         self._committed: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
-        self._joined = False
+        #: Since when nothing is assigned, not even nothing: in the group's eyes a spare member is one, too.
+        self._left_since: float | None = time.monotonic()
+        self._had_any = False
         self._newest_ms = 0
         self._stalls = StallWatch()
         self._in_batch = False
@@ -109,8 +111,10 @@ class Shell:
             reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
         if self._waits_since is not None and now - self._waits_since > STUCK_S:
             reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
-        if not self._joined:
+        if self._left_since is not None and not self._had_any:
             reasons.append(f"{name}: no partitions assigned yet")
+        elif self._left_since is not None and now - self._left_since > STUCK_S:
+            reasons.append(f"{name}: the group has assigned no partitions for {now - self._left_since:.0f} s")
         return reasons
 
     def run(self) -> None:
@@ -338,7 +342,7 @@ class Shell:
                     "histories along"
                 )
         positions = self._restore(source, partitions)
-        self._joined = True
+        self._left_since, self._had_any = None, True
         metrics.REBALANCES.labels(name, "assigned").inc()
         metrics.PARTITIONS.labels(name).set(len(self._committed))
         log.info("%s: %d partitions assigned, %d in hand", name, len(partitions), len(self._committed))
@@ -358,6 +362,7 @@ class Shell:
 
     def _on_lost(self, source: Consumer, partitions: list[TopicPartition]) -> None:
         """The group went on without us: others have these partitions already."""
+        self._left_since = time.monotonic()
         self._give_up(source, partitions, "lost")
 
     def _give_up(self, source: Consumer, partitions: list[TopicPartition], what: str) -> None:

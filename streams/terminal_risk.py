@@ -32,9 +32,9 @@ from streams.core import Output, Record
 class PartitionRows:
     """Rows of one batch from one partition (the archive's number), whose outcomes are of the revisions ``first`` to ``last``.
 
-    ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each step (of outcome time, see
-    ``settings.labels.step_hours``) that the batch passed: a batch that catches up may span many days, and a point-in-time
-    join must find what was known at each step.
+    ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each step that the batch passed: a
+    batch that catches up may span many days, and a point-in-time join must find what was known at each step. Steps are those of
+    the label horizon, a delay later: ``k * step + delay`` for whole k is when ``features.offline.point_in_time`` asks.
     """
 
     partition: int
@@ -54,7 +54,7 @@ class TerminalRisk:
     def __init__(self, delay_ms: int, step_ms: int, generations: Generations | None = None) -> None:
         self._generations = generations or Generations()
         self._keep = keep_hours(delay_ms)
-        self._step = step_ms
+        self._delay, self._step = delay_ms, step_ms
         self._decoder = BatchDecoder(Outcome, self.name)
         self._terminals: dict[int, dict[str, Terminal]] = {}
 
@@ -71,7 +71,7 @@ class TerminalRisk:
             revision = revisions.get(outcome.terminal_id)
             if revision is not None:
                 terminal = terminals[outcome.terminal_id]
-                if outcome.outcome_time_ms // self._step > terminal.as_of_ms // self._step:
+                if self._step_of(outcome.outcome_time_ms) > self._step_of(terminal.as_of_ms):
                     earlier.setdefault(record.partition, []).append(_row(outcome.terminal_id, terminal, revision))
             update(terminals, [outcome], self._keep)
             revision = record.offset + self._generations.revisions
@@ -83,6 +83,9 @@ class TerminalRisk:
             number = self._generations.partition(partition)
             output.rows.append(PartitionRows(number, *spans[partition], rows, earlier.get(partition, [])))
         return output
+
+    def _step_of(self, outcome_time_ms: int) -> int:
+        return (outcome_time_ms - self._delay) // self._step
 
     def restore(self, records: Sequence[Record]) -> None:
         """Count outcomes that were processed before; bad ones have their dead letter already."""

@@ -9,14 +9,15 @@ import numpy as np
 
 from features.card_state import CardState
 from features.columns import from_transactions
-from features.events import Score, Transaction
+from features.events import Label, Score, Transaction
 from features.profiles import fill, unknown
-from features.settings import Features, Labels, Settings
+from features.reading import Reader
+from features.settings import DAY_MS, Features, Labels, Settings
 from features.transform import update
 from features.vector import NAMES, packed, unpacked
 from streams import topics
 from streams.archive import Archived, ArchiveSink
-from streams.publish.encode import encode_transactions
+from streams.publish.encode import encode_labels, encode_transactions
 from streams.simulate.options import Options
 from streams.simulate.simulation import Simulation
 
@@ -27,8 +28,48 @@ def transactions(options: Options, days: int) -> list[Transaction]:
     return [decode(row) for batch in Simulation(options).days(0, days) for row in encode_transactions(batch.transactions)]
 
 
-def served(events: list[Transaction], partitions: int = 2, seed: int = 0, features: Features | None = None) -> list[Archived]:
-    """What is archived of them, each card in a partition of its own choice, in the order of the log."""
+def history(options: Options, days: int, prefix: str) -> tuple[list[Transaction], list[Label]]:
+    """The payments of the first ``days`` and their labels, cards and terminals of the test's own: Redis is for all tests."""
+    decode = msgspec.json.Decoder(Label).decode
+    events = transactions(options, days)
+    labels = [decode(row) for batch in Simulation(options).days(0, days) for row in encode_labels(batch.labels)]
+    for event in events:
+        event.card_id, event.terminal_id = prefix + event.card_id, prefix + event.terminal_id
+    for label in labels:
+        label.card_id, label.terminal_id = prefix + label.card_id, prefix + label.terminal_id
+    return events, labels
+
+
+def disordered(events: list[Transaction], seed: int = 0, twice: float = 0.02) -> list[Transaction]:
+    """In the order of a log that careless producers filled: one payment in 25 comes up to a day late, one in 50 up to a month and
+    one in 500 up to 96 days, behind newer ones of its card; and the share ``twice`` of them comes again within half a day.
+    """
+    rng = np.random.default_rng(seed)
+    time = np.array([event.event_time_ms for event in events], dtype=np.float64)
+    dice = rng.random(len(events))
+    days = np.zeros(len(events))
+    for below, least, most in ((0.062, 0.0, 1.0), (0.022, 1.0, 30.0), (0.002, 30.0, 96.0)):
+        days = np.where(dice < below, rng.uniform(least, most, len(events)), days)
+    comes = time + days * DAY_MS
+    again = np.flatnonzero(rng.random(len(events)) < twice)
+    which = np.concatenate([np.arange(len(events)), again])
+    order = np.argsort(np.concatenate([comes, comes[again] + rng.uniform(0, DAY_MS / 2, len(again))]), kind="stable")
+    return [events[i] for i in which[order].tolist()]
+
+
+def served(
+    events: list[Transaction],
+    partitions: int = 2,
+    seed: int = 0,
+    features: Features | None = None,
+    profiles: Reader | None = None,
+    labels: Labels | None = None,
+) -> list[Archived]:
+    """What is archived of them, each card in a partition of its own choice, in the order of the log.
+
+    ``profiles``: what the scorer would read of cards and terminals, None for an online store that is empty.
+    """
+    labels = labels or Labels()
     features = features or Features()
     rng, states = np.random.default_rng(seed), [CardState() for _ in range(partitions)]
     rows: list[Archived] = []
@@ -42,8 +83,10 @@ def served(events: list[Transaction], partitions: int = 2, seed: int = 0, featur
             mine = [event for event, chosen in zip(batch, of, strict=True) if chosen == partition]
             columns = from_transactions(mine)
             vectors = update(states[partition], columns, features.amount_limit)
-            # As with an online store that is empty.
-            fill(vectors, columns, unknown(len(mine)), Labels().delay_ms, Labels().step_hours)
+            known = unknown(len(mine))
+            if profiles is not None:
+                known = profiles.read(columns.card, [event.terminal_id for event in mine], columns.event_time_ms).profiles
+            fill(vectors, columns, known, labels.delay_ms, labels.step_hours)
             for event, vector in zip(mine, vectors, strict=True):
                 score = Score(event, features.vector_schema, packed(vector), "unscored")
                 rows.append(Archived(topics.SCORES, partition, offsets[partition], score))

@@ -1,4 +1,7 @@
-"""A perceptron in ONNX as the champion: two layers over squashed features, with random weights. What it says is not judged."""
+"""A perceptron in ONNX as the champion: two layers over squashed features, with random weights, the same scores in any batch.
+
+What it says is not judged. The chaos runs serve it too (tests/chaos/champion.py).
+"""
 
 from __future__ import annotations
 

@@ -43,10 +43,13 @@ class Child:
     def cpu_s(self) -> float:
         """CPU seconds so far, its threads' included. Raises RuntimeError, with the end of its log, where it has ended."""
         if self._process.poll() is not None:
-            tail = self.log.read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"{self.log.stem} ended with exit code {self._process.returncode}:\n{tail}")
+            raise RuntimeError(f"{self.log.stem} ended with exit code {self._process.returncode}:\n{self.tail()}")
         times = self._seen.cpu_times()
         return float(times.user + times.system)
+
+    def tail(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-2000:]
 
     def pause(self) -> None:
         """SIGSTOP. Its group waits for it for ten seconds."""

@@ -14,7 +14,8 @@ from benchmarks.common import machine, write
 from benchmarks.streams import child, world
 from benchmarks.streams.child import Child
 from benchmarks.streams.percentiles import latencies_ms, percentiles
-from benchmarks.streams.report import LIMIT, SCORER, Hop, Latency, latency
+from benchmarks.streams.tables.latency import Hop, Latency, section
+from benchmarks.streams.tables.throughput import LIMIT, SCORER
 from benchmarks.streams.watch import Topics, wait
 from features.events import Transaction
 from features.settings import Settings
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         with world.running(_WARM + 2 * options.rounds * a_round, options.cards) as (settings, events):
             result = run(settings, events, options.rounds, options.seconds)
             write(result, options.json)
-            print(latency(options.json))
+            print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -9,18 +9,21 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from confluent_kafka import Consumer
 
 from features.reading import Reader
-from features.settings import load
-from infra.run import SHELLS
+from features.settings import Settings, load
+from infra.run import scorer_core
 from streams import scorer as module
 from streams.codec import BatchDecoder
 from streams.commit import Transactions
+from streams.core import Core, Record
+from streams.restore import Partition
 from streams.scorer import Scorer
 from streams.shell import Shell
 
@@ -76,35 +79,52 @@ class Clocks:
 
         return timed
 
+    def phases(self, events: int, loop_s: float, process_s: float) -> Phases:
+        """By the event, of CPU seconds of the loop's thread and of the process."""
+        steps = [Phase(what, cpu / events * 1e6, wall / events * 1e6) for what, (cpu, wall) in self.seconds.items()]
+        return Phases(events, loop_s / events * 1e6, process_s / events * 1e6, steps)
+
+
+class Timed(Shell):
+    """Counts the events of its batches, and knows where its clocks stood after the first ones and after the last."""
+
+    def __init__(self, settings: Settings, core: Core, clocks: Clocks) -> None:
+        super().__init__(settings, core)
+        self._clocks = clocks
+        self._done = 0
+        self._began: tuple[int, float, float] | None = None
+        self._ended: Phases | None = None
+
+    def _turn(self, source: Consumer, records: Sequence[Record], newest: dict[Partition, int]) -> None:
+        if self._began is None and self._done >= _WARM_EVENTS:
+            self._clocks.seconds.clear()
+            self._began = self._done, time.thread_time(), time.process_time()
+        super()._turn(source, records, newest)
+        self._done += len(records)
+        if self._began is not None:
+            done, loop_s, process_s = self._began
+            self._ended = self._clocks.phases(self._done - done, time.thread_time() - loop_s, time.process_time() - process_s)
+
+    @property
+    def found(self) -> Phases:
+        """Up to the last batch. Raises ValueError where there were only the first ones."""
+        if self._ended is None:
+            raise ValueError(f"no batch after the first {_WARM_EVENTS:,} events; give the scorer more")
+        return self._ended
+
 
 def main(arguments: list[str]) -> int:
     """0 after SIGTERM."""
     clocks = Clocks()
     for owner, name, what in _STEPS:
         setattr(owner, name, clocks.around(what, getattr(owner, name)))
-    shell = SHELLS["scorer"](load().as_user("scorer"))
-    assert isinstance(shell, Shell)
+    settings = load().as_user("scorer")
+    core = scorer_core(settings)
+    shell = Timed(settings, core, clocks)
+    core.wait = shell.wait
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
-    done = 0
-    start: list[float] = []
-    end: list[float] = []
-    turn = shell._turn
-
-    def counted(source, records, newest):  # type: ignore[no-untyped-def]
-        nonlocal done
-        if not start and done >= _WARM_EVENTS:
-            clocks.seconds.clear()
-            start.extend((time.thread_time(), time.process_time(), done))
-        turn(source, records, newest)
-        done += len(records)
-        end[:] = time.thread_time(), time.process_time(), done
-
-    shell._turn = counted  # type: ignore[method-assign]
     shell.run()
-    events = int(end[2] - start[2])
-    phases = [Phase(what, cpu / events * 1e6, wall / events * 1e6) for what, (cpu, wall) in clocks.seconds.items()]
-    loop, process = ((b - a) / events * 1e6 for a, b in zip(start[:2], end[:2], strict=True))
-    Path(arguments[0]).write_bytes(msgspec.json.encode(Phases(events, loop, process, phases)))
+    Path(arguments[0]).write_bytes(msgspec.json.encode(shell.found))
     return 0
 
 

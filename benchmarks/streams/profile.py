@@ -7,16 +7,20 @@ code: shares of functions that are called for each event are overstated. The fir
 from __future__ import annotations
 
 import cProfile
-import pstats
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import CodeType
 
 import msgspec
+from confluent_kafka import Consumer
 
-from features.settings import load
-from infra.run import SHELLS
+from features.settings import Settings, load
+from infra.run import scorer_core
+from streams.core import Core, Record
+from streams.restore import Partition
 from streams.shell import Shell
 
 _WARM_BATCHES = 3
@@ -39,26 +43,35 @@ class Profile(msgspec.Struct, frozen=True):
     lines: list[Line]
 
 
+class Profiled(Shell):
+    """Its batches under a profiler, the first ones left out; ``events`` of each of the others."""
+
+    def __init__(self, settings: Settings, core: Core) -> None:
+        super().__init__(settings, core)
+        self.profiler = cProfile.Profile(time.thread_time)
+        self.events: list[int] = []
+        self._warm = 0
+
+    def _turn(self, source: Consumer, records: Sequence[Record], newest: dict[Partition, int]) -> None:
+        if self._warm < _WARM_BATCHES:
+            self._warm += 1
+        else:
+            if not self.events:
+                self.profiler.enable()
+            self.events.append(len(records))
+        super()._turn(source, records, newest)
+
+
 def main(arguments: list[str]) -> int:
     """0 after SIGTERM."""
-    shell = SHELLS["scorer"](load().as_user("scorer"))
-    assert isinstance(shell, Shell)
+    settings = load().as_user("scorer")
+    core = scorer_core(settings)
+    shell = Profiled(settings, core)
+    core.wait = shell.wait
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
-    profiler = cProfile.Profile(time.thread_time)
-    core = shell._core
-    process = core.process
-    seen: list[int] = []
-
-    def counted(records):  # type: ignore[no-untyped-def]
-        if len(seen) == _WARM_BATCHES:
-            profiler.enable()
-        seen.append(len(records))
-        return process(records)
-
-    core.process = counted  # type: ignore[method-assign]
     shell.run()
-    profiler.disable()
-    Path(arguments[0]).write_bytes(msgspec.json.encode(summary(profiler, seen[_WARM_BATCHES:])))
+    shell.profiler.disable()
+    Path(arguments[0]).write_bytes(msgspec.json.encode(summary(shell.profiler, shell.events)))
     return 0
 
 
@@ -67,14 +80,16 @@ def summary(profiler: cProfile.Profile, batches: list[int], most: int = 20) -> P
     events = sum(batches)
     if not events:
         raise ValueError("no batch was profiled; give the scorer more events")
-    stats = pstats.Stats(profiler).stats  # type: ignore[attr-defined]
-    rows = sorted(((own, calls, at) for at, (_, calls, own, _, _) in stats.items()), reverse=True)
-    lines = [Line(_name(*at), own / events * 1e6, calls / events) for own, calls, at in rows[:most]]
-    return Profile(events, len(batches), sum(own for own, _, _ in rows) / events * 1e6, lines)
+    entries = sorted(profiler.getstats(), key=lambda entry: entry.inlinetime, reverse=True)
+    lines = [Line(_name(one.code), one.inlinetime / events * 1e6, one.callcount / events) for one in entries[:most]]
+    return Profile(events, len(batches), sum(one.inlinetime for one in entries) / events * 1e6, lines)
 
 
-def _name(path: str, line: int, function: str) -> str:
-    return function.strip("<>") if path == "~" else f"{Path(path).parent.name}/{Path(path).name}: {function}"
+def _name(code: CodeType | str) -> str:
+    if isinstance(code, str):
+        return code.strip("<>")
+    path = Path(code.co_filename)
+    return f"{path.parent.name}/{path.name}: {code.co_name}"
 
 
 if __name__ == "__main__":

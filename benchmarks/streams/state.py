@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import machine, write
-from benchmarks.streams.report import Growth, Held, Kept, State, state
+from benchmarks.streams.tables.state import Growth, Held, Kept, State, section
 from benchmarks.transform.events import simulated
 from features.columns import Columns
 from features.settings import Scoring, Snapshots
@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0."""
     options = _parser().parse_args(arguments)
     write(run(options.cards), options.json)
-    print(state(options.json))
+    print(section(options.json))
     return 0
 
 

@@ -4,33 +4,23 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from benchmarks.common import machine, write
-from benchmarks.streams import child, world
-from benchmarks.streams.child import Child
-from benchmarks.streams.peers import start
-from benchmarks.streams.phases import Phases
-from benchmarks.streams.profile import Profile
-from benchmarks.streams.report import FAUST, LIMIT, QUIX, SCORER, Rate, Throughput, throughput
-from benchmarks.streams.watch import Progress, Run, Topics, backlog
+from benchmarks.streams import world
+from benchmarks.streams.bench import Bench
+from benchmarks.streams.tables.throughput import FAUST, LIMIT, QUIX, SCORER, Rate, Throughput, section
+from benchmarks.streams.watch import Run
 from features.settings import Settings
 from infra.errors import PlatformError
-from streams import topics
 
+#: As ``--only`` names them.
+WAYS = {"limit": LIMIT, "scorer": SCORER, "quix": QUIX, "faust": FAUST}
 _BATCHES = (4_000, 10_000)
-_TIMEOUT_S = 100.0
-#: What a process meets first, unmeasured.
-_WARM = 20_000
-_HOP, _PEER = "hop", "peer"
 #: For peers that make calls by the event, and for one that makes none.
-_FEW, _SOME = 3_000, 50_000
-_SNAPSHOTS_OFF = {"DRIFTLOOP_SNAPSHOTS__INTERVAL_S": "0"}
+_FEW, _SOME = 5_000, 50_000
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,9 +28,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with world.running(options.events, options.cards) as (settings, events):
-            result = run(settings, events, options.cards, options.rounds, peers=options.peers)
-            write(result, options.json)
-            print(throughput(options.json))
+            if options.only:
+                ways = [WAYS[name] for name in options.only]
+                bench = Bench(settings, events)
+                _ours(bench, options.rounds, ways)
+                for peer in _peers(len(events), ways):
+                    _measured(bench, *peer)
+            else:
+                result = run(settings, events, options.cards, options.rounds, peers=options.peers)
+                write(result, options.json)
+                print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -48,106 +45,56 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(settings: Settings, events: world.Events, cards: int, rounds: int, *, peers: bool = True) -> Throughput:
-    """Every way in turn, each with the same events in a fresh topic; of the rounds, the one with the least CPU counts."""
+    """Every way in turn, each with the same events in a fresh topic; a peer that fails is left out, and why is said."""
     on = machine()
     bench = Bench(settings, events)
+    rates = _ours(bench, rounds, [LIMIT, SCORER])
+    profile, phases = bench.profile(), bench.phases()
+    for peer in _peers(len(events), [QUIX, FAUST] if peers else []):
+        try:
+            rates.append(_measured(bench, *peer))
+        except (RuntimeError, TimeoutError) as error:
+            print(f"{peer[0]} was not measured: {error}", file=sys.stderr)
+    size = sum(map(len, events.values)) / len(events)
+    return Throughput(on, len(events), cards, settings.partitions, round(size, 1), rates, profile, phases)
+
+
+def _ours(bench: Bench, rounds: int, ways: Collection[str]) -> list[Rate]:
+    """The limit and the scorer by turns; of the rounds, the one with the least CPU counts."""
     rates: dict[tuple[str, int], Rate] = {}
     for _ in range(rounds):
         for most in _BATCHES:
-            for way, found in ((LIMIT, bench.hop(most)), (SCORER, bench.scorer(most))):
-                rate = _rate(way, most, found)
-                before = rates.get((way, most))
-                rates[way, most] = rate if before is None or rate.per_cpu_s > before.per_cpu_s else before
-    ordered = sorted(rates.values(), key=lambda rate: (rate.way != LIMIT, rate.max_batch))
-    profile, phases = bench.profile(), bench.phases()
-    if peers:
-        ordered += _peers(bench)
-    size = sum(map(len, events.values)) / len(events)
-    return Throughput(on, len(events), cards, settings.partitions, round(size, 1), ordered, profile, phases)
+            for way, measure in ((LIMIT, bench.hop), (SCORER, bench.scorer)):
+                if way in ways:
+                    rate = _rate(way, most, measure(most))
+                    before = rates.get((way, most))
+                    rates[way, most] = rate if before is None or rate.per_cpu_s > before.per_cpu_s else before
+    return sorted(rates.values(), key=lambda rate: (rate.way != LIMIT, rate.max_batch))
 
 
-def _peers(bench: Bench) -> list[Rate]:
-    """Those that run; why the others do not is said."""
-    ways: list[tuple[str, str, Callable[[], Run]]] = [
-        (QUIX, "state alone, no calls", partial(bench.quix, _SOME, calls=False)),
-        (QUIX, "with its calls", partial(bench.quix, _FEW, calls=True)),
-        (FAUST, "", partial(bench.faust, _FEW)),
+def _peers(events: int, ways: Collection[str]) -> list[tuple[str, str, Callable[[Bench], Run]]]:
+    """The name of each, a note, and how it is measured."""
+    few, some = min(_FEW, events), min(_SOME, events)
+    known: list[tuple[str, str, Callable[[Bench], Run]]] = [
+        (QUIX, "state alone, no calls", partial(Bench.quix, total=some, calls=False)),
+        (QUIX, "with its calls", partial(Bench.quix, total=few, calls=True)),
+        (FAUST, "", partial(Bench.faust, total=few)),
     ]
-    found = []
-    for way, note, run in ways:
-        try:
-            found.append(_rate(way, 0, run(), note))
-        except (RuntimeError, TimeoutError) as error:
-            print(f"{way} was not measured: {error}", file=sys.stderr)
-    return found
+    return [peer for peer in known if peer[0] in ways]
 
 
-class Bench:
-    """Runs one process after the other over the same events."""
-
-    def __init__(self, settings: Settings, events: world.Events) -> None:
-        self._settings = settings
-        self._events = events
-        self._topics = Topics(settings)
-
-    def hop(self, most: int) -> Run:
-        """The bare exactly-once hop."""
-        self._topics.anew(_HOP, _HOP)
-        begin = partial(child.hop, self._settings, topics.TRANSACTIONS, _HOP, most)
-        return self._run(begin, f"hop-{topics.TRANSACTIONS}", _HOP, len(self._events))
-
-    def scorer(self, most: int) -> Run:
-        """``driftloop run scorer``, without snapshots."""
-        return self._run(partial(child.scorer, self._settings, most, _SNAPSHOTS_OFF), "scorer", topics.SCORES, len(self._events))
-
-    def quix(self, total: int, *, calls: bool) -> Run:
-        """Quix Streams over the first ``total`` events."""
-        self._topics.anew(_PEER, _PEER)
-        python = start.quix_python()
-        group = f"quix-{'calls' if calls else 'state'}"
-        begin = partial(start.quix, self._settings, python, group, topics.TRANSACTIONS, _PEER, calls=calls)
-        return self._run(begin, group, _PEER, total)
-
-    def faust(self, total: int) -> Run:
-        """The Faust app over the first ``total`` events."""
-        self._topics.anew(_PEER, _PEER)
-        world.create(self._settings, "benchmark-faust-recent-changelog")
-        begin = partial(start.faust, self._settings, topics.TRANSACTIONS, _PEER)
-        return self._run(begin, "benchmark-faust", _PEER, total, self._topics.written(_PEER))
-
-    def profile(self) -> Profile:
-        """The scorer under cProfile."""
-        with tempfile.TemporaryDirectory(prefix="profile-") as folder:
-            out = Path(folder) / "profile.json"
-            self._watched("profile", out)
-            return msgspec.json.decode(out.read_bytes(), type=Profile)
-
-    def phases(self) -> Phases:
-        """The scorer with a clock around each step."""
-        with tempfile.TemporaryDirectory(prefix="phases-") as folder:
-            out = Path(folder) / "phases.json"
-            self._watched("phases", out)
-            return msgspec.json.decode(out.read_bytes(), type=Phases)
-
-    def _watched(self, module: str, out: Path) -> None:
-        command = ["-P", "-m", f"benchmarks.streams.{module}", str(out)]
-        begin = partial(Child, self._settings, module, command, environment=_SNAPSHOTS_OFF)
-        self._run(begin, "scorer", topics.SCORES, len(self._events))
-
-    def _run(self, begin: Callable[[], Child], group: str, target: str, total: int, progress: Progress | None = None) -> Run:
-        self._topics.anew(topics.TRANSACTIONS, group)
-        warm = min(_WARM, total // 5)
-        world.fill(self._settings, topics.TRANSACTIONS, self._events.part(0, warm))
-        progress = progress or self._topics.committed(group, topics.TRANSACTIONS)
-        with begin() as process:
-            rest = partial(world.fill, self._settings, topics.TRANSACTIONS, self._events.part(warm, total))
-            began, cpu = backlog(process, progress, warm, total, rest, _TIMEOUT_S)
-        return Run(total - warm, self._topics.newest_ms(target) / 1000 - began, cpu)
+def _measured(bench: Bench, way: str, note: str, measure: Callable[[Bench], Run]) -> Rate:
+    return _rate(way, 0, measure(bench), note)
 
 
 def _rate(way: str, most: int, found: Run, note: str = "") -> Rate:
     rate = Rate(way, most, found.events, round(found.wall_s, 3), round(found.cpu_s, 3), note)
-    print(f"{way}, max batch {most}: {rate.per_s:,.0f} events/s, {rate.per_cpu_s:,.0f} a CPU second", file=sys.stderr)
+    named = f"{way}, {note or f'max batch {most:,}'}" if note or most else way
+    print(
+        f"{named}: {rate.events:,} events in {rate.wall_s:.2f} s, {rate.cpu_s:.2f} CPU s: "
+        f"{rate.per_s:,.0f} events/s, {rate.per_cpu_s:,.0f} a CPU second",
+        file=sys.stderr,
+    )
     return rate
 
 
@@ -157,7 +104,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cards", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=2, help="how often the limit and the scorer are measured")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="neither Quix Streams nor Faust")
-    parser.add_argument("--json", type=Path, required=True, help="write the result here")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--json", type=Path, help="write the result here")
+    what.add_argument("--only", nargs="+", choices=list(WAYS), help="measure these alone and write nothing: the tables need all")
     return parser
 
 

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import OffsetSpec
 
-from benchmarks.streams.child import Child
 from benchmarks.streams.world import create
 from features.settings import Settings
 from streams.kafka import admin, consumer
@@ -30,32 +31,45 @@ class Run:
     cpu_s: float
 
 
-def wait(child: Child, progress: Progress, total: int, timeout_s: float) -> None:
-    """Until ``progress`` is at ``total``. Raises TimeoutError, and RuntimeError where the process ends."""
-    deadline = time.monotonic() + timeout_s
+class Process(Protocol):
+    """What is watched: a ``Child``, or several as one."""
+
+    def tail(self) -> str: ...
+    def cpu_s(self) -> float: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+def wait(child: Process, progress: Progress, total: int, patience_s: float) -> None:
+    """Until ``progress`` is at ``total``. Raises TimeoutError, with the end of its log, where nothing is done for ``patience_s``
+    seconds; RuntimeError where the process ends."""
+    before, since = -1, time.monotonic()
     while (done := progress()) < total:
         child.cpu_s()
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{done} of {total} events were done in time; the log is {child.log}")
+        now = time.monotonic()
+        if done != before:
+            before, since = done, now
+        elif now - since > patience_s:
+            raise TimeoutError(f"still {done} of {total} events after {patience_s:.0f} s; the log ends:\n{child.tail()}")
         time.sleep(_EVERY_S)
 
 
 def backlog(
-    child: Child, progress: Progress, warm: int, total: int, publish: Callable[[], None], timeout_s: float
+    child: Process, progress: Progress, warm: int, total: int, publish: Callable[[], None], patience_s: float
 ) -> tuple[float, float]:
     """Let a process that has done ``warm`` events meet all the others at once: when that was (Unix time), its CPU seconds since.
 
     It is stopped while they are published, so that neither imports and compiling nor the publishing count, and so that nothing is
     fetched before the clock runs.
     """
-    wait(child, progress, warm, timeout_s)
+    wait(child, progress, warm, patience_s)
     time.sleep(1.0)
     used = child.cpu_s()
     child.pause()
     publish()
     began = time.time()
     child.resume()
-    wait(child, progress, total, timeout_s)
+    wait(child, progress, total, patience_s)
     return began, child.cpu_s() - used
 
 
@@ -68,13 +82,11 @@ class Topics:
 
     def ends(self, topic: str) -> list[TopicPartition]:
         """The end of each partition, commit markers included."""
-        reader = self._reader()
-        found = [
-            TopicPartition(topic, partition, reader.get_watermark_offsets(TopicPartition(topic, partition), _CALL_S)[1])
-            for partition in range(self._settings.partitions)
-        ]
-        reader.close()
-        return found
+        places = [TopicPartition(topic, partition) for partition in range(self._settings.partitions)]
+        asked = self._admin.list_offsets(
+            dict.fromkeys(places, OffsetSpec.latest()), isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_CALL_S
+        )
+        return [TopicPartition(topic, place.partition, asked[place].result().offset) for place in places]
 
     def committed(self, group: str, topic: str) -> Progress:
         """Records of ``topic`` that ``group`` has committed: it must hold no markers, and begin at 0."""
@@ -93,14 +105,11 @@ class Topics:
 
     def written(self, topic: str) -> Progress:
         """Records of a ``topic`` that is written without transactions."""
-        reader = self._reader()
-        places = [TopicPartition(topic, partition) for partition in range(self._settings.partitions)]
-        before = sum(reader.get_watermark_offsets(place, _CALL_S)[1] for place in places)
-        return lambda: sum(reader.get_watermark_offsets(place, _CALL_S)[1] for place in places) - before
+        return lambda: sum(end.offset for end in self.ends(topic))
 
     def newest_ms(self, topic: str) -> int:
         """When the newest record was appended. In transactions, the end is behind a marker: some offsets before it."""
-        reader = self._reader()
+        reader = consumer(self._settings, "benchmark-look")
         newest = 0
         for end in self.ends(topic):
             if end.offset == 0:
@@ -127,6 +136,3 @@ class Topics:
             with suppress(KafkaException):
                 gone.result()
         create(self._settings, topic)
-
-    def _reader(self) -> Consumer:
-        return consumer(self._settings, "benchmark-look")

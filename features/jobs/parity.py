@@ -1,9 +1,13 @@
-"""Parity: the card features of served scores, computed again in batch and compared with what the stream served, bit by bit.
+"""Parity: the features of served scores, computed again in batch and compared with what the stream served, bit by bit.
 
 The batch runs the same transform (``features.transform.update``) over each card's whole history, in the order in which the log
 holds it, through ``applyInPandas``. Cards are grouped into buckets by a hash: a group a card costs Spark a call to Python and
-some frames for a handful of rows each. Customer and terminal columns are not compared: they were read, not computed
-(``features.skew`` measures those).
+some frames for a handful of rows each.
+
+Customer and terminal columns were read by the stream, not computed from the log, so they are compared only where a ``store`` is
+named: with what its offline rows give as of each event (``features.as_of``). The two must be equal where everything that an
+event may see was in the online store by the time it was scored. What was there at that moment is written down nowhere, so on a
+running platform a difference there may be the online store's age and no bug (``features.skew`` measures that).
 """
 
 from __future__ import annotations
@@ -14,12 +18,13 @@ import msgspec
 import numpy as np
 
 from features.differences import Differences, between, together
-from features.settings import Features
+from features.settings import Features, Settings, SettingsError
 from features.tables import TRANSFORMED, Recomputation, in_log_order, number, schema_of, vectors
-from features.vector import N_STREAM
+from features.vector import N_STREAM, WIDTH
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     from pyspark.sql import DataFrame
 
 _COLUMNS = ("transaction_id", *TRANSFORMED, "schema", "features")
@@ -32,35 +37,55 @@ def compare(
     end_ms: int | None = None,
     partitions: int = 4,
     buckets: int = 16,
+    store: Settings | None = None,
 ) -> Differences:
     """Compare the scores (columns ``sources.SERVED``) with event times in [start_ms, end_ms); None: no limit.
 
     ``features``: ``settings.features``. ``scores`` must hold the cards' history, too (``sources.history_from``). Vectors of
     another schema are history and nothing more. ``buckets``: groups of cards; a group is in memory as a whole, at about 2 kB
-    a row.
+    a row. ``store``: the platform whose offline rows the customer and terminal columns are compared with, None to leave those
+    out; its folder is read by Spark's workers, and a row in memory takes the terminal's tiles on top.
+
+    Raises SettingsError where the store's joins are Spark's: a worker cannot start them.
     """
     from pyspark.sql import functions as f
 
+    if store is not None and store.feast.offline == "spark":
+        raise SettingsError(
+            "feast.offline is spark, whose joins cannot run within Spark's workers; set it to duckdb to compare profiles"
+        )
     low = start_ms if start_ms is not None else 0
     high = end_ms if end_ms is not None else int(np.iinfo(np.int64).max)
 
-    def of_a_bucket(rows: pd.DataFrame) -> pd.DataFrame:
+    def of_rows(rows: pd.DataFrame) -> pd.DataFrame:
         import pandas as pd
+        import pyarrow as pa
 
-        return pd.DataFrame({"found": [msgspec.json.encode(_of_a_bucket(rows, features, low, high))]})
+        table = pa.Table.from_pandas(rows, schema=schema_of(_COLUMNS), preserve_index=False)
+        return pd.DataFrame({"found": [msgspec.json.encode(of_a_bucket(table, features, low, high, store))]})
 
     bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64("card_id"), f.lit(buckets)).alias("bucket"))
-    found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_a_bucket, "found binary").collect()
-    return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), N_STREAM)
+    found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_rows, "found binary").collect()
+    return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), width(store))
 
 
-def _of_a_bucket(rows: pd.DataFrame, features: Features, start_ms: int, end_ms: int) -> Differences:
+def width(store: Settings | None) -> int:
+    """How many columns are compared: the stream's, or all."""
+    return N_STREAM if store is None else WIDTH
+
+
+def of_a_bucket(rows: pa.Table, features: Features, start_ms: int, end_ms: int, store: Settings | None = None) -> Differences:
+    """``compare`` for some cards: all their scores, in any order. Raises features.store.StoreMissing."""
     import pyarrow as pa
 
-    table = in_log_order(pa.Table.from_pandas(rows, schema=schema_of(_COLUMNS), preserve_index=False))
+    table = in_log_order(rows)
     time = number(table, "event_time_ms", np.int64)
     schema = table.column("schema").to_numpy()
     wanted = np.flatnonzero((time >= start_ms) & (time < end_ms) & (schema == features.vector_schema))
     again = Recomputation(features).vectors(table)[wanted]
     there = table.take(pa.array(wanted))
-    return between(there, vectors(there.column("features")), again, np.arange(N_STREAM))
+    if store is not None:
+        from features.as_of import fill_as_of
+
+        fill_as_of(store, there, again)
+    return between(there, vectors(there.column("features")), again, np.arange(width(store)))

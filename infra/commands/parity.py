@@ -19,6 +19,14 @@ def command(
         spark.Source, typer.Option(help="Where served vectors are read from: the archive, or the topic scores.")
     ] = "archive",
     topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
+    profiles: Annotated[
+        bool,
+        typer.Option(
+            "--profiles",
+            help="Also the customer and terminal features, with the offline store as of each event; what differs there may be "
+            "the online store's age when the score was made.",
+        ),
+    ] = False,
     partitions: Annotated[int, typer.Option(min=1, help="Spark's partitions.")] = 4,
     buckets: Annotated[int, typer.Option(min=1, help="Groups of cards; one is in memory as a whole, about 2 kB a row.")] = 16,
     master: spark.Master = spark.MASTER,
@@ -39,6 +47,8 @@ def command(
         spark.needs_archive(settings, start_ms, end_ms)
     else:
         spark.needs_broker(settings)
+    if profiles:
+        spark.needs_store(settings)
     with reading(settings.archive), spark.session("parity", size, kafka=source == "kafka") as (running, _):
         history = history_from(start_ms)
         try:
@@ -48,7 +58,8 @@ def command(
                 scores = from_topic(running, settings, topic, served=True, start_ms=history, end_ms=end_ms)
         except NothingThere as error:
             raise PlatformError(str(error)) from error
-        found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets)
+        store = settings if profiles else None
+        found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
     if not found.vectors:
         schema = settings.features.vector_schema
         raise PlatformError(
@@ -57,16 +68,16 @@ def command(
     if as_json:
         show.document(found)
     else:
-        _print(found)
+        _print(found, "features" if profiles else "card features")
     if found.differing:
         raise typer.Exit(1)
 
 
-def _print(found: Differences) -> None:
+def _print(found: Differences, compared: str) -> None:
     from infra.inspect import show
 
     print(
-        f"{found.vectors:,} events x {found.features} card features computed again in batch: {found.differing:,} of "
+        f"{found.vectors:,} events x {found.features} {compared} computed again in batch: {found.differing:,} of "
         f"{found.values:,} values differ, by {found.mean:g} on average and {found.largest:g} at most"
     )
     if not found.differing:

@@ -17,6 +17,9 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from features.settings import Settings
+from streams import kafka
+
 _REQUEST_S = 30.0
 #: A configuration is in force at the broker a moment after it was accepted.
 _IN_FORCE_S = 0.5
@@ -33,12 +36,13 @@ def partitions(admin: AdminClient, names: tuple[str, ...]) -> dict[str, dict[int
     return {name: {p: len(m.replicas) for p, m in there[name].partitions.items()} for name in names if name in there}
 
 
-def bounds(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
+def bounds(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
     """The first and the next offset of each partition; open transactions included. Waits for partitions that are not led yet."""
     deadline = time.monotonic() + _REQUEST_S
     while True:
         try:
-            return _bounds(admin, topic, numbers)
+            # A new client each time: one that knew the topic before it was made anew asks for its leaders of then.
+            return _bounds(kafka.admin(settings, log_level=2), topic, numbers)
         except KafkaException as error:
             if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
                 raise
@@ -54,9 +58,9 @@ def _bounds(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> di
     return {p: (found[0][p], found[1][p]) for p in numbers}
 
 
-def ends(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> dict[int, int]:
+def ends(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dict[int, int]:
     """The next offset of each partition."""
-    return {p: end for p, (_, end) in bounds(admin, topic, numbers).items()}
+    return {p: end for p, (_, end) in bounds(settings, topic, numbers).items()}
 
 
 def config(admin: AdminClient, topic: str) -> dict[str, str]:
@@ -75,12 +79,12 @@ def close(admin: AdminClient, topic: str) -> None:
     time.sleep(_IN_FORCE_S)
 
 
-def make(admin: AdminClient, topic: str, count: int, replicas: int, settings: dict[str, str]) -> None:
-    """Create the topic; return when the broker serves it."""
-    new = NewTopic(topic, num_partitions=count, replication_factor=replicas, config=settings)
+def make(settings: Settings, admin: AdminClient, topic: str, count: int, replicas: int, own: dict[str, str]) -> None:
+    """Create the topic, with configuration of its ``own``; return when the broker serves it."""
+    new = NewTopic(topic, num_partitions=count, replication_factor=replicas, config=own)
     admin.create_topics([new], request_timeout=_REQUEST_S)[topic].result()
     _until(lambda: len(partitions(admin, (topic,)).get(topic, {})) == count, f"the new topic {topic}")
-    bounds(admin, topic, dict.fromkeys(range(count)))
+    bounds(settings, topic, dict.fromkeys(range(count)))
 
 
 def drop(admin: AdminClient, *names: str) -> None:

@@ -120,7 +120,7 @@ class _Run:
                     "only topics that are as driftloop up made them can be repartitioned"
                 )
         self._drain()
-        held = {topic: broker.bounds(admin, topic, there[topic]) for topic in SPREAD}
+        held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
         offsets = sum(end - begin for bounds in held.values() for begin, end in bounds.values())
         self._wish.agree(
             f"{len(SPREAD)} topics, up to {offsets:,} records, are copied from {before} to {wanted} partitions; the processors "
@@ -144,28 +144,28 @@ class _Run:
         return plan
 
     def _drain(self) -> None:
-        """Every processor has caught up, and nothing comes any more."""
+        """Every processor has caught up, and nothing comes any more. Producers first: behind them nobody ever catches up."""
         began = time.monotonic()
+        settings = self._admin_settings
         try:
-            with Lockstep(self._admin_settings, GROUPS, [control_probe(self._admin_settings)], self._wish.timeout_s) as lockstep:
+            with Lockstep(settings, GROUPS, [control_probe(settings)], self._wish.timeout_s) as lockstep:
                 while time.monotonic() - began < self._wish.timeout_s:
-                    lockstep.wait()
-                    admin = kafka.admin(self._admin_settings, log_level=2)
-                    first = self._ends(admin)
+                    first = self._ends()
                     time.sleep(_STILL_S)
-                    moved = [topic for topic, ends in self._ends(admin).items() if ends != first[topic]]
-                    if not moved:
+                    moved = [topic for topic, ends in self._ends().items() if ends != first[topic]]
+                    published = [topic for topic in moved if topic in (topics.TRANSACTIONS, topics.LABELS)]
+                    if published:
+                        raise PlatformError(f"producers still publish to {' and '.join(published)}; stop them first")
+                    if not moved and not lockstep.waiting_for():
                         self._tell("processors", "caught up")
                         return
-                    if topics.TRANSACTIONS in moved or topics.LABELS in moved:
-                        named = " and ".join(name for name in (topics.TRANSACTIONS, topics.LABELS) if name in moved)
-                        raise PlatformError(f"producers still publish to {named}; stop them first")
+                    lockstep.wait()
         except LockstepError as error:
             raise PlatformError(f"the processors do not catch up: {error}") from error
         raise PlatformError(f"{', '.join(moved)} still grow after {self._wish.timeout_s:.0f} s; try again later")
 
-    def _ends(self, admin: AdminClient) -> dict[str, dict[int, int]]:
-        return {topic: broker.ends(admin, topic, range_of(self._settings.partitions)) for topic in SPREAD}
+    def _ends(self) -> dict[str, dict[int, int]]:
+        return {topic: broker.ends(self._admin_settings, topic, range_of(self._settings.partitions)) for topic in SPREAD}
 
     def _copy(self, admin: AdminClient, plan: Journal, there: dict[str, dict[int, int]]) -> None:
         settings = self._admin_settings
@@ -176,20 +176,23 @@ class _Run:
             if waiting := lockstep.waiting_for():
                 raise PlatformError(f"records came while the processors were stopped ({waiting[0]}); stop producers first")
         plan.readers = others
-        held = {topic: broker.bounds(admin, topic, there[topic]) for topic in SPREAD}
+        held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
         for topic in SPREAD:
             ends = {p: end for p, (_, end) in held[topic].items()}
             plan.topics[topic] = TopicPlan(broker.config(admin, topic), there[topic][0], ends)
         previous = generations.read(self._settings.archive)
         plan.revisions = previous.revisions + max(plan.topics[topics.OUTCOMES].ends.values())
-        plan.letters = broker.ends(admin, topics.DLQ, range_of(1))[0]
+        plan.letters = broker.ends(settings, topics.DLQ, range_of(1))[0]
         begins = {p: begin for p, (begin, _) in held[topics.TRANSACTIONS].items()}
         marks, evidence = copying.look(settings, plan, begins, self._count)
         plan.partitioner = copying.chosen(evidence, self._wish.partitioner)
         self._tell("keys", f"spread by {plan.partitioner}")
         for topic in SPREAD:
-            keep = {name: value for name, value in plan.topics[topic].config.items() if name == "max.message.bytes"}
-            broker.make(admin, temporary(topic), plan.partitions, plan.topics[topic].replicas, keep | {"retention.ms": "-1"})
+            wanted = plan.topics[topic]
+            own = {"retention.ms": "-1"} | {k: v for k, v in wanted.config.items() if k == "max.message.bytes"}
+            broker.make(
+                settings, admin, temporary(topic), plan.partitions, plan.topics[topic].replicas, keep | {"retention.ms": "-1"}
+            )
         copying.copy(settings, plan, marks, self._count)
 
     def _switch(self, admin: AdminClient, plan: Journal) -> None:

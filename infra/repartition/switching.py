@@ -35,13 +35,13 @@ def switch(settings: Settings, admin: AdminClient, journal: Journal, topic: str)
         _rescue(settings, admin, journal, topic, plan)
         broker.drop(admin, topic)
         try:
-            broker.make(admin, topic, journal.partitions, plan.replicas, plan.config)
+            broker.make(settings, admin, topic, journal.partitions, plan.replicas, plan.config)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
             continue
-        if _fill(settings, admin, journal, topic, plan):
-            held = broker.ends(admin, topic, plan.counts)
+        if _fill(settings, topic, plan):
+            held = broker.ends(settings, topic, plan.counts)
             return sum(held.values()) - sum(plan.counts.values())
     raise Interrupted(f"producers publish to {topic} while it is filled; stop them, and run the same command again")
 
@@ -55,7 +55,7 @@ def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str
     original = len(there) == journal.before
     target = Target(journal.partitioner, journal.partitions)
     with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
-        for partition, (begin, end) in broker.bounds(admin, topic, there).items():
+        for partition, (begin, end) in broker.bounds(settings, topic, there).items():
             for records in reader.pieces(topic, partition, max(begin, plan.ends.get(partition, 0)) if original else begin, end):
                 for record in records:
                     if original or copied(record) is None:
@@ -64,11 +64,11 @@ def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str
         writer.flush()
 
 
-def _fill(settings: Settings, admin: AdminClient, journal: Journal, topic: str, plan: TopicPlan) -> bool:
+def _fill(settings: Settings, topic: str, plan: TopicPlan) -> bool:
     """Partition by partition from the copy. False: somebody else's record is among them."""
     whole = True
     with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
-        for partition, end in broker.ends(admin, temporary(topic), plan.counts).items():
+        for partition, end in broker.ends(settings, temporary(topic), plan.counts).items():
             for records in reader.pieces(temporary(topic), partition, 0, end):
                 for record in records:
                     writer.put(topic, partition, record, record.headers)

@@ -21,14 +21,12 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import aiokafka
-from confluent_kafka import IsolationLevel, TopicPartition
-from confluent_kafka.admin import OffsetSpec
 from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
 from features.settings import Settings
-from streams.kafka import admin
+from streams.ends import Ends
 
 log = logging.getLogger(__name__)
 
@@ -132,16 +130,12 @@ class EndOffsets:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._admin = admin(settings)
+        self._ends = Ends(settings, ASK_S)
 
     async def of(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """As they are now. Raises KafkaException."""
-        return await asyncio.to_thread(self._ask, list(partitions))
-
-    def _ask(self, partitions: list[TP]) -> dict[TP, int]:
-        asked = {TopicPartition(tp.topic, tp.partition): OffsetSpec.latest() for tp in partitions}
-        answers = self._admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=ASK_S)
-        return {TP(place.topic, place.partition): answer.result().offset for place, answer in answers.items()}
+        found = await asyncio.to_thread(self._ends.read, [(tp.topic, tp.partition) for tp in partitions])
+        return {TP(*place): end for place, end in found.items()}
 
 
 class Progress:

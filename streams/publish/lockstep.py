@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from features.settings import Settings
 from streams.committed import Committed, Partition
-from streams.kafka import admin, consumer
+from streams.ends import Ends
+from streams.kafka import consumer
 
 #: Returns what it waits for, in words, or None when there is nothing to wait for.
 Probe = Callable[[], str | None]
@@ -102,7 +102,7 @@ class Lockstep:
         self._extra = tuple(extra)
         self._timeout_s = timeout_s
         # What goes wrong is raised; librdkafka's own log lines would only say it again.
-        self._admin = admin(settings, log_level=2)
+        self._log_ends = Ends(settings, REQUEST_S, log_level=2)
         self._committed = Committed(settings)
         self._partitions: dict[str, list[Partition]] = {}
         #: (topic, partition, from, to) that were read and hold commit markers only.
@@ -165,13 +165,11 @@ class Lockstep:
 
     def _ends(self) -> dict[Partition, int]:
         names = {name for wanted in self._groups.values() for name in wanted}
-        request = {TopicPartition(*place): OffsetSpec.latest() for name in names for place in self._of_topic(name)}
-        futures = self._admin.list_offsets(request, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=REQUEST_S)
-        return {(tp.topic, tp.partition): int(future.result().offset) for tp, future in futures.items()}
+        return self._log_ends.read(place for name in names for place in self._of_topic(name))
 
     def _of_topic(self, name: str) -> list[Partition]:
         if name not in self._partitions:
-            topic = self._admin.list_topics(timeout=REQUEST_S).topics.get(name)
+            topic = self._log_ends.admin.list_topics(timeout=REQUEST_S).topics.get(name)
             if topic is None or not topic.partitions:
                 raise LockstepError(f"there is no topic {name} at {self._settings.bootstrap}; run driftloop up first")
             self._partitions[name] = [(name, partition) for partition in sorted(topic.partitions)]

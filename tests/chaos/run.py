@@ -57,9 +57,11 @@ linger_s = 0.3
 
 @dataclass
 class Result:
-    """``recoveries``: seconds from each fault until everything that was published by then was scored, by kind."""
+    """``recoveries``: seconds from each fault until everything that was published by then was scored, by kind.
+    ``second_restarts``: how often the broker had to be restarted once more before the group came back."""
 
     seed: int
+    second_restarts: int = 0
     recoveries: list[tuple[Kind, float]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -133,6 +135,7 @@ class Run:
             for child in children.values():
                 child.stop()
             road.close()
+        self._result.counts["broker restarted once more"] = self._result.second_restarts
         self._result.counts["process starts"] = sum(child.starts for child in children.values())
 
     def _history(self, settings: Settings) -> None:
@@ -157,6 +160,14 @@ class Run:
                 self._inject(settings, fault, children, road, stream)
                 goal = dict(stream.ends)
                 done = wait_until(lambda goal=goal: _reached(committed, goal), _PATIENCE_S)
+                if not done and fault.kind == "kill broker":
+                    # What an operator does where health stays red and the broker's coordinator serves a state of long ago.
+                    self._tell(
+                        f"{n}/{len(self._plan)} {fault.kind}: not back after {_PATIENCE_S:.0f} s, so it is restarted once more"
+                    )
+                    self._result.second_restarts += 1
+                    kill(_pid(settings, "kafka"))
+                    done = wait_until(lambda goal=goal: _reached(committed, goal), _PATIENCE_S)
                 took = time.monotonic() - began
                 self._result.recoveries.append((fault.kind, took))
                 self._tell(f"{n}/{len(self._plan)} {fault.kind}: {took:.1f} s")

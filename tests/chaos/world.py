@@ -77,10 +77,13 @@ def build(seed: int, live: int) -> World:
                 place += float(rng.choice([50.0, 500.0, 0.25 * live]))
             stream.append((place, Sent("transactions", key, value)))
             if rng.random() < _TWICE:
-                stream.append((place + float(rng.integers(1, 400)), Sent("transactions", key, value)))
+                behind = rng.integers(1, min(400, 1 + live // (2 * LIVE_DAYS)))
+                stream.append((place + float(behind), Sent("transactions", key, value)))
             if rng.random() < _CHANGED:
                 changed = msgspec.structs.replace(payment, amount_minor=payment.amount_minor + 1)
-                stream.append((place + float(rng.integers(401, 800)), Sent("transactions", key, encode(changed))))
+                # Soon enough to be within the horizon of duplicates, a day of the stream.
+                behind = rng.integers(401, 800) if live > 800 * LIVE_DAYS * 2 else rng.integers(1, 1 + live // (2 * LIVE_DAYS))
+                stream.append((place + float(behind), Sent("transactions", key, encode(changed))))
             if fraud:
                 stream.append((place + 200.0, Sent("labels", key, encode(label))))
     ordered = [sent for _, sent in sorted(stream, key=lambda one: one[0])]

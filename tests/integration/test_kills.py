@@ -157,7 +157,7 @@ def test_tiles_are_right_online_and_offline(platform: Settings, tmp_path: Path) 
         for part in unbroken.process([one]).rows:
             for row in part.terminals:
                 states[row.terminal_id, row.revision] = row.event_time_ms, row.tiles.reshape(-1).tolist()
-                last[row.terminal_id, row.event_time_ms // step] = row.revision
+                last[row.terminal_id, (row.event_time_ms - settings.labels.delay_ms) // step] = row.revision
                 newest[row.terminal_id] = row.tiles.tolist()
     table = pq.read_table(layout.terminal_risk_folder(settings), partitioning=None)
     found = {

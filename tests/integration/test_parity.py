@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -12,11 +14,15 @@ from features.differences import Differences
 from features.events import Score
 from features.jobs.parity import compare
 from features.jobs.sources import NothingThere, archived, history_from
-from features.settings import Features, load
-from features.vector import N_STREAM
+from features.online import ProfileReader
+from features.reading import Reader
+from features.settings import FILE_NAME, Features, Settings, load
+from features.store import apply
+from features.vector import N_STREAM, WIDTH
 from streams.archive import Archived
 from streams.simulate.options import Options
-from tests.served import archive, served, tampered, transactions
+from tests.at_rest import tables
+from tests.served import archive, disordered, history, served, tampered, transactions
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
@@ -68,3 +74,24 @@ def test_vectors_of_another_schema_are_history(spark: SparkSession, rows: list[A
 def test_nothing_to_read_is_said(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(NothingThere, match=r"nothing is archived in .*; publish transactions first"):
         archived(spark, tmp_path)
+
+
+def test_the_command_compares_what_was_read_from_feast_when_asked(platform: Settings, tmp_path: Path) -> None:
+    """On Redis and the offline store; one bit of a terminal's column is changed, and told with exit code 1."""
+    (tmp_path / FILE_NAME).write_text(f"[ports]\nredis = {platform.ports.redis}\n[labels]\ndelay_days = 3.0\n")
+    settings = load(tmp_path)
+    apply(settings)
+    events, labels = history(Options(cards=100, terminals=60, seed=3), 20, "small-")
+    tables(events, labels, settings.labels, settings.feast).write(settings)
+    reader = Reader(ProfileReader(settings), settings.feast)
+    rows = served(disordered(events, twice=0.0), profiles=reader, labels=settings.labels)
+    changed = rows[1500]
+    assert isinstance(changed.event, Score)
+    archive(settings, tampered(rows, 1500, "terminal_count_30d"))
+
+    command = [sys.executable, "-m", "infra.cli", "--dir", str(tmp_path), "parity", "--profiles", "--buckets", "2", "--json"]
+    told = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
+    assert told.returncode == 1, told.stderr.decode()
+    found = msgspec.json.decode(told.stdout, type=Differences)
+    assert (found.vectors, found.features, found.by_feature) == (len(rows), WIDTH, {"terminal_count_30d": 1})
+    assert found.first[0].transaction_id == changed.event.transaction.transaction_id

@@ -6,15 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pyarrow.dataset as ds
 import pytest
+from confluent_kafka import TopicPartition
 
 from features import generations
 from features.card_state import CardState
@@ -24,13 +27,14 @@ from features.settings import DAY_MS, Features, Settings, load
 from features.tables import Recomputation, in_log_order, vectors
 from features.transform import update
 from features.vector import N_STREAM, unpacked
-from infra import cli, leftovers
+from infra import cli, leftovers, supervise
 from infra import platform as local
 from infra.repartition import journal
 from infra.repartition.copying import SPREAD, temporary
 from infra.repartition.journal import Journal
 from infra.repartition.partitioners import HASHES
 from streams import kafka, topics
+from streams.committed import Committed
 from streams.copied import copied
 from streams.core import Record
 from streams.publish.groups import GROUPS
@@ -139,6 +143,34 @@ def finish(folder: Path, partitions: int) -> str:
     return output
 
 
+def commit(settings: Settings, group: str, offsets: dict[int, int]) -> None:
+    """As a reader of somebody else's does."""
+    reader = kafka.consumer(settings, group)
+    reader.commit(offsets=[TopicPartition(topics.LABELS, p, offset) for p, offset in offsets.items()], asynchronous=False)
+    reader.close()
+
+
+@contextmanager
+def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
+    """Somebody publishes all the time: a payment that is there already, so that nothing comes of it."""
+    ended = threading.Event()
+
+    def publish() -> None:
+        sender = kafka.producer(settings)
+        while not ended.wait(0.2):
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(again), again.card_id.encode())
+            sender.flush(10)
+        sender.close()
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def values(settings: Settings, topic: str) -> dict[int, list[Record]]:
     return committed(settings, topic, settings.partitions)
 
@@ -228,8 +260,28 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     stream.publish(0.75, repeated=30)
     check(stream)
 
+    # A broker that was restarted leads with higher epochs than those of the topics to come.
+    supervise.stop_component(platform, "kafka")
+    while supervise.processes(platform)["kafka"].wanted:
+        time.sleep(0.1)
+    local.up(load(folder))
+    ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
+    commit(load(folder), "auditors", ends)
+    commit(load(folder), "slow auditors", {0: 1})
+
+    with publishing(load(folder), stream.published[-1]):
+        assert cli.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
+    assert "driftloop: producers still publish to transactions; stop them first" in capsys.readouterr().err
+    assert journal.read(load(folder)) is None
+
     output = finish(folder, 3)
     assert "spread by murmur2" in output
+    with Committed(load(folder)) as at:
+        places = [(topics.LABELS, p) for p in range(3)]
+        found = at.read({"auditors": places, "slow auditors": places}, 30)
+    ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
+    assert {p: commit.offset for (_, p), commit in found["auditors"].items()} == ends
+    assert {p: commit.offset for (_, p), commit in found["slow auditors"].items()} == dict.fromkeys(range(3), 0)
     assert generations.read(platform.archive).number == 2
     stream.publish(1.0, repeated=30)
     check(stream)

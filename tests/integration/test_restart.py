@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,11 +13,12 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 
 from features.settings import Settings, load
-from infra import leftovers
+from infra import leftovers, supervise
 from infra import platform as local
 from infra.lag import group_lags
 from streams import topics
 from streams.committed import Committed
+from streams.ends import Ends
 from streams.kafka import consumer, producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
@@ -40,7 +43,7 @@ def broker(folder: Path) -> Iterator[Settings]:
 def publish_one(settings: Settings) -> None:
     sink = producer(settings)
     sink.produce(TOPIC, b"x")
-    assert sink.flush(30) == 0
+    assert sink.flush(120) == 0
 
 
 def commit(settings: Settings, offset: int) -> None:
@@ -79,3 +82,25 @@ def test_no_broker_is_said_in_time(tmp_path: Path) -> None:
     with Committed(nowhere) as committed, pytest.raises(KafkaException):
         committed.read({GROUP: [(TOPIC, 0)], "scorer": [(TOPIC, 0)]}, timeout_s=0.5)
     assert time.monotonic() - started < 5
+
+
+def test_who_asks_for_ends_again_and_again_outlives_a_killed_broker(tmp_path: Path) -> None:
+    """The client keeps a leader epoch that the broker refuses once it has come back."""
+    with broker(tmp_path) as settings:
+        ends = Ends(settings, 10.0)
+        assert in_time(ends) == {(TOPIC, 0): 0}
+        os.kill(supervise.processes(settings)["kafka"].pid, signal.SIGKILL)
+        in_time(ends)
+        publish_one(settings)
+        assert in_time(ends) == {(TOPIC, 0): 1}
+
+
+def in_time(ends: Ends) -> dict[tuple[str, int], int]:
+    """What they say once the broker leads its partitions."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return ends.read([(TOPIC, 0)])
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.dataset as ds
 import pytest
@@ -19,7 +22,7 @@ from redis.retry import Retry
 from features.events import DeadLetter, ModelEvent
 from features.jobs.kafka import options
 from features.settings import Settings, load
-from infra import certificates, cli, leftovers
+from infra import certificates, cli, leftovers, supervise
 from infra import platform as local
 from infra.inspect.decode import newest_events
 from infra.inspect.publish import publish
@@ -123,6 +126,53 @@ def test_control_answers_a_request(secure: Settings, run: Runner) -> None:
         states = [event.state for _, event in newest_events(secure, topics.MODEL_EVENTS, ModelEvent, 20).events]
         time.sleep(0.2)
     assert states[-3:] == ["requested", "running", "failed"]
+
+
+def test_a_dead_letter_is_replayed_and_discarded(secure: Settings, run: Runner) -> None:
+    """The bad record goes to the scorer again, under the operator's rights, and comes back with its count."""
+    publish(secure.as_user("producer"), topics.TRANSACTIONS, "bad", EARLIER)
+    (letter,) = _letters(run, 1)
+    assert (letter["error"], letter["attempt"]) == ("ValidationError", 1)
+    assert run("dlq", "replay", letter["place"], "--yes")[0] == 0
+    (again,) = _letters(run, 2)
+    assert again["place"] != letter["place"]
+    assert run("dlq", "discard", again["place"], "--reason", "a test", "--yes")[0] == 0
+    assert json.loads(run("dlq", "list", "--topic", topics.TRANSACTIONS, "--json")[1]) == []
+
+
+def _letters(run: Runner, attempt: int) -> list[dict[str, Any]]:
+    """Those of ``transactions`` that came back for the ``attempt``-th time; waits for the first."""
+    deadline = time.monotonic() + 60
+    while True:
+        found = json.loads(run("dlq", "list", "--topic", topics.TRANSACTIONS, "--json")[1])
+        if attempt in [letter["attempt"] for letter in found]:
+            return [letter for letter in found if letter["attempt"] == attempt]
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+
+
+def test_a_broker_that_was_killed_lets_everybody_in_again(secure: Settings, run: Runner) -> None:
+    os.kill(supervise.processes(secure)["kafka"].pid, signal.SIGKILL)
+    deadline = time.monotonic() + 150
+    arguments = (
+        "simulate",
+        "--from-day",
+        "3",
+        "--days",
+        "1",
+        "--cards",
+        "60",
+        "--fraud-rate",
+        "0.05",
+        "--lockstep",
+        "1d",
+        "--resume",
+    )
+    while run(*arguments)[0] != 0:
+        assert time.monotonic() < deadline, "the platform does not come back"
+        time.sleep(1.0)
+    code, out, _ = run("status", "--json")
+    assert (code, json.loads(out)["state"]) == (0, "up")
 
 
 def test_spark_reads_a_topic(secure: Settings, spark: SparkSession) -> None:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from benchmarks.common import Machine, write
-from benchmarks.streams import report
 from benchmarks.streams.peers.card_window import DAY_MS, HOUR_MS, question, step
 from benchmarks.streams.percentiles import latencies_ms, percentiles
 from benchmarks.streams.phases import Clocks, Phase, Phases
 from benchmarks.streams.profile import summary
+from benchmarks.streams.tables import latency, state
+from benchmarks.streams.tables import throughput as table
 
 HERE = Machine("a processor", 2, 23.4, "Linux x86_64", "3.11.7", "2026-11-25", 0.25)
 
@@ -38,14 +39,14 @@ def test_latencies_ask_for_every_record_once() -> None:
 
 def test_the_throughput_is_compared_with_the_best_of_the_limit_and_of_the_scorer(tmp_path: Path) -> None:
     rates = [
-        report.Rate(report.LIMIT, 4_000, 100_000, 2.0, 1.0),
-        report.Rate(report.LIMIT, 10_000, 100_000, 1.0, 0.5),
-        report.Rate(report.SCORER, 4_000, 100_000, 4.0, 2.0),
-        report.Rate(report.QUIX, 0, 10_000, 2.0, 2.0, "with its calls"),
+        table.Rate(table.LIMIT, 4_000, 100_000, 2.0, 1.0),
+        table.Rate(table.LIMIT, 10_000, 100_000, 1.0, 0.5),
+        table.Rate(table.SCORER, 4_000, 100_000, 4.0, 2.0),
+        table.Rate(table.QUIX, 0, 10_000, 2.0, 2.0, "with its calls"),
     ]
     phases = Phases(100_000, 15.0, 20.0, [Phase("the transform", 2.0, 3.0)])
-    write(report.Throughput(HERE, 100_000, 1_000, 4, 250.0, rates, None, phases), tmp_path / "t.json")
-    text = report.throughput(tmp_path / "t.json")
+    write(table.Throughput(HERE, 100_000, 1_000, 4, 250.0, rates, None, phases), tmp_path / "t.json")
+    text = table.section(tmp_path / "t.json")
     assert "| the scorer | 4,000 | 100,000 | 4.00 | 2.00 | 25,000 | 50,000 | 0.250 | 1.0x |" in text
     assert "share of the limit's events a CPU second, >= 0.4: 0.25, MISSED (0.62 of the goal)." in text
     assert "against Quix Streams, with its calls, events a CPU second, >= 5x: 10.00x, reached (2.00 times the goal)." in text
@@ -53,29 +54,29 @@ def test_the_throughput_is_compared_with_the_best_of_the_limit_and_of_the_scorer
     assert "| the transform | 2.00 | 10% | 3.00 |" in text
     assert "| librdkafka's and gRPC's threads | 5.00 | 25% | |" in text
 
-    write(report.Throughput(HERE, 1, 1, 1, 1.0, rates[:2]), tmp_path / "t.json")
+    write(table.Throughput(HERE, 1, 1, 1, 1.0, rates[:2]), tmp_path / "t.json")
     with pytest.raises(ValueError, match="lacks the limit or the scorer"):
-        report.throughput(tmp_path / "t.json")
+        table.section(tmp_path / "t.json")
 
 
 def test_the_latency_is_compared_at_each_rate(tmp_path: Path) -> None:
     hops = [
-        report.Hop(report.LIMIT, 1_000, 10_000, 999.0, 10.0, 12.0, 20.0, 30.0),
-        report.Hop(report.SCORER, 1_000, 10_000, 999.0, 15.0, 20.0, 60.0, 90.0),
+        latency.Hop(table.LIMIT, 1_000, 10_000, 999.0, 10.0, 12.0, 20.0, 30.0),
+        latency.Hop(table.SCORER, 1_000, 10_000, 999.0, 15.0, 20.0, 60.0, 90.0),
     ]
-    write(report.Latency(HERE, 1, 10.0, hops), tmp_path / "l.json")
-    text = report.latency(tmp_path / "l.json")
+    write(latency.Latency(HERE, 1, 10.0, hops), tmp_path / "l.json")
+    text = latency.section(tmp_path / "l.json")
     assert "p50 at 1,000 events/s against the bare hop, <= 2x: 1.50x, reached (0.75 of what is allowed)." in text
     assert "p99 at 1,000 events/s against the bare hop, <= 2x: 3.00x, MISSED (1.50 of what is allowed)." in text
     assert "p99 at 1,000 events/s, <= 50 ms: 60.00 ms, MISSED" in text
 
 
 def test_the_state_tells_bytes_a_card_and_how_speed_changes(tmp_path: Path) -> None:
-    held = report.Held(100, 6_000, 30, 190_000, 30_000, 250_000)
-    kept = report.Kept(100, 6_000, 100.0, 2_000, 5, 3.2, 0.1, 2.0, 1.0, 1.0, 3.0, 3.5)
-    growth = [report.Growth(100, 6.0, 1_000, 0.01, 1.0), report.Growth(1_000, 6.0, 1_000, 0.02, 10.0)]
-    write(report.State(HERE, held, [kept], growth), tmp_path / "s.json")
-    text = report.state(tmp_path / "s.json")
+    held = state.Held(100, 6_000, 30, 190_000, 30_000, 250_000)
+    kept = state.Kept(100, 6_000, 100.0, 2_000, 5, 3.2, 0.1, 2.0, 1.0, 1.0, 3.0, 3.5)
+    growth = [state.Growth(100, 6.0, 1_000, 0.01, 1.0), state.Growth(1_000, 6.0, 1_000, 0.02, 10.0)]
+    write(state.State(HERE, held, [kept], growth), tmp_path / "s.json")
+    text = state.section(tmp_path / "s.json")
     assert "100 cards with 60 transactions each in 30 days: 1,900 bytes a card" in text
     assert "| 2.00 | 50 | 1.00 | 3.00 | 25 |" in text
     assert "| 1,000 | 6.0 | 10 | 1,000 | 50,000 | 0.50 |" in text
@@ -101,6 +102,9 @@ def test_clocks_and_profiles_are_by_the_event() -> None:
     cpu, wall = clocks.seconds["wait"]
     assert wall >= 0.04
     assert cpu < wall
+
+    clocks.seconds = {"wait": (0.2, 0.4)}
+    assert clocks.phases(100, 0.3, 0.5) == Phases(100, 3_000.0, 5_000.0, [Phase("wait", 2_000.0, 4_000.0)])
 
     profiler = cProfile.Profile()
     profiler.runcall(lambda: [len("x") for _ in range(100)])

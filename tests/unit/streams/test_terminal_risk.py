@@ -44,6 +44,14 @@ def test_each_day_that_a_batch_passes_leaves_a_row() -> None:
     assert [day(row.tiles)[0] for row in rows.earlier + rows.terminals] == [1, 3, 4]
 
 
+def test_steps_are_those_of_the_label_horizon() -> None:
+    """Joins ask a delay after midnight, which is at T0's time of the day here."""
+    delay = T0 % DAY_MS
+    records = [record("outcomes", i, outcome("a", at=at)) for i, at in enumerate([0, DAY_MS - 1, DAY_MS, 2 * DAY_MS - 1])]
+    (rows,) = TerminalRisk(delay, DAY_MS).process(records).rows
+    assert [row.revision for row in rows.earlier] == [1]
+
+
 def test_rows_are_copies() -> None:
     core = TerminalRisk(7 * DAY_MS, DAY_MS)
     (before,) = core.process([record("outcomes", 0, outcome("a"))]).rows

@@ -1,0 +1,1 @@
+"""The streams' results, and their tables: one file each."""

@@ -1,0 +1,50 @@
+"""The scorer's throughput by partitions and scorers, and its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.common import Machine, describe, read
+
+
+class Point(msgspec.Struct, frozen=True):
+    """``events`` over ``partitions`` by ``scorers`` processes: wall seconds, and CPU seconds of all of them."""
+
+    partitions: int
+    scorers: int
+    events: int
+    wall_s: float
+    cpu_s: float
+
+
+class Growth(msgspec.Struct, frozen=True):
+    """Every combination, in turn, over the same events."""
+
+    machine: Machine
+    events: int
+    cards: int
+    points: list[Point]
+
+
+def section(path: Path) -> str:
+    """Markdown of one result."""
+    result = read(path, Growth)
+    first = result.points[0]
+    lines = [
+        describe(result.machine),
+        "",
+        f"{first.events:,} transactions of {result.cards:,} cards, as a backlog. The scorers share the cores with the broker and "
+        "one model server.",
+        "",
+        "| partitions | scorers | wall s | CPU s of the scorers | events / s | events / CPU s | events / s of the first |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for one in result.points:
+        rate, share = one.events / one.wall_s, first.wall_s / one.wall_s
+        lines.append(
+            f"| {one.partitions} | {one.scorers} | {one.wall_s:.2f} | {one.cpu_s:.2f} | {rate:,.0f} "
+            f"| {one.events / one.cpu_s:,.0f} | {share:.2f} |"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,178 @@
+"""Tables that are at rest before the first event is scored, and know more than most events may see.
+
+Outcomes of simulated payments go through the terminal-risk processor's core, and habits of each card are the profile job's. What
+a vector then holds is a function of its event and of these tables, whenever it was scored, so online and offline must agree. Left
+out by construction is what they are known to tell apart (docs/jobs.md):
+
+- labels later than the delay: tiles at rest know them, and a join as of the event does not;
+- tiles that the processor has forgotten: a terminal's outcomes lie within what it keeps;
+- several profiles of a card: online has the newest only. An older one here has reached its maximum age before the card's first
+  event;
+- profiles newer than an event by less than their allowed lead (a day), which are used online: no event of a card lies there.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from features.events import Label, Outcome, Transaction
+from features.feast_settings import Feast
+from features.jobs.profile import CARD_PRESENT, Habits
+from features.jobs.profile_store import newest
+from features.offline import append_terminal_risk, write_profiles_offline
+from features.online import OnlineWriter, ProfileRow, TerminalRow
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
+from features.settings import DAY_MS, Settings
+from features.settings import Labels as LabelSettings
+from features.terminal_tiles import empty, keep_hours
+from features.windows import HOUR_MS
+from streams import topics
+from streams.core import Record
+from streams.terminal_risk import PartitionRows, TerminalRisk
+
+_BATCH, _PARTITIONS = 5000, 2
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Customer profiles, and the terminal-risk processor's rows; ``known_ms``: newest outcome time of each terminal."""
+
+    profiles: list[ProfileRow]
+    risk: list[PartitionRows]
+    known_ms: dict[str, int]
+
+    def write(self, settings: Settings) -> None:
+        """Into the offline store and Redis, by the writers of both. ``features.store.apply`` has been run."""
+        self.write_offline(settings)
+        writer = OnlineWriter(settings)
+        writer.write_profiles(self.profiles)
+        for part in self.risk:
+            writer.write_terminal_risk(part.terminals)
+        writer.close()
+
+    def write_offline(self, settings: Settings) -> None:
+        """Into the offline store alone."""
+        write_profiles_offline(settings, self.profiles, "profiles")
+        for part in self.risk:
+            append_terminal_risk(settings, part.earlier + part.terminals, part.partition, part.last)
+
+
+class Newest:
+    """What the online store would give of tables, without Redis: a ``features.reading.Source``."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._profiles = {row.card_id: row for row in newest(tables.profiles)}
+        self._risk = {row.terminal_id: row for part in tables.risk for row in part.terminals}
+
+    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+        """The newest row of each."""
+        nobody = ProfileRow("", 0, np.full(PROFILE_WIDTH, np.nan, np.float32), np.zeros(USUAL_WIDTH, np.int64))
+        nowhere = TerminalRow("", 0, empty())
+        people = [self._profiles.get(card, nobody) for card in card_ids]
+        places = [self._risk.get(terminal, nowhere) for terminal in terminal_ids]
+        sizes = np.array([len(row.tiles) for row in places], dtype=np.int64)
+        end = np.cumsum(sizes)
+        return Profiles(
+            np.array([row.profile for row in people], dtype=np.float32).reshape(-1, PROFILE_WIDTH),
+            np.array([row.usual for row in people], dtype=np.int64).reshape(-1, USUAL_WIDTH),
+            np.array([row.event_time_ms for row in people], dtype=np.int64),
+            np.concatenate([row.tiles for row in places] or [empty()]),
+            end - sizes,
+            end,
+            np.array([row.event_time_ms for row in places], dtype=np.int64),
+        )
+
+
+def tables(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSettings, rules: Feast) -> Tables:
+    """For the stream of ``events``. One card in ten and one terminal in ten stay unknown."""
+    known = outcomes(events, labels, how)
+    core = TerminalRisk(how.delay_ms, how.step_hours * HOUR_MS)
+    encode, offsets, records = msgspec.json.Encoder().encode, [0] * _PARTITIONS, []
+    for outcome in known:
+        partition = zlib.crc32(outcome.terminal_id.encode()) % _PARTITIONS
+        key = outcome.terminal_id.encode()
+        records.append(Record(topics.OUTCOMES, partition, offsets[partition], key, encode(outcome)))
+        offsets[partition] += 1
+    risk: list[PartitionRows] = []
+    for at in range(0, len(records), _BATCH):
+        output = core.process(records[at : at + _BATCH])
+        assert not output.produce, "an outcome cannot be read"
+        risk += output.rows
+    return Tables(profiles(events, rules), risk, {outcome.terminal_id: outcome.outcome_time_ms for outcome in known})
+
+
+def outcomes(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSettings) -> list[Outcome]:
+    """As the label joiner would say them, in the order in which they become known, but for labels later than the delay.
+
+    Of two terminals in three from the beginning on, of the others up to the end, for as long as tiles are kept.
+    """
+    told = {label.transaction_id: label for label in labels if label.label_time_ms <= label.event_time_ms + how.delay_ms}
+    times = [event.event_time_ms for event in events]
+    first, last, kept = min(times), max(times), keep_hours(how.delay_ms) * HOUR_MS - DAY_MS
+    found = []
+    for event in events:
+        kind = _kind(event.terminal_id)
+        time = event.event_time_ms
+        if kind == 0 or not (time < first + kept if kind < 7 else time > last - kept):
+            continue
+        label = told.get(event.transaction_id)
+        found.append(
+            Outcome(
+                event.transaction_id,
+                event.card_id,
+                event.terminal_id,
+                time,
+                label.label_time_ms if label else time + how.delay_ms,
+                label is not None and label.is_fraud,
+                label.source if label else "matured",
+                event.amount_minor,
+                unusual=_kind(event.transaction_id) % 2 == 0,
+            )
+        )
+    return sorted(found, key=lambda outcome: outcome.outcome_time_ms)
+
+
+def profiles(events: Sequence[Transaction], rules: Feast) -> list[ProfileRow]:
+    """Of two cards in ten one that reaches its maximum age at an event in the middle, to the millisecond. Of the others one that
+    is made at an event in the middle, and counts from that event on.
+    """
+    age, lead = int(rules.profile_max_age_days * DAY_MS), int(rules.profile_max_lead_hours * HOUR_MS)
+    of: dict[str, list[Transaction]] = defaultdict(list)
+    for event in events:
+        of[event.card_id].append(event)
+    found = []
+    for card, mine in of.items():
+        mine.sort(key=lambda event: event.event_time_ms)
+        times = [event.event_time_ms for event in mine]
+        kind, middle = _kind(card), len(mine) // 2
+        if kind == 0:
+            continue
+        if kind <= 2:
+            made = times[middle] - age
+        else:
+            after_a_gap = [k for k in range(1, len(mine)) if times[k] - times[k - 1] > lead]
+            made = times[min(after_a_gap, key=lambda k: abs(k - middle), default=0)]
+            if kind <= 5:
+                found.append(_profile(card, times[0] - age - 1, mine[-5:]))
+        found.append(_profile(card, made, [event for event in mine if event.event_time_ms < made] or mine))
+    return found
+
+
+def _profile(card: str, made_ms: int, mine: Sequence[Transaction]) -> ProfileRow:
+    habits = Habits()
+    for event in mine:
+        there = None
+        if event.entry_mode in CARD_PRESENT and event.latitude is not None and event.longitude is not None:
+            there = event.latitude, event.longitude
+        habits.add(event.event_time_ms, event.amount_minor, event.terminal_id, event.merchant_category, there)
+    return ProfileRow(card, made_ms, *habits.profile())
+
+
+def _kind(name: str) -> int:
+    return zlib.crc32(name.encode()) % 10
