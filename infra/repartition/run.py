@@ -190,9 +190,7 @@ class _Run:
         for topic in SPREAD:
             wanted = plan.topics[topic]
             own = {"retention.ms": "-1"} | {k: v for k, v in wanted.config.items() if k == "max.message.bytes"}
-            broker.make(
-                settings, admin, temporary(topic), plan.partitions, plan.topics[topic].replicas, keep | {"retention.ms": "-1"}
-            )
+            broker.make(settings, admin, temporary(topic), plan.partitions, wanted.replicas, own)
         copying.copy(settings, plan, marks, self._count)
 
     def _switch(self, admin: AdminClient, plan: Journal) -> None:
