@@ -155,16 +155,20 @@ def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
     """Somebody publishes all the time: a payment that is there already, so that nothing comes of it."""
     ended = threading.Event()
 
+    begun = threading.Event()
+
     def publish() -> None:
         sender = kafka.producer(settings)
         while not ended.wait(0.2):
             sender.produce(topics.TRANSACTIONS, msgspec.json.encode(again), again.card_id.encode())
-            sender.flush(10)
+            assert sender.flush(60) == 0
+            begun.set()
         sender.close()
 
     thread = threading.Thread(target=publish)
     thread.start()
     try:
+        assert begun.wait(60)
         yield
     finally:
         ended.set()
