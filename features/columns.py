@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(ENTRY_MODES)}}
 _NAN = float("nan")
+#: Amounts below this, in minor units, can be summed exactly (``features.running``).
+MOST_AMOUNT = 1 << 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,17 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.card)
+
+    def check(self) -> None:
+        """Raises ValueError, naming the column, for lengths that differ and amounts outside [0, 2^37): compiled code reads them
+        without looking."""
+        for name in self.__slots__:
+            if len(getattr(self, name)) != len(self.card):
+                raise ValueError(f"{name} has {len(getattr(self, name))} values for {len(self.card)} transactions")
+        if len(self.card) and not (self.amount_minor.min() >= 0 and self.amount_minor.max() < MOST_AMOUNT):
+            raise ValueError(
+                f"amount_minor goes from {self.amount_minor.min()} to {self.amount_minor.max()}; give 0 to {MOST_AMOUNT - 1}"
+            )
 
     def take(self, rows: NDArray[np.int64]) -> Columns:
         """The given rows, in the given order."""

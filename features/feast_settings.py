@@ -56,9 +56,9 @@ class Feast(BaseModel):
         if self.registry == "sql" and not self.registry_path:
             raise ValueError("feast.registry is sql and feast.registry_path is empty; name the database, or set registry to file")
         if "://" in self.root and (not self.root.startswith("s3://") or self.root == "s3://"):
-            raise ValueError(f"feast.root is {self.root}; it must be a folder, or s3:// and a bucket")
+            raise ValueError("feast.root must be a folder, or s3:// and a bucket")
         if self.registry == "sql" and "://" not in self.registry_path:
-            raise ValueError(f"feast.registry_path is {self.registry_path}; write the database as in sqlite:////srv/registry.db")
+            raise ValueError("feast.registry_path names no database; write it as in sqlite:////srv/registry.db")
         return self
 
     @property

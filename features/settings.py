@@ -115,7 +115,7 @@ class Writers(_Section):
 class Labels(_Section):
     """How long a transaction may wait for its label before it counts as genuine, in days of event time."""
 
-    delay_days: float = Field(default=7.0, gt=0, le=60)
+    delay_days: float = Field(default=7.0, ge=1 / 24, le=60)
     #: A terminal's outcomes are read up to event time less the delay, rounded down to a multiple of this many hours.
     #: Where a replay lets the clock jump by days, only 24 lets every outcome be known by then.
     step_hours: int = Field(default=1, ge=1, le=168)
@@ -336,6 +336,8 @@ def _told(error: ValidationError) -> str:
     wrong = []
     for one in error.errors(include_url=False):
         place = [str(part) for part in one["loc"]]
-        value = "" if not place or set(place) & set(_UNTOLD) else f", not {one['input']!r:.60}"
+        # A table that is wrong as a whole may hold a secret, too.
+        untold = not place or set(place) & set(_UNTOLD) or isinstance(one["input"], (dict, list))
+        value = "" if untold else f", not {one['input']!r:.60}"
         wrong.append(f"{'.'.join(place) or 'settings'}: {one['msg']}{value}")
     return "; ".join(wrong)

@@ -30,7 +30,9 @@ def update(state: CardState, batch: Columns, amount_limit: int) -> NDArray[np.fl
 
     ``amount_limit``: ``settings.features.amount_limit``, whole currency units; the state does not depend on it.
     Columns from ``N_STREAM`` on (customer, terminal) hold their missing values: ``features.profiles.fill`` sets them.
+    Raises ValueError for columns of different lengths, and for amounts that the history cannot hold.
     """
+    batch.check()
     vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
     vectors[:, N_STREAM:] = _MISSING[N_STREAM:]
     if len(batch):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.archive_days import day_folders, rows
+from features.archive_days import day_folders, day_number, rows
 from features.jobs.card_backfill import Stretch, done_days, remove, runs_of, started
 from features.jobs.sources import TRANSACTIONS, archived, history_from
 from features.settings import DAY_MS, Features
@@ -72,14 +72,14 @@ def backfill(
     """Backfill the days [first_day, end_day) into ``root`` (``card_backfill.folder``) from ``log`` (an archive's folder), by
     ``settings.features``, of whose schema the folder is.
 
-    ``tell`` is called about once a second. ``force`` does days anew that are there. A broken-off stretch goes on in the
+    ``tell`` is called about once a second. Days that are there are done anew where the log has other rows of them by now (events
+    that came late), and all of them with ``force``. A broken-off stretch goes on in the
     buckets that it began with. Raises features.jobs.sources.NothingThere, and what Spark raises.
     """
     begun = time.monotonic()
     wanted = range(first_day, end_day)
-    if force:
-        remove(root, wanted)
-    pending = set(wanted) - done_days(root)
+    remove(root, wanted if force else _changed(log, root, wanted))
+    pending = set(wanted) - done_days(root).keys()
     written = days = 0
     for first, end in runs_of(pending, days_at_once):
         stretch = Stretch(root, first, end, started(root, first, end) or buckets or _buckets(log, first, end))
@@ -114,6 +114,13 @@ class _Look:
 
 def _ended(job: Future[None]) -> bool:
     return bool(wait([job], _LOOK_S).done)
+
+
+def _changed(log: Path, root: Path, wanted: range) -> list[int]:
+    """Days that are done, with another number of rows than the log has of them. The log has none of a day that it has dropped."""
+    done = done_days(root)
+    there = {day_number(folder.name): rows([folder]) for folder in day_folders(log / "scores")}
+    return [day for day in wanted if day in done and there.get(day, done[day]) != done[day]]
 
 
 def _buckets(log: Path, first: int, end: int) -> int:

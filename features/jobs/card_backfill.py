@@ -42,9 +42,10 @@ def file_name(bucket: int, buckets: int) -> str:
     return f"bucket-{bucket:05d}-of-{buckets:05d}.parquet"
 
 
-def done_days(root: Path) -> set[int]:
-    """The complete days under ``root``."""
-    return {day_number(path.parent.name) for path in root.glob(f"day=*/{DONE}")}
+def done_days(root: Path) -> dict[int, int]:
+    """The complete days under ``root``, and the rows of each."""
+    found = {day_number(path.parent.name): path for path in root.glob(f"day=*/{DONE}")}
+    return {day: msgspec.json.decode(path.read_bytes(), type=DoneDay).rows for day, path in found.items()}
 
 
 def runs_of(days: Iterable[int], longest: int) -> list[tuple[int, int]]:
@@ -120,6 +121,8 @@ def started(root: Path, first: int, end: int) -> int | None:
 
 def remove(root: Path, days: Sequence[int]) -> None:
     """Take away what is there of ``days``, the word that they are complete first; markers of broken-off runs too."""
+    if not days:
+        return
     for day in days:
         (root / day_name(day) / DONE).unlink(missing_ok=True)
     for day in days:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -15,8 +14,6 @@ from features.kafka_client import client
 from features.settings import Settings, SettingsError
 from features.tables import schema_of
 from features.vector import unpacked
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 _TRANSACTION = Transaction.__struct_fields__
 _PLACE = ("kafka_partition", "kafka_offset")
@@ -62,38 +59,24 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def decoded(batches: Iterator[pa.RecordBatch], served: bool) -> Iterator[pa.RecordBatch]:
-    """Batches with columns value, partition, offset -> the flat events with their place; records that do not decode are left out.
-
-    ``served``: they are scores, whose schema and vector are handed on.
-    """
-    names = (*_TRANSACTION, *_PLACE, *(("schema", "features") if served else ()))
-    schema = schema_of(names)
+def decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches with columns value, partition, offset, of scores -> their transactions, flat, with the place, the vector and its
+    schema. Records that do not decode are left out."""
+    schema = schema_of((*_TRANSACTION, *_PLACE, "schema", "features"))
     for batch in batches:
-        kept, scores, events = _scores(batch) if served else _events(batch)
-        columns: dict[str, object] = {name: [getattr(event, name) for event in events] for name in _TRANSACTION}
+        kept, scores = _readable(batch)
+        columns: dict[str, object] = {name: [getattr(score.transaction, name) for score in scores] for name in _TRANSACTION}
         place = batch.take(pa.array(kept, type=pa.int64()))
         columns |= {"kafka_partition": place.column("partition"), "kafka_offset": place.column("offset")}
-        if served:
-            columns |= {"schema": [score.schema for score in scores], "features": [_floats(score) for score in scores]}
+        columns |= {"schema": [score.schema for score in scores], "features": [_floats(score) for score in scores]}
         yield pa.RecordBatch.from_pydict(columns, schema=schema)
 
 
-def _scores(batch: pa.RecordBatch) -> tuple[list[int], list[Score], list[Transaction]]:
-    kept, scores = _readable(batch, Score)
-    return kept, scores, [score.transaction for score in scores]
-
-
-def _events(batch: pa.RecordBatch) -> tuple[list[int], list[Score], list[Transaction]]:
-    kept, events = _readable(batch, Transaction)
-    return kept, [], events
-
-
-def _readable(batch: pa.RecordBatch, kind: type[T]) -> tuple[list[int], list[T]]:
+def _readable(batch: pa.RecordBatch) -> tuple[list[int], list[Score]]:
     """The rows of the batch that decode, and what they decode to."""
-    decode = msgspec.json.Decoder(kind).decode
+    decode = msgspec.json.Decoder(Score).decode
     kept: list[int] = []
-    found: list[T] = []
+    found: list[Score] = []
     for i, value in enumerate(batch.column("value").to_pylist()):
         try:
             found.append(decode(value))

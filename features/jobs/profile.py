@@ -41,7 +41,9 @@ class Habits:
     """What one card has done so far."""
 
     def __init__(self) -> None:
+        # Longitudes are counted from the first one, so that a home at 180 degrees is not taken for one at 0.
         self._place = np.zeros(2)
+        self._meridian = 0.0
         self._places = 0
         self._amount = 0
         self._count = 0
@@ -53,7 +55,10 @@ class Habits:
     def add(self, time_ms: int, amount: int, terminal: str, category: str | None, place: tuple[float, float] | None) -> None:
         """One transaction; ``place`` only where the card was present."""
         if place is not None:
-            self._place += place
+            latitude, longitude = place
+            if self._places == 0:
+                self._meridian = longitude
+            self._place += latitude, _around(longitude - self._meridian)
             self._places += 1
         self._amount += amount
         self._count += 1
@@ -67,7 +72,10 @@ class Habits:
         """The two arrays that ``features.profiles`` describes. Among equally used ones the smaller name comes first."""
         profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
         usual = np.zeros(USUAL_WIDTH, dtype=np.int64)
-        profile[[HOME_LAT, HOME_LON]] = self._place / self._places if self._places else np.nan
+        profile[[HOME_LAT, HOME_LON]] = np.nan
+        if self._places:
+            latitude, east = self._place / self._places
+            profile[[HOME_LAT, HOME_LON]] = latitude, _around(self._meridian + east)
         profile[MEAN_AMOUNT] = self._amount / self._count / 100.0
         profile[COUNT] = self._count
         profile[HOUR_SHARES:CATEGORY_MEANS] = self._hours / self._count
@@ -77,6 +85,11 @@ class Habits:
         for k, terminal in enumerate(_most_used(self._terminal, TERMINALS)):
             usual[CATEGORIES + k] = terminal_number(terminal)
         return profile, usual
+
+
+def _around(degrees: float) -> float:
+    """The same meridian, in [-180, 180]; what lies within stays as it is."""
+    return degrees if -180.0 <= degrees <= 180.0 else (degrees + 180.0) % 360.0 - 180.0
 
 
 def _most_used(counts: Counter[str], most: int) -> list[str]:

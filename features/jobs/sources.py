@@ -50,17 +50,11 @@ def archived(
 
 
 def from_topic(
-    spark: SparkSession,
-    settings: Settings,
-    topic: str,
-    served: bool,
-    start_ms: int | None = None,
-    end_ms: int | None = None,
+    spark: SparkSession, settings: Settings, topic: str, start_ms: int | None = None, end_ms: int | None = None
 ) -> DataFrame:
-    """Committed records of a topic with event times in [start_ms, end_ms), decoded as the processors decode them.
+    """Committed scores of a topic with event times in [start_ms, end_ms): columns SERVED.
 
-    ``served``: the topic holds scores (columns SERVED), else transactions (columns TRANSACTIONS). Records that do not decode are
-    left out: the stream left them out, too. The whole topic is read: its clock is the broker's, not the events'. The session
+    Records that do not decode are left out. The whole topic is read: its clock is the broker's, not the events'. The session
     needs the connector's jars. Raises features.settings.SettingsError for a Kafka setting that has no Java name.
     """
     from pyspark.sql import functions as f
@@ -70,18 +64,22 @@ def from_topic(
     reader = spark.read.format("kafka").option("subscribe", topic).option("startingOffsets", "earliest")
     for name, value in kafka.options(settings).items():
         reader = reader.option(name, value)
-    decode = _decoded_scores if served else _decoded_transactions
     records = reader.load().select("value", "partition", "offset").where(f.col("value").isNotNull())
-    rows = records.mapInArrow(decode, SERVED if served else TRANSACTIONS)
+    rows = records.mapInArrow(_decoded, SERVED)
     return rows.where(_within(f.col("event_time_ms"), start_ms, end_ms))
 
 
 def stage(spark: SparkSession, settings: Settings, topic: str, folder: Path) -> None:
-    """Write the transactions of ``topic`` into ``folder`` as an archive's days: ``archived`` reads them as often as need be."""
+    """Write the transactions in the scores of ``topic`` into ``folder`` as an archive's days: ``archived`` reads them as often as
+    need be.
+
+    The scores tell which transactions the scorer took, each once; the topic ``transactions`` has repeats, contradictions and
+    payments from the future, too.
+    """
     from pyspark.sql import functions as f
 
     day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
-    rows = from_topic(spark, settings, topic, served=False)
+    rows = from_topic(spark, settings, topic).drop("schema", "features")
     rows.withColumn("day", day).write.partitionBy("day").parquet(str(folder / "scores"))
 
 
@@ -96,13 +94,7 @@ def _within(time: Column, start_ms: int | None, end_ms: int | None) -> Column:
     return inside
 
 
-def _decoded_scores(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     from features.jobs.kafka import decoded
 
-    return decoded(batches, served=True)
-
-
-def _decoded_transactions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    from features.jobs.kafka import decoded
-
-    return decoded(batches, served=False)
+    return decoded(batches)

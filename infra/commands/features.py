@@ -89,7 +89,7 @@ def show_entity(
 def history(
     kind: Annotated[CardOnly, typer.Argument()],
     card: Annotated[str, typer.Argument(metavar="ID")],
-    last: Annotated[int, typer.Option("--last", min=1, help="How many, the newest.")] = 20,
+    last: Annotated[int, typer.Option("--last", min=1, max=1_000_000, help="How many, the newest.")] = 20,
     feature: Annotated[list[str] | None, typer.Option("--feature", help="Show this feature; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array, with all features unless some are named.")] = False,
 ) -> None:

@@ -30,10 +30,12 @@ def backfill(
     start: spark.Start = None,
     end: spark.End = None,
     source: Annotated[
-        spark.Source, typer.Option(help="Where transactions are read from: the archive, or their topic.")
+        spark.Source, typer.Option(help="Where transactions are read from: the archive, or the scores' topic.")
     ] = "archive",
-    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with transactions.")] = "transactions",
-    buckets: Annotated[int | None, typer.Option(min=1, help="Pieces that cards are divided into; default: by rows.")] = None,
+    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
+    buckets: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Pieces that cards are divided into; default: by rows.")
+    ] = None,
     days_at_once: Annotated[int, typer.Option(min=1, help="Days worked on together; each such stretch reads its history.")] = 62,
     force: Annotated[bool, typer.Option(help="Do days anew that are done.")] = False,
     master: spark.Master = spark.MASTER,

@@ -55,7 +55,7 @@ def command(
             if source == "archive":
                 scores = archived(running, settings.archive, history, end_ms)
             else:
-                scores = from_topic(running, settings, topic, served=True, start_ms=history, end_ms=end_ms)
+                scores = from_topic(running, settings, topic, history, end_ms)
         except NothingThere as error:
             raise PlatformError(str(error)) from error
         store = settings if profiles else None

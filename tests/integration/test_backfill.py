@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from features.archive_days import day_folders, day_number
+from features.archive_days import day_folders, day_name, day_number
 from features.jobs.backfill import Backfilled, Progress, backfill
 from features.jobs.card_backfill import Stretch, done_days, folder
 from features.settings import Settings, load
@@ -83,12 +84,27 @@ def test_what_was_served_is_filled_in_and_only_once(spark: SparkSession, setting
     assert (done.days, done.skipped) == (DAYS - 6, 3)
     assert {name: at for name, at in files(root).items() if name in before} == before
     assert_as_served(settings, root, range(first + 3, first + DAYS))
-    assert done_days(root) == set(range(first + 3, first + DAYS))
+    assert done_days(root).keys() == set(range(first + 3, first + DAYS))
 
     done = run(first + 6, force=True)
     assert (done.days, done.skipped) == (3, 0)
     assert files(root).keys() >= before.keys()
     assert_as_served(settings, root, range(first + 3, first + DAYS))
+
+
+def test_a_day_with_other_rows_than_before_is_done_anew(spark: SparkSession, settings: Settings) -> None:
+    """A file of the archive comes late: the day that it is of is done again, and no other."""
+    root, first = folder(settings), first_day(settings)
+    late = max((settings.archive / "scores" / day_name(first + 1)).glob("*.parquet"))
+    aside = settings.dir / late.name
+    late.rename(aside)
+    arguments = (spark, settings.archive, root, first, first + 3, settings.features)
+    missing = backfill(*arguments, buckets=BUCKETS, force=True).rows
+    aside.rename(late)
+    done = backfill(*arguments, buckets=BUCKETS)
+    assert (done.days, done.skipped) == (1, 2)
+    assert sum(done_days(root)[day] for day in range(first, first + 3)) == missing + pq.read_metadata(late).num_rows
+    assert backfill(*arguments, buckets=BUCKETS).skipped == 3
 
 
 def test_a_run_that_breaks_off_goes_on(spark: SparkSession, settings: Settings) -> None:

@@ -47,15 +47,14 @@ def topic(platform: Settings) -> str:
     return name
 
 
-def publish(settings: Settings, topic: str, rows: list[Archived], served: bool) -> None:
+def publish(settings: Settings, topic: str, rows: list[Archived]) -> None:
     """As one committed transaction between two that are not: what was aborted must not be read."""
     sender = producer(settings, transactional_id=f"test-{topic}")
     sender.init_transactions(30)
 
     def send(row: Archived) -> None:
         assert isinstance(row.event, Score)
-        value = row.event if served else row.event.transaction
-        sender.produce(topic, msgspec.json.encode(value), row.event.transaction.card_id.encode(), row.partition)
+        sender.produce(topic, msgspec.json.encode(row.event), row.event.transaction.card_id.encode(), row.partition)
 
     for part, commit in ((rows[:50], False), (rows, True), (rows[:50], False)):
         sender.begin_transaction()
@@ -68,22 +67,22 @@ def publish(settings: Settings, topic: str, rows: list[Archived], served: bool) 
 def test_served_vectors_are_compared_where_they_were_published(
     platform: Settings, spark: SparkSession, topic: str, rows: list[Archived]
 ) -> None:
-    publish(platform, topic, tampered(rows, 400, FEATURE), served=True)
-    found = compare(from_topic(spark, platform, topic, served=True), Features(), partitions=2, buckets=4)
+    publish(platform, topic, tampered(rows, 400, FEATURE))
+    found = compare(from_topic(spark, platform, topic), Features(), partitions=2, buckets=4)
     assert (found.vectors, found.features, found.by_feature) == (len(rows), N_STREAM, {FEATURE: 1})
     event = rows[400].event
     assert isinstance(event, Score)
     assert found.first[0].transaction_id == event.transaction.transaction_id
     after = event.transaction.event_time_ms + 1
-    later = compare(from_topic(spark, platform, topic, served=True), Features(), after, partitions=2, buckets=4)
+    later = compare(from_topic(spark, platform, topic), Features(), after, partitions=2, buckets=4)
     assert later == Differences(later.vectors, N_STREAM)
     assert 0 < later.vectors < len(rows)
 
 
-def test_a_topic_of_transactions_is_backfilled(
+def test_a_topic_of_scores_is_backfilled(
     platform: Settings, spark: SparkSession, topic: str, rows: list[Archived], tmp_path: Path
 ) -> None:
-    publish(platform, topic, rows, served=False)
+    publish(platform, topic, rows)
     log = tmp_path / "staged"
     stage(spark, platform, topic, log)
     days = [day_number(day.name) for day in day_folders(log / "scores")]

@@ -168,7 +168,7 @@ def test_a_registry_in_a_database_is_shared(tmp_path: Path) -> None:
         ('registry = "sql"', "feast.registry_path is empty"),
         ('root = "gs://bucket"', "must be a folder, or s3:// and a bucket"),
         ('root = "s3://"', "must be a folder, or s3:// and a bucket"),
-        ('registry = "sql"\nregistry_path = "garbage"', "feast.registry_path is garbage"),
+        ('registry = "sql"\nregistry_path = "garbage"', "feast.registry_path names no database"),
         ("profile_max_lead_hours = inf", "feast.profile_max_lead_hours"),
         ('redis = "redis.internal"', "feast.redis"),
         ("cache_s = -1", "feast.cache_s"),

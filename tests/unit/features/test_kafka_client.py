@@ -86,3 +86,13 @@ def test_a_wrong_setting_is_told_without_a_secret(tmp_path: Path) -> None:
     assert "partitions: Input should be greater than or equal to 1, not 0" in str(wrong.value)
     assert "feast.redis: " in str(wrong.value)
     assert not any(secret in str(wrong.value) for secret in ("123456789", "geheim"))
+
+
+def test_a_table_that_is_wrong_as_a_whole_is_told_without_its_content(tmp_path: Path) -> None:
+    (tmp_path / "driftloop.toml").write_text(
+        '[feast]\nredis = "h:1,password=hunter2"\nregistry = "sql"\nregistry_path = "u:hunter2@db"\n'
+    )
+    with pytest.raises(SettingsError) as raised:
+        load(tmp_path)
+    assert "feast" in str(raised.value)
+    assert "hunter2" not in str(raised.value)

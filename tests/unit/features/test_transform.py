@@ -5,6 +5,7 @@ Distances and speeds alone are compared to 1e-6: the reference takes them by ano
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from features.card_state import CardState
 from features.catalogue import DEFAULT_AMOUNT_LIMIT
-from features.columns import Columns
+from features.columns import MOST_AMOUNT, Columns
 from features.segment import COLUMNS_A_CARD, ROW_BYTES
 from features.transform import update
 from features.vector import INDEX, N_STREAM, NAMES
@@ -219,3 +220,16 @@ def test_states_of_different_cards_merge() -> None:
 
 def test_no_batch_no_rows() -> None:
     assert in_batches([], []).shape == (0, N_STREAM)
+
+
+def test_columns_that_cannot_be_taken_are_named_before_anything_is_read() -> None:
+    some = columns([Event("c", START + i, 100, 1, 0.0, 0.0, 0, 0) for i in range(4)])
+    state = CardState()
+    with pytest.raises(ValueError, match="amount_minor has 1 values for 4 transactions"):
+        update(state, dataclasses.replace(some, amount_minor=some.amount_minor[:1]), DEFAULT_AMOUNT_LIMIT)
+    for wrong in (-1, MOST_AMOUNT):
+        amounts = some.amount_minor.copy()
+        amounts[2] = wrong
+        with pytest.raises(ValueError, match=f"amount_minor goes from .*{wrong}.*; give 0 to"):
+            update(state, dataclasses.replace(some, amount_minor=amounts), DEFAULT_AMOUNT_LIMIT)
+    assert state.cards == 0

@@ -27,9 +27,9 @@ def test_a_stretch_is_done_when_all_its_buckets_are(tmp_path: Path) -> None:
     stretch.bucket_done(2, {DAY: 1})
     (tmp_path / day_name(DAY)).mkdir()
     (tmp_path / day_name(DAY) / ".bucket-00000-of-00003.parquet.77.tmp").touch()
-    assert (stretch.pending(), done_days(tmp_path)) == ([], set())
+    assert (stretch.pending(), done_days(tmp_path)) == ([], {})
     stretch.finish(SCHEMA)
-    assert done_days(tmp_path) == {DAY, DAY + 1}
+    assert done_days(tmp_path) == {DAY: 6, DAY + 1: 7}
     said = [msgspec.json.decode((tmp_path / day_name(day) / DONE).read_bytes(), type=DoneDay) for day in stretch.days]
     assert said == [DoneDay(SCHEMA, 6, 3), DoneDay(SCHEMA, 7, 3)]
     assert [path.name for path in (tmp_path / day_name(DAY)).iterdir()] == [DONE]
@@ -45,6 +45,6 @@ def test_what_is_forced_is_gone_first(tmp_path: Path) -> None:
         stretch.finish(SCHEMA)
     Stretch(tmp_path, DAY, DAY + 2, 4).bucket_done(3, {})
     remove(tmp_path, [DAY, DAY + 5])
-    assert done_days(tmp_path) == {DAY + 1}
+    assert done_days(tmp_path) == {DAY + 1: 1}
     assert not (tmp_path / day_name(DAY)).exists()
     assert started(tmp_path, DAY, DAY + 2) is None

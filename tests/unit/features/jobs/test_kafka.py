@@ -54,9 +54,10 @@ def batch(*values: bytes) -> pa.RecordBatch:
 
 def test_what_does_not_decode_is_left_out_and_the_place_stays() -> None:
     event = Transaction("x", T0, "c", "t", 5, entry_mode="chip", latitude=1.5)
-    far = msgspec.structs.replace(event, transaction_id="y", amount_minor=-1)
-    good, bad = msgspec.json.encode(event), msgspec.json.encode(far)
-    [found, nothing] = decoded(iter([batch(b"no json", good, bad), batch(bad)]), served=False)
+    one = msgspec.structs.replace(score("x", T0), transaction=event)
+    far = msgspec.structs.replace(one, transaction=msgspec.structs.replace(event, transaction_id="y", amount_minor=-1))
+    good, bad = msgspec.json.encode(one), msgspec.json.encode(far)
+    [found, nothing] = decoded(iter([batch(b"no json", good, bad), batch(bad)]))
     assert nothing.num_rows == 0
     [row] = found.to_pylist()
     assert (row["transaction_id"], row["kafka_partition"], row["kafka_offset"]) == ("x", 3, 8)
@@ -65,7 +66,7 @@ def test_what_does_not_decode_is_left_out_and_the_place_stays() -> None:
 
 def test_scores_bring_their_vectors() -> None:
     one = score("x", T0, first_feature=0.1)
-    [found] = decoded(iter([batch(msgspec.json.encode(one))]), served=True)
+    [found] = decoded(iter([batch(msgspec.json.encode(one))]))
     [row] = found.to_pylist()
     assert (row["transaction_id"], row["schema"], row["features"][1]) == ("x", SCHEMA, 0.5)
     assert found.column("features").flatten()[0] == pa.scalar(0.1, pa.float32())
