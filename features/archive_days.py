@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from features import generations
 from features.archive_locks import reading
 from features.compaction import named
 from features.settings import DAY_MS
@@ -38,15 +39,26 @@ def day_folders(folder: Path, start_ms: int | None = None, end_ms: int | None = 
 def newest_complete_day(scores: Path) -> int | None:
     """The newest day under ``scores`` whose every partition has been archived MARGIN_MS into the next day, or has gone quiet.
 
+    Nothing more comes for the partitions of an earlier generation of the log: those that followed are waited for instead.
+
     None where there is none. Labels and lateness aside, nothing more comes for it and the days before it.
     """
     with reading(scores.parent):
         days = {day_number(folder.name): _last_files(folder) for folder in day_folders(scores)}
         newest = max(days, default=0)
         for day in sorted(days, reverse=True):
-            if day < newest and all(_is_past(days, partition, day, newest) for partition in days[day]):
+            if day < newest and all(_is_past(days, partition, day, newest) for partition in _waited(days, day)):
                 return day
     return None
+
+
+def _waited(days: dict[int, dict[int, Path]], day: int) -> set[int]:
+    """The partitions whose progress tells whether ``day`` is complete."""
+    held = set(days[day])
+    after = set(days.get(day + 1, {}))
+    newest = max(map(generations.of, held | after))
+    current = {partition for partition in held if generations.of(partition) == newest}
+    return current if current == held else {partition for partition in held | after if generations.of(partition) == newest}
 
 
 def _is_past(days: dict[int, dict[int, Path]], partition: int, day: int, newest: int) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.card_state import CardState
+from features import generations
+from features.card_state import CardState, named
 from features.columns import from_table
 from features.repo import layout
 from features.settings import Features
@@ -48,10 +50,14 @@ HISTORY_MS = 2 * KEEP_MS
 
 
 class Recomputation:
-    """The stream's columns computed again from tables in log order; a partition's card state goes on from table to table."""
+    """The stream's columns computed again from tables in log order; a partition's card state goes on from table to table.
+
+    Where the log went on in other partitions (``features.generations``), each card's history goes with it.
+    """
 
     def __init__(self, features: Features) -> None:
         self._amount_limit = features.amount_limit
+        self._generation = 0
         self._states: dict[int, CardState] = {}
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
@@ -61,9 +67,29 @@ class Recomputation:
         batch = from_table(table)
         for one in np.unique(partition).tolist():
             rows = np.flatnonzero(partition == one)
-            state = self._states.setdefault(one, CardState())
+            state = self._state(one)
             found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._amount_limit)
         return found
+
+    def _state(self, partition: int) -> CardState:
+        generation = generations.of(partition)
+        if generation == 0:
+            return self._states.setdefault(partition, CardState())
+        if self._generation == 0:
+            self._generation = generation
+            self._states = {0: _together(self._states.values())}
+        # By key, a card is in one partition: from here on one state serves all of them.
+        return self._states[0]
+
+
+def _together(states: Iterable[CardState]) -> CardState:
+    """The cards of all; of one that is in several, for want of a key, the first history."""
+    parts, seen = [], set[str]()
+    for state in states:
+        cards = [card for card in state.ids() if card not in seen]
+        seen.update(cards)
+        parts.append({**named(cards), **state.part(state.known(cards))})
+    return CardState.from_arrays(*parts)
 
 
 def vectors(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:

@@ -43,6 +43,7 @@ COMMANDS = {
     "hash": Entry("infra.commands.hash:command", "Tell by which hash log lines call an id."),
     "retrain": Entry("infra.commands.retrain:command", "Ask for a retraining."),
     "features": Entry("infra.commands.features:app", "Look at features: what they mean, and their values."),
+    "repartition": Entry("infra.commands.repartition:command", "Change the number of partitions, in place."),
     "dlq": Entry("infra.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),
     "archive": Entry("infra.commands.archive:app", "See how far the archive is complete; merge its small files."),
     "pipeline": Entry("infra.commands.pipeline:app", "Compile or run the training pipeline."),

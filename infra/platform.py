@@ -17,6 +17,7 @@ from infra import acl, components, furnish, jars, kafka, leftovers, ports, proce
 from infra.components import Component
 from infra.errors import ComponentFailed, PlatformError
 from infra.locks import exclusive
+from infra.repartition import journal
 from infra.supervise import Process
 from infra.tail import last_lines
 
@@ -56,9 +57,20 @@ def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress
     healthy stays untouched, so a second ``up`` does nothing. Returns once each component is healthy.
 
     Raises ComponentFailed with the last lines of its log where one does not get there (what runs is left running, for a look;
-    ``down`` ends it), PlatformError where a port is taken or the request makes no sense, SettingsError for wrong settings.
+    ``down`` ends it), PlatformError where a port is taken, the request makes no sense, or a repartition is unfinished,
+    SettingsError for wrong settings.
     """
     wanted = _selection(settings, only)
+    journal.refuse_unfinished(settings)
+    return _up(settings, wanted, progress)
+
+
+def services(settings: Settings, progress: Progress = _silent) -> Settings:
+    """Kafka alone, for a repartition that goes on: no topic is made. Raises as ``up``."""
+    return _up(settings, [part for part in components.of(settings) if part is components.KAFKA], progress, topics=False)
+
+
+def _up(settings: Settings, wanted: list[Component], progress: Progress, topics: bool = True) -> Settings:
     began = time.monotonic()
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         settings = ports.assign(settings, tuple(components.PROCESSES))
@@ -77,12 +89,13 @@ def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress
         with ThreadPoolExecutor(max_workers=1) as pool:
             # Importing Feast takes as long as starting Kafka: both at once. Registering does not talk to Redis.
             features = pool.submit(furnish.features, settings) if _needs_features(settings, wanted) else None
-            _bring_up(settings, [part for part in wanted if part.stage == 0], progress, began)
-            _create_topics(settings, wanted, progress, began)
+            bring_up(settings, [part for part in wanted if part.stage == 0], progress, began)
+            if topics:
+                _create_topics(settings, wanted, progress, began)
             if features:
                 features.result()
                 progress("features", "applied", time.monotonic() - began)
-        _bring_up(settings, [part for part in wanted if part.stage == 1], progress, began)
+        bring_up(settings, [part for part in wanted if part.stage == 1], progress, began)
     return settings
 
 
@@ -97,7 +110,7 @@ def down(settings: Settings, progress: Progress = _silent) -> None:
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         if supervise.running(settings):
             for stage in (1, 0):
-                _stop_stage(settings, [part for part in components.ALL if part.stage == stage], progress, began)
+                stop_parts(settings, [part for part in components.ALL if part.stage == stage], progress, began)
             _end_supervisor(settings)
         _end_leftovers(settings)
         _tidy(settings)
@@ -159,7 +172,8 @@ def _create_topics(settings: Settings, wanted: list[Component], progress: Progre
             progress("topics", f"{len(created)} created", time.monotonic() - began)
 
 
-def _bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
+def bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
+    """Start these, and return when they are healthy. For a holder of the platform's lock. Raises ComponentFailed."""
     running = supervise.processes(settings)
     there = {part.name for part in parts if part.name in running and running[part.name].wanted}
     for part in parts:
@@ -208,7 +222,8 @@ def _ended(process: Process, pids: set[int]) -> str:
     return ""
 
 
-def _stop_stage(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
+def stop_parts(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
+    """Stop these, and wait for their ends. For a holder of the platform's lock."""
     running = supervise.processes(settings)
     for part in reversed(parts):
         if part.name in running and running[part.name].wanted:

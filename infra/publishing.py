@@ -75,6 +75,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
 
     from features.settings import DAY_MS
     from features.windows import HOUR_MS
+    from infra.repartition import journal
     from streams.entrance import check
     from streams.publish.groups import GROUPS
     from streams.publish.lockstep import Lockstep, LockstepError
@@ -85,6 +86,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     settings = context.settings()
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
+    journal.refuse_unfinished(settings)
     if speed is None:
         batches = _none_ahead(batches, int(settings.scoring.allowed_lead_hours * HOUR_MS))
     acting = settings.as_user("producer")

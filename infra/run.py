@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from features import generations
 from features.settings import Settings
 from features.windows import HOUR_MS
 from infra import acl
 from infra.components import PROCESSES
 from infra.errors import PlatformError
+from infra.repartition import journal
 from streams.entrance import check
 from streams.runner import Runnable
 from streams.shell import Shell
@@ -25,7 +27,10 @@ _SINK_BATCH = 20_000
 
 
 def run_processors(names: list[str], settings: Settings) -> int:
-    """Run the named processors in this process until SIGTERM; return the exit code. Raises PlatformError for an unknown name."""
+    """Run the named processors in this process until SIGTERM; return the exit code.
+
+    Raises PlatformError for an unknown name, and where a repartition is unfinished.
+    """
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for name in names:
         _admitted(settings, name)
@@ -44,6 +49,8 @@ def run_processors(names: list[str], settings: Settings) -> int:
     if unknown:
         known = ", ".join([*SHELLS, "model-server", "control"])
         raise PlatformError(f"no processor named {', '.join(unknown)} that can run with others; there are {known}")
+    # Half of it is no log to bring a state back from.
+    journal.refuse_unfinished(settings)
     from streams.runner import run
 
     return run([SHELLS[name](settings.as_user(name)) for name in names], settings.ports.metrics.get(process, 0))
@@ -85,9 +92,8 @@ def _feast_writer(settings: Settings) -> Shell:
 def _archive(settings: Settings) -> Shell:
     from streams.archive import Archive, ArchiveSink
 
-    return Shell(
-        settings, Archive(settings.features.vector_schema), ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s
-    )
+    core = Archive(settings.features.vector_schema, generations.read(settings.archive))
+    return Shell(settings, core, ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _label_joiner(settings: Settings) -> Shell:
@@ -99,13 +105,9 @@ def _label_joiner(settings: Settings) -> Shell:
 def _terminal_risk(settings: Settings) -> Shell:
     from streams.terminal_risk import TerminalRisk, TerminalRiskSink
 
-    return Shell(
-        settings,
-        TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS),
-        TerminalRiskSink(settings),
-        _SINK_BATCH,
-        settings.writers.linger_s,
-    )
+    step_ms = settings.labels.step_hours * HOUR_MS
+    core = TerminalRisk(settings.labels.delay_ms, step_ms, generations.read(settings.archive))
+    return Shell(settings, core, TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s)
 
 
 def _drift_monitor(settings: Settings) -> Shell:

@@ -53,18 +53,25 @@ class Admission:
         return self._table.nbytes
 
     def admit(
-        self, ids: NDArray[np.int64], bodies: NDArray[np.int64], cards: NDArray[np.int64], times: NDArray[np.int64]
+        self,
+        ids: NDArray[np.int64],
+        bodies: NDArray[np.int64],
+        cards: NDArray[np.int64],
+        times: NDArray[np.int64],
+        taken: NDArray[np.bool_] | None = None,
     ) -> Admitted:
         """Judge n transactions in the order of the log, each after those before it.
 
-        ``ids``, ``bodies``, ``cards``: hashes, int64 [n]; ``times``: event time in ms, int64 [n].
+        ``ids``, ``bodies``, ``cards``: hashes, int64 [n]; ``times``: event time in ms, int64 [n]; ``taken``: bool [n], those that
+        are NEW whatever came before (``streams.copied``).
         """
+        sure = np.zeros(len(ids), dtype=np.bool_) if taken is None else taken
         found = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
         if 2 * (self._filled + len(ids)) > len(self._table):
             self._make_room(len(ids))
         keys = np.where(ids == 0, 1, ids)
         self._filled += _admit(
-            self._table, self._clock, keys, bodies, cards, times, self._horizon, self._lateness, found.verdict, found.late
+            self._table, self._clock, keys, bodies, cards, times, sure, self._horizon, self._lateness, found.verdict, found.late
         )
         return found
 
@@ -124,6 +131,7 @@ def _admit(
     bodies: NDArray[np.int64],
     cards: NDArray[np.int64],
     times: NDArray[np.int64],
+    sure: NDArray[np.bool_],
     horizon: int,
     lateness: int,
     verdict: NDArray[np.int8],
@@ -137,7 +145,7 @@ def _admit(
             place = _place(table, keys[i])
             if table[place, _KEY] == 0:
                 filled += 1
-            elif table[place, _SEEN] > now - horizon:
+            elif table[place, _SEEN] > now - horizon and not sure[i]:
                 verdict[i] = DUPLICATE if table[place, _BODY] == bodies[i] else CONFLICT
                 continue
         late[i] = times[i] < now - lateness

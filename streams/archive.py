@@ -7,7 +7,8 @@ A file holds records of one day and one partition and is named by its first and 
 whatever a day and partition have up to the highest offset in their file names is there, and a replayed record at or below it is
 skipped. A file appears whole, by a rename, before the offsets are committed; looking and writing are one step among writers
 (``features.archive_locks``). Then ``archive/manifest.json`` says how far it is complete (``features.archive_manifest``).
-Small files are merged in the background (``streams.compaction``).
+Small files are merged in the background (``streams.compaction``). Partitions have the archive's numbers, which go on after a
+repartition (``features.generations``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from features.archive_locks import writing
 from features.archive_manifest import Through
 from features.compaction import last_offsets
 from features.events import Outcome, Score
+from features.generations import Generations
 from features.repo import layout
 from features.settings import DAY_MS, Settings
 from features.vector import WIDTH, unpacked
@@ -37,7 +39,7 @@ from streams.metrics import DLQ
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """One record for the archive, with its place in Kafka."""
+    """One record for the archive, with its offset in Kafka and the archive's number of its partition."""
 
     topic: str
     partition: int
@@ -61,14 +63,18 @@ class WrongWidth(ValueError):
 
 
 class Archive:
-    """Pure core: decodes. No state. Rows are Archived. ``schema``: the vectors that must be WIDTH long."""
+    """Pure core: decodes. No state. Rows are Archived.
+
+    ``schema``: the vectors that must be WIDTH long; ``generations``: those of the log that is read.
+    """
 
     name = "archive"
     inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES)
     replays: tuple[str, ...] = ()
 
-    def __init__(self, schema: str) -> None:
+    def __init__(self, schema: str, generations: Generations | None = None) -> None:
         self._schema = schema
+        self._number = (generations or Generations()).partition
         self._scores = BatchDecoder(Score, self.name)
         self._outcomes = BatchDecoder(Outcome, self.name)
 
@@ -83,8 +89,8 @@ class Archive:
                 score_letters.append(dead_letter(record, self.name, reason))
                 DLQ.labels(self.name, type(reason).__name__).inc()
             else:
-                rows.append(_archived(record, event))
-        rows += [_archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]
+                rows.append(self._archived(record, event))
+        rows += [self._archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]
         return Output(score_letters + outcome_letters, rows, max((row.event_time_ms for row in rows), default=None))
 
     def restore(self, records: Sequence[Record]) -> None:
@@ -92,6 +98,9 @@ class Archive:
 
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Nothing to forget."""
+
+    def _archived(self, record: Record, event: Score | Outcome) -> Archived:
+        return Archived(record.topic, self._number(record.partition), record.offset, event)
 
 
 class ArchiveSink:
@@ -150,10 +159,6 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
     schema = layout.SCORES if topic == topics.SCORES else layout.OUTCOMES
     columns = {field.name: [row[field.name] for row in flat] for field in schema}
     return pa.table(columns, schema=schema)
-
-
-def _archived(record: Record, event: Score | Outcome) -> Archived:
-    return Archived(record.topic, record.partition, record.offset, event)
 
 
 def _fields(event: msgspec.Struct) -> dict[str, object]:

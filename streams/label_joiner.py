@@ -25,6 +25,9 @@ State is rebuilt on a restart from the logs, labels first, so that no score matu
 So an old label that is read again is remembered for two delays from the restart on, or the same label once more would be a
 second outcome. The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
 are held.
+
+After a repartition a partition's watermark is another one than before. So the copies say what had matured (``streams.copied``),
+and time does not pass before a score comes by itself.
 """
 
 from __future__ import annotations
@@ -38,10 +41,11 @@ import msgspec
 from features.events import AmountMinor, EventTime, Id, Label, Outcome
 from streams import topics
 from streams.codec import BatchDecoder, encode
+from streams.copied import copied
 from streams.core import Output, Produce, Record
 
 
-class _Transaction(msgspec.Struct, gc=False):
+class JoinedTransaction(msgspec.Struct, gc=False):
     """What the joiner needs of a transaction; the rest of a score is skipped unread."""
 
     transaction_id: Id
@@ -51,8 +55,10 @@ class _Transaction(msgspec.Struct, gc=False):
     amount_minor: AmountMinor
 
 
-class _Score(msgspec.Struct, gc=False):
-    transaction: _Transaction
+class JoinedScore(msgspec.Struct, gc=False):
+    """What the joiner needs of a score."""
+
+    transaction: JoinedTransaction
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
@@ -62,20 +68,22 @@ class _Score(msgspec.Struct, gc=False):
 class _Known(msgspec.Struct, gc=False):
     """A transaction: pending while ``verdict`` is None."""
 
-    score: _Score | None
+    score: JoinedScore | None
     verdict: bool | None = None
 
 
 @dataclass(slots=True)
 class _Partition:
     watermark: int = -1
+    #: Whether a score came by itself. Until then all are copies (``streams.copied``), which say themselves what had matured.
+    live: bool = False
     #: Pending and recently decided transactions, by id.
     known: dict[str, _Known] = field(default_factory=dict)
     #: (event time + delay, id) of pending transactions.
     maturing: list[tuple[int, str]] = field(default_factory=list)
-    #: Labels without their score, and (label time + delay, id) of them.
+    #: Labels without their score, and (label time + delay, id, whether the outcome was said before a copy) of them.
     waiting: dict[str, Label] = field(default_factory=dict)
-    expiring: list[tuple[int, str]] = field(default_factory=list)
+    expiring: list[tuple[int, str, bool]] = field(default_factory=list)
     #: (when to forget, id) of decided transactions.
     leaving: list[tuple[int, str]] = field(default_factory=list)
     #: (when to forget, id) of what a label decided while the logs were read again; the first may have passed when that is done.
@@ -94,7 +102,7 @@ class LabelJoiner:
         self._delay = delay_ms
         self._restoring = False
         self._partitions: dict[int, _Partition] = {}
-        self._scores = BatchDecoder(_Score, self.name)
+        self._scores = BatchDecoder(JoinedScore, self.name)
         self._labels = BatchDecoder(Label, self.name)
 
     def process(self, records: Sequence[Record]) -> Output:
@@ -131,9 +139,13 @@ class LabelJoiner:
         output.produce += label_letters + score_letters
         outcomes: list[Outcome] = []
         for record, label in zip(label_records, labels, strict=True):
-            self._take_label(self._partition(record.partition), label, outcomes)
+            _, joined_ms = _before(record)
+            said = joined_ms is not None and label.label_time_ms + self._delay <= joined_ms
+            self._take_label(self._partition(record.partition), label, outcomes, said)
         for record, score in zip(score_records, scores, strict=True):
-            self._take_score(self._partition(record.partition), score, outcomes)
+            partition, (is_copy, joined_ms) = self._partition(record.partition), _before(record)
+            partition.live |= not is_copy
+            self._take_score(partition, score, outcomes, joined_ms)
         for number in dict.fromkeys(record.partition for record in score_records):
             self._pass_time(self._partitions[number], outcomes)
         return outcomes
@@ -148,7 +160,7 @@ class LabelJoiner:
     def _partition(self, number: int) -> _Partition:
         return self._partitions.setdefault(number, _Partition())
 
-    def _take_label(self, partition: _Partition, label: Label, outcomes: list[Outcome]) -> None:
+    def _take_label(self, partition: _Partition, label: Label, outcomes: list[Outcome], said: bool) -> None:
         known = partition.known.get(label.transaction_id)
         if known is None:
             if label.event_time_ms + 2 * self._delay <= partition.watermark:
@@ -159,7 +171,7 @@ class LabelJoiner:
                 return
             first = partition.waiting.get(label.transaction_id)
             if first is None:
-                heapq.heappush(partition.expiring, (label.label_time_ms + self._delay, label.transaction_id))
+                heapq.heappush(partition.expiring, (label.label_time_ms + self._delay, label.transaction_id, said))
             if first is None or (label.is_fraud and not first.is_fraud):
                 partition.waiting[label.transaction_id] = label
         elif known.verdict is None:
@@ -169,14 +181,16 @@ class LabelJoiner:
             known.verdict = True
             outcomes.append(_labelled(label, known.score, label.label_time_ms, late=True))
 
-    def _take_score(self, partition: _Partition, score: _Score, outcomes: list[Outcome]) -> None:
+    def _take_score(self, partition: _Partition, score: JoinedScore, outcomes: list[Outcome], joined_ms: int | None) -> None:
         transaction = score.transaction
         partition.watermark = max(partition.watermark, transaction.event_time_ms)
         if transaction.transaction_id in partition.known:
             return  # the label's wait ended before the score came, or a producer repeated the id
         known = partition.known[transaction.transaction_id] = _Known(score)
         label = partition.waiting.pop(transaction.transaction_id, None)
-        if label is None:
+        if label is None and joined_ms is not None and transaction.event_time_ms + self._delay <= joined_ms:
+            self._decide(partition, transaction.transaction_id, known, False, by_label=False)
+        elif label is None:
             heapq.heappush(partition.maturing, (transaction.event_time_ms + self._delay, transaction.transaction_id))
         else:
             self._decide(partition, transaction.transaction_id, known, label.is_fraud)
@@ -184,6 +198,12 @@ class LabelJoiner:
 
     def _pass_time(self, partition: _Partition, outcomes: list[Outcome]) -> None:
         now = partition.watermark
+        if partition.live:
+            self._decide_due(partition, now, outcomes)
+        while partition.leaving and partition.leaving[0][0] <= now:
+            partition.known.pop(heapq.heappop(partition.leaving)[1], None)
+
+    def _decide_due(self, partition: _Partition, now: int, outcomes: list[Outcome]) -> None:
         while partition.maturing and partition.maturing[0][0] <= now:
             at, transaction_id = heapq.heappop(partition.maturing)
             known = partition.known.get(transaction_id)
@@ -191,13 +211,12 @@ class LabelJoiner:
                 self._decide(partition, transaction_id, known, False, by_label=False)
                 outcomes.append(_matured(known.score, at))
         while partition.expiring and partition.expiring[0][0] <= now:
-            at, transaction_id = heapq.heappop(partition.expiring)
+            at, transaction_id, said = heapq.heappop(partition.expiring)
             label = partition.waiting.pop(transaction_id, None)
             if label is not None:
                 self._decide(partition, transaction_id, _Known(None), label.is_fraud)
-                outcomes.append(_labelled(label, None, at))
-        while partition.leaving and partition.leaving[0][0] <= now:
-            partition.known.pop(heapq.heappop(partition.leaving)[1], None)
+                if not said:
+                    outcomes.append(_labelled(label, None, at))
 
     def _decide(self, partition: _Partition, transaction_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
         """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
@@ -210,7 +229,13 @@ class LabelJoiner:
         heapq.heappush(leaving, (event_time + 2 * self._delay, transaction_id))
 
 
-def _labelled(label: Label, score: _Score | None, at: int, late: bool = False) -> Outcome:
+def _before(record: Record) -> tuple[bool, int | None]:
+    """Whether the record is a copy, and how far its old partition had come."""
+    found = copied(record) if record.headers else None
+    return (False, None) if found is None else (True, found.joined_ms)
+
+
+def _labelled(label: Label, score: JoinedScore | None, at: int, late: bool = False) -> Outcome:
     return Outcome(
         transaction_id=label.transaction_id,
         card_id=label.card_id,
@@ -228,7 +253,7 @@ def _labelled(label: Label, score: _Score | None, at: int, late: bool = False) -
     )
 
 
-def _matured(score: _Score, at: int) -> Outcome:
+def _matured(score: JoinedScore, at: int) -> Outcome:
     transaction = score.transaction
     return Outcome(
         transaction_id=transaction.transaction_id,

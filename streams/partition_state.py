@@ -22,9 +22,9 @@ _NOT_COLD, _FROM_NEXT = -1, -2
 class PartitionState:
     """A pure function of the partition's log, but for ``begins_late``, which says that the log's beginning was lost."""
 
-    def __init__(self, horizon_ms: int, lateness_ms: int) -> None:
+    def __init__(self, admission: Admission) -> None:
         self.cards = CardState()
-        self.admission = Admission(horizon_ms, lateness_ms)
+        self.admission = admission
         self._cold = _NOT_COLD
         self._copy: PartitionCopy | None = None
 

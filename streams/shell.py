@@ -338,7 +338,8 @@ class Shell:
                 raise SettingsError(
                     f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so cards "
                     "may have moved away from their history; start a platform of that many partitions in another folder, and "
-                    "publish the history there (driftloop replay)"
+                    "publish the history there (driftloop replay). Next time let driftloop repartition add them, which moves the "
+                    "histories along"
                 )
         positions = self._restore(source, partitions)
         self._left_since, self._had_any = None, True

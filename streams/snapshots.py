@@ -142,6 +142,11 @@ class Store:
             return snapshot
         return None
 
+    def clear(self) -> None:
+        """Remove all: they are of a log that is no more."""
+        if self._files.isdir(self._root):
+            self._files.rm(self._root, recursive=True)
+
     def _folder(self, topic: str, partition: int) -> str:
         return f"{self._root}/{topic}-{partition}"
 

@@ -2,7 +2,8 @@
 
 Outcomes are keyed by terminal, so a terminal's outcomes lie in one partition and its tiles are a function of that partition's
 log: on a restart the log is read again (``replays``). Each row says what was known after the outcome at ``revision`` (its
-offset), so a row that another batching would not have written is still true.
+offset, and more after a repartition: ``features.generations``), so a row that another batching would not have written is still
+true.
 
 Guarantee: online, the tiles of every outcome, newest wins (a batch may be written again after a crash and changes nothing);
 offline, each row once, and for each terminal and step of hours the last row of the step. Files are merged in the background
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import redis
 
 from features.events import Outcome
+from features.generations import Generations
 from features.offline import append_terminal_risk
 from features.online import OnlineWriter, TerminalRow
 from features.settings import Settings
@@ -28,7 +30,7 @@ from streams.core import Output, Record
 
 @dataclass(frozen=True, slots=True)
 class PartitionRows:
-    """Rows of one batch from one partition, whose outcomes begin at offset ``first`` and end at ``last``.
+    """Rows of one batch from one partition (the archive's number), whose outcomes are of the revisions ``first`` to ``last``.
 
     ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each step that the batch passed: a
     batch that catches up may span many days, and a point-in-time join must find what was known at each step. Steps are those of
@@ -49,7 +51,8 @@ class TerminalRisk:
     inputs: tuple[str, ...] = (topics.OUTCOMES,)
     replays: tuple[str, ...] = (topics.OUTCOMES,)
 
-    def __init__(self, delay_ms: int, step_ms: int) -> None:
+    def __init__(self, delay_ms: int, step_ms: int, generations: Generations | None = None) -> None:
+        self._generations = generations or Generations()
         self._keep = keep_hours(delay_ms)
         self._delay, self._step = delay_ms, step_ms
         self._decoder = BatchDecoder(Outcome, self.name)
@@ -71,12 +74,14 @@ class TerminalRisk:
                 if self._step_of(outcome.outcome_time_ms) > self._step_of(terminal.as_of_ms):
                     earlier.setdefault(record.partition, []).append(_row(outcome.terminal_id, terminal, revision))
             update(terminals, [outcome], self._keep)
-            revisions[outcome.terminal_id] = record.offset
-            spans[record.partition] = (spans.get(record.partition, (record.offset, 0))[0], record.offset)
+            revision = record.offset + self._generations.revisions
+            revisions[outcome.terminal_id] = revision
+            spans[record.partition] = (spans.get(record.partition, (revision, 0))[0], revision)
         for partition, revisions in touched.items():
             terminals = self._terminals[partition]
             rows = [_row(terminal_id, terminals[terminal_id], revision) for terminal_id, revision in revisions.items()]
-            output.rows.append(PartitionRows(partition, *spans[partition], rows, earlier.get(partition, [])))
+            number = self._generations.partition(partition)
+            output.rows.append(PartitionRows(number, *spans[partition], rows, earlier.get(partition, [])))
         return output
 
     def _step_of(self, outcome_time_ms: int) -> int:

@@ -18,7 +18,7 @@ from benchmarks.transform.events import simulated
 from features.columns import Columns
 from features.settings import Scoring, Snapshots
 from features.state_version import state_version
-from features.windows import HOUR_MS
+from streams.intake import admission
 from streams.partition_state import PartitionState
 from streams.snapshots import Snapshot, Store
 
@@ -56,8 +56,7 @@ def run(sizes: list[int]) -> State:
 
 
 def _empty() -> PartitionState:
-    scoring = Scoring()
-    return PartitionState(int(scoring.duplicate_horizon_hours * HOUR_MS), int(scoring.allowed_lateness_hours * HOUR_MS))
+    return PartitionState(admission(Scoring()))
 
 
 def _held() -> tuple[Held, Kept]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from features import generations
 from features.events import HandledLetter
+from features.generations import Generations
 from features.settings import Settings
 from infra.inspect import show, tail
 from infra.inspect.decode import decoder
@@ -24,23 +26,32 @@ class Done:
         return f"{self.what.action} {show.when(self.at_ms)}{reason}"
 
 
+#: Where a record came from: generation of the log, topic, partition, offset.
+Source = tuple[int, str, int, int]
+
+
 @dataclass(slots=True)
 class Handled:
     """All letters that something was done about. Memory: about 0.5 kB each."""
 
     by_place: dict[tuple[int, int], Done] = field(default_factory=dict)
     #: Records that were sent again, by where they came from.
-    sent: set[tuple[str, int, int]] = field(default_factory=set)
+    sent: set[Source] = field(default_factory=set)
+    generations: Generations = Generations()  # noqa: RUF009 - frozen
+
+    def source(self, letter_offset: int, topic: str, partition: int, offset: int) -> Source:
+        """Of the letter at ``letter_offset``: after a repartition, another record may lie in the same place."""
+        return self.generations.of_letter(letter_offset), topic, partition, offset
 
     def add(self, at_ms: int, what: HandledLetter) -> None:
         self.by_place[what.partition, what.offset] = Done(at_ms, what)
         if what.action == "replayed":
-            self.sent.add((what.source_topic, what.source_partition, what.source_offset))
+            self.sent.add(self.source(what.offset, what.source_topic, what.source_partition, what.source_offset))
 
 
 def read(settings: Settings) -> Handled:
     """Empty where nothing was done, or the broker has no such topic yet. Raises infra.inspect.tail.Unreachable."""
-    found = Handled()
+    found = Handled(generations=generations.read(settings.archive))
     decode = decoder(HandledLetter)
     try:
         within = tail.bounds(settings, DLQ_HANDLED)

@@ -119,12 +119,12 @@ def _commit(sender: Producer, batch: list[Found], action: Action, reason: str, d
     sent = 0
     try:
         for seen, letter in batch:
-            source = letter.topic, letter.partition, letter.offset
-            what = HandledLetter(seen.partition, seen.offset, action, *source, reason, letter.attempt)
+            source = done.source(seen.offset, letter.topic, letter.partition, letter.offset)
+            what = HandledLetter(seen.partition, seen.offset, action, *source[1:], reason, letter.attempt)
             if action == "replayed":
                 what.attempt += 1
                 if source not in done.sent:
-                    send_again(sender, letter)
+                    send_again(sender, letter, moved=source[0] != done.generations.number)
                     done.sent.add(source)
                     sent += 1
             sender.produce(DLQ_HANDLED, encode(what), f"{seen.partition}:{seen.offset}".encode())
@@ -140,10 +140,10 @@ def _commit(sender: Producer, batch: list[Found], action: Action, reason: str, d
     counts.sent += sent
 
 
-def send_again(sender: Producer, letter: DeadLetter) -> None:
+def send_again(sender: Producer, letter: DeadLetter, moved: bool) -> None:
     """The original bytes, key and headers to the original topic; to the key's partition, or to the original one where there is no
-    key."""
+    key. ``moved``: the topic has other partitions by now, so any will do."""
     headers = [(name, value) for name, value in letter.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(letter.attempt + 1).encode()))
-    partition = letter.partition if letter.key is None else -1
+    partition = letter.partition if letter.key is None and not moved else -1
     sender.produce(letter.topic, letter.value, letter.key, partition, headers=headers)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from features import vector
 from features.events import DriftReport
 from features.settings import DAY_MS, Settings
+from streams.copied import Copied
 from streams.drift.columns import WATCHED, frame
 from streams.drift.distance import compare
 from streams.drift.faults import Expected, Fault, find
@@ -118,10 +119,11 @@ class DataMonitor:
         """Intervals of event time with faulty data: nothing in them says anything about the champion."""
         return merge((fault.start_ms, fault.end_ms) for fault, _ in self._faults)
 
-    def take(self, partitions: Sequence[int], seen: Sequence[ScoreSeen]) -> None:
-        """Take scores and the partitions they came from, in offset order per partition."""
+    def take(self, partitions: Sequence[int], seen: Sequence[ScoreSeen], copies: Sequence[Copied | None] = (None,)) -> None:
+        """Take scores and the partitions they came from, in offset order per partition, and what is told of copies among them."""
         if not seen:
             return
+        self.watermark.note(copies)
         times = np.fromiter((s.transaction.event_time_ms for s in seen), dtype=np.int64, count=len(seen))
         came_from = np.asarray(partitions)
         for partition in np.unique(came_from).tolist():

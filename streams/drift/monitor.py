@@ -13,6 +13,7 @@ from features.events import Cause, DriftReport, ModelEvent, RetrainRequest
 from features.settings import Settings
 from streams import metrics, topics
 from streams.codec import BatchDecoder, encode
+from streams.copied import Copied, copied
 from streams.core import Output, Produce, Record
 from streams.drift.asking import Asking
 from streams.drift.data import DataMonitor, Judged, ScoreSeen
@@ -45,6 +46,7 @@ class DriftMonitor:
         self._performance = PerformanceMonitor(settings)
         self._asking = Asking()
         self._promoted: str | None = None
+        self._settled = False
 
     @property
     def champion(self) -> str | None:
@@ -53,6 +55,8 @@ class DriftMonitor:
 
     def process(self, records: Sequence[Record]) -> Output:
         """Take a batch; return the reports of the windows that it closed, and the requests that follow from them."""
+        if not self._settled:
+            self._settle()
         letters, said = self._take(records)
         key = self._settings.model.encode()
         produce = letters
@@ -69,9 +73,19 @@ class DriftMonitor:
         """Take a batch that was processed before a restart."""
         self._take(records)
 
+    def _settle(self) -> None:
+        """The logs are read again. After a repartition, close what was closed before it, though the new partitions lag behind."""
+        self._settled = True
+        marks = self._data.watermark, self._performance.watermark
+        if any(mark.has_copies for mark in marks):
+            for mark in marks:
+                mark.settle()
+            self._take([])
+
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Drop partitions. A window cannot be parted again, so a topic's state goes when its last partition has gone."""
         scores_topic, outcomes_topic, events_topic = self.inputs
+        self._settled = False
         gone: dict[str, list[int]] = {topic: [] for topic in self.inputs}
         for topic, partition in partitions:
             gone[topic].append(partition)
@@ -96,11 +110,11 @@ class DriftMonitor:
         for event in events:
             self._see(event)
         said: list[_Said] = []
-        self._data.take([r.partition for r in scored], scores)
+        self._data.take([r.partition for r in scored], scores, _copies(scored))
         for judged in self._data.advance():
             said += self._after_data(judged)
         faulty = self._data.faulty
-        self._performance.take([r.partition for r in came], outcomes, faulty)
+        self._performance.take([r.partition for r in came], outcomes, faulty, _copies(came))
         for report in self._performance.advance(self._data.watermark.time_ms, self.champion, faulty):
             said += self._after_performance(report, faulty)
         said += self._first_model()
@@ -171,6 +185,10 @@ class DriftMonitor:
         self._asking.note("no_champion", None, now, key)
         reason = f"no champion yet, and {labels} outcomes with {frauds} frauds to learn from"
         return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"frauds": frauds})]
+
+
+def _copies(records: Sequence[Record]) -> list[Copied | None]:
+    return [copied(record) if record.headers else None for record in records]
 
 
 def _measure(report: DriftReport) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from features.events import DriftReport
 from features.settings import DAY_MS, Settings
+from streams.copied import Copied
 from streams.drift.intervals import Interval, covers
 from streams.drift.performance import LabelledFraud, Performance
 from streams.drift.precision import bins_of
@@ -68,8 +69,16 @@ class PerformanceMonitor:
         windows = [*self._known.values(), *((w.outcomes, w.fraud_labels) for w in self._windows.values())]
         return sum(o for o, _ in windows), sum(f for _, f in windows)
 
-    def take(self, partitions: Sequence[int], seen: Sequence[OutcomeSeen], faulty: Sequence[Interval]) -> None:
-        """Take outcomes and the partitions they came from, in offset order per partition."""
+    def take(
+        self,
+        partitions: Sequence[int],
+        seen: Sequence[OutcomeSeen],
+        faulty: Sequence[Interval],
+        copies: Sequence[Copied | None] = (None,),
+    ) -> None:
+        """Take outcomes and the partitions they came from, in offset order per partition; ``copies``: what is told of copies."""
+        if seen:
+            self.watermark.note(copies)
         newest: dict[int, tuple[int, int]] = {}
         genuine: dict[tuple[str, int], list[float]] = {}
         for partition, outcome in zip(partitions, seen, strict=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from streams.copied import Copied
+
 #: A partition that has shown nothing is waited for until this many records came: by then a spread key would have hit it.
 WAIT_RECORDS = 20_000
 
@@ -13,12 +15,35 @@ class Watermark:
 
     A partition without a single record holds the watermark back only at the start (WAIT_RECORDS), so that a key space
     too small to reach every partition cannot stop the windows.
+
+    After a repartition the least is another one than before. As long as there are copies only (``streams.copied``), it is not
+    ahead of what it was then: windows beyond were not reported. Once all that was processed before is seen (``settle``), it is
+    not behind it either: the windows up to there were.
     """
 
     def __init__(self, partitions: int) -> None:
         self._expected = partitions
         self._newest: dict[int, int] = {}
         self._records = 0
+        self._copied: Copied | None = None
+        self._live = False
+        self._settled = False
+
+    def note(self, copies: Iterable[Copied | None]) -> None:
+        """What the headers of records say; None: one came by itself."""
+        for copy in copies:
+            if copy is None:
+                self._live = True
+            else:
+                self._copied = copy
+
+    @property
+    def has_copies(self) -> bool:
+        return self._copied is not None
+
+    def settle(self) -> None:
+        """All that was processed before a restart is seen."""
+        self._settled = True
 
     def see(self, partition: int, newest_ms: int, records: int) -> None:
         """``records`` came from ``partition``, the newest of them at ``newest_ms``."""
@@ -36,6 +61,13 @@ class Watermark:
     @property
     def time_ms(self) -> int | None:
         """None as long as nothing is certain."""
-        if not self._newest or (len(self._newest) < self._expected and self._records < WAIT_RECORDS):
-            return None
-        return min(self._newest.values())
+        certain = self._newest and (len(self._newest) >= self._expected or self._records >= WAIT_RECORDS)
+        now = min(self._newest.values()) if certain else None
+        if self._copied is None:
+            return now
+        before = self._copied.watched_ms
+        if not self._live:
+            now = None if before is None or now is None else min(now, before)
+        if self._settled and before is not None:
+            return before if now is None else max(now, before)
+        return now

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features import generations
 from features.archive_days import MARGIN_MS, day_folders, day_name, day_number, newest_complete_day, rows
 from features.settings import DAY_MS
 
@@ -58,3 +59,14 @@ def test_a_partition_that_went_quiet_holds_nobody_up(tmp_path: Path) -> None:
     assert newest_complete_day(tmp_path) is None
     put(tmp_path, DAY + 3, 0, 5)
     assert newest_complete_day(tmp_path) == DAY + 2 - 2
+
+
+def test_after_a_repartition_the_partitions_that_followed_are_waited_for(tmp_path: Path) -> None:
+    first, second = (generations.STEP + partition for partition in (0, 1))
+    put(tmp_path, DAY, 0, 5)
+    put(tmp_path, DAY, first, 9)
+    put(tmp_path, DAY + 1, first, MARGIN_MS)
+    put(tmp_path, DAY + 1, second, MARGIN_MS - 1)
+    assert newest_complete_day(tmp_path) is None, "one of the new partitions has hardly begun the day"
+    put(tmp_path, DAY + 1, second, MARGIN_MS)
+    assert newest_complete_day(tmp_path) == DAY, "nothing more can come into the old partition"

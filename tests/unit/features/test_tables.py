@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from features.columns import from_table, from_transactions
 from features.events import Score, Transaction
+from features.generations import STEP
 from features.settings import DAY_MS, Features, load
 from features.tables import HISTORY_MS, Recomputation, in_log_order, lists, number, schema_of, vectors
 from features.vector import N_STREAM, WIDTH
@@ -92,3 +94,19 @@ def test_the_history_that_is_read_is_all_that_counts() -> None:
         again = Recomputation(Features()).vectors(table.take(pa.array(read)))[time[read] >= low]
         same = bool((again.view(np.uint32) == whole[time >= low].view(np.uint32)).all())
         assert same == enough
+
+
+def test_a_cards_history_goes_along_into_other_partitions() -> None:
+    events = transactions(Options(cards=60, terminals=40, seed=3), 6)
+    scores = [row.event for row in served(events, partitions=1) if isinstance(row.event, Score)]
+
+    def partition(i: int, card: str) -> int:
+        number = zlib.crc32(card.encode())
+        return number % 3 if i < len(scores) // 2 else STEP + number % 2
+
+    spread = [Archived(topics.SCORES, partition(i, s.transaction.card_id), i, s) for i, s in enumerate(scores)]
+    ordered = in_log_order(table(topics.SCORES, spread))
+    wanted = vectors(ordered.column("features"))[:, :N_STREAM]
+    parts = Recomputation(Features())
+    pieces = [parts.vectors(ordered.slice(start, 77))[:, :N_STREAM] for start in range(0, ordered.num_rows, 77)]
+    np.testing.assert_array_equal(np.vstack(pieces).view(np.uint32), wanted.view(np.uint32))

@@ -11,6 +11,7 @@ import pytest
 
 from features import archive_manifest
 from features.events import Outcome
+from features.generations import STEP, Generation, Generations
 from features.repo import layout
 from features.settings import Settings, load
 from features.vector import SCHEMA
@@ -113,3 +114,20 @@ def test_bad_records_become_dead_letters(settings: Settings) -> None:
     )
     assert [p.topic for p in output.produce] == ["dlq", "dlq"]
     assert len(output.rows) == 1
+
+
+def test_after_a_repartition_the_same_offsets_are_other_records(settings: Settings) -> None:
+    write(settings, [record("scores", offset, score(f"a{offset}", T0 + offset), partition=1) for offset in range(3)])
+    moved = Archive(SCHEMA, Generations((Generation(1, 6, 0, 0),)))
+    for _ in range(2):  # a batch may be written again
+        rows = moved.process(
+            [record("scores", offset, score(f"b{offset}", T0 + offset), partition=1) for offset in range(3)]
+        ).rows
+        ArchiveSink(settings).write(rows)
+    table = read(settings, "scores")
+    assert sorted(table.column("transaction_id").to_pylist()) == ["a0", "a1", "a2", "b0", "b1", "b2"]
+    assert {row["kafka_partition"] for row in table.to_pylist()} == {1, STEP + 1}
+    assert {p: at.next_offset for p, at in archive_manifest.read(settings.archive).topics["scores"].items()} == {
+        1: 3,
+        STEP + 1: 3,
+    }

@@ -102,3 +102,15 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match="No space"):
         store.write("t", 0, snapshot(20))
     assert files(tmp_path) == ["000000000000010.snapshot"]
+
+
+@pytest.mark.parametrize("memory", [False, True])
+def test_a_log_that_is_no_more_leaves_no_snapshots(tmp_path: Path, memory: bool) -> None:
+    root = f"memory://{tmp_path.name}-cleared" if memory else str(tmp_path)
+    mine, other = Store(root, "p"), Store(root, "q")
+    mine.clear()
+    for store in (mine, other):
+        store.write("t", 0, snapshot(5))
+    mine.clear()
+    assert mine.newest("t", 0, "v", 100) is None
+    assert same(other.newest("t", 0, "v", 100), snapshot(5))

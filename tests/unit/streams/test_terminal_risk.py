@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.events import Outcome
+from features.generations import STEP, Generation, Generations
 from features.settings import DAY_MS
 from features.terminal_tiles import Tiles, as_of
 from streams.terminal_risk import PartitionRows, TerminalRisk
@@ -80,3 +81,12 @@ def test_a_bad_outcome_becomes_a_dead_letter() -> None:
     output = TerminalRisk(7 * DAY_MS, DAY_MS).process([record("outcomes", 0, b"")])
     assert [p.topic for p in output.produce] == ["dlq"]
     assert output.rows == []
+
+
+def test_revisions_go_on_after_a_repartition() -> None:
+    core = TerminalRisk(7 * DAY_MS, DAY_MS, Generations((Generation(1, 6, 500, 0),)))
+    (rows,) = core.process(
+        [record("outcomes", 2, outcome("a"), partition=4), record("outcomes", 3, outcome("b"), partition=4)]
+    ).rows
+    assert (rows.partition, rows.first, rows.last) == (STEP + 4, 502, 503)
+    assert [row.revision for row in rows.terminals] == [502, 503]

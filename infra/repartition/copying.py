@@ -1,0 +1,155 @@
+"""Phase ``copying``: every spread topic into a temporary one of the new number of partitions, by key. Nothing is changed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from features.settings import Settings
+from features.tables import HISTORY_MS
+from infra.errors import PlatformError
+from infra.repartition.journal import Journal
+from infra.repartition.logs import HELD, Reader, Writer
+from infra.repartition.marks import Marks
+from infra.repartition.merged import merged, time_of
+from infra.repartition.partitioners import HASHES, Evidence, Name, Unexplained
+from streams import topics
+from streams.admission import Admission
+from streams.copied import HEADER
+from streams.core import Record
+from streams.intake import Intake, admission
+
+#: Told (what, of how many records) as it goes on.
+Tell = Callable[[str, int], None]
+
+#: In this order, so that what is told reads as the data walks.
+SPREAD = (topics.TRANSACTIONS, topics.SCORES, topics.ALERTS, topics.LABELS, topics.OUTCOMES)
+
+
+def temporary(topic: str) -> str:
+    """The name of a topic's copy."""
+    return f"driftloop-copy-{topic}"
+
+
+class _Card(msgspec.Struct, gc=False):
+    card_id: str
+
+
+class Target:
+    """The new partition of a record: by its key; by its card, where it has no key."""
+
+    def __init__(self, partitioner: Name, partitions: int) -> None:
+        self._hashed = HASHES[partitioner]
+        self._partitions = partitions
+        self._card = msgspec.json.Decoder(_Card).decode
+
+    def __call__(self, record: Record) -> int:
+        # Outcomes are written by the label joiner alone, whose producer spreads keys as Java does.
+        hashed = HASHES["murmur2"] if record.topic == topics.OUTCOMES else self._hashed
+        key = record.key
+        if not key:
+            try:
+                key = self._card(record.value or b"").card_id.encode()
+            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return record.partition % self._partitions
+        return hashed(key) % self._partitions
+
+
+class Taken:
+    """Of transactions, those that the scorer took, by what its restore would say of the old log."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._admissions: dict[int, Admission] = {}
+        self._settings = settings
+        self._intake = Intake(settings.scoring, self._of)
+
+    def __call__(self, records: list[Record]) -> list[Record]:
+        """The records of one partition that follow those of the call before."""
+        taken, _ = self._intake.take(records)
+        return [] if taken is None else taken.records
+
+    def _of(self, partition: int) -> Admission:
+        if partition not in self._admissions:
+            self._admissions[partition] = admission(self._settings.scoring)
+        return self._admissions[partition]
+
+
+def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tell) -> tuple[Marks, Evidence]:
+    """Read what decides: how far the processors had come, and where keys lie. ``begins``: of ``transactions``, by partition.
+
+    Raises PlatformError where the beginning of the log that is needed is gone.
+    """
+    marks, evidence = Marks(journal.before), Evidence(journal.before)
+    with _reader(settings, journal) as reader:
+        for topic in (topics.TRANSACTIONS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
+            seen = 0
+            for partition, end in journal.topics[topic].ends.items():
+                first = newest = None
+                for records in reader.pieces(topic, partition, 0, end):
+                    seen += len(records)
+                    if topic in (topics.SCORES, topics.OUTCOMES):
+                        marks.see(records)
+                    if topic != topics.OUTCOMES:
+                        for record in records:
+                            evidence.see(topic, partition, record.key)
+                    if topic == topics.TRANSACTIONS and begins.get(partition, 0) > 0:
+                        times = [time for time in map(time_of, records) if time is not None]
+                        first = min(times, default=None) if first is None else first
+                        newest = max(times, default=newest)
+                if begins.get(partition, 0) > 0 and topic == topics.TRANSACTIONS:
+                    _reaches_back(partition, begins[partition], first, newest)
+            tell(f"{topic} looked at", seen)
+    marks.settle()
+    return marks, evidence
+
+
+def _reaches_back(partition: int, begin: int, first: int | None, newest: int | None) -> None:
+    if first is None or newest is None or newest - first < HISTORY_MS:
+        raise PlatformError(
+            f"the log of {topics.TRANSACTIONS}[{partition}] begins at {begin} only, and reaches back less than the "
+            f"{HISTORY_MS // 86_400_000} days that cards' histories need, so they cannot be rebuilt from it; start a platform of "
+            "that many partitions in another folder, and publish the history there"
+        )
+
+
+def chosen(evidence: Evidence, asked: Name | None) -> Name:
+    """The partitioner: the one that was asked for, else the one that explains the log. Raises PlatformError."""
+    if asked is not None:
+        return asked
+    try:
+        return evidence.partitioner()
+    except Unexplained as error:
+        raise PlatformError(
+            f"{error}; records must go where your producers will send the next ones: give all of them one partitioner, key every "
+            "record by its card, and name it: --partitioner murmur2 or crc32"
+        ) from error
+
+
+def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None:
+    """Fill the temporary topics, which are there and empty, and write into the journal how many records they hold."""
+    target = Target(journal.partitioner, journal.partitions)
+    with _reader(settings, journal) as reader, Writer(settings) as writer:
+        for topic in SPREAD:
+            taken = Taken(settings) if topic == topics.TRANSACTIONS else None
+            parts = [_part(reader, topic, p, end, taken) for p, end in journal.topics[topic].ends.items()]
+            copied = 0
+            for record in merged(parts):
+                headers = [header for header in record.headers if header[0] != HEADER]
+                writer.put(temporary(topic), target(record), record, [*headers, marks.of(record).header()])
+                copied += 1
+            writer.flush()
+            counts = {p: writer.counts.get((temporary(topic), p), 0) for p in range(journal.partitions)}
+            if any(writer.newest.get((temporary(topic), p), -1) != count - 1 for p, count in counts.items()):
+                raise PlatformError(f"somebody else writes to {temporary(topic)}; end that, and run it again")
+            journal.topics[topic].counts = counts
+            tell(f"{topic} copied", copied)
+
+
+def _part(reader: Reader, topic: str, partition: int, end: int, taken: Taken | None) -> Iterator[list[Record]]:
+    for records in reader.pieces(topic, partition, 0, end):
+        yield records if taken is None else taken(records)
+
+
+def _reader(settings: Settings, journal: Journal) -> Reader:
+    return Reader(settings, max(500, HELD // journal.before))

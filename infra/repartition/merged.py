@@ -1,0 +1,103 @@
+"""Several partitions as one sequence: each in its own order, and all of them at the same pace of event time.
+
+Where the new log would hold one partition's months and then another's, all of the second would come late. So the partition
+whose next record is the oldest is always read on. One record that is dated a century ahead must not hold its partition back until
+all others have ended: a record counts as no newer than the middle one of the AHEAD that come next.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from statistics import median_low
+
+import msgspec
+
+from streams import topics
+from streams.core import Record
+
+AHEAD = 9
+_ANY = -(2**62)
+
+
+class _Transaction(msgspec.Struct, gc=False):
+    event_time_ms: int
+
+
+class _Scored(msgspec.Struct, gc=False):
+    transaction: _Transaction
+
+
+class _Label(msgspec.Struct, gc=False):
+    label_time_ms: int
+
+
+class _Outcome(msgspec.Struct, gc=False):
+    outcome_time_ms: int
+
+
+@cache
+def _reader(topic: str) -> Callable[[bytes], int]:
+    if topic == topics.TRANSACTIONS:
+        transaction = msgspec.json.Decoder(_Transaction).decode
+        return lambda value: transaction(value).event_time_ms
+    if topic == topics.LABELS:
+        label = msgspec.json.Decoder(_Label).decode
+        return lambda value: label(value).label_time_ms
+    if topic == topics.OUTCOMES:
+        outcome = msgspec.json.Decoder(_Outcome).decode
+        return lambda value: outcome(value).outcome_time_ms
+    scored = msgspec.json.Decoder(_Scored).decode
+    return lambda value: scored(value).transaction.event_time_ms
+
+
+def time_of(record: Record) -> int | None:
+    """The event time by which the record's topic goes on; None where it cannot be read."""
+    try:
+        time = _reader(record.topic)(record.value or b"")
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return time if abs(time) < 2**61 else None
+
+
+def merged(parts: Iterable[Iterator[list[Record]]]) -> Iterator[Record]:
+    """``parts``: pieces of each partition, in order."""
+    sources = [_Source(pieces) for pieces in parts]
+    waiting = [(source.time, i) for i, source in enumerate(sources) if source.ahead]
+    heapq.heapify(waiting)
+    while waiting:
+        _, i = waiting[0]
+        source = sources[i]
+        yield source.take()
+        if source.ahead:
+            heapq.heapreplace(waiting, (source.time, i))
+        else:
+            heapq.heappop(waiting)
+
+
+class _Source:
+    """One partition, and the records of it that come next, each with its time."""
+
+    def __init__(self, pieces: Iterator[list[Record]]) -> None:
+        self._records = (record for piece in pieces for record in piece)
+        self.ahead: deque[tuple[int, Record]] = deque()
+        self._fill()
+
+    @property
+    def time(self) -> int:
+        """Of the next record."""
+        first = self.ahead[0][0]
+        return min(first, median_low([time for time, _ in self.ahead]))
+
+    def take(self) -> Record:
+        _, record = self.ahead.popleft()
+        self._fill()
+        return record
+
+    def _fill(self) -> None:
+        while len(self.ahead) < AHEAD and (record := next(self._records, None)) is not None:
+            time = time_of(record)
+            # One that cannot be read goes along with its neighbours.
+            self.ahead.append((time if time is not None else self.ahead[-1][0] if self.ahead else _ANY, record))

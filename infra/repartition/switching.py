@@ -1,0 +1,77 @@
+"""Phase ``switching``: a topic is removed, made anew with the new number of partitions, and filled from its copy.
+
+Who publishes meanwhile is kept out, or loses nothing::
+
+    original    closed to producers -> what came since it was copied goes behind the copy -> removed
+    new one     a record that a producer got in before the copy was complete is put behind the copy, and all is done again
+"""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from features.settings import Settings
+from infra.errors import PlatformError
+from infra.repartition import broker
+from infra.repartition.copying import Target, temporary
+from infra.repartition.journal import Journal, TopicPlan
+from infra.repartition.logs import HELD, Reader, Writer
+from streams.copied import copied
+
+_MOST_ROUNDS = 5
+
+
+class Interrupted(PlatformError):
+    """It could not be finished now. Nothing is lost, and the same command goes on: exit code 1."""
+
+    exit_code = 1
+
+
+def switch(settings: Settings, admin: AdminClient, journal: Journal, topic: str) -> int:
+    """Return how many records the topic has now that were not copied, for they came meanwhile. Raises KafkaException."""
+    plan = journal.topics[topic]
+    for _ in range(_MOST_ROUNDS):
+        _rescue(settings, admin, journal, topic, plan)
+        broker.drop(admin, topic)
+        try:
+            broker.make(settings, admin, topic, journal.partitions, plan.replicas, plan.config)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+            continue
+        if _fill(settings, topic, plan):
+            held = broker.ends(settings, topic, plan.counts)
+            return sum(held.values()) - sum(plan.counts.values())
+    raise Interrupted(f"producers publish to {topic} while it is filled; stop them, and run the same command again")
+
+
+def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str, plan: TopicPlan) -> None:
+    """Put what is in the topic and not in the copy behind the copy."""
+    there = broker.partitions(admin, (topic,)).get(topic, {})
+    if not there:
+        return
+    broker.close(admin, topic)
+    original = len(there) == journal.before
+    target = Target(journal.partitioner, journal.partitions)
+    with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
+        for partition, (begin, end) in broker.bounds(settings, topic, there).items():
+            for records in reader.pieces(topic, partition, max(begin, plan.ends.get(partition, 0)) if original else begin, end):
+                for record in records:
+                    if original or copied(record) is None:
+                        # A second time after a kill: the scorer drops it as repeated, the joiner as known.
+                        writer.put(temporary(topic), target(record), record, record.headers)
+        writer.flush()
+
+
+def _fill(settings: Settings, topic: str, plan: TopicPlan) -> bool:
+    """Partition by partition from the copy. False: somebody else's record is among them."""
+    whole = True
+    with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
+        for partition, end in broker.ends(settings, temporary(topic), plan.counts).items():
+            for records in reader.pieces(temporary(topic), partition, 0, end):
+                for record in records:
+                    writer.put(topic, partition, record, record.headers)
+            writer.flush()
+            whole &= writer.newest.get((topic, partition), -1) == end - 1
+    return whole

@@ -1,0 +1,296 @@
+"""Four partitions become six, under kills, and then three: scores, states, outcomes and archive go on as if nothing had been."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+from confluent_kafka import TopicPartition
+
+from features import generations
+from features.card_state import CardState
+from features.columns import from_transactions
+from features.events import Label, Outcome, Score, Transaction
+from features.settings import DAY_MS, Features, Settings, load
+from features.tables import Recomputation, in_log_order, vectors
+from features.transform import update
+from features.vector import N_STREAM, unpacked
+from infra import cli, leftovers, supervise
+from infra import platform as local
+from infra.repartition import journal
+from infra.repartition.copying import SPREAD, temporary
+from infra.repartition.journal import Journal
+from infra.repartition.partitioners import HASHES
+from streams import kafka, topics
+from streams.committed import Committed
+from streams.copied import copied
+from streams.core import Record
+from streams.publish.groups import GROUPS
+from streams.publish.lockstep import Lockstep
+from streams.publish.probe import control_probe
+from streams.simulate.options import Options
+from tests.chaos.logs import committed
+from tests.served import transactions
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
+
+DAYS, DELAY_DAYS = 12, 2
+ROOT = Path(__file__).parents[2]
+#: Labels come a day after their payment: before it matures, and for some only after a repartition.
+LABEL_MS = DAY_MS
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Settings]:
+    """All of it, without a champion: vectors are published unscored."""
+    folder = tmp_path / "platform"
+    folder.mkdir()
+    (folder / "driftloop.toml").write_text(f"[labels]\ndelay_days = {DELAY_DAYS}\n[skew]\ncards = 0\n")
+    try:
+        yield local.up(load(folder))
+    finally:
+        local.down(load(folder))
+        assert not leftovers.find(load(folder))
+
+
+class Stream:
+    """Payments and their labels, published part by part, each part until it is all processed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.dir
+        self.payments = transactions(Options(cards=60, terminals=40, seed=5), DAYS)
+        self.published: list[Transaction] = []
+        self.frauds: set[str] = set()
+        self._labels: list[Label] = []
+
+    def publish(self, share: float, repeated: int = 0) -> None:
+        """The newest so many once more; the payments up to this share of all, and the labels that are due by then."""
+        settings = load(self.folder)
+        part = self.payments[len(self.published) : int(share * len(self.payments))]
+        sender = kafka.producer(settings)
+        for one in self.published[len(self.published) - repeated :]:
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
+        self.published += part
+        for n, one in enumerate(part):
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
+            if n % 10 == 0:
+                at = one.event_time_ms + LABEL_MS
+                self._labels.append(Label(one.transaction_id, one.card_id, one.terminal_id, one.event_time_ms, True, at))
+        now = part[-1].event_time_ms
+        for label in [label for label in self._labels if label.label_time_ms <= now]:
+            sender.produce(topics.LABELS, msgspec.json.encode(label), label.card_id.encode())
+            self._labels.remove(label)
+            self.frauds.add(label.transaction_id)
+        assert sender.flush(30) == 0
+        sender.close()
+        with Lockstep(settings, GROUPS, [control_probe(settings)], 240) as lockstep:
+            lockstep.wait()
+
+
+def command(folder: Path, partitions: int) -> subprocess.Popen[str]:
+    arguments = ["--dir", str(folder), "repartition", "--partitions", str(partitions), "--yes"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "infra.cli", *arguments],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+def kill_when(folder: Path, partitions: int, due: Callable[[Journal], bool]) -> Journal:
+    """Kill -9 once the journal says so; what it says afterwards."""
+    child = command(folder, partitions)
+    try:
+        while child.poll() is None:
+            found = journal.read(load(folder))
+            if found is not None and due(found):
+                child.send_signal(signal.SIGKILL)
+                break
+            time.sleep(0.005)
+        output = child.communicate(timeout=60)[0]
+    finally:
+        child.kill()
+    assert child.returncode == -signal.SIGKILL, output
+    left = journal.read(load(folder))
+    assert left is not None
+    return left
+
+
+def finish(folder: Path, partitions: int) -> str:
+    output = command(folder, partitions).communicate(timeout=600)[0]
+    assert f"the topics have {partitions} partitions" in output, output
+    assert journal.read(load(folder)) is None
+    settings = load(folder)
+    assert settings.partitions == partitions
+    there = kafka.admin(settings).list_topics(timeout=10).topics
+    assert {len(there[topic].partitions) for topic in SPREAD} == {partitions}
+    assert not any(temporary(topic) in there for topic in SPREAD)
+    return output
+
+
+def commit(settings: Settings, group: str, offsets: dict[int, int]) -> None:
+    """As a reader of somebody else's does."""
+    reader = kafka.consumer(settings, group)
+    reader.commit(offsets=[TopicPartition(topics.LABELS, p, offset) for p, offset in offsets.items()], asynchronous=False)
+    reader.close()
+
+
+@contextmanager
+def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
+    """Somebody publishes all the time: a payment that is there already, so that nothing comes of it."""
+    ended = threading.Event()
+
+    begun = threading.Event()
+
+    def publish() -> None:
+        sender = kafka.producer(settings)
+        while not ended.wait(0.2):
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(again), again.card_id.encode())
+            assert sender.flush(60) == 0
+            begun.set()
+        sender.close()
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        assert begun.wait(60)
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def values(settings: Settings, topic: str) -> dict[int, list[Record]]:
+    return committed(settings, topic, settings.partitions)
+
+
+def check(stream: Stream) -> None:
+    """Everything that must hold for what was published so far."""
+    settings = load(stream.folder)
+    _scores(settings, stream)
+    _outcomes(settings, stream)
+    _archive(settings, stream)
+
+
+def _scores(settings: Settings, stream: Stream) -> None:
+    """One score for each payment, in the partition of its card, with the vector of a run through the pure core alone."""
+    decode = msgspec.json.Decoder(Score).decode
+    found = {p: [decode(r.value or b"") for r in records] for p, records in values(settings, topics.SCORES).items()}
+    counts = Counter(score.transaction.transaction_id for scores in found.values() for score in scores)
+    assert counts == Counter(one.transaction_id for one in stream.published)
+    for partition, scores in found.items():
+        assert {HASHES["murmur2"](s.transaction.card_id.encode()) % settings.partitions for s in scores} <= {partition}
+    wanted = update(CardState(), from_transactions(stream.published), settings.features.amount_limit)[:, :N_STREAM]
+    by_id = {s.transaction.transaction_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
+    served = np.stack([by_id[one.transaction_id] for one in stream.published])
+    np.testing.assert_array_equal(served.view(np.uint32), wanted.view(np.uint32))
+
+
+def _outcomes(settings: Settings, stream: Stream) -> None:
+    """Each outcome once: all that are due, those of labels with the score, and none that is not due."""
+    decode = msgspec.json.Decoder(Outcome).decode
+    outcomes = [decode(r.value or b"") for records in values(settings, topics.OUTCOMES).values() for r in records]
+    said = Counter((o.transaction_id, o.late) for o in outcomes)
+    assert set(said.values()) <= {1}
+    assert all(o.amount_minor is not None for o in outcomes), "an outcome without its score"
+    assert {o.transaction_id for o in outcomes if o.is_fraud} == stream.frauds
+    score = msgspec.json.Decoder(Score).decode
+    decided = {o.transaction_id for o in outcomes}
+    for records in values(settings, topics.SCORES).values():
+        held = [score(r.value or b"").transaction for r in records]
+        live = any(copied(r) is None for r in records)
+        newest = max((one.event_time_ms for one in held), default=0)
+        due = {one.transaction_id for one in held if one.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
+        if live:
+            assert due <= decided
+    end = stream.published[-1].event_time_ms
+    early = {one.transaction_id for one in stream.published if one.event_time_ms + DELAY_DAYS * DAY_MS > end}
+    assert early & decided <= stream.frauds
+
+
+def _archive(settings: Settings, stream: Stream) -> None:
+    """Each score and outcome in one row of a place of its own; batch gives the served vectors from these rows."""
+    scores = ds.dataset(settings.archive / "scores", format="parquet").to_table()
+    assert Counter(scores.column("transaction_id").to_pylist()) == Counter(one.transaction_id for one in stream.published)
+    places = set(zip(scores.column("kafka_partition").to_pylist(), scores.column("kafka_offset").to_pylist(), strict=True))
+    assert len(places) == scores.num_rows
+    ordered = in_log_order(scores)
+    again, served = Recomputation(Features()).vectors(ordered), vectors(ordered.column("features"))
+    np.testing.assert_array_equal(again[:, :N_STREAM].view(np.uint32), served[:, :N_STREAM].view(np.uint32))
+    outcomes = ds.dataset(settings.archive / "outcomes", format="parquet").to_table()
+    published = values(settings, topics.OUTCOMES)
+    assert outcomes.num_rows == sum(map(len, published.values()))
+
+
+def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = platform.dir
+    stream = Stream(platform)
+    sender = kafka.producer(platform)
+    sender.produce(topics.TRANSACTIONS, b"{", stream.payments[0].card_id.encode())
+    assert sender.flush(30) == 0
+    sender.close()
+    stream.publish(0.4)
+    stream.publish(0.5, repeated=20)
+    check(stream)
+
+    assert kill_when(folder, 6, lambda j: j.phase == "copying" and bool(j.topics or j.running)).phase == "copying"
+    kill_when(folder, 6, lambda j: j.phase == "switching" and j.topics[topics.SCORES].done)
+    assert cli.run(["--dir", str(folder), "up"]) == 2
+    assert "is unfinished; run driftloop repartition --partitions 6 again" in capsys.readouterr().err
+    assert cli.run(["--dir", str(folder), "repartition", "--partitions", "5", "--yes"]) == 2
+    assert "finish it first, with --partitions 6" in capsys.readouterr().err
+    kill_when(folder, 6, lambda j: j.phase == "finishing")
+    finish(folder, 6)
+
+    # The broken and the repeated ones are not copied.
+    assert sum(map(len, values(load(folder), topics.TRANSACTIONS).values())) == len(stream.published)
+    assert generations.read(platform.archive).number == 1
+    check(stream)
+    stream.publish(0.75, repeated=30)
+    check(stream)
+
+    # A broker that was restarted leads with higher epochs than those of the topics to come.
+    supervise.stop_component(platform, "kafka")
+    while supervise.processes(platform)["kafka"].wanted:
+        time.sleep(0.1)
+    local.up(load(folder))
+    ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
+    commit(load(folder), "auditors", ends)
+    commit(load(folder), "slow auditors", {0: 1})
+
+    with publishing(load(folder), stream.published[-1]):
+        assert cli.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
+    assert "driftloop: producers still publish to transactions; stop them first" in capsys.readouterr().err
+    assert journal.read(load(folder)) is None
+
+    output = finish(folder, 3)
+    assert "spread by murmur2" in output
+    with Committed(load(folder)) as at:
+        places = [(topics.LABELS, p) for p in range(3)]
+        found = at.read({"auditors": places, "slow auditors": places}, 30)
+    ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
+    assert {p: commit.offset for (_, p), commit in found["auditors"].items()} == ends
+    assert {p: commit.offset for (_, p), commit in found["slow auditors"].items()} == dict.fromkeys(range(3), 0)
+    assert generations.read(platform.archive).number == 2
+    stream.publish(1.0, repeated=30)
+    check(stream)
+    letters = [r for records in committed(load(folder), topics.DLQ, 1).values() for r in records]
+    assert len(letters) == 1
+
+    assert cli.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
+    assert capsys.readouterr().err == "driftloop: --partitions is 3, which is what the topics have\n"

@@ -1,0 +1,141 @@
+"""The small parts: partitioners, journal, the order of a merge, which transactions are copied and where they go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from features.events import Transaction
+from features.settings import Scoring, load
+from infra.errors import PlatformError
+from infra.repartition import journal
+from infra.repartition.copying import Taken, Target, chosen
+from infra.repartition.journal import Journal, TopicPlan
+from infra.repartition.merged import merged, time_of
+from infra.repartition.partitioners import HASHES, Evidence, Unexplained
+from streams import topics
+from streams.copied import HEADER, Copied, copied
+from streams.core import Record
+from streams.event_clock import CARDS
+from tests.unit.streams.records import DAY, HOUR, T0, label, score
+
+
+def payment(n: int, time: int, card: str = "c", partition: int = 0, amount: int = 100, appended: int = T0 + 400 * DAY) -> Record:
+    event = Transaction(f"t{n}", time, card, "m", amount)
+    return Record(topics.TRANSACTIONS, partition, n, card.encode(), msgspec.json.encode(event), [], appended)
+
+
+@pytest.mark.parametrize(
+    ("key", "signed"),
+    # From Apache Kafka's UtilsTest.testMurmur2.
+    [("21", -973932308), ("foobar", -790332482), ("a-little-bit-long-string", -985981536), ("abc", 479470107)],
+)
+def test_murmur2_is_javas(key: str, signed: int) -> None:
+    assert HASHES["murmur2"](key.encode()) == signed & 0x7FFFFFFF
+
+
+@pytest.mark.parametrize("name", ["murmur2", "crc32"])
+def test_the_partitioner_is_the_one_that_explains_every_key(name: str) -> None:
+    hashed = HASHES[name]  # type: ignore[index]
+    evidence = Evidence(5)
+    for n in range(100):
+        evidence.see("transactions", hashed(b"k%d" % n) % 5, b"k%d" % n)
+        evidence.see("transactions", n % 5, None)
+        evidence.see("transactions", n % 5, b"")
+    assert evidence.keys == 100
+    assert evidence.partitioner() == name
+    evidence.see("labels", (hashed(b"k1") + 1) % 5, b"k1")
+    with pytest.raises(Unexplained, match=r"no partitioner explains where the 101 keyed records are.*1 of labels"):
+        evidence.partitioner()
+    with pytest.raises(PlatformError, match="--partitioner murmur2 or crc32"):
+        chosen(evidence, None)
+    assert chosen(evidence, "crc32") == "crc32"
+
+
+def test_where_one_partition_tells_nothing_the_documented_way_is_taken() -> None:
+    evidence = Evidence(1)
+    evidence.see("transactions", 0, b"k")
+    assert evidence.partitioner() == "murmur2"
+
+
+def test_the_journal_is_what_was_written_until_it_is_removed(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert journal.read(settings) is None
+    journal.refuse_unfinished(settings)
+    plan = TopicPlan({"retention.ms": "1"}, 1, {0: 5, 1: 7}, {0: 4}, True)
+    wanted = Journal(1, 4, 6, ["scorer"], "switching", "crc32", {"g": {"alerts": "begin"}}, {"scores": plan}, 9, 2)
+    journal.write(settings, wanted)
+    assert journal.read(settings) == wanted
+    with pytest.raises(PlatformError, match="run driftloop repartition --partitions 6 again"):
+        journal.refuse_unfinished(settings)
+    journal.remove(settings)
+    assert journal.read(settings) is None
+    journal.path(settings).write_text("{")
+    with pytest.raises(PlatformError, match="is damaged"):
+        journal.read(settings)
+
+
+def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
+    settings = load(tmp_path).model_copy(update={"scoring": Scoring(duplicate_horizon_hours=24)})
+    bad = Record(topics.TRANSACTIONS, 0, 9, b"c", b"{", [], T0)
+    first, again, other = payment(1, T0), payment(1, T0), payment(1, T0, amount=200)
+    ahead = payment(2, T0 + 2 * HOUR, appended=T0)
+    elsewhere = payment(1, T0, partition=1)
+    clock = [payment(10 + n, T0 + 3 * DAY, card=f"d{n}") for n in range(CARDS)]
+    late = payment(1, T0 + 3 * DAY)
+    taken = Taken(settings)
+    assert taken([first, again, bad, other, ahead]) == [first]
+    assert taken([elsewhere]) == [elsewhere]
+    # Once the partition's clock has passed the horizon, the id is a new one.
+    assert taken([*clock, late]) == [*clock, late]
+
+
+def test_a_copy_is_taken_again_whatever_came_before_it(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    first = payment(1, T0)
+    copy = msgspec.structs.replace(payment(1, T0, amount=200), headers=[Copied().header()], appended_ms=1)
+    assert Taken(settings)([first, copy]) == [first, copy]
+    forged = msgspec.structs.replace(copy, headers=[(HEADER, b"what")])
+    assert Taken(settings)([first, forged]) == [first]
+
+
+def test_marks_survive_the_header() -> None:
+    for mark in (Copied(), Copied(5, None), Copied(None, -1), Copied(T0, T0 + 1)):
+        assert copied(Record("scores", 0, 0, None, b"", [("other", None), mark.header()])) == mark
+    assert copied(Record("scores", 0, 0, None, b"", [("other", b"1")])) is None
+
+
+def test_records_go_where_their_key_or_their_card_goes() -> None:
+    target = Target("crc32", 7)
+    keyed = payment(1, T0, card="c9")
+    assert target(keyed) == HASHES["crc32"](b"c9") % 7
+    assert target(msgspec.structs.replace(keyed, key=None)) == target(keyed)
+    assert target(Record(topics.LABELS, 3, 0, None, b"{")) == 3
+    outcome = Record(topics.OUTCOMES, 0, 0, b"m1", b"{}")
+    assert target(outcome) == HASHES["murmur2"](b"m1") % 7
+
+
+def test_a_merge_keeps_each_partition_in_order_and_all_at_one_pace() -> None:
+    fast = [payment(n, T0 + n * DAY, card=f"f{n % 20}") for n in range(100)]
+    slow = [payment(n, T0 + n * HOUR, card=f"s{n % 20}", partition=1) for n in range(400)]
+    # One record of the century to come must not hold its partition back.
+    slow[100] = payment(100, T0 + 40_000 * DAY, card="s100", partition=1)
+    pieces = [iter([fast[:7], fast[7:]]), iter([slow[n : n + 50] for n in range(0, 400, 50)]), iter([])]
+    found = list(merged(pieces))
+    assert [r for r in found if r.partition == 0] == fast
+    assert [r for r in found if r.partition == 1] == slow
+    at = [i for i, r in enumerate(found) if r.partition == 1]
+    # 400 hours are 17 days.
+    assert sum(r.partition == 0 for r in found[: at[-1]]) == 17
+    times = [time_of(r) for r in found if r is not slow[100]]
+    assert times == sorted(times, key=lambda time: time or 0)
+
+
+def test_the_time_of_a_record_is_that_of_its_topic() -> None:
+    assert time_of(payment(1, T0)) == T0
+    assert time_of(Record(topics.SCORES, 0, 0, None, msgspec.json.encode(score("a", T0)))) == T0
+    assert time_of(Record(topics.LABELS, 0, 0, None, msgspec.json.encode(label("a", T0, True, T0 + 1)))) == T0 + 1
+    assert time_of(Record(topics.OUTCOMES, 0, 0, None, b'{"outcome_time_ms": 7}')) == 7
+    assert time_of(Record(topics.ALERTS, 0, 0, None, b"{")) is None

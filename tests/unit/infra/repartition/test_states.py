@@ -1,0 +1,167 @@
+"""Processors whose time is that of their partitions say nothing twice and leave nothing out when the partitions change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from features.events import DriftReport, Outcome
+from features.settings import Drift
+from streams import topics
+from streams.core import Output
+from streams.drift.monitor import DriftMonitor
+from streams.label_joiner import LabelJoiner
+from tests.unit.infra.repartition.moving import Writer, moved
+from tests.unit.streams.drift.synthetic import GivenReferences, settings_for
+from tests.unit.streams.records import DAY, HOUR, T0, label, score
+
+DELAY = 2 * DAY
+
+
+class Joined:
+    """A label joiner over a log of its own, which may be moved; all outcomes that it has said."""
+
+    def __init__(self, partitions: int) -> None:
+        self.writer = Writer(partitions)
+        self.joiner = LabelJoiner(DELAY)
+        self.said: list[Outcome] = []
+
+    def restart(self) -> None:
+        self.joiner = LabelJoiner(DELAY)
+        for topic in LabelJoiner.replays:
+            self.joiner.restore(list(self.writer.records(topic)))
+
+    def move(self, partitions: int) -> None:
+        self.writer = moved(self.writer, partitions)
+        self.restart()
+
+    def put(self, topic: str, key: str, event: msgspec.Struct) -> None:
+        for item in self.joiner.process([self.writer.put(topic, key, event)]).produce:
+            self.said.append(msgspec.json.decode(item.value, type=Outcome))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_every_outcome_is_said_once_whatever_the_partitions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    run = Joined(4)
+    payments: list[tuple[str, int, str]] = []
+    labelled: set[str] = set()
+    moves = dict(zip(sorted(rng.choice(np.arange(50, 560), 3, replace=False).tolist()), (6, 3, 4), strict=True))
+    for n in range(600):
+        if n in moves:
+            run.move(moves[n])
+        if rng.random() < 0.03:
+            run.restart()
+        if payments and rng.random() < 0.2:
+            one, time, card = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
+            if one not in labelled:
+                labelled.add(one)
+                run.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
+        else:
+            time = T0 + n * HOUR // 2 + int(rng.integers(-3 * HOUR, 3 * HOUR))
+            payments.append((f"t{n}", time, f"c{int(rng.integers(30))}"))
+            run.put(topics.SCORES, payments[-1][2], score(f"t{n}", time, payments[-1][2]))
+    # The labels of payments that do not exist expire in the end, said once as well.
+    run.put(topics.LABELS, "c1", label("nobody", payments[-1][1], True, payments[-1][1], "c1"))
+    run.move(5)
+    end = payments[-1][1] + 10 * DAY
+    for number in range(30):
+        run.put(topics.SCORES, f"c{number}", score(f"end{number}", end, f"c{number}"))
+    run.move(2)
+    for number in range(30):
+        run.put(topics.SCORES, f"c{number}", score(f"last{number}", end + 1, f"c{number}"))
+    first = Counter(o.transaction_id for o in run.said if not o.late)
+    assert first == Counter([one for one, _, _ in payments] + ["nobody"])
+    assert Counter(o.transaction_id for o in run.said if o.is_fraud) == Counter([*labelled, "nobody"])
+    assert [o.transaction_id for o in run.said if o.score is None and not o.late] == ["nobody"]
+
+
+def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behind() -> None:
+    run = Joined(2)
+    # The murmur2 hashes put these cards into different partitions of two, and into one of one.
+    ahead, behind = "c0", next(f"c{n}" for n in range(1, 99) if _partition(f"c{n}", 2) != _partition("c0", 2))
+    run.put(topics.SCORES, ahead, score("old", T0, ahead))
+    run.put(topics.SCORES, ahead, score("new", T0 + DELAY + 1, ahead))
+    run.put(topics.SCORES, behind, score("waits", T0 + 1, behind))
+    assert [o.transaction_id for o in run.said] == ["old"]
+    run.move(1)
+    run.restart()
+    # One partition's time has passed all three; what had not matured is said when a payment comes.
+    assert [o.transaction_id for o in run.said] == ["old"]
+    run.put(topics.SCORES, behind, score("next", T0 + DELAY + 2, behind))
+    assert [o.transaction_id for o in run.said] == ["old", "waits"]
+    run.restart()
+    run.put(topics.SCORES, behind, score("after", T0 + DELAY + 3, behind))
+    assert [o.transaction_id for o in run.said] == ["old", "waits"]
+
+
+def _partition(card: str, partitions: int) -> int:
+    return Writer(partitions).put(topics.SCORES, card, score("x", T0, card)).partition
+
+
+class Watched:
+    """A drift monitor over a log of its own; the reports that it has made."""
+
+    def __init__(self, folder: Path, partitions: int) -> None:
+        self._folder = folder
+        self.writer = Writer(partitions)
+        self.said: list[str] = []
+        self.restart()
+
+    def restart(self) -> None:
+        settings = settings_for(self._folder, Drift(min_rows=10_000_000), self.writer.partitions)
+        self.monitor = DriftMonitor(settings, GivenReferences("v1", rows=1000))
+        for topic in (topics.SCORES, topics.OUTCOMES):
+            self.monitor.restore(list(self.writer.records(topic)))
+
+    def move(self, partitions: int) -> None:
+        self.writer = moved(self.writer, partitions)
+        self.restart()
+
+    def put(self, topic: str, key: str, event: msgspec.Struct) -> None:
+        self.hear(self.monitor.process([self.writer.put(topic, key, event)]))
+
+    def hear(self, output: Output) -> None:
+        for item in output.produce:
+            if item.topic == topics.DRIFT_REPORTS:
+                self.said.append(msgspec.json.decode(item.value, type=DriftReport).report_id)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_window_is_reported_once_whatever_the_partitions(tmp_path: Path, seed: int) -> None:
+    """Cards are at different times, so that the watermark jumps back and forth with the partitions."""
+    rng = np.random.default_rng(seed)
+    run, start = Watched(tmp_path, 4), T0 // DAY * DAY
+    cards = [f"c{n}" for n in range(16)]
+    lag = {card: int(rng.integers(0, 30 * HOUR)) for card in cards}
+    moves = {70: 6, 130: 2, 131: 5, 200: 3}
+    for n in range(260):
+        if n in moves:
+            run.move(moves[n])
+        if rng.random() < 0.03:
+            run.restart()
+        now = start + 2 * DAY + n * HOUR
+        for card in cards:
+            time = now - lag[card]
+            run.put(topics.SCORES, card, score(f"{card}-{n}", time, card))
+            if n % 6 == 0:
+                known = Outcome(f"{card}-{n}", card, card, time - DELAY, time, False, "matured", score=0.2, threshold=0.9)
+                known.model_version = "v1"
+                run.put(topics.OUTCOMES, card, known)
+    # All cards reach the same time.
+    end = now + 3 * DAY
+    for again in range(2):
+        for card in cards:
+            run.put(topics.SCORES, card, score(f"{card}-end{again}", end + again, card))
+            last = Outcome(f"{card}-end{again}", card, card, end - DELAY, end + again, False, "matured", score=0.2, threshold=0.9)
+            last.model_version = "v1"
+            run.put(topics.OUTCOMES, card, last)
+    counts = Counter(run.said)
+    assert set(counts.values()) == {1}
+    days = range((now - min(lag.values())) // DAY * DAY, start + 2 * DAY - min(lag.values()), -DAY)
+    for kind in ("data", "performance"):
+        assert {f"{kind}-v1-{day}" for day in list(days)[1:-1]} <= counts.keys()
