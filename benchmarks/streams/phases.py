@@ -19,10 +19,12 @@ from confluent_kafka import Consumer
 from features.reading import Reader
 from features.settings import Settings, load
 from infra.run import scorer_core
+from streams import intake
 from streams import scorer as module
 from streams.codec import BatchDecoder
 from streams.commit import Transactions
 from streams.core import Core, Record
+from streams.intake import Intake
 from streams.restore import Partition
 from streams.scorer import Scorer
 from streams.shell import Shell
@@ -32,8 +34,8 @@ _WARM_EVENTS = 25_000
 _STEPS: tuple[tuple[Any, str, str], ...] = (
     (Shell, "_poll", "take records from librdkafka"),
     (BatchDecoder, "decode", "decode JSON"),
-    (Scorer, "_taken", "admission: encode again, hash, look up"),
-    (module, "from_transactions", "columns"),
+    (Intake, "take", "admission: encode again, hash, look up"),
+    (intake, "from_transactions", "columns"),
     (Scorer, "_vectors", "the transform"),
     (Reader, "read", "profiles from memory and Redis"),
     (module, "fill", "profiles into the vectors"),
@@ -61,21 +63,28 @@ class Phases(msgspec.Struct, frozen=True):
 
 
 class Clocks:
-    """CPU and wall seconds by step."""
+    """CPU and wall seconds by step, each without the steps within it."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, tuple[float, float]] = {}
+        self._within: list[tuple[float, float]] = []
 
     def around(self, what: str, call: Callable[..., Any]) -> Callable[..., Any]:
         """``call``, timed."""
 
         def timed(*arguments: Any) -> Any:
+            self._within.append((0.0, 0.0))
             cpu, wall = time.thread_time(), time.perf_counter()
             try:
                 return call(*arguments)
             finally:
+                cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+                inner_cpu, inner_wall = self._within.pop()
                 before = self.seconds.get(what, (0.0, 0.0))
-                self.seconds[what] = before[0] + time.thread_time() - cpu, before[1] + time.perf_counter() - wall
+                self.seconds[what] = before[0] + cpu - inner_cpu, before[1] + wall - inner_wall
+                if self._within:
+                    outer = self._within[-1]
+                    self._within[-1] = outer[0] + cpu, outer[1] + wall
 
         return timed
 
