@@ -61,6 +61,8 @@ def publish(settings: Settings, topic: str, rows: list[Archived]) -> None:
         sender.produce(topic, b"no event", b"key", 0)
         for row in part:
             send(row)
+        # A transaction that the broker has heard nothing of cannot be aborted.
+        assert sender.flush(30) == 0
         sender.commit_transaction(30) if commit else sender.abort_transaction(30)
 
 
