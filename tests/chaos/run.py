@@ -40,6 +40,8 @@ _GROUPS = {
 _ZOMBIE_S = 12.0
 _SLOW_S = 3.0
 _PATIENCE_S = 120.0
+#: The history of a long run is hundreds of thousands of records.
+_SETTLE_S = 900.0
 _BURST = 200
 
 _TOML = f"""
@@ -141,9 +143,9 @@ class Run:
     def _history(self, settings: Settings) -> None:
         sender = Stream(settings, self._world.history, 1e9)
         sender.start()
-        assert wait_until(lambda: sender.exhausted, _PATIENCE_S), "the history was not published"
+        assert wait_until(lambda: sender.exhausted, _SETTLE_S), "the history was not published"
         sender.stop()
-        Lockstep(settings, _GROUPS, timeout_s=_PATIENCE_S).wait()
+        Lockstep(settings, _GROUPS, timeout_s=_SETTLE_S).wait()
         writer = OnlineWriter(settings)
         writer.write_profiles([profile_row(card, self._world.live_ms, 40.0, i) for i, card in enumerate(self._world.cards)])
         writer.close()
@@ -180,7 +182,7 @@ class Run:
         stream.stop()
 
     def _settle(self, settings: Settings) -> None:
-        Lockstep(settings, _GROUPS, timeout_s=_PATIENCE_S).wait()
+        Lockstep(settings, _GROUPS, timeout_s=_SETTLE_S).wait()
         self._tell("settled")
 
     def _inject(self, settings: Settings, fault: Fault, children: dict[str, Child], road: SlowRoad, stream: Stream) -> None:

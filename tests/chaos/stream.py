@@ -68,7 +68,12 @@ class Stream:
             self._stop.wait(0.02)
 
     def _send(self, one: Sent) -> None:
-        self._producer.produce(one.topic, one.value, one.key, on_delivery=self._delivered)
+        while True:
+            try:
+                self._producer.produce(one.topic, one.value, one.key, on_delivery=self._delivered)
+                break
+            except BufferError:  # the history is published as fast as the broker takes it
+                self._producer.poll(0.1)
         self.sent += one.topic == "transactions"
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
