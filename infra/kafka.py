@@ -68,7 +68,7 @@ def properties(settings: Settings) -> dict[str, str]:
             "num.recovery.threads.per.data.dir": "2",
             "log.retention.hours": str(365 * 24),
             # After kill -9 the controller lets the broker in again only once its old session has ended. A shorter one than this
-            # default is sooner, but a machine that stalls for seconds then loses its leaders, and the group coordinator with them.
+            # default is sooner, but a machine that stalls for seconds then loses its leaders, and the group coordinator, too.
             "broker.session.timeout.ms": "9000",
             "broker.heartbeat.interval.ms": "1000",
         }
