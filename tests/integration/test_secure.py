@@ -176,7 +176,7 @@ def test_a_broker_that_was_killed_lets_everybody_in_again(secure: Settings, run:
 
 
 def test_spark_reads_a_topic(secure: Settings, spark: SparkSession) -> None:
-    reader = spark.read.format("kafka").options(**options(secure)).option("subscribe", topics.TRANSACTIONS)
+    reader = spark.read.format("kafka").options(**options(secure)).option("subscribe", topics.SCORES)
     assert reader.load().count() == ds.dataset(secure.archive / "scores", format="parquet").count_rows()
 
 
