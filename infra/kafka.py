@@ -67,8 +67,8 @@ def properties(settings: Settings) -> dict[str, str]:
             "num.io.threads": "4",
             "num.recovery.threads.per.data.dir": "2",
             "log.retention.hours": str(365 * 24),
-            # After kill -9 the controller lets the broker in again only once its old session has ended. A shorter one than this
-            # default is sooner, but a machine that stalls for seconds then loses its leaders, and the group coordinator, too.
+            # After kill -9 the controller lets the broker in again only once its old session has ended. Shorter than this default is
+            # sooner, but a machine that stalls for some seconds then loses its leaders.
             "broker.session.timeout.ms": "9000",
             "broker.heartbeat.interval.ms": "1000",
         }
