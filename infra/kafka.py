@@ -67,7 +67,7 @@ def properties(settings: Settings) -> dict[str, str]:
             "num.io.threads": "4",
             "num.recovery.threads.per.data.dir": "2",
             "log.retention.hours": str(365 * 24),
-            # After kill -9 the controller lets the broker in again only once its old session has ended. Shorter than this default is
+            # After kill -9 the controller lets the broker in again only once its old session has ended. Less than this is
             # sooner, but a machine that stalls for some seconds then loses its leaders.
             "broker.session.timeout.ms": "9000",
             "broker.heartbeat.interval.ms": "1000",
