@@ -60,13 +60,42 @@ class Transactions:
 
     def __init__(self, make: Callable[[], Producer], name: str, stop: threading.Event) -> None:
         self._make = make
+        #: For a transaction that commits nothing: the group of no generation, and a place of it.
+        self._aside: tuple[object, TopicPartition] | None = None
         self._producer = make()
         self._name = name
         self._stop = stop
 
-    def begin_life(self) -> None:
-        """Fence whoever used this transactional id before, and end what they left open."""
-        self._again(lambda: self._producer.init_transactions(_CALL_S))
+    def begin_life(self, source: Consumer, topic: str) -> None:
+        """Fence whoever used this transactional id before, and end what they left open. ``source`` has not joined its group yet;
+        ``topic`` is one that it reads."""
+        self._aside = source.consumer_group_metadata(), TopicPartition(topic, 0, 0)
+        self._begin()
+
+    def _begin(self) -> None:
+        while True:
+            self._again(lambda: self._producer.init_transactions(_CALL_S))
+            try:
+                self._end_what_hangs()
+            except _Hung:
+                self._producer = self._make()
+            else:
+                return
+
+    def _end_what_hangs(self) -> None:
+        """A broker that was killed can forget a transaction of ours that its offsets topic still holds open: from then on nobody
+        is told what the group has committed. The end of any later transaction of this id over that topic ends it, too."""
+        assert self._aside is not None
+        metadata, place = self._aside
+        producer = self._producer
+        producer.begin_transaction()
+        try:
+            self._again(lambda: self._send_offsets([place], metadata))
+        except KafkaException as error:
+            if error.args[0].fatal():
+                raise
+            log.warning("%s: what hangs may not have been ended: %s", self._name, error.args[0].str())
+        self._again(lambda: producer.abort_transaction(_CALL_S))
 
     def run(self, source: Consumer, produce: Sequence[Produce], offsets: Mapping[tuple[str, int], int]) -> None:
         """Write ``produce`` and commit ``offsets``, both or neither. Raises Aborted, Stopped, or KafkaException where it is
@@ -78,7 +107,7 @@ class Transactions:
             producer.begin_transaction()
             for item in produce:
                 self._put(item)
-            self._again(lambda: self._send_offsets(moved, source))
+            self._again(lambda: self._send_offsets(moved, source.consumer_group_metadata()))
             self._again(lambda: producer.commit_transaction(_CALL_S))
         except KafkaException as error:
             if error.args[0].fatal():
@@ -98,9 +127,9 @@ class Transactions:
         """Close the producer; an open transaction is ended by whoever takes its id next, or by its time-out."""
         self._producer.close()
 
-    def _send_offsets(self, moved: list[TopicPartition], source: Consumer) -> None:
+    def _send_offsets(self, moved: list[TopicPartition], metadata: object) -> None:
         """In a thread that dies with the process: one of a pool would be waited for at the exit."""
-        producer, metadata = self._producer, source.consumer_group_metadata()
+        producer = self._producer
         failures: list[KafkaException] = []
 
         def call() -> None:
@@ -120,7 +149,7 @@ class Transactions:
     def _take_over(self) -> None:
         # The old producer stays behind with the thread that is in its call.
         self._producer = self._make()
-        self.begin_life()
+        self._begin()
 
     def _put(self, item: Produce) -> None:
         while True:

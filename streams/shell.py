@@ -125,7 +125,7 @@ class Shell:
         source = consumer(self._settings, self._core.name, **{"partition.assignment.strategy": strategy})
         self._source = source
         try:
-            self._transactions.begin_life()
+            self._transactions.begin_life(source, self._core.inputs[0])
             source.subscribe(list(self._core.inputs), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             self._loop(source)
         except Stopped:
