@@ -70,6 +70,7 @@ class Archive:
 
     name = "archive"
     inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES)
+    outputs: tuple[str, ...] = (topics.DLQ,)
     replays: tuple[str, ...] = ()
 
     def __init__(self, schema: str, generations: Generations | None = None) -> None:

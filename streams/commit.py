@@ -23,6 +23,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streams import metrics
+from streams.committed import Partition
 from streams.core import Produce
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ _CALL_S = 10.0
 #: Offsets are sent in less, because that call may hang: where it is not back after twice its time, it will not come back.
 _OFFSETS_S = 5.0
 _HUNG_S = 2 * _OFFSETS_S
+#: How long a broker that has just come back may take to lead its partitions.
+_LOOK_S = 60.0
 _PAUSE_S = 0.2
 
 
@@ -56,10 +59,14 @@ class _Hung(Exception):
 
 
 class Transactions:
-    """The transactions of one member, over producers of ``make`` with its transactional id. ``stop`` ends every wait."""
+    """The transactions of one member, over producers of ``make`` with its transactional id. ``stop`` ends every wait;
+    ``held_back`` tells which partitions that it may write to have an open transaction (``streams.held_back``)."""
 
-    def __init__(self, make: Callable[[], Producer], name: str, stop: threading.Event) -> None:
+    def __init__(
+        self, make: Callable[[], Producer], name: str, stop: threading.Event, held_back: Callable[[], list[Partition]]
+    ) -> None:
         self._make = make
+        self._held_back = held_back
         #: For a transaction that commits nothing: the group of no generation, and a place of it.
         self._aside: tuple[object, TopicPartition] | None = None
         self._producer = make()
@@ -83,12 +90,19 @@ class Transactions:
                 return
 
     def _end_what_hangs(self) -> None:
-        """A broker that was killed can forget a transaction of ours that its offsets topic still holds open: from then on nobody
-        is told what the group has committed. The end of any later transaction of this id over that topic ends it, too."""
+        """A broker that was killed can forget a transaction of ours that partitions still hold open. In the offsets topic nobody
+        is told any more what the group has committed; elsewhere committed readers stand still. The end of any later transaction
+        of this id in the same partition ends it, too: so one writes there, commits nothing, and is aborted."""
         assert self._aside is not None
         metadata, place = self._aside
+        held = self._look()
         producer = self._producer
         producer.begin_transaction()
+        for topic, partition in held:
+            log.info("%s: a transaction is open in %s[%d]; it is ended if it is ours", self._name, topic, partition)
+            self._put(Produce(topic, None, b"", partition))
+        while held and producer.flush(_CALL_S) and not self._stop.is_set():
+            log.warning("%s: waits for the broker to take what ends a transaction", self._name)
         try:
             self._again(lambda: self._send_offsets([place], metadata))
         except KafkaException as error:
@@ -96,6 +110,20 @@ class Transactions:
                 raise
             log.warning("%s: what hangs may not have been ended: %s", self._name, error.args[0].str())
         self._again(lambda: producer.abort_transaction(_CALL_S))
+
+    def _look(self) -> list[Partition]:
+        """Which partitions have an open transaction, as soon as the broker can tell."""
+        deadline = time.monotonic() + _LOOK_S
+        while True:
+            try:
+                return self._held_back()
+            except KafkaException as error:
+                if self._stop.is_set():
+                    raise Stopped from error
+                if time.monotonic() > deadline:
+                    log.warning("%s: what hangs may not be ended: %s", self._name, error.args[0].str())
+                    return []
+            self._stop.wait(_PAUSE_S)
 
     def run(self, source: Consumer, produce: Sequence[Produce], offsets: Mapping[tuple[str, int], int]) -> None:
         """Write ``produce`` and commit ``offsets``, both or neither. Raises Aborted, Stopped, or KafkaException where it is

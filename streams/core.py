@@ -52,11 +52,13 @@ class Core(Protocol):
     """A processor without Kafka.
 
     ``inputs`` are the topics it reads. ``replays`` names those of them whose log, up to the committed offset, gives the state
-    back: on assignment the shell feeds these records to ``restore`` before the first ``process``.
+    back: on assignment the shell feeds these records to ``restore`` before the first ``process``. ``outputs`` are the topics that
+    it may write to.
     """
 
     name: str
     inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
     replays: tuple[str, ...]
 
     def process(self, records: Sequence[Record]) -> Output:

@@ -14,10 +14,11 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from features.settings import Settings
 from streams import kafka
+from streams.committed import Partition
 
 
 class Ends:
-    """Ends of the log, not last stable offsets: open transactions and commit markers count. ``extra``: settings of the client."""
+    """Ends of the log: open transactions and commit markers count. ``extra``: settings of the client."""
 
     def __init__(self, settings: Settings, timeout_s: float, **extra: Any) -> None:
         self._settings = settings
@@ -25,16 +26,18 @@ class Ends:
         self._extra = extra
         self.admin: AdminClient = kafka.admin(settings, **extra)
 
-    def read(self, places: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
-        """By (topic, partition), as they are now. Raises KafkaException."""
+    def read(self, places: Iterable[Partition], stable: bool = False) -> dict[Partition, int]:
+        """By (topic, partition), as they are now. ``stable``: the last stable offsets instead, where the first transaction that
+        is open begins. Raises KafkaException."""
         wanted = list(places)
+        level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
         try:
-            return self._ask(wanted)
+            return self._ask(wanted, level)
         except KafkaException:
             self.admin = kafka.admin(self._settings, **self._extra)
-            return self._ask(wanted)
+            return self._ask(wanted, level)
 
-    def _ask(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    def _ask(self, places: list[Partition], level: IsolationLevel) -> dict[Partition, int]:
         asked = {TopicPartition(*place): OffsetSpec.latest() for place in places}
-        answers = self.admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=self._timeout_s)
+        answers = self.admin.list_offsets(asked, isolation_level=level, request_timeout=self._timeout_s)
         return {(place.topic, place.partition): int(answer.result().offset) for place, answer in answers.items()}

@@ -25,6 +25,7 @@ class FeastWriter:
 
     name = "feast-writer"
     inputs: tuple[str, ...] = (topics.SCORES,)
+    outputs: tuple[str, ...] = (topics.DLQ,)
     replays: tuple[str, ...] = ()
 
     def __init__(self) -> None:

@@ -56,20 +56,25 @@ class Intake:
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Transaction, _PROCESSOR)
 
-    def take(self, records: Sequence[Record]) -> tuple[Taken | None, list[Produce]]:
+    def take(self, records: Sequence[Record], again: bool = False) -> tuple[Taken | None, list[Produce]]:
         """The transactions that are new, None where none is, and the dead letters: of those that cannot be read, contradict an
-        earlier one, or come from the future. Repeated ones are counted."""
-        good, events, dead = self._decoder.decode(records)
-        return self._new(good, events, dead) if events else None, dead
+        earlier one, or come from the future. Repeated ones are counted.
 
-    def _new(self, records: list[Record], events: list[Transaction], dead: list[Produce]) -> Taken | None:
+        ``again``: the records were processed before. Only then are copies what they say: a producer may set any header.
+        """
+        good, events, dead = self._decoder.decode(records)
+        before = _taken_before(good) if again else np.zeros(len(good), dtype=np.bool_)
+        return self._new(good, events, before, dead) if events else None, dead
+
+    def _new(
+        self, records: list[Record], events: list[Transaction], before: NDArray[np.bool_], dead: list[Produce]
+    ) -> Taken | None:
         columns = from_transactions(events)
         ids = digests([e.transaction_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]
         cards = digests([card.encode() for card in columns.card])[:, 0]
         appended = np.array([record.appended_ms for record in records], dtype=np.int64)
-        before = _taken_before(records)
         future = lead.ahead(columns.event_time_ms, appended, self._lead_ms) & ~before
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)

@@ -96,6 +96,7 @@ class LabelJoiner:
     name = "label-joiner"
     inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
     #: In this order, see above.
+    outputs: tuple[str, ...] = (topics.OUTCOMES, topics.DLQ)
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
     def __init__(self, delay_ms: int) -> None:
@@ -139,11 +140,11 @@ class LabelJoiner:
         output.produce += label_letters + score_letters
         outcomes: list[Outcome] = []
         for record, label in zip(label_records, labels, strict=True):
-            _, joined_ms = _before(record)
+            _, joined_ms = self._before(record)
             said = joined_ms is not None and label.label_time_ms + self._delay <= joined_ms
             self._take_label(self._partition(record.partition), label, outcomes, said)
         for record, score in zip(score_records, scores, strict=True):
-            partition, (is_copy, joined_ms) = self._partition(record.partition), _before(record)
+            partition, (is_copy, joined_ms) = self._partition(record.partition), self._before(record)
             partition.live |= not is_copy
             self._take_score(partition, score, outcomes, joined_ms)
         for number in dict.fromkeys(record.partition for record in score_records):
@@ -159,6 +160,11 @@ class LabelJoiner:
 
     def _partition(self, number: int) -> _Partition:
         return self._partitions.setdefault(number, _Partition())
+
+    def _before(self, record: Record) -> tuple[bool, int | None]:
+        """Whether the record is a copy, and how far its old partition had come. Copies are read again, never processed."""
+        found = copied(record) if self._restoring and record.headers else None
+        return (False, None) if found is None else (True, found.joined_ms)
 
     def _take_label(self, partition: _Partition, label: Label, outcomes: list[Outcome], said: bool) -> None:
         known = partition.known.get(label.transaction_id)
@@ -227,12 +233,6 @@ class LabelJoiner:
         event_time = known.score.transaction.event_time_ms if known.score else partition.watermark
         leaving = partition.restored if self._restoring and by_label else partition.leaving
         heapq.heappush(leaving, (event_time + 2 * self._delay, transaction_id))
-
-
-def _before(record: Record) -> tuple[bool, int | None]:
-    """Whether the record is a copy, and how far its old partition had come."""
-    found = copied(record) if record.headers else None
-    return (False, None) if found is None else (True, found.joined_ms)
 
 
 def _labelled(label: Label, score: JoinedScore | None, at: int, late: bool = False) -> Outcome:

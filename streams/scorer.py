@@ -46,6 +46,7 @@ class Scorer:
 
     name = "scorer"
     inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
+    outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
     replays: tuple[str, ...] = (topics.TRANSACTIONS,)
 
     def __init__(
@@ -94,7 +95,7 @@ class Scorer:
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the card state again, without scoring."""
-        taken, _ = self._intake.take(records)
+        taken, _ = self._intake.take(records, again=True)
         if taken is not None:
             self._vectors(taken)
 

@@ -17,6 +17,7 @@ A state that went through a batch that was not committed is never used again.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
@@ -31,6 +32,7 @@ from features.settings import Settings, SettingsError
 from streams import metrics, topics
 from streams.commit import Aborted, Stopped, Transactions
 from streams.core import Core, Output, Record, Sink, Snapshotted
+from streams.held_back import HeldBack
 from streams.kafka import consumer, producer
 from streams.keeper import Keeper
 from streams.refusal import refused
@@ -79,9 +81,8 @@ class Shell:
         #: The partitions in hand, and what is committed of them: the core's state between two batches is as of these offsets.
         self._committed: dict[Partition, int] = {}
         self._ends: dict[Partition, int] = {}
-        #: Since when nothing is assigned, not even nothing: in the group's eyes a spare member is one, too.
-        self._left_since: float | None = time.monotonic()
-        self._had_any = False
+        #: Since when the group has assigned nothing, not even no partitions, as it does to a spare member.
+        self._left_since: float | None = -math.inf
         self._newest_ms = 0
         self._stalls = StallWatch()
         self._in_batch = False
@@ -92,7 +93,10 @@ class Shell:
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
         self._transactions = Transactions(
-            lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"), core.name, self._stop
+            lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"),
+            core.name,
+            self._stop,
+            HeldBack(settings, core.outputs).read,
         )
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
@@ -111,10 +115,8 @@ class Shell:
             reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
         if self._waits_since is not None and now - self._waits_since > STUCK_S:
             reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
-        if self._left_since is not None and not self._had_any:
-            reasons.append(f"{name}: no partitions assigned yet")
-        elif self._left_since is not None and now - self._left_since > STUCK_S:
-            reasons.append(f"{name}: the group has assigned no partitions for {now - self._left_since:.0f} s")
+        if self._left_since is not None and now - self._left_since > STUCK_S:
+            reasons.append(f"{name}: the group has assigned no partitions")
         return reasons
 
     def run(self) -> None:
@@ -342,7 +344,7 @@ class Shell:
                     "histories along"
                 )
         positions = self._restore(source, partitions)
-        self._left_since, self._had_any = None, True
+        self._left_since = None
         metrics.REBALANCES.labels(name, "assigned").inc()
         metrics.PARTITIONS.labels(name).set(len(self._committed))
         log.info("%s: %d partitions assigned, %d in hand", name, len(partitions), len(self._committed))

@@ -49,6 +49,7 @@ class TerminalRisk:
 
     name = "terminal-risk"
     inputs: tuple[str, ...] = (topics.OUTCOMES,)
+    outputs: tuple[str, ...] = (topics.DLQ,)
     replays: tuple[str, ...] = (topics.OUTCOMES,)
 
     def __init__(self, delay_ms: int, step_ms: int, generations: Generations | None = None) -> None:

@@ -73,8 +73,8 @@ def backfill(
     ``settings.features``, of whose schema the folder is.
 
     ``tell`` is called about once a second. Days that are there are done anew where the log has other rows of them by now (events
-    that came late), and all of them with ``force``. A broken-off stretch goes on in the
-    buckets that it began with. Raises features.jobs.sources.NothingThere, and what Spark raises.
+    that came late), and all of them with ``force``. A broken-off stretch goes on in the buckets that it began with. Raises
+    features.jobs.sources.NothingThere, and what Spark raises.
     """
     begun = time.monotonic()
     wanted = range(first_day, end_day)
@@ -119,7 +119,8 @@ def _ended(job: Future[None]) -> bool:
 def _changed(log: Path, root: Path, wanted: range) -> list[int]:
     """Days that are done, with another number of rows than the log has of them. The log has none of a day that it has dropped."""
     done = done_days(root)
-    there = {day_number(folder.name): rows([folder]) for folder in day_folders(log / "scores")}
+    folders = day_folders(log / "scores", wanted.start * DAY_MS, wanted.stop * DAY_MS) if done else []
+    there = {day_number(folder.name): rows([folder]) for folder in folders}
     return [day for day in wanted if day in done and there.get(day, done[day]) != done[day]]
 
 

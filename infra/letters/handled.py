@@ -37,7 +37,7 @@ class Handled:
     by_place: dict[tuple[int, int], Done] = field(default_factory=dict)
     #: Records that were sent again, by where they came from.
     sent: set[Source] = field(default_factory=set)
-    generations: Generations = Generations()  # noqa: RUF009 - frozen
+    generations: Generations = field(default_factory=Generations)
 
     def source(self, letter_offset: int, topic: str, partition: int, offset: int) -> Source:
         """Of the letter at ``letter_offset``: after a repartition, another record may lie in the same place."""

@@ -66,7 +66,7 @@ class Taken:
 
     def __call__(self, records: list[Record]) -> list[Record]:
         """The records of one partition that follow those of the call before."""
-        taken, _ = self._intake.take(records)
+        taken, _ = self._intake.take(records, again=True)
         return [] if taken is None else taken.records
 
     def _of(self, partition: int) -> Admission:

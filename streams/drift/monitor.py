@@ -35,6 +35,7 @@ class DriftMonitor:
     name = "drift-monitor"
     inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES, topics.MODEL_EVENTS)
     #: Model events first: the champion of the end is known, and nothing is asked for in the name of its predecessors.
+    outputs: tuple[str, ...] = (topics.DRIFT_REPORTS, topics.RETRAIN_REQUESTS, topics.DLQ)
     replays: tuple[str, ...] = (topics.MODEL_EVENTS, topics.SCORES, topics.OUTCOMES)
 
     def __init__(self, settings: Settings, references: References) -> None:
@@ -71,7 +72,7 @@ class DriftMonitor:
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take a batch that was processed before a restart."""
-        self._take(records)
+        self._take(records, again=True)
 
     def _settle(self) -> None:
         """The logs are read again. After a repartition, close what was closed before it, though the new partitions lag behind."""
@@ -99,7 +100,7 @@ class DriftMonitor:
             self._asking = Asking()
             self._promoted = None
 
-    def _take(self, records: Sequence[Record]) -> tuple[list[Produce], list[_Said]]:
+    def _take(self, records: Sequence[Record], again: bool = False) -> tuple[list[Produce], list[_Said]]:
         scores_topic, outcomes_topic, events_topic = self.inputs
         by_topic: dict[str, list[Record]] = {topic: [] for topic in self.inputs}
         for record in records:
@@ -110,11 +111,11 @@ class DriftMonitor:
         for event in events:
             self._see(event)
         said: list[_Said] = []
-        self._data.take([r.partition for r in scored], scores, _copies(scored))
+        self._data.take([r.partition for r in scored], scores, _copies(scored, again))
         for judged in self._data.advance():
             said += self._after_data(judged)
         faulty = self._data.faulty
-        self._performance.take([r.partition for r in came], outcomes, faulty, _copies(came))
+        self._performance.take([r.partition for r in came], outcomes, faulty, _copies(came, again))
         for report in self._performance.advance(self._data.watermark.time_ms, self.champion, faulty):
             said += self._after_performance(report, faulty)
         said += self._first_model()
@@ -187,8 +188,9 @@ class DriftMonitor:
         return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"frauds": frauds})]
 
 
-def _copies(records: Sequence[Record]) -> list[Copied | None]:
-    return [copied(record) if record.headers else None for record in records]
+def _copies(records: Sequence[Record], again: bool) -> list[Copied | None]:
+    """What the headers say. Copies are read ``again``, never processed: what comes now came by itself, whatever its headers."""
+    return [copied(record) if again and record.headers else None for record in records]
 
 
 def _measure(report: DriftReport) -> None:

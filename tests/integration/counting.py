@@ -14,6 +14,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from numpy.typing import NDArray
 
 from features.settings import Settings
+from streams import topics
 from streams.core import Output, Produce, Record, dead_letter
 from streams.kafka import consumer, producer
 from streams.shell import Shell
@@ -25,6 +26,7 @@ class RunningCount:
     def __init__(self, source: str, target: str) -> None:
         self.name = f"count-{source}"
         self.inputs: tuple[str, ...] = (source,)
+        self.outputs: tuple[str, ...] = (target, topics.DLQ)
         self.replays: tuple[str, ...] = (source,)
         self._target = target
         self.seen: dict[int, int] = {}

@@ -29,6 +29,7 @@ class Renamed:
     def __init__(self, core: Core, suffix: str) -> None:
         self.name = f"{core.name}-{suffix}"
         self.inputs: tuple[str, ...] = tuple(f"{topic}-{suffix}" for topic in core.inputs)
+        self.outputs: tuple[str, ...] = tuple(f"{topic}-{suffix}" for topic in core.outputs)
         self.replays: tuple[str, ...] = tuple(f"{topic}-{suffix}" for topic in core.replays)
         self._core = core
         self._suffix = suffix

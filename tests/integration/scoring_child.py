@@ -41,6 +41,7 @@ class Elsewhere:
     def __init__(self, scorer: Scorer, source: str, target: str, seed: int) -> None:
         self.name = f"scorer-{source}"
         self.inputs: tuple[str, ...] = (source,)
+        self.outputs: tuple[str, ...] = (target,)
         self.replays: tuple[str, ...] = (source,)
         self._scorer = scorer
         self._target = target

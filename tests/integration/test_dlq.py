@@ -47,6 +47,7 @@ class Moody:
     def __init__(self, source: str, target: str) -> None:
         self.name = f"moody-{source}"
         self.inputs: tuple[str, ...] = (source,)
+        self.outputs: tuple[str, ...] = (target, topics.DLQ)
         self.replays: tuple[str, ...] = ()
         self.failing = True
         self._target = target

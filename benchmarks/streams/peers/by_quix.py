@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import redis
 import requests
+
+# This runs in an environment of its own, beside this file: what checks types here knows neither.
 from card_window import question, step  # type: ignore[import-not-found]
 from quixstreams import Application, State  # type: ignore[import-not-found]
 

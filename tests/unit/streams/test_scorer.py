@@ -18,6 +18,7 @@ from features.reading import Reader
 from features.settings import Features, Labels, Scoring, Settings
 from features.vector import INDEX, WIDTH, unpacked
 from streams import rules, topics
+from streams.copied import Copied
 from streams.core import Output, Record
 from streams.scorer import Scorer
 
@@ -213,6 +214,19 @@ def test_a_transaction_from_the_future_is_a_dead_letter_and_leaves_no_trace() ->
     # When its time has come, it is one like any other.
     again = msgspec.structs.replace(stamped[0], offset=5, appended_ms=early.event_time_ms + 1)
     assert [s.transaction.event_time_ms for s in scores(core.process([again]))] == [early.event_time_ms]
+
+
+def test_a_header_of_a_producer_lets_no_repeated_payment_in() -> None:
+    """Copies of a repartition are read again, never processed; their header on a record that comes now is somebody else's."""
+    core, marked = scorer(), [Copied().header()]
+    repeated = [msgspec.structs.replace(r, headers=marked) for r in records(transaction(0), transaction(0, 2000), first=1)]
+    core.process(records(transaction(0)))
+    output = core.process(repeated)
+    assert scores(output) == []
+    assert [msgspec.json.decode(v, type=DeadLetter).error for v in of(output, topics.DLQ)] == ["ConflictingTransaction"]
+    again = scorer()
+    again.restore([*records(transaction(0)), *repeated])
+    assert value(scores(again.process(records(transaction(1), first=3)))[0], "count_1d") == 4
 
 
 def test_any_time_is_taken_where_there_is_no_limit_or_no_broker_clock() -> None:
