@@ -18,7 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=150.0, help="payments a second")
+    parser.add_argument("--rate", type=float, default=60.0, help="payments a second")
     parser.add_argument("--folder", type=Path, help="where the platform lives; a temporary folder by default")
     parser.add_argument("--report", action="store_true", help="write benchmarks/results/chaos.json and docs/chaos.md")
     options = parser.parse_args()
