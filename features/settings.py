@@ -78,7 +78,7 @@ class Scoring(_Section):
     """The scorer's batches and time-outs."""
 
     max_batch: int = Field(default=4000, ge=1)
-    linger_ms: int = Field(default=5, ge=0)
+    linger_ms: int = Field(default=2, ge=0)
     model_timeout_s: float = Field(default=5.0, gt=0)
     profile_timeout_s: float = Field(default=0.5, gt=0)
     #: A transaction whose id came within this time (event time) is a duplicate; 0: none ever is.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+from confluent_kafka import Producer
 
 from benchmarks.common import machine, write
 from benchmarks.streams import child, world
@@ -26,6 +27,8 @@ from streams.kafka import producer
 _RATES = (100, 1_000, 5_000)
 #: Before anything is measured: what compiles the scorer's loops, and fills its caches.
 _WARM = 20_000
+#: Then both ways in turns at a steady rate: a broker's JVM spends its first minutes compiling, on the cores that are measured.
+_STEADY, _STEADY_S, _STEADY_ROUNDS = 1_000, 15.0, 3
 _TICK_S = 0.001
 _IN, _OUT = "hop-in", "hop-out"
 
@@ -34,8 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up, or records are lost."""
     options = _parser().parse_args(arguments)
     a_round = sum(int(rate * options.seconds) for rate in _RATES)
+    warm = _WARM + 2 * _STEADY_ROUNDS * int(_STEADY * _STEADY_S)
     try:
-        with world.running(_WARM + 2 * options.rounds * a_round, options.cards) as (settings, events):
+        with world.running(warm + 2 * options.rounds * a_round, options.cards) as (settings, events):
             result = run(settings, events, options.rounds, options.seconds)
             write(result, options.json)
             print(section(options.json))
@@ -53,30 +57,37 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     world.fill(settings, topics.TRANSACTIONS, warm)
     world.fill(settings, _IN, warm)
     asked = Topics(settings)
+    # One for all: a new producer's first records wait half a second for its id.
+    sender = producer(settings)
     with child.scorer(settings) as scorer, child.hop(settings, _IN, _OUT, settings.scoring.max_batch) as hop:
         wait(scorer, asked.committed("scorer", topics.TRANSACTIONS), _WARM, 120)
         wait(hop, asked.committed(f"hop-{_IN}", _IN), _WARM, 120)
         found: dict[tuple[str, int], list[np.ndarray]] = {}
         sent: dict[tuple[str, int], list[float]] = {}
         at = _WARM
-        for _ in range(rounds):
-            for rate in _RATES:
-                for way, source, target in ((LIMIT, _IN, _OUT), (SCORER, topics.TRANSACTIONS, topics.SCORES)):
-                    part = events.part(at, at + int(rate * seconds))
-                    at += len(part)
-                    times, really = _measure(settings, part, source, target, rate)
+        steady = [(_STEADY, _STEADY_S, False)] * _STEADY_ROUNDS
+        for rate, lasting, counts in steady + [(rate, seconds, True) for _ in range(rounds) for rate in _RATES]:
+            for way, source, target in ((LIMIT, _IN, _OUT), (SCORER, topics.TRANSACTIONS, topics.SCORES)):
+                part = events.part(at, at + int(rate * lasting))
+                at += len(part)
+                times, really = _measure(settings, sender, part, source, target, rate)
+                p50, p99 = np.percentile(times, [50, 99])
+                print(f"{way} at {rate}/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms{'' if counts else ' (warm-up)'}", file=sys.stderr)
+                if counts:
                     found.setdefault((way, rate), []).append(times)
                     sent.setdefault((way, rate), []).append(really)
-                    print(f"{way} at {rate}/s: p50 {np.median(times):.1f} ms", file=sys.stderr)
+    sender.close()
     hops = []
     for (way, rate), parts in sorted(found.items(), key=lambda one: (one[0][1], one[0][0] != LIMIT)):
         times = np.concatenate(parts)
-        p50, p95, p99, p999 = (round(value, 2) for value in percentiles(times))
-        hops.append(Hop(way, rate, len(times), round(float(np.mean(sent[way, rate])), 1), p50, p95, p99, p999))
+        found_at = [round(value, 2) for value in percentiles(times)]
+        hops.append(Hop(way, rate, len(times), round(float(np.mean(sent[way, rate])), 1), *found_at))
     return Latency(on, rounds, seconds, hops)
 
 
-def _measure(settings: Settings, events: world.Events, source: str, target: str, rate: int) -> tuple[np.ndarray, float]:
+def _measure(
+    settings: Settings, sender: Producer, events: world.Events, source: str, target: str, rate: int
+) -> tuple[np.ndarray, float]:
     """Latencies in ms of ``events`` sent to ``source`` and received from ``target``, and how many a second were really sent."""
     out = settings.dir / "received.json"
     decode = msgspec.json.Decoder(Transaction).decode
@@ -85,15 +96,14 @@ def _measure(settings: Settings, events: world.Events, source: str, target: str,
         settings, "receiver", ["-P", "-m", "benchmarks.streams.receiver", target, str(len(ids)), str(out)], piped=True
     ) as receiver:
         receiver.wait_for_line()
-        stamps, took = _send(settings, events, source, rate)
+        stamps, took = _send(sender, events, source, rate)
         receiver.wait(120)
     received = msgspec.json.decode(out.read_bytes(), type=list[tuple[str, int]])
     return latencies_ms(dict(zip(ids, stamps, strict=True)), received), len(ids) / took
 
 
-def _send(settings: Settings, events: world.Events, topic: str, rate: int) -> tuple[list[int], float]:
+def _send(sender: Producer, events: world.Events, topic: str, rate: int) -> tuple[list[int], float]:
     """Send at a steady rate; when each was handed over, Unix time in ns, and the seconds that it took."""
-    sender = producer(settings, None, **{"linger.ms": 0})
     stamps: list[int] = []
     began = time.perf_counter()
     at, n = 0, len(events)
@@ -108,7 +118,6 @@ def _send(settings: Settings, events: world.Events, topic: str, rate: int) -> tu
     took = time.perf_counter() - began
     if sender.flush(60):
         raise RuntimeError(f"the broker did not take all records of {topic}; look at its log")
-    sender.close()
     return stamps, took
 
 
