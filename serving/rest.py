@@ -180,6 +180,6 @@ _HANDLERS: dict[type[Exception], Callable[[Request, Any], Any]] = {
     RequestValidationError: _invalid,
     ModelNotFound: _not_found,
     ModelNotReady: _not_ready,
-    NotImplementedError: _not_implemented,
+    NotImplementedError: _not_implemented,  # what KServe raises for a call that this model does not have: no stub of ours
     Exception: _unexpected,
 }
