@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 import threading
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Sinks write files and round trips a batch: fewer, larger batches suit them.
 _SINK_BATCH = 20_000
+#: Containers made and not freed before the garbage collector looks for cycles. A batch's records are freed by their counts, and
+#: Python's 700 would have it walk through a batch many times over.
+_CONTAINERS = 100_000
 
 
 def run_processors(names: list[str], settings: Settings) -> int:
@@ -53,7 +57,12 @@ def run_processors(names: list[str], settings: Settings) -> int:
     journal.refuse_unfinished(settings)
     from streams.runner import run
 
-    return run([SHELLS[name](settings.as_user(name)) for name in names], settings.ports.metrics.get(process, 0))
+    shells = [SHELLS[name](settings.as_user(name)) for name in names]
+    # What has been imported stays: a full collection need not walk through it, with a batch waiting.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_CONTAINERS, 10, 10)
+    return run(shells, settings.ports.metrics.get(process, 0))
 
 
 def _admitted(settings: Settings, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 import threading
@@ -13,10 +12,6 @@ from features.settings import SettingsError
 from streams.http import serve
 
 log = logging.getLogger(__name__)
-
-#: Containers made and not freed before the garbage collector looks for cycles. A batch's records are freed by their counts, and
-#: Python's 700 would have it walk through a batch many times over.
-_CONTAINERS = 100_000
 
 
 class Runnable(Protocol):
@@ -54,10 +49,6 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    # What has been imported stays: a full collection need not walk through it, with a batch waiting.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_CONTAINERS, 10, 10)
     page = serve(metrics_port, lambda: [reason for shell in shells for reason in shell.health()])
     threads = [threading.Thread(target=work, args=(shell,), daemon=True) for shell in shells]
     for thread in threads:
