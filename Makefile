@@ -60,6 +60,7 @@ bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (D
 bench: $(STAMP) ## Measure the streams (throughput beside Quix Streams and Faust, latency, growth, state) and write docs/benchmarks.md.
 	$(BIN)/python -m benchmarks.streams.throughput --rounds 3 --json $(RESULTS)/streams-throughput.json
 	$(BIN)/python -m benchmarks.streams.latency --json $(RESULTS)/streams-latency.json
+	$(BIN)/python -m benchmarks.streams.tuning --json $(RESULTS)/streams-tuning.json
 	$(BIN)/python -m benchmarks.streams.growth --json $(RESULTS)/streams-growth.json
 	$(BIN)/python -m benchmarks.streams.state --json $(RESULTS)/streams-state.json
 	$(BIN)/python -m benchmarks.report docs/benchmarks.md

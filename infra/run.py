@@ -58,11 +58,15 @@ def run_processors(names: list[str], settings: Settings) -> int:
     from streams.runner import run
 
     shells = [SHELLS[name](settings.as_user(name)) for name in names]
-    # What has been imported stays: a full collection need not walk through it, with a batch waiting.
+    spare_collections()
+    return run(shells, settings.ports.metrics.get(process, 0))
+
+
+def spare_collections() -> None:
+    """What has been imported stays: a full collection need not walk through it, with a batch waiting."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_CONTAINERS, 10, 10)
-    return run(shells, settings.ports.metrics.get(process, 0))
 
 
 def _admitted(settings: Settings, name: str) -> None:

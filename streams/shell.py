@@ -17,7 +17,6 @@ A state that went through a batch that was not committed is never used again.
 from __future__ import annotations
 
 import logging
-import math
 import os
 import random
 import threading
@@ -26,17 +25,18 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from features.settings import Settings, SettingsError
-from streams import metrics, topics
+from features.settings import Settings
+from streams import metrics
 from streams.commit import Aborted, Stopped, Transactions
 from streams.core import Core, Output, Record, Sink, Snapshotted
 from streams.held_back import HeldBack
+from streams.in_hand import InHand
 from streams.kafka import consumer, producer
 from streams.keeper import Keeper
 from streams.refusal import refused
-from streams.restore import Partition, Span, record_of, replay
+from streams.restore import Partition, record_of
 from streams.snapshots import Store
 from streams.stall import StallWatch
 
@@ -74,15 +74,8 @@ class Shell:
         self._max_batch = max_batch or settings.scoring.max_batch
         self._linger_s = settings.scoring.linger_ms / 1000 if linger_s is None else linger_s
         self._stop = threading.Event()
-        # A member of several topics needs their partitions of one number together: range gives that, cooperative-sticky does not.
-        self._cooperative = len(core.inputs) == 1
         self._turned_at = time.monotonic()
         self._waits_since: float | None = None
-        #: The partitions in hand, and what is committed of them: the core's state between two batches is as of these offsets.
-        self._committed: dict[Partition, int] = {}
-        self._ends: dict[Partition, int] = {}
-        #: Since when the group has assigned nothing, not even no partitions, as it does to a spare member.
-        self._left_since: float | None = -math.inf
         self._newest_ms = 0
         self._stalls = StallWatch()
         self._in_batch = False
@@ -101,6 +94,8 @@ class Shell:
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
+        #: The core's state between two batches is as of what is committed of these.
+        self._hand = InHand(settings, core, self._keeper)
         self._source: Consumer | None = None
 
     def stop(self) -> None:
@@ -115,7 +110,7 @@ class Shell:
             reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
         if self._waits_since is not None and now - self._waits_since > STUCK_S:
             reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
-        if self._left_since is not None and now - self._left_since > STUCK_S:
+        if self._hand.left_since is not None and now - self._hand.left_since > STUCK_S:
             reasons.append(f"{name}: the group has assigned no partitions")
         return reasons
 
@@ -123,7 +118,7 @@ class Shell:
         """The loop. Raises KafkaException when the broker fences this member, SettingsError where a topic has other
         partitions."""
         self._turned_at = time.monotonic()
-        strategy = "cooperative-sticky" if self._cooperative else "range"
+        strategy = "cooperative-sticky" if self._hand.cooperative else "range"
         source = consumer(self._settings, self._core.name, **{"partition.assignment.strategy": strategy})
         self._source = source
         try:
@@ -152,7 +147,7 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
-                self._stalls.look(source, {tp: max(offset, self._ends.get(tp, 0)) for tp, offset in self._committed.items()})
+                self._stalls.look(source, self._hand.read())
                 again_s = _FIRST_PAUSE_S
             except (Aborted, BatchLost) as error:
                 told = error.error if isinstance(error, Aborted) else None
@@ -166,7 +161,7 @@ class Shell:
                 self._stop.wait(again_s)
                 again_s = min(2 * again_s, _LONGEST_PAUSE_S)
             if self._keeper is not None:
-                self._keeper.turn(self._committed)
+                self._keeper.turn(self._hand.committed)
 
     def wait(self, seconds: float) -> None:
         """How a core waits for something that is away: the partitions are paused, and the group hears from us.
@@ -180,7 +175,7 @@ class Shell:
             if self._waits_since is None:
                 self._waits_since = time.monotonic()
                 metrics.WAITING.labels(self._core.name).set(1)
-                source.pause(self._in_hand())
+                source.pause(self._hand.partitions())
             until = time.monotonic() + seconds
             while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
                 self._turned_at = time.monotonic()
@@ -199,10 +194,7 @@ class Shell:
             log.info("%s: goes on after %.1f s", self._core.name, time.monotonic() - self._waits_since)
             self._waits_since = None
             metrics.WAITING.labels(self._core.name).set(0)
-            source.resume(self._in_hand())
-
-    def _in_hand(self) -> list[TopicPartition]:
-        return [TopicPartition(*partition) for partition in self._committed]
+            source.resume(self._hand.partitions())
 
     def _poll(self, source: Consumer) -> tuple[list[Record], dict[Partition, int]]:
         """Wait for a first record, then take what else is there within the linger. Returns records and next offsets."""
@@ -217,14 +209,14 @@ class Shell:
                 self._take_error(message.topic(), message.partition(), message.offset(), error)
                 continue
             record = record_of(message)
-            if (record.topic, record.partition) in self._committed:  # else it moved away between the two calls
+            if (record.topic, record.partition) in self._hand.committed:  # else it moved away between the two calls
                 records.append(record)
                 newest[record.topic, record.partition] = record.offset + 1
         return records, newest
 
     def _take_error(self, topic: str, partition: int, offset: int, error: KafkaError) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
-            self._ends[topic, partition] = offset
+            self._hand.ends[topic, partition] = offset
         elif (refusal := refused(self._settings, error, f"read {topic or self._core.name}")) is not None:
             raise refusal
         elif error.fatal():
@@ -241,7 +233,7 @@ class Shell:
             if self._sink is not None and output.rows:
                 self._write(self._sink, output.rows)
             # An end seen after the newest record may lie beyond a commit marker: commit that, and the lag reads zero.
-            self._commit(source, output, {tp: max(offset, self._ends.get(tp, 0)) for tp, offset in newest.items()})
+            self._commit(source, output, {tp: max(offset, self._hand.ends.get(tp, 0)) for tp, offset in newest.items()})
             self._dirty = False
         finally:
             self._in_batch = False
@@ -270,116 +262,30 @@ class Shell:
 
     def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
         self._transactions.run(source, output.produce, offsets)
-        self._committed.update(offsets)
+        self._hand.committed.update(offsets)
         for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)
         for (topic, partition), offset in offsets.items():
-            end = self._ends.get((topic, partition), offset)
+            end = self._hand.ends.get((topic, partition), offset)
             metrics.LAG.labels(self._core.name, topic, partition).set(max(0, end - offset))
 
     def _catch_up_offsets(self, source: Consumer) -> None:
         """Commit the partition ends, which lie behind commit markers that no record stands for (design, decision 14)."""
-        moved = {tp: end for tp, end in self._ends.items() if tp in self._committed and end > self._committed[tp]}
-        if moved:
+        if moved := self._hand.behind():
             self._commit(source, Output(), moved)
 
     def _start_over(self, source: Consumer) -> None:
-        """Forget every state, bring it back as of what is committed, and read on from there."""
-        partitions = self._in_hand()
-        self._core.forget(list(self._committed))
-        if self._keeper is not None:
-            self._keeper.forget(self._committed)
-        self._ends.clear()
-        for tp in self._restore(source, partitions):
-            source.seek(tp)
+        """Back to what is committed."""
+        self._hand.start_over(source)
         self._dirty = False
 
-    def _restore(self, source: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Bring back the state of these partitions; return where each is to be read from."""
-        began = time.monotonic()
-        committed = source.committed(partitions, 30) if partitions else []
-        spans: dict[Partition, Span] = {}
-        positions = []
-        for tp in committed:
-            self._committed[tp.topic, tp.partition] = max(tp.offset, -1)
-            # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
-            positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
-        for topic in self._core.replays:
-            for tp in committed:
-                if tp.topic == topic:
-                    place, offset = (topic, tp.partition), max(tp.offset, 0)
-                    begin = self._keeper.load(place, offset) if self._keeper is not None else 0
-                    spans[place] = Span(begin, offset)
-        count = replay(self._settings, spans, self._core.restore, self._trimmed)
-        metrics.RESTORED.labels(self._core.name).inc(count)
-        metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
-        log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
-        return positions
-
-    def _trimmed(self, partition: Partition, begin: int, there: int) -> None:
-        """The log does not go back far enough: say so loudly, and go on with what there is."""
-        metrics.TRIMMED.labels(self._core.name).inc()
-        lost = max(0, there - max(begin, self._committed.get(partition, 0)))
-        log.error(
-            "%s: the log of %s[%d] begins at %d, and the state should be read from %d on: history is lost, and %d records that "
-            "were never processed%s; give the topic a longer retention, or keep snapshots younger than it",
-            self._core.name,
-            *partition,
-            there,
-            begin,
-            lost,
-            "; scores are marked cold until the longest window has passed" if self._keeper is not None else "",
-        )
-        if isinstance(self._core, Snapshotted):
-            self._core.begins_late(partition[1])
-
     def _on_assign(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        name = self._core.name
-        for tp in partitions:
-            if tp.topic in topics.SPREAD and tp.partition >= self._settings.partitions:
-                raise SettingsError(
-                    f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so cards "
-                    "may have moved away from their history; start a platform of that many partitions in another folder, and "
-                    "publish the history there (driftloop replay). Next time let driftloop repartition add them, which moves the "
-                    "histories along"
-                )
-        positions = self._restore(source, partitions)
-        self._left_since = None
-        metrics.REBALANCES.labels(name, "assigned").inc()
-        metrics.PARTITIONS.labels(name).set(len(self._committed))
-        log.info("%s: %d partitions assigned, %d in hand", name, len(partitions), len(self._committed))
-        if self._cooperative:
-            source.incremental_assign(positions)
-        else:
-            source.assign(positions)
-        # A pause outlives the assignment: a partition that was lost while it was paused would come back paused.
-        (source.pause if self._waits_since is not None else source.resume)(partitions)
+        self._hand.assign(source, partitions, paused=self._waits_since is not None)
 
     def _on_revoke(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        """Handed over in good order: the state is kept for whoever comes next."""
-        gone = {(tp.topic, tp.partition): self._committed.get((tp.topic, tp.partition), 0) for tp in partitions}
-        if self._keeper is not None and not self._dirty:
-            self._keeper.last(gone)
-        self._give_up(source, partitions, "revoked")
+        self._hand.revoke(source, partitions, clean=not self._dirty)
+        self._lost_in_batch |= self._in_batch and bool(partitions)
 
     def _on_lost(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        """The group went on without us: others have these partitions already."""
-        self._left_since = time.monotonic()
-        self._give_up(source, partitions, "lost")
-
-    def _give_up(self, source: Consumer, partitions: list[TopicPartition], what: str) -> None:
-        gone = {(tp.topic, tp.partition): 0 for tp in partitions}
-        self._core.forget(list(gone))
-        if self._keeper is not None:
-            self._keeper.forget(gone)
-        for place in gone:
-            self._ends.pop(place, None)
-            self._committed.pop(place, None)
-        self._lost_in_batch |= self._in_batch and bool(gone)
-        metrics.REBALANCES.labels(self._core.name, what).inc()
-        metrics.PARTITIONS.labels(self._core.name).set(len(self._committed))
-        log.info("%s: %d partitions %s, %d in hand", self._core.name, len(partitions), what, len(self._committed))
-        if self._cooperative:
-            source.incremental_unassign(partitions)
-        else:
-            source.unassign()
+        self._hand.lose(source, partitions)
+        self._lost_in_batch |= self._in_batch and bool(partitions)

@@ -90,6 +90,9 @@ def scorer(settings: Settings, max_batch: int | None = None, environment: dict[s
     return Child(settings, "scorer", ["-P", "-m", "infra.cli", "run", "scorer"], environment={**batch, **(environment or {})})
 
 
-def hop(settings: Settings, source: str, target: str, max_batch: int) -> Child:
-    """``benchmarks.streams.passthrough``."""
-    return Child(settings, f"hop-{source}", ["-P", "-m", "benchmarks.streams.passthrough", source, target, str(max_batch)])
+def hop(
+    settings: Settings, source: str, target: str, max_batch: int, *changes: str, environment: dict[str, str] | None = None
+) -> Child:
+    """``benchmarks.streams.passthrough``; ``changes`` to its producer's settings, each as NAME=VALUE."""
+    arguments = ["-P", "-m", "benchmarks.streams.passthrough", source, target, str(max_batch), *changes]
+    return Child(settings, f"hop-{source}", arguments, environment=environment)

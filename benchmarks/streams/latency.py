@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -26,9 +27,9 @@ from streams.kafka import producer
 
 _RATES = (100, 1_000, 5_000)
 #: Before anything is measured: what compiles the scorer's loops, and fills its caches.
-_WARM = 20_000
+WARM = 20_000
 #: Then both ways in turns at a steady rate: a broker's JVM spends its first minutes compiling, on the cores that are measured.
-_STEADY, _STEADY_S, _STEADY_ROUNDS = 1_000, 15.0, 3
+STEADY, STEADY_S, STEADY_ROUNDS = 1_000, 15.0, 3
 _TICK_S = 0.001
 _IN, _OUT = "hop-in", "hop-out"
 
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up, or records are lost."""
     options = _parser().parse_args(arguments)
     a_round = sum(int(rate * options.seconds) for rate in _RATES)
-    warm = _WARM + 2 * _STEADY_ROUNDS * int(_STEADY * _STEADY_S)
+    warm = WARM + 2 * STEADY_ROUNDS * int(STEADY * STEADY_S)
     try:
         with world.running(warm + 2 * options.rounds * a_round, options.cards) as (settings, events):
             result = run(settings, events, options.rounds, options.seconds)
@@ -53,30 +54,32 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     """At every rate the bare hop and the scorer in turns; both processes run all the time, the other one idle."""
     on = machine()
     world.create(settings, _IN, _OUT)
-    warm = events.part(0, _WARM)
+    warm = events.part(0, WARM)
     world.fill(settings, topics.TRANSACTIONS, warm)
     world.fill(settings, _IN, warm)
     asked = Topics(settings)
-    # One for all: a new producer's first records wait half a second for its id.
-    sender = producer(settings)
-    with child.scorer(settings) as scorer, child.hop(settings, _IN, _OUT, settings.scoring.max_batch) as hop:
-        wait(scorer, asked.committed("scorer", topics.TRANSACTIONS), _WARM, 120)
-        wait(hop, asked.committed(f"hop-{_IN}", _IN), _WARM, 120)
+    with (
+        # One for all: a new producer's first records wait half a second for its id.
+        closing(producer(settings)) as sender,
+        child.scorer(settings) as scorer,
+        child.hop(settings, _IN, _OUT, settings.scoring.max_batch) as hop,
+    ):
+        wait(scorer, asked.committed("scorer", topics.TRANSACTIONS), WARM, 120)
+        wait(hop, asked.committed(f"hop-{_IN}", _IN), WARM, 120)
         found: dict[tuple[str, int], list[np.ndarray]] = {}
         sent: dict[tuple[str, int], list[float]] = {}
-        at = _WARM
-        steady = [(_STEADY, _STEADY_S, False)] * _STEADY_ROUNDS
+        at = WARM
+        steady = [(STEADY, STEADY_S, False)] * STEADY_ROUNDS
         for rate, lasting, counts in steady + [(rate, seconds, True) for _ in range(rounds) for rate in _RATES]:
             for way, source, target in ((LIMIT, _IN, _OUT), (SCORER, topics.TRANSACTIONS, topics.SCORES)):
                 part = events.part(at, at + int(rate * lasting))
                 at += len(part)
-                times, really = _measure(settings, sender, part, source, target, rate)
+                times, really = measure(settings, sender, part, source, target, rate)
                 p50, p99 = np.percentile(times, [50, 99])
                 print(f"{way} at {rate}/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms{'' if counts else ' (warm-up)'}", file=sys.stderr)
                 if counts:
                     found.setdefault((way, rate), []).append(times)
                     sent.setdefault((way, rate), []).append(really)
-    sender.close()
     hops = []
     for (way, rate), parts in sorted(found.items(), key=lambda one: (one[0][1], one[0][0] != LIMIT)):
         times = np.concatenate(parts)
@@ -85,7 +88,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     return Latency(on, rounds, seconds, hops)
 
 
-def _measure(
+def measure(
     settings: Settings, sender: Producer, events: world.Events, source: str, target: str, rate: int
 ) -> tuple[np.ndarray, float]:
     """Latencies in ms of ``events`` sent to ``source`` and received from ``target``, and how many a second were really sent."""

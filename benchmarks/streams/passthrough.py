@@ -1,6 +1,7 @@
 """The limit: an exactly-once hop that does nothing. ``python -m benchmarks.streams.passthrough FROM TO MAX_BATCH`` until SIGTERM.
 
-The same clients, with the same settings, as the scorer has; batches are taken as ``streams.shell`` takes them.
+The same clients, with the same settings, as the scorer has; batches are taken as ``streams.shell`` takes them. Settings of the
+producer may follow, each as NAME=VALUE.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Mapping
 
 from confluent_kafka import TopicPartition
 
@@ -19,18 +21,21 @@ _CALL_S = 10.0
 
 def main(arguments: list[str]) -> int:
     """0 after SIGTERM. The platform is that of DRIFTLOOP_DIR."""
-    source, target, most = arguments
+    source, target, most, *changes = arguments
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    hop(load(), source, target, int(most), stop)
+    hop(load(), source, target, int(most), stop, dict(change.split("=", 1) for change in changes))
     return 0
 
 
-def hop(settings: Settings, source: str, target: str, max_batch: int, stop: threading.Event) -> None:
-    """Copy value and key of every record of ``source`` to ``target``, as the group ``hop-SOURCE``, until ``stop``."""
+def hop(
+    settings: Settings, source: str, target: str, max_batch: int, stop: threading.Event, changes: Mapping[str, str] | None = None
+) -> None:
+    """Copy value and key of every record of ``source`` to ``target``, as the group ``hop-SOURCE``, until ``stop``; ``changes``
+    to the producer's settings."""
     group = f"hop-{source}"
     reader = consumer(settings, group, **{"partition.assignment.strategy": "cooperative-sticky"})
-    writer = producer(settings, transactional_id=group)
+    writer = producer(settings, transactional_id=group, **(changes or {}))
     writer.init_transactions(_CALL_S)
     reader.subscribe([source])
     linger_s = settings.scoring.linger_ms / 1000

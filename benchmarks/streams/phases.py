@@ -18,7 +18,7 @@ from confluent_kafka import Consumer
 
 from features.reading import Reader
 from features.settings import Settings, load
-from infra.run import scorer_core
+from infra.run import scorer_core, spare_collections
 from streams import intake
 from streams import scorer as module
 from streams.codec import BatchDecoder
@@ -131,6 +131,7 @@ def main(arguments: list[str]) -> int:
     core = scorer_core(settings)
     shell = Timed(settings, core, clocks)
     core.wait = shell.wait
+    spare_collections()
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
     shell.run()
     Path(arguments[0]).write_bytes(msgspec.json.encode(shell.found))

@@ -18,7 +18,7 @@ import msgspec
 from confluent_kafka import Consumer
 
 from features.settings import Settings, load
-from infra.run import scorer_core
+from infra.run import scorer_core, spare_collections
 from streams.core import Core, Record
 from streams.restore import Partition
 from streams.shell import Shell
@@ -68,6 +68,7 @@ def main(arguments: list[str]) -> int:
     core = scorer_core(settings)
     shell = Profiled(settings, core)
     core.wait = shell.wait
+    spare_collections()
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
     shell.run()
     shell.profiler.disable()

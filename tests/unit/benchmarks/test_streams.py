@@ -14,7 +14,7 @@ from benchmarks.streams.peers.card_window import DAY_MS, HOUR_MS, question, step
 from benchmarks.streams.percentiles import latencies_ms, percentiles
 from benchmarks.streams.phases import Clocks, Phase, Phases
 from benchmarks.streams.profile import summary
-from benchmarks.streams.tables import latency, state
+from benchmarks.streams.tables import latency, state, tuning
 from benchmarks.streams.tables import throughput as table
 
 HERE = Machine("a processor", 2, 23.4, "Linux x86_64", "3.11.7", "2026-11-25", 0.25)
@@ -69,6 +69,17 @@ def test_the_latency_is_compared_at_each_rate(tmp_path: Path) -> None:
     assert "p50 at 1,000 events/s against the bare hop, <= 2x: 1.50x, reached (0.75 of what is allowed)." in text
     assert "p99 at 1,000 events/s against the bare hop, <= 2x: 3.00x, MISSED (1.50 of what is allowed)." in text
     assert "p99 at 1,000 events/s, <= 50 ms: 60.00 ms, MISSED" in text
+
+
+def test_the_settings_are_told_with_what_was_tried(tmp_path: Path) -> None:
+    ways = [
+        tuning.Changed("linger.ms", "0", "0", 20_000, 10.0, 20.0, 30.0),
+        tuning.Changed("linger.ms", "0", "2", 20_000, 11.0, 21.0, 31.0),
+    ]
+    write(tuning.Tuning(HERE, 1_000, 2, 10.0, ways), tmp_path / "t.json")
+    lines = tuning.section(tmp_path / "t.json").splitlines()
+    assert "| as it is |  |  | 20,000 | 10.0 | 20.0 | 30.0 |" in lines
+    assert "| linger.ms | 0 | 2 | 20,000 | 11.0 | 21.0 | 31.0 |" in lines
 
 
 def test_the_state_tells_bytes_a_card_and_how_speed_changes(tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""``python -m benchmarks.streams.tuning``: the bare exactly-once hop's latency, with one of our settings changed at a time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.common import machine, write
+from benchmarks.streams import child, world
+from benchmarks.streams.latency import STEADY_S, WARM, measure
+from benchmarks.streams.percentiles import percentiles
+from benchmarks.streams.tables.tuning import Changed, Tuning, section
+from benchmarks.streams.watch import Topics, wait
+from features.settings import Settings
+from infra.errors import PlatformError
+from streams.kafka import producer
+
+_RATE = 1_000
+#: What is changed: whose setting, its name, what we have, and what is tried.
+_PRODUCER, _SCORING = "the transactional producer's ", "scoring."
+_CHANGES = (
+    (_PRODUCER, "retry.backoff.ms", "10", "10"),
+    (_PRODUCER, "retry.backoff.ms", "10", "100"),
+    (_PRODUCER, "linger.ms", "0", "2"),
+    (_SCORING, "linger_ms", "2", "0"),
+    (_SCORING, "linger_ms", "2", "5"),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0; 2 with one line on standard error where the platform does not come up, or records are lost."""
+    options = _parser().parse_args(arguments)
+    a_hop = WARM // 10 + int(_RATE * (STEADY_S + options.rounds * options.seconds))
+    try:
+        with world.running(len(_CHANGES) * a_hop, options.cards) as (settings, events):
+            write(run(settings, events, options.rounds, options.seconds), options.json)
+            print(section(options.json))
+    except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -> Tuning:
+    """A hop for each change, the first without one; each is measured in its turn, while the others idle."""
+    on = machine()
+    asked = Topics(settings)
+    at = 0
+    with ExitStack() as stack:
+        sender = stack.enter_context(closing(producer(settings)))
+        for i, (whose, name, _, tried) in enumerate(_CHANGES):
+            source, target = _topics(i)
+            world.create(settings, source, target)
+            changes = [f"{name}={tried}"] if whose == _PRODUCER else []
+            environment = {} if whose == _PRODUCER else {"DRIFTLOOP_SCORING__LINGER_MS": tried}
+            hop = child.hop(settings, source, target, settings.scoring.max_batch, *changes, environment=environment)
+            stack.enter_context(hop)
+            world.fill(settings, source, events.part(at, at + WARM // 10))
+            at += WARM // 10
+            wait(hop, asked.committed(f"hop-{source}", source), WARM // 10, 120)
+        found: list[list[np.ndarray]] = [[] for _ in _CHANGES]
+        for lasting, counts in [(STEADY_S, False)] + [(seconds, True)] * rounds:
+            for i in range(len(_CHANGES)):
+                source, target = _topics(i)
+                part = events.part(at, at + int(_RATE * lasting))
+                at += len(part)
+                times, _ = measure(settings, sender, part, source, target, _RATE)
+                if counts:
+                    found[i].append(times)
+    ways = []
+    for (whose, name, ours, tried), parts in zip(_CHANGES, found, strict=True):
+        times = np.concatenate(parts)
+        p50, p95, p99, _ = percentiles(times)
+        ways.append(Changed(whose + name, ours, tried, len(times), p50, p95, p99))
+    return Tuning(on, _RATE, rounds, seconds, ways)
+
+
+def _topics(change: int) -> tuple[str, str]:
+    return f"hop-in-{change}", f"hop-out-{change}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("benchmarks.streams.tuning", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=10.0, help="of one hop, one round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--cards", type=int, default=10_000)
+    parser.add_argument("--json", type=Path, required=True, help="write the result here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""The partitions that a member has in hand: what is committed of each, and how their state comes and goes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from features.settings import Settings, SettingsError
+from streams import metrics, topics
+from streams.committed import Partition
+from streams.core import Core, Snapshotted
+from streams.keeper import Keeper
+from streams.restore import Span, replay
+
+log = logging.getLogger(__name__)
+
+
+class InHand:
+    """Assigned and taken away, each with its state; cooperative: one partition at a time, else all at once."""
+
+    def __init__(self, settings: Settings, core: Core, keeper: Keeper | None) -> None:
+        self._settings = settings
+        self._core = core
+        self._keeper = keeper
+        # A member of several topics needs their partitions of one number together: range gives that, cooperative-sticky does not.
+        self.cooperative = len(core.inputs) == 1
+        #: By partition: up to where it is committed.
+        self.committed: dict[Partition, int] = {}
+        #: By partition: the end that was seen last. It may lie beyond commit markers.
+        self.ends: dict[Partition, int] = {}
+        #: Since when the group has assigned nothing, not even no partitions, as it does to a spare member.
+        self.left_since: float | None = -math.inf
+
+    def partitions(self) -> list[TopicPartition]:
+        return [TopicPartition(*partition) for partition in self.committed]
+
+    def read(self) -> dict[Partition, int]:
+        """By partition: up to where it was read."""
+        return {place: max(offset, self.ends.get(place, 0)) for place, offset in self.committed.items()}
+
+    def behind(self) -> dict[Partition, int]:
+        """The ends that lie beyond what is committed."""
+        return {place: end for place, end in self.ends.items() if end > self.committed.get(place, end)}
+
+    def assign(self, source: Consumer, partitions: list[TopicPartition], *, paused: bool) -> None:
+        """The group gave these: bring back their state, and read on from where it stands. Raises SettingsError where a topic has
+        more partitions than it should."""
+        name = self._core.name
+        for tp in partitions:
+            if tp.topic in topics.SPREAD and tp.partition >= self._settings.partitions:
+                raise SettingsError(
+                    f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so cards "
+                    "may have moved away from their history; start a platform of that many partitions in another folder, and "
+                    "publish the history there (driftloop replay). Next time let driftloop repartition add them, which moves the "
+                    "histories along"
+                )
+        positions = self._restore(source, partitions)
+        self.left_since = None
+        metrics.REBALANCES.labels(name, "assigned").inc()
+        metrics.PARTITIONS.labels(name).set(len(self.committed))
+        log.info("%s: %d partitions assigned, %d in hand", name, len(partitions), len(self.committed))
+        if self.cooperative:
+            source.incremental_assign(positions)
+        else:
+            source.assign(positions)
+        # A pause outlives the assignment: a partition that was lost while it was paused would come back paused.
+        (source.pause if paused else source.resume)(partitions)
+
+    def revoke(self, source: Consumer, partitions: list[TopicPartition], *, clean: bool) -> None:
+        """Handed over in good order. ``clean``: the states are as of what is committed, and are kept for whoever comes next."""
+        if self._keeper is not None and clean:
+            self._keeper.last({(tp.topic, tp.partition): self.committed.get((tp.topic, tp.partition), 0) for tp in partitions})
+        self._give_up(source, partitions, "revoked")
+
+    def lose(self, source: Consumer, partitions: list[TopicPartition]) -> None:
+        """The group went on without us: others have these partitions already."""
+        self.left_since = time.monotonic()
+        self._give_up(source, partitions, "lost")
+
+    def start_over(self, source: Consumer) -> None:
+        """Forget every state, bring it back as of what is committed, and read on from there."""
+        partitions = self.partitions()
+        self._core.forget(list(self.committed))
+        if self._keeper is not None:
+            self._keeper.forget(self.committed)
+        self.ends.clear()
+        for tp in self._restore(source, partitions):
+            source.seek(tp)
+
+    def _restore(self, source: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Bring back the state of these partitions; return where each is to be read from."""
+        began = time.monotonic()
+        committed = source.committed(partitions, 30) if partitions else []
+        spans: dict[Partition, Span] = {}
+        positions = []
+        for tp in committed:
+            self.committed[tp.topic, tp.partition] = max(tp.offset, -1)
+            # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
+            positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
+        for topic in self._core.replays:
+            for tp in committed:
+                if tp.topic == topic:
+                    place, offset = (topic, tp.partition), max(tp.offset, 0)
+                    begin = self._keeper.load(place, offset) if self._keeper is not None else 0
+                    spans[place] = Span(begin, offset)
+        count = replay(self._settings, spans, self._core.restore, self._trimmed)
+        metrics.RESTORED.labels(self._core.name).inc(count)
+        metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
+        log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
+        return positions
+
+    def _trimmed(self, partition: Partition, begin: int, there: int) -> None:
+        """The log does not go back far enough: say so loudly, and go on with what there is."""
+        metrics.TRIMMED.labels(self._core.name).inc()
+        lost = max(0, there - max(begin, self.committed.get(partition, 0)))
+        log.error(
+            "%s: the log of %s[%d] begins at %d, and the state should be read from %d on: history is lost, and %d records that "
+            "were never processed%s; give the topic a longer retention, or keep snapshots younger than it",
+            self._core.name,
+            *partition,
+            there,
+            begin,
+            lost,
+            "; scores are marked cold until the longest window has passed" if self._keeper is not None else "",
+        )
+        if isinstance(self._core, Snapshotted):
+            self._core.begins_late(partition[1])
+
+    def _give_up(self, source: Consumer, partitions: list[TopicPartition], what: str) -> None:
+        gone = {(tp.topic, tp.partition): 0 for tp in partitions}
+        self._core.forget(list(gone))
+        if self._keeper is not None:
+            self._keeper.forget(gone)
+        for place in gone:
+            self.ends.pop(place, None)
+            self.committed.pop(place, None)
+        metrics.REBALANCES.labels(self._core.name, what).inc()
+        metrics.PARTITIONS.labels(self._core.name).set(len(self.committed))
+        log.info("%s: %d partitions %s, %d in hand", self._core.name, len(partitions), what, len(self.committed))
+        if self.cooperative:
+            source.incremental_unassign(partitions)
+        else:
+            source.unassign()
