@@ -88,3 +88,11 @@ def test_a_bad_record_is_in_the_dlq_and_the_loop_goes_on(platform: Settings, pai
     with running(Shell(platform, RunningCount(source, target))):
         Lockstep(platform, {f"count-{source}": (source,)}).wait()
     assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=3"])
+
+
+def test_a_member_without_partitions_is_not_healthy(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    shell = Shell(platform, RunningCount(source, target))
+    assert shell.health() == [f"count-{source}: the group has assigned no partitions"]
+    with running(shell):
+        wait_for(lambda: not shell.health())
