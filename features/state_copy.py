@@ -1,7 +1,8 @@
 """A copy of a card state as of one moment, taken in small steps while the state goes on.
 
-Copy on write: a card that is about to change is copied first, and the others in turn, a bounded number a step. So the stream
-never stops for longer than one step takes, however many cards there are, and the copy is what one long stop would have given.
+Copy on write: a card that is about to change is copied first, and the others in turn, a bounded number a step. So no step takes
+longer the more cards there are; the begin does, for it lists their ids (docs/benchmarks.md has the longest pause at a million).
+The copy is what one long stop would have given.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from streams.core import Record
+from streams.core import MOST_DIGITS, Record
 
 HEADER = "driftloop-copied"
 
@@ -45,7 +45,12 @@ def copied(record: Record) -> Copied | None:
 @lru_cache(maxsize=4096)
 def _parsed(value: bytes) -> Copied | None:
     parts = value.split(b",")
-    if len(parts) != 2 or not all(part.removeprefix(b"-").isdigit() or not part for part in parts):
+    if len(parts) != 2 or not all(_is_number(part) or not part for part in parts):
         return None
     joined, watched = (int(part) if part else None for part in parts)
     return Copied(joined, watched)
+
+
+def _is_number(part: bytes) -> bool:
+    digits = part.removeprefix(b"-")
+    return digits.isdigit() and len(digits) <= MOST_DIGITS

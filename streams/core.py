@@ -75,7 +75,10 @@ class Core(Protocol):
 
 
 class Copy(Protocol):
-    """A copy of one partition's state as of the moment it was begun, taken in bounded steps between batches."""
+    """A copy of one partition's state as of the moment it was begun, taken in bounded steps between batches.
+
+    The begin itself takes longer the larger the state is: it notes what there is to copy.
+    """
 
     @property
     def done(self) -> bool: ...
@@ -129,6 +132,9 @@ MOST_VALUE, MOST_KEY, MOST_HEADERS = 2_000_000, 10_000, 100_000
 #: How often a record has been delivered, as text; set where it is sent again (``driftloop dlq replay``).
 ATTEMPT_HEADER = "driftloop-attempt"
 
+#: Digits of a number in a header: more are nobody's count or time, and Python refuses to read thousands of them.
+MOST_DIGITS = 18
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -139,7 +145,7 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
     """
     attempt = 1
     for name, value in record.headers:
-        if name == ATTEMPT_HEADER and value is not None and value.isdigit():
+        if name == ATTEMPT_HEADER and value is not None and value.isdigit() and len(value) <= MOST_DIGITS:
             attempt = int(value)
     message = told(error)[:10_000]
     if len(record.value or b"") > MOST_VALUE:

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from features.settings import Settings, SettingsError
 from streams import metrics, topics
@@ -16,6 +16,8 @@ from streams.keeper import Keeper
 from streams.restore import Span, replay
 
 log = logging.getLogger(__name__)
+
+_ASK_S = 0.2
 
 
 class InHand:
@@ -44,6 +46,16 @@ class InHand:
     def behind(self) -> dict[Partition, int]:
         """The ends that lie beyond what is committed."""
         return {place: end for place, end in self.ends.items() if end > self.committed.get(place, end)}
+
+    def tell_lag(self, source: Consumer, *, ask: bool = False) -> None:
+        """Set the metric. ``ask``: the broker, which takes a moment a partition; else by what the last fetches said."""
+        for (topic, partition), offset in self.committed.items():
+            try:
+                high = source.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ASK_S, cached=not ask)[1]
+            except KafkaException:
+                continue  # it is away, and the next time tells
+            end = max(self.ends.get((topic, partition), 0), high)
+            metrics.LAG.labels(self._core.name, topic, partition).set(max(0, end - max(offset, 0)))
 
     def assign(self, source: Consumer, partitions: list[TopicPartition], *, paused: bool) -> None:
         """The group gave these: bring back their state, and read on from where it stands. Raises SettingsError where a topic has

@@ -24,13 +24,15 @@ Partition = tuple[str, int]
 _LAST_S = 3.0
 
 AGE = Gauge(
-    "driftloop_snapshot_age_seconds", "Time since the newest snapshot of this partition was begun", ["processor", "partition"]
+    "driftloop_snapshot_age_seconds",
+    "Time since the newest whole snapshot of this partition was begun",
+    ["processor", "partition"],
 )
 BYTES = Gauge("driftloop_snapshot_bytes", "Size of the newest snapshot of this partition", ["processor", "partition"])
 SECONDS = Histogram("driftloop_snapshot_seconds", "From the begin of a snapshot until it is written", ["processor"])
 PAUSE = Histogram(
     "driftloop_snapshot_pause_seconds",
-    "How long one step of a copy kept the stream waiting",
+    "How long the begin or one step of a copy kept the stream waiting",
     ["processor"],
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0),
 )
@@ -52,6 +54,8 @@ class Keeper:
         self._writing: Future[None] | None = None
         #: By partition: when its newest snapshot was begun, and at which offset.
         self._newest: dict[Partition, tuple[float, int]] = {}
+        #: The same of the newest that is written; what failed is not.
+        self._whole: dict[Partition, tuple[float, int]] = {}
         self._copying: tuple[Partition, int, float, Copy] | None = None
 
     def load(self, partition: Partition, committed: int) -> int:
@@ -66,7 +70,7 @@ class Keeper:
             self._core.load(partition[1], found.arrays)
             offset = found.offset
             log.info("%s: %s[%d] goes on from its snapshot at %d", self._name, *partition, offset)
-        self._newest[partition] = (self._clock(), offset)
+        self._newest[partition] = self._whole[partition] = (self._clock(), offset)
         return offset
 
     def turn(self, committed: dict[Partition, int]) -> None:
@@ -89,7 +93,7 @@ class Keeper:
         self.forget(partitions)
         pending = []
         for partition, offset in partitions.items():
-            if offset <= self._newest.get(partition, (0.0, 0))[1] or self._clock() > deadline:
+            if offset <= self._whole.get(partition, (0.0, 0))[1] or self._clock() > deadline:
                 continue
             began, copy = self._clock(), self._core.copy(partition[1])
             while not copy.done and self._clock() < deadline:
@@ -112,10 +116,11 @@ class Keeper:
             return
         for partition, offset in committed.items():
             began, at = self._newest.get(partition, (now, 0))
-            AGE.labels(self._name, partition[1]).set(now - began)
+            AGE.labels(self._name, partition[1]).set(now - self._whole.get(partition, (now, 0))[0])
             if now - began >= self._interval_s and offset > at:
                 self._newest[partition] = (now, offset)
                 self._copying = (partition, offset, now, self._core.copy(partition[1]))
+                PAUSE.labels(self._name).observe(self._clock() - now)
                 return
 
     def _write(self, partition: Partition, offset: int, began: float, copy: Copy) -> None:
@@ -125,6 +130,7 @@ class Keeper:
         except Exception as error:  # a full disk, a store that is away: the stream must go on
             self._failed("written", partition, error)
             return
+        self._whole[partition] = (began, offset)
         BYTES.labels(self._name, partition[1]).set(written)
         SECONDS.labels(self._name).observe(self._clock() - began)
         log.info("%s: snapshot of %s[%d] at %d, %d bytes", self._name, *partition, offset, written)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +14,15 @@ from numpy.typing import NDArray
 from features.card_state import CardState
 from features.columns import Columns
 from features.state_copy import StateCopy
+from features.state_version import state_version
 from features.transform import update
 from features.windows import LONGEST_MS
 from streams.admission import Admission
 
 #: ``cold`` holds the event time up to which scores are cold, or one of these.
 _NOT_COLD, _FROM_NEXT = -1, -2
+#: Say what is kept of ids and of the clock.
+_SOURCES = ("admission.py", "event_clock.py", "hashing.py")
 
 
 class PartitionState:
@@ -64,6 +70,15 @@ class PartitionState:
     def others(self) -> dict[str, NDArray[Any]]:
         """All but the cards, as arrays."""
         return {**self.admission.arrays(), "cold": np.array([self._cold], dtype=np.int64)}
+
+
+@cache
+def version() -> str:
+    """Which code can go on with a partition's snapshot: what is kept of cards (``features.state_version``), ids and clock."""
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        digest.update((Path(__file__).parent / name).read_bytes())
+    return f"{state_version()}-{digest.hexdigest()[:8]}"
 
 
 class PartitionCopy:

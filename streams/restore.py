@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from operator import methodcaller
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -102,14 +103,23 @@ def _read(reader: Consumer, ends: dict[int, int], restore: Callable[[Sequence[Re
     return done
 
 
+#: Not ``message.headers()``: where a name is not UTF-8, confluent-kafka returns a list with holes and leaves an exception behind,
+#: which the interpreter's quick calls overlook, so that whatever is called next seems to fail.
+_headers = methodcaller("headers")
+
+
 def record_of(message: Message) -> Record:
-    """A confluent_kafka message as the plain record that cores take."""
+    """A confluent_kafka message as the plain record that cores take. Headers that cannot be read, all of them, are left out."""
+    try:
+        headers = _headers(message) or []
+    except SystemError:
+        headers = []
     return Record(
         message.topic(),
         message.partition(),
         message.offset(),
         message.key(),
         message.value(),
-        message.headers() or [],
+        headers,
         message.timestamp()[1],
     )

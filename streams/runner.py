@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import signal
 import threading
 from collections.abc import Sequence
+from http.server import ThreadingHTTPServer
 from typing import Protocol
 
 from features.settings import SettingsError
-from streams.http import serve
+from streams.http import Health, serve
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order).
 
     2: one of them says that a setting is wrong, so that starting again would give the same.
+    Raises SettingsError where the port is taken.
     """
     failed, wrong = threading.Event(), threading.Event()
     ended = threading.Event()
@@ -49,7 +53,7 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    page = serve(metrics_port, lambda: [reason for shell in shells for reason in shell.health()])
+    page = _page(metrics_port, lambda: [reason for shell in shells for reason in shell.health()])
     threads = [threading.Thread(target=work, args=(shell,), daemon=True) for shell in shells]
     for thread in threads:
         thread.start()
@@ -63,3 +67,20 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     page.shutdown()
     page.server_close()
     return 2 if wrong.is_set() else 1 if failed.is_set() else 0
+
+
+def _page(port: int, health: Health) -> ThreadingHTTPServer:
+    """A further member on the same machine takes any free port: the setting's is that of the first."""
+    try:
+        return serve(port, health)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        if os.environ.get("DRIFTLOOP_INSTANCE", "0") == "0":
+            raise SettingsError(
+                f"port {port} of [ports.metrics] is taken; does this processor run already? "
+                "One more beside it needs a DRIFTLOOP_INSTANCE of its own"
+            ) from error
+    page = serve(0, health)
+    log.info("port %d is taken: metrics and health are at %d", port, page.server_address[1])
+    return page

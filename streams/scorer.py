@@ -25,12 +25,11 @@ from features.prediction import ModelClient, ModelRefused, ModelUnavailable, Pre
 from features.profiles import fill
 from features.reading import Reader
 from features.settings import Settings
-from features.state_version import state_version
 from features.vector import WIDTH
 from streams import metrics, rules, topics
 from streams.core import Output, Record
 from streams.intake import Intake, Taken, admission
-from streams.partition_state import PartitionCopy, PartitionState
+from streams.partition_state import PartitionCopy, PartitionState, version
 from streams.score_records import Scored, score_records
 
 log = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ class Scorer:
     @property
     def state_version(self) -> str:
         """See ``streams.core.Snapshotted``."""
-        return state_version()
+        return version()
 
     def copy(self, partition: int) -> PartitionCopy:
         """See ``streams.core.Snapshotted``."""

@@ -17,6 +17,7 @@ A state that went through a batch that was not committed is never used again.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import threading
@@ -49,6 +50,7 @@ STUCK_S = 60.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 #: One poll of a paused consumer while waiting: short, so that a stop or a rebalance is not kept waiting.
 _POLL_S = 0.1
+_ASK_LAG_S = 5.0
 
 
 class BatchLost(Exception):
@@ -76,6 +78,7 @@ class Shell:
         self._stop = threading.Event()
         self._turned_at = time.monotonic()
         self._waits_since: float | None = None
+        self._asked_at = -math.inf
         self._newest_ms = 0
         self._stalls = StallWatch()
         self._in_batch = False
@@ -176,6 +179,7 @@ class Shell:
                 self._waits_since = time.monotonic()
                 metrics.WAITING.labels(self._core.name).set(1)
                 source.pause(self._hand.partitions())
+            self._tell_lag_while_waiting(source)
             until = time.monotonic() + seconds
             while not self._stop.is_set() and (left := until - time.monotonic()) > 0:
                 self._turned_at = time.monotonic()
@@ -188,6 +192,12 @@ class Shell:
             raise Stopped
         if self._lost_in_batch:
             raise BatchLost("partitions went to another member while their batch was in hand")
+
+    def _tell_lag_while_waiting(self, source: Consumer) -> None:
+        """Paused partitions are not fetched, so that the broker must be asked; not at every turn."""
+        if time.monotonic() - self._asked_at > _ASK_LAG_S:
+            self._asked_at = time.monotonic()
+            self._hand.tell_lag(source, ask=True)
 
     def _go_on(self, source: Consumer) -> None:
         if self._waits_since is not None:
@@ -265,9 +275,7 @@ class Shell:
         self._hand.committed.update(offsets)
         for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)
-        for (topic, partition), offset in offsets.items():
-            end = self._hand.ends.get((topic, partition), offset)
-            metrics.LAG.labels(self._core.name, topic, partition).set(max(0, end - offset))
+        self._hand.tell_lag(source)
 
     def _catch_up_offsets(self, source: Consumer) -> None:
         """Commit the partition ends, which lie behind commit markers that no record stands for (design, decision 14)."""

@@ -23,6 +23,8 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
+from features.settings import SettingsError
+
 log = logging.getLogger(__name__)
 
 KEPT = 2
@@ -92,10 +94,16 @@ def decode(data: bytes) -> Snapshot:
 
 
 class Store:
-    """The snapshots of one processor. Methods raise OSError (or what the file system raises) where the path cannot be used."""
+    """The snapshots of one processor. Raises SettingsError where fsspec does not know the path.
+
+    Methods raise OSError (or what the file system raises) where the path cannot be used.
+    """
 
     def __init__(self, root: str, processor: str) -> None:
-        self._files, path = fsspec.core.url_to_fs(root)
+        try:
+            self._files, path = fsspec.core.url_to_fs(root)
+        except (ValueError, ImportError) as error:  # the path itself is not told: it may hold a secret
+            raise SettingsError(f"snapshots.path cannot be used: {error}") from error
         self._root = f"{path.rstrip('/')}/{processor}"
 
     def write(self, topic: str, partition: int, snapshot: Snapshot) -> int:
@@ -124,12 +132,15 @@ class Store:
         return sorted((int(stem) for stem in stems if stem.isdecimal()), reverse=True)
 
     def newest(self, topic: str, partition: int, version: str, upto: int) -> Snapshot | None:
-        """The newest one that is whole, of this version, and not ahead of the offset ``upto``. None: there is none."""
+        """The newest one that is whole, of this version, and not ahead of the offset ``upto``; those that are ahead are removed.
+        None: there is none."""
         for offset in self.offsets(topic, partition):
             path = f"{self._folder(topic, partition)}/{offset:015d}{_ENDING}"
             if offset > upto:
                 # Not of this log: a topic was made anew under the same name, or its offsets were set back.
-                log.warning("snapshot %s is ahead of the committed offset %d and is not used", path, upto)
+                # It must go: among the newest two it would be kept for ever, and every new one removed.
+                log.warning("snapshot %s is ahead of the committed offset %d and is removed", path, upto)
+                self._files.rm_file(path)
                 continue
             try:
                 snapshot = decode(self._files.cat_file(path))

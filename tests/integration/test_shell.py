@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import uuid
+from collections.abc import Sequence
 
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from features.settings import Settings
-from streams import topics
+from streams import metrics, topics
+from streams.core import Output, Record
 from streams.kafka import consumer
 from streams.publish.lockstep import Lockstep
 from streams.shell import Shell
@@ -88,6 +93,49 @@ def test_a_bad_record_is_in_the_dlq_and_the_loop_goes_on(platform: Settings, pai
     with running(Shell(platform, RunningCount(source, target))):
         Lockstep(platform, {f"count-{source}": (source,)}).wait()
     assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=3"])
+
+
+def test_headers_that_cannot_be_read_stop_nothing(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    # Many before it: the interpreter calls what it has called often in a quicker way, which overlooks exceptions.
+    before, after = [f"v{i}".encode() for i in range(100)], [b"x", b"y"]
+    send(platform, source, before)
+    environment = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
+    command = [sys.executable, "-m", "tests.integration.hostile_header", platform.bootstrap, source]
+    subprocess.run(command, check=True, env=environment)
+    send(platform, source, after)
+    core = RunningCount(source, target)
+    with running(Shell(platform, core)):
+        Lockstep(platform, {f"count-{source}": (source,)}).wait()
+    assert sorted(read(platform, target)) == expected([*before, *after])
+    again = RunningCount(source, target)
+    with running(Shell(platform, again)):
+        wait_for(lambda: again.restored == 103)
+
+
+def test_the_lag_is_told_while_there_is_one(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    send(platform, source, [b"v"] * 400)
+    core = RunningCount(source, target)
+    shell = Shell(platform, core, max_batch=20)
+    process = core.process
+    told: list[list[float]] = []
+
+    def lags() -> list[float]:
+        return [metrics.LAG.labels(core.name, source, p)._value.get() for p in (0, 1)]
+
+    def watched(records: Sequence[Record]) -> Output:
+        if not told:
+            shell.wait(0.1)  # while it waits, nothing is fetched that could tell
+        told.append(lags())
+        return process(records)
+
+    core.process = watched  # type: ignore[method-assign]
+    with running(shell):
+        wait_for(lambda: len(told) > 1 and lags() == [0, 0])
+    assert told[0] == [200, 200]
+    assert all(sum(lag) > 0 for lag in told[1:])
+    assert len(told) >= 20
 
 
 def test_a_member_without_partitions_is_not_healthy(platform: Settings, pair: tuple[str, str]) -> None:

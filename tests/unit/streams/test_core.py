@@ -7,6 +7,7 @@ import pytest
 
 from features.events import DeadLetter
 from streams import topics
+from streams.copied import Copied, copied
 from streams.core import MOST_VALUE, Record, dead_letter
 
 
@@ -36,3 +37,19 @@ def test_of_a_value_too_large_for_any_record_the_beginning_is_kept_and_said() ->
 @pytest.mark.parametrize(("key", "headers"), [(b"k" * 10_001, []), (b"k", [("h", b"x" * 100_000)])])
 def test_a_key_or_headers_that_were_cut_are_said_too(key: bytes, headers: list[tuple[str, bytes | None]]) -> None:
     assert letter(Record("transactions", 0, 1, key, b"{}", headers)).truncated
+
+
+@pytest.mark.parametrize("value", [b"9" * 5000, b"-1", b"", b"\xff", None])
+def test_an_attempt_that_is_no_count_is_the_first(value: bytes | None) -> None:
+    found = letter(Record("labels", 2, 7, b"k", b"{", [("driftloop-attempt", value)]))
+    assert (found.attempt, found.headers) == (1, [("driftloop-attempt", value)])
+
+
+@pytest.mark.parametrize("value", [b"9" * 5000 + b",", b"," + b"9" * 19, b"-,1", b"1", b"1,2,3", b"\xff,", None])
+def test_a_header_of_a_copy_that_is_none_of_ours_says_nothing(value: bytes | None) -> None:
+    assert copied(Record("labels", 2, 7, b"k", b"{}", [("driftloop-copied", value)])) is None
+
+
+def test_the_header_of_a_copy_is_read_as_it_was_written() -> None:
+    for times in (Copied(), Copied(-5, 1_767_600_000_000)):
+        assert copied(Record("labels", 2, 7, b"k", b"{}", [times.header()])) == times

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streams.keeper import FAILURES, Keeper
+from streams.keeper import AGE, FAILURES, Keeper
 from streams.snapshots import Snapshot, Store
 
 PLACE = ("t", 0)
@@ -118,6 +118,25 @@ def test_a_path_that_cannot_be_written_is_counted_and_nothing_more(tmp_path: Any
     keeper.load(PLACE, 5)
     keeper.last({PLACE: 10})
     assert FAILURES.labels("p")._value.get() > before
+
+
+def test_the_age_is_that_of_what_was_written(tmp_path: Any) -> None:
+    (tmp_path / "file").write_text("no folder")
+    clock = Clock()
+    keeper = Keeper(Store(str(tmp_path / "file"), "aged"), "aged", Core(), 60, clock)
+    keeper.load(PLACE, 5)
+    for clock.now in (61, 125):
+        before = FAILURES.labels("aged")._value.get()
+        for _ in range(5):
+            keeper.turn({PLACE: int(clock.now)})
+        deadline = time.monotonic() + 5
+        while FAILURES.labels("aged")._value.get() == before:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    clock.now = 190
+    while AGE.labels("aged", 0)._value.get() != 190:  # once the writer's thread is done
+        assert time.monotonic() < deadline + 5
+        keeper.turn({PLACE: 126})
 
 
 def test_copies_of_partitions_that_went_away_are_dropped(store: Store) -> None:

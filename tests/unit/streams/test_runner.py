@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from features.settings import SettingsError
+from streams.http import serve
 from streams.refusal import Refused
 from streams.runner import run
 
@@ -43,3 +45,20 @@ def test_the_exit_code_says_whether_another_try_helps(
     assert ("Traceback" in caplog.text) == (code == 1)
     if code == 2:
         assert caplog.messages == ["the user has no right"]
+
+
+def test_a_further_member_takes_another_port_than_the_first(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    first = serve(0, list)
+    port = first.server_address[1]
+    try:
+        with pytest.raises(SettingsError, match=f"port {port} of .ports.metrics. is taken"):
+            run([Ending()], port)
+        monkeypatch.setenv("DRIFTLOOP_INSTANCE", "1")
+        assert run([Ending()], port) == 0
+    finally:
+        first.shutdown()
+        first.server_close()
+    assert f"port {port} is taken: metrics and health are at " in caplog.text

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.settings import SettingsError
 from streams.snapshots import KEPT, DamagedSnapshot, Snapshot, Store, decode, encode
 
 
@@ -114,3 +115,19 @@ def test_a_log_that_is_no_more_leaves_no_snapshots(tmp_path: Path, memory: bool)
     mine.clear()
     assert mine.newest("t", 0, "v", 100) is None
     assert same(other.newest("t", 0, "v", 100), snapshot(5))
+
+
+def test_snapshots_of_another_log_are_removed(tmp_path: Path) -> None:
+    """Else the newest two would be theirs for ever, and every new one removed."""
+    store = Store(str(tmp_path), "p")
+    for offset in (5_000, 6_000):
+        store.write("t", 0, snapshot(offset))
+    assert store.newest("t", 0, "v", 50) is None
+    store.write("t", 0, snapshot(100))
+    assert same(store.newest("t", 0, "v", 100), snapshot(100))
+
+
+def test_a_path_that_no_file_system_knows_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"snapshots.path cannot be used: Protocol not known: nosuch") as caught:
+        Store("nosuch://user:secret@x/y", "p")
+    assert "secret" not in str(caught.value)
