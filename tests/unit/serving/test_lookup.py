@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_unknown_cards_are_named(settings: Settings) -> None:
         Lookup(settings, Reader()).vectors(["c1", "c7", "c8", "c9", "x1", "x2", "x3"], SCHEMA)
     assert f"2 ({hashed(settings, 'c7')}), 3 ({hashed(settings, 'c8')}), 4 (" in str(refused.value)
     assert "and 1 more is known" in str(refused.value)
-    assert "c7" not in str(refused.value).replace(hashed(settings, "c7"), "")
+    assert "c7" not in re.sub(r"#[0-9a-f]{12}", "", str(refused.value)), "a hash may hold the letters"
 
 
 def test_vectors_of_another_schema_are_refused(settings: Settings) -> None:
