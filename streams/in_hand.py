@@ -17,7 +17,8 @@ from streams.restore import Span, replay
 
 log = logging.getLogger(__name__)
 
-_ASK_S = 0.2
+#: Longest wait for the broker to say where a partition ends; after one in vain it is not asked for the others.
+_ASK_S = 1.0
 
 
 class InHand:
@@ -53,7 +54,7 @@ class InHand:
             try:
                 high = source.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ASK_S, cached=not ask)[1]
             except KafkaException:
-                continue  # it is away, and the next time tells
+                return  # it is away, and the next time tells
             end = max(self.ends.get((topic, partition), 0), high)
             metrics.LAG.labels(self._core.name, topic, partition).set(max(0, end - max(offset, 0)))
 

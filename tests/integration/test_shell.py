@@ -130,7 +130,7 @@ def test_the_lag_is_told_while_there_is_one(platform: Settings, pair: tuple[str,
         told.append(lags())
         return process(records)
 
-    core.process = watched  # type: ignore[method-assign]
+    core.process = watched  # type: ignore[method-assign] # a core that looks at the metric within each batch
     with running(shell):
         wait_for(lambda: len(told) > 1 and lags() == [0, 0])
     assert told[0] == [200, 200]
