@@ -16,6 +16,7 @@ from infra.event_times import EventTime, event_times
 from infra.lag import group_lags
 from infra.supervise import Process
 from streams.entrance import check
+from streams.refusal import refused
 
 Health = Literal["healthy", "unhealthy", "stopped"]
 
@@ -49,14 +50,15 @@ class Addresses(TypedDict):
 
 
 class Status(TypedDict):
-    """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer.
-    ``event_time``: by processor, see ``infra.event_times``."""
+    """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
+    refuses our user; ``refused`` then says which setting is wrong. ``event_time``: by processor, see ``infra.event_times``."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
     components: list[dict[str, Any]]
     addresses: Addresses
     lag: dict[str, dict[str, int]] | None
+    refused: str | None
     event_time: dict[str, EventTime]
 
 
@@ -67,12 +69,14 @@ def status(settings: Settings) -> Status:
     healthy = sum(one.health == "healthy" for one in found)
     stopped = sum(one.health == "stopped" for one in found)
     reachable = bool(settings.bootstrap_servers) or any(one.name == "kafka" and one.health == "healthy" for one in found)
+    lag, refusal = _lag(settings) if reachable else (None, None)
     return Status(
         dir=str(settings.dir),
         state="up" if healthy == len(found) else "down" if stopped == len(found) else "partly up",
         components=[asdict(one) for one in found],
         addresses=addresses(settings),
-        lag=_lag(settings) if reachable else None,
+        lag=lag,
+        refused=refusal,
         event_time=event_times(settings),
     )
 
@@ -131,9 +135,13 @@ def addresses(settings: Settings) -> Addresses:
     )
 
 
-def _lag(settings: Settings) -> dict[str, dict[str, int]] | None:
+def _lag(settings: Settings) -> tuple[dict[str, dict[str, int]] | None, str | None]:
+    """The lags, or why Kafka refuses to tell them; neither where it does not answer."""
     try:
         check(settings)
-        return group_lags(settings)
-    except (KafkaException, SettingsError):
-        return None
+        return group_lags(settings), None
+    except SettingsError as error:
+        return None, str(error)
+    except KafkaException as error:
+        found = refused(settings, error.args[0])
+        return None, str(found) if found is not None else None
