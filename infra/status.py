@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from features.settings import Settings, SettingsError
 from infra import components, processhealth, supervise
 from infra.components import Component
-from infra.event_times import EventTime, event_times
+from infra.event_times import EventTime, event_times, newest_published
 from infra.lag import group_lags
 from infra.supervise import Process
 from streams.entrance import check
@@ -36,6 +36,15 @@ class ComponentStatus:
     log: str
 
 
+@dataclass
+class FromKafka:
+    """What Kafka has told, see ``Status``; ``published_ms``: see ``infra.event_times``. All None where it does not answer."""
+
+    lag: dict[str, dict[str, int]] | None = None
+    published_ms: int | None = None
+    refused: str | None = None
+
+
 class Addresses(TypedDict):
     """What a client needs."""
 
@@ -51,7 +60,7 @@ class Addresses(TypedDict):
 
 class Status(TypedDict):
     """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
-    refuses our user; ``refused`` then says which setting is wrong. ``event_time``: by processor, see ``infra.event_times``."""
+    refuses our user. ``refused``: why it refuses something to our user, and the way out. ``event_time``: by processor, see ``infra.event_times``."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
@@ -69,15 +78,15 @@ def status(settings: Settings) -> Status:
     healthy = sum(one.health == "healthy" for one in found)
     stopped = sum(one.health == "stopped" for one in found)
     reachable = bool(settings.bootstrap_servers) or any(one.name == "kafka" and one.health == "healthy" for one in found)
-    lag, refusal = _lag(settings) if reachable else (None, None)
+    kafka = _ask(settings) if reachable else FromKafka()
     return Status(
         dir=str(settings.dir),
         state="up" if healthy == len(found) else "down" if stopped == len(found) else "partly up",
         components=[asdict(one) for one in found],
         addresses=addresses(settings),
-        lag=lag,
-        refused=refusal,
-        event_time=event_times(settings),
+        lag=kafka.lag,
+        refused=kafka.refused,
+        event_time=event_times(settings, kafka.published_ms),
     )
 
 
@@ -135,13 +144,15 @@ def addresses(settings: Settings) -> Addresses:
     )
 
 
-def _lag(settings: Settings) -> tuple[dict[str, dict[str, int]] | None, str | None]:
-    """The lags, or why Kafka refuses to tell them; neither where it does not answer."""
+def _ask(settings: Settings) -> FromKafka:
+    found = FromKafka()
     try:
         check(settings)
-        return group_lags(settings), None
+        found.lag = group_lags(settings)
+        found.published_ms = newest_published(settings)
     except SettingsError as error:
-        return None, str(error)
+        found.refused = str(error)
     except KafkaException as error:
-        found = refused(settings, error.args[0])
-        return None, str(found) if found is not None else None
+        refusal = refused(settings, error.args[0])
+        found.refused = None if refusal is None else str(refusal)
+    return found
