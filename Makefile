@@ -80,6 +80,7 @@ $(STAMP): requirements.lock pyproject.toml $(UV)
 	$(UV) venv --quiet --allow-existing --python .uv/bin/python .venv
 	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m streams.warm
 	@touch $@
 
 $(UV):

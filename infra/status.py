@@ -60,7 +60,8 @@ class Addresses(TypedDict):
 
 class Status(TypedDict):
     """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
-    refuses our user. ``refused``: why it refuses something to our user, and the way out. ``event_time``: by processor, see ``infra.event_times``."""
+    refuses our user. ``refused``: why it refuses something to our user, and the way out. ``event_time``: by processor, see
+    ``infra.event_times``."""
 
     dir: str
     state: Literal["up", "partly up", "down"]

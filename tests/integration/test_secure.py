@@ -216,6 +216,16 @@ def test_status_tells_of_a_wrong_password_and_shows_the_rest(run: Runner, monkey
     assert "not-the-password" not in out + err
 
 
+def test_status_tells_of_a_missing_right(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what Kafka tells, only the newest payment's time is missing."""
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_USER", "archive")
+    code, out, err = run("status", "--json")
+    found = json.loads(out)
+    assert (code, list(found["lag"]), err.count("\n")) == (2, ["archive"], 1)
+    assert "the Kafka user archive has no right to read the topic transactions" in err
+    assert found["event_time"]
+
+
 @pytest.mark.parametrize("command", (["dlq", "list"], ["run", "archive"]), ids=" ".join)
 def test_an_unknown_authority_is_one_line(
     command: list[str], run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
