@@ -8,6 +8,7 @@ most ``2 * MAX_ROWS`` rows, however often it pays. How they lie in memory: ``fea
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,8 @@ class CardState:
 
     def __init__(self) -> None:
         self._slot: dict[str, int] = {}
+        #: The cards by their numbers, beside the dict: a dict cannot be read from the middle.
+        self._ids: list[str] = []
         self.history = history(_table(_FIRST_SLOT), 0)
         #: Words of the pool that are taken.
         self._used = 0
@@ -58,6 +61,7 @@ class CardState:
         except KeyError:
             for card in cards:
                 slot.setdefault(card, len(slot) + _FIRST_SLOT)
+            self._ids += [*islice(reversed(slot), len(slot) - len(self._ids))][::-1]
             found = np.fromiter(map(slot.__getitem__, cards), dtype=np.int64, count=len(cards))
         want, have = len(slot) + _FIRST_SLOT, len(self.history.cards)
         if want > have:
@@ -90,9 +94,9 @@ class CardState:
         found = (self._slot.get(card) for card in cards)
         return np.array([slot for slot in found if slot is not None], dtype=np.int64) - _FIRST_SLOT
 
-    def ids(self) -> list[str]:
-        """The cards by their numbers."""
-        return list(self._slot)
+    def ids(self, begin: int = 0, end: int | None = None) -> list[str]:
+        """The cards by their numbers, from ``begin`` up to ``end``."""
+        return self._ids[begin:end]
 
     def part(self, numbers: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
         """The histories of the cards with these numbers, as copies: ``lengths`` [len(numbers)] and the columns COLUMNS [rows]."""

@@ -1,8 +1,8 @@
 """A copy of a card state as of one moment, taken in small steps while the state goes on.
 
 Copy on write: a card that is about to change is copied first, and the others in turn, a bounded number a step. So no step takes
-longer the more cards there are; the begin does, for it lists their ids (docs/benchmarks.md has the longest pause at a million).
-The copy is what one long stop would have given.
+longer the more cards there are, nor does the begin: it notes how many there are, for cards are only ever added. The copy is what
+one long stop would have given.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ class StateCopy:
 
     def __init__(self, state: CardState) -> None:
         self._state = state
-        self._ids = state.ids()
-        self._copied = np.zeros(len(self._ids), dtype=np.bool_)
+        self._cards = state.cards
+        self._ids: list[str] = []
+        self._copied = np.zeros(self._cards, dtype=np.bool_)
         self._next = 0
         self._numbers: list[NDArray[np.int64]] = []
         self._parts: list[dict[str, NDArray[Any]]] = []
@@ -31,16 +32,17 @@ class StateCopy:
     @property
     def done(self) -> bool:
         """Whether every card is copied."""
-        return self._next == len(self._ids)
+        return self._next == self._cards
 
     def before(self, cards: Sequence[str]) -> None:
         """``cards`` are about to change."""
         numbers = np.unique(self._state.known(cards))
-        self._copy(numbers[numbers < len(self._ids)])
+        self._copy(numbers[numbers < self._cards])
 
     def step(self, cards: int) -> None:
         """Look at the next ``cards`` cards, and copy those that have not changed since."""
-        end = min(self._next + cards, len(self._ids))
+        end = min(self._next + cards, self._cards)
+        self._ids += self._state.ids(self._next, end)
         self._copy(np.arange(self._next, end))
         self._next = end
 

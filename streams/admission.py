@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from features.compiled import compiled, compiled_cached
-from streams.event_clock import CARDS, NEVER, advance, new_clock, shown
+from features.compiled import compiled_cached
+from streams.admission_copy import AdmissionCopy
+from streams.admission_table import BODY, KEY, SEEN, alive, empty, fill, place_of, used
+from streams.event_clock import NEVER, advance, new_clock, shown
 
 NEW, DUPLICATE, CONFLICT = 0, 1, 2
 _FIRST_SIZE = 1024
-#: Columns of the table. A key of zero is an empty place.
-_KEY, _BODY, _SEEN = range(3)
 
 
 class Admitted(NamedTuple):
@@ -37,9 +37,10 @@ class Admission:
     def __init__(self, horizon_ms: int, lateness_ms: int) -> None:
         self._horizon = horizon_ms
         self._lateness = lateness_ms
-        self._table = np.zeros((_FIRST_SIZE, 3), dtype=np.int64)
+        self._table = empty(_FIRST_SIZE)
         self._filled = 0
         self._clock = new_clock()
+        self._copy: AdmissionCopy | None = None
 
     @property
     def time_ms(self) -> int | None:
@@ -70,57 +71,41 @@ class Admission:
         if 2 * (self._filled + len(ids)) > len(self._table):
             self._make_room(len(ids))
         keys = np.where(ids == 0, 1, ids)
+        if self._copy is not None and not self._copy.before(self._table, keys):
+            self._copy = None
         self._filled += _admit(
             self._table, self._clock, keys, bodies, cards, times, sure, self._horizon, self._lateness, found.verdict, found.late
         )
         return found
 
+    def copy(self) -> AdmissionCopy:
+        """Begin a copy of the admission as it is now; a second one replaces it."""
+        self._copy = AdmissionCopy(self._table, self._clock, self._horizon)
+        return self._copy
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, for a snapshot: ``admitted`` int64 [k, 3] and ``clock``. The inverse is ``load``."""
-        used = self._table[self._table[:, _KEY] != 0]
-        return {"admitted": used[self._alive(used)], "clock": self._clock.copy()}
+        copy = AdmissionCopy(self._table, self._clock, self._horizon)
+        copy.step(len(self._table))
+        return copy.arrays()
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what ``arrays`` gave."""
         self._clock = arrays["clock"].copy()
         self._rebuild(arrays["admitted"], len(arrays["admitted"]))
 
-    def _alive(self, entries: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Those that a transaction to come could repeat."""
-        if self._clock[-1, 0] < CARDS:
-            return np.ones(len(entries), dtype=np.bool_)  # the clock may still go back
-        alive: NDArray[np.bool_] = entries[:, _SEEN] > self._clock[-1, 1] - self._horizon
-        return alive
-
     def _make_room(self, more: int) -> None:
-        used = self._table[self._table[:, _KEY] != 0]
-        kept = used[self._alive(used)]
+        entries = used(self._table)
+        kept = entries[alive(entries, self._clock, self._horizon)]
         self._rebuild(kept, len(kept) + more)
 
     def _rebuild(self, entries: NDArray[np.int64], need: int) -> None:
         # Never more than a quarter full afterwards, so that the next time is as many events away.
         size = max(_FIRST_SIZE, 1 << int(4 * need - 1).bit_length()) if need else _FIRST_SIZE
-        self._table = np.zeros((size, 3), dtype=np.int64)
+        # A table of its own, always: a copy under way goes on with the old one.
+        self._table = empty(size)
         self._filled = len(entries)
-        _fill(self._table, entries)
-
-
-@compiled
-def _place(table: NDArray[np.int64], key: int) -> int:
-    """Where the key is, or the empty place where it would be."""
-    mask = table.shape[0] - 1
-    place = key & mask
-    while table[place, _KEY] != 0 and table[place, _KEY] != key:
-        place = (place + 1) & mask
-    return int(place)
-
-
-@compiled_cached
-def _fill(table: NDArray[np.int64], entries: NDArray[np.int64]) -> None:
-    for i in range(entries.shape[0]):
-        place = _place(table, entries[i, _KEY])
-        for j in range(3):
-            table[place, j] = entries[i, j]
+        fill(self._table, entries)
 
 
 @compiled_cached
@@ -142,16 +127,16 @@ def _admit(
     for i in range(keys.shape[0]):
         now, place = shown(clock), 0
         if horizon > 0:
-            place = _place(table, keys[i])
-            if table[place, _KEY] == 0:
+            place = place_of(table, keys[i])
+            if table[place, KEY] == 0:
                 filled += 1
-            elif table[place, _SEEN] > now - horizon and not sure[i]:
-                verdict[i] = DUPLICATE if table[place, _BODY] == bodies[i] else CONFLICT
+            elif table[place, SEEN] > now - horizon and not sure[i]:
+                verdict[i] = DUPLICATE if table[place, BODY] == bodies[i] else CONFLICT
                 continue
         late[i] = times[i] < now - lateness
         advance(clock, cards[i], times[i])
         if horizon > 0:
-            table[place, _KEY] = keys[i]
-            table[place, _BODY] = bodies[i]
-            table[place, _SEEN] = max(shown(clock), now)
+            table[place, KEY] = keys[i]
+            table[place, BODY] = bodies[i]
+            table[place, SEEN] = max(shown(clock), now)
     return filled

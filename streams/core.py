@@ -80,7 +80,7 @@ class Core(Protocol):
 class Copy(Protocol):
     """A copy of one partition's state as of the moment it was begun, taken in bounded steps between batches.
 
-    The begin itself takes longer the larger the state is: it notes what there is to copy.
+    The begin is bounded too: it copies next to nothing, and what a batch is about to change is noted first.
     """
 
     @property

@@ -22,7 +22,9 @@ from streams.admission import Admission
 #: ``cold`` holds the event time up to which scores are cold, or one of these.
 _NOT_COLD, _FROM_NEXT = -1, -2
 #: Say what is kept of ids and of the clock.
-_SOURCES = ("admission.py", "event_clock.py", "hashing.py")
+_SOURCES = ("admission.py", "admission_table.py", "event_clock.py", "hashing.py")
+#: Places of the admission's table that a step copies for each card: its table has no more than so many for each id.
+_PLACES_A_CARD = 8
 
 
 class PartitionState:
@@ -68,8 +70,8 @@ class PartitionState:
             self._copy = None
 
     def others(self) -> dict[str, NDArray[Any]]:
-        """All but the cards, as arrays."""
-        return {**self.admission.arrays(), "cold": np.array([self._cold], dtype=np.int64)}
+        """All but the cards and the ids that came, as arrays."""
+        return {"cold": np.array([self._cold], dtype=np.int64)}
 
 
 @cache
@@ -82,29 +84,31 @@ def version() -> str:
 
 
 class PartitionCopy:
-    """``streams.core.Copy`` of a PartitionState. The ids are copied at once, the cards in steps."""
+    """``streams.core.Copy`` of a PartitionState: the cards, and beside them the ids that came."""
 
     def __init__(self, state: PartitionState, cards_a_step: int) -> None:
         self._state = state
         self._cards_a_step = cards_a_step
         self._cards = StateCopy(state.cards)
+        self._admission = state.admission.copy()
         self._others = state.others()
 
     @property
     def done(self) -> bool:
         """Whether all of the state is copied."""
-        return self._cards.done
+        return self._cards.done and self._admission.done
 
     def before(self, cards: Sequence[str]) -> None:
         """These cards are about to change."""
         self._cards.before(cards)
 
     def step(self) -> None:
-        """Copy some more cards."""
+        """Copy some more cards, and some more ids."""
         self._cards.step(self._cards_a_step)
+        self._admission.step(_PLACES_A_CARD * self._cards_a_step)
         if self.done:
             self._state.ended(self)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, once it is done."""
-        return {**self._cards.arrays(), **self._others}
+        return {**self._cards.arrays(), **self._admission.arrays(), **self._others}

@@ -20,14 +20,18 @@ _PAYMENT = Transaction("t", 1_767_600_000_000, "c", "m", 100)
 
 
 def warm(settings: Settings) -> None:
-    """Take one payment through a state, a read of profiles and the vector's columns, and forget all of it."""
+    """Take one payment through a state, a read of profiles and the vector's columns, copy the state, and forget all of it."""
     state = PartitionState(admission(settings.scoring))
+    state.copy(1)  # the payment comes while it is under way
     record = Record(topics.TRANSACTIONS, 0, 0, b"c", encode(_PAYMENT), [], _PAYMENT.event_time_ms)
     taken, _ = Intake(settings.scoring, lambda _: state.admission).take([record])
     assert taken is not None
     vectors, _ = state.update(taken.columns, settings.features.amount_limit)
     profiles = decode([None] * (OF_A_CARD + OF_A_TERMINAL), 1)
     fill(vectors, taken.columns, profiles, settings.labels.delay_ms, settings.labels.step_hours)
+    copy = state.copy(settings.snapshots.cards_a_step)
+    while not copy.done:
+        copy.step()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,24 @@ def test_a_copy_is_as_of_its_beginning(first: int, turns: list[tuple[int, int]])
         np.testing.assert_array_equal(found[name], array, err_msg=name)
 
 
+def test_a_state_that_was_restored_is_copied_with_the_cards_that_came_since() -> None:
+    state = CardState()
+    update(state, EVENTS.take(np.arange(50)), 220)
+    again = CardState.from_arrays(state.arrays())
+    known = again.ids()
+    update(again, EVENTS.take(np.arange(50, 400)), 220)
+    assert again.cards > len(known)
+    assert again.ids()[: len(known)] == known
+    assert again.known(again.ids()).tolist() == list(range(again.cards))
+    assert again.ids(3, 9) == again.ids()[3:9]
+    copy = StateCopy(again)
+    while not copy.done:
+        copy.step(7)
+    found, expected = CardState.from_arrays(copy.arrays()).arrays(), again.arrays()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array, err_msg=name)
+
+
 def test_a_copy_that_is_not_complete_cannot_be_taken() -> None:
     state = CardState()
     update(state, EVENTS.take(np.arange(50)), 220)

@@ -1,4 +1,4 @@
-"""Run as a program: warm up, then score a first batch; prints which compiled functions took types that they had not met."""
+"""Run as a program: warm up, then score a first batch and copy the state; prints which compiled functions took types that they had not met."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def main() -> None:
     core = Scorer(settings, Model(), Reader(Store(), settings.feast))
     # Two partitions, a card that comes often and one that Redis does not know.
     core.process(records(*map(transaction, range(30))) + records(transaction(99, card="unknown"), partition=1))
+    # A snapshot is copied while the stream goes on.
+    copy = core.copy(0)
+    core.process(records(*map(transaction, range(100, 130)), first=30))
+    while not copy.done:
+        copy.step()
     decode([time, profile, usual, time, tiles], 1)
     new = sorted(name for name, count in types().items() if count > before.get(name, 0))
     sys.stdout.write(f"{sum(before.values())} {new}\n")
