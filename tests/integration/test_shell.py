@@ -9,18 +9,20 @@ import threading
 import uuid
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from features.events import DeadLetter
 from features.settings import Settings
 from streams import metrics, topics
-from streams.core import Output, Record
-from streams.kafka import consumer
+from streams.core import ATTEMPT_HEADER, Output, Record
+from streams.kafka import consumer, producer
 from streams.publish.lockstep import Lockstep
 from streams.shell import Shell
 from streams.topics import Topic
-from tests.integration.counting import RunningCount, expected, read, running, send, wait_for
+from tests.integration.counting import RunningCount, committed, expected, read, running, send, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -88,11 +90,25 @@ def test_committed_offsets_reach_the_end_behind_commit_markers(platform: Setting
 
 def test_a_bad_record_is_in_the_dlq_and_the_loop_goes_on(platform: Settings, pair: tuple[str, str]) -> None:
     source, target = pair
-    # The large one is larger still in base64: more than a producer sends by default.
-    send(platform, source, [b"a", b"b", b"bad", b"c", b"bad" + b"x" * 900_000, b"d"], keyed=False)
-    with running(Shell(platform, RunningCount(source, target))):
-        Lockstep(platform, {f"count-{source}": (source,)}).wait()
-    assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=3"])
+    # Larger still in base64: more than a producer sends by default.
+    large = b"bad" + b"x" * 900_000
+    send(platform, source, [b"a", b"b"], keyed=False)
+    sender = producer(platform)
+    headers: list[tuple[str, bytes | None]] = [("trace", b"1"), ("none", None), (ATTEMPT_HEADER, b"3")]
+    sender.produce(source, b"bad", b"k", 0, headers=headers)
+    sender.produce(source, large, None, 1)
+    assert sender.flush(20) == 0
+    send(platform, source, [b"c", b"d"], keyed=False)
+    core = RunningCount(source, target)
+    with running(Shell(platform, core)):
+        Lockstep(platform, {core.name: (source,)}).wait()
+    assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=2"])
+    found = [(key, msgspec.json.decode(value, type=DeadLetter)) for key, value in committed(platform, topics.DLQ, (0,))]
+    letters = sorted(((key, letter) for key, letter in found if letter.topic == source), key=lambda one: one[1].partition)
+    assert letters == [
+        (b"k", DeadLetter(source, 0, 1, core.name, "ValueError", "bad on purpose", b"bad", b"k", headers, attempt=3)),
+        (None, DeadLetter(source, 1, 1, core.name, "ValueError", "bad on purpose", large, None, [], attempt=1)),
+    ]
 
 
 def test_headers_that_cannot_be_read_stop_nothing(platform: Settings, pair: tuple[str, str]) -> None:
