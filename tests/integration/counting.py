@@ -56,6 +56,22 @@ class RunningCount:
             self.seen.pop(partition, None)
 
 
+class Held(RunningCount):
+    """Takes a batch and does not come back until it is let ``go_on``."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(source, target)
+        self.taken = threading.Event()
+        self.go_on = threading.Event()
+        self.batches: list[int] = []
+
+    def process(self, records: Sequence[Record]) -> Output:
+        self.batches.append(len(records))
+        self.taken.set()
+        assert self.go_on.wait(60)
+        return super().process(records)
+
+
 class Copied:
     """A copy that needs one step."""
 

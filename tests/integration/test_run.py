@@ -144,9 +144,9 @@ def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: 
     sending.start()
     before = 0
     try:
-        for life in range(3):
+        for life in range(2):
             with running(own, tmp_path / f"log-{life}", DRIFTLOOP_SCORING__MAX_BATCH=str(BATCH)) as scorer:
-                if life < 2:
+                if life == 0:
                     wait_for(lambda least=before: sum(committed_offsets(own).values()) > least + BATCH, START_S)  # type: ignore[misc]
                 else:
                     ended.set()
@@ -157,7 +157,7 @@ def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: 
             assert HeldBack(own, (topics.SCORES, topics.ALERTS, topics.DLQ, "__consumer_offsets")).read() == []
             assert scored_ids(own) == ids_below(own, offsets)
             assert before < sum(offsets.values())
-            assert life == 2 or sum(offsets.values()) < N, "the stop came too late to prove anything"
+            assert life == 1 or sum(offsets.values()) < N, "the stop came too late to prove anything"
             before = sum(offsets.values())
     finally:
         ended.set()

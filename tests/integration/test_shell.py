@@ -17,12 +17,13 @@ from confluent_kafka.admin import AdminClient
 from features.events import DeadLetter
 from features.settings import Settings
 from streams import metrics, topics
+from streams.committed import Committed
 from streams.core import ATTEMPT_HEADER, Output, Record
 from streams.kafka import consumer, producer
 from streams.publish.lockstep import Lockstep
 from streams.shell import Shell
 from streams.topics import Topic
-from tests.integration.counting import RunningCount, committed, expected, read, running, send, wait_for
+from tests.integration.counting import Held, RunningCount, committed, expected, read, running, send, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -152,6 +153,27 @@ def test_the_lag_is_told_while_there_is_one(platform: Settings, pair: tuple[str,
     assert told[0] == [200, 200]
     assert all(sum(lag) > 0 for lag in told[1:])
     assert len(told) >= 20
+
+
+def test_a_stop_commits_the_batch_in_hand_and_takes_no_other(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(50)]
+    send(platform, source, values)
+    core = Held(source, target)
+    shell = Shell(platform, core, max_batch=20)
+    with running(shell):
+        assert core.taken.wait(30)
+        shell.stop()
+        core.go_on.set()
+    (n,) = core.batches
+    assert 0 < n <= 20
+    assert len(read(platform, target)) == n
+    with Committed(platform) as reader:
+        commits = reader.read({core.name: [(source, 0), (source, 1)]}, 30)[core.name]
+    assert sum(commit.offset for commit in commits.values()) == n
+    with running(Shell(platform, RunningCount(source, target))):
+        Lockstep(platform, {core.name: (source,)}).wait()
+    assert sorted(read(platform, target)) == expected(values)
 
 
 def test_a_member_without_partitions_is_not_healthy(platform: Settings, pair: tuple[str, str]) -> None:
