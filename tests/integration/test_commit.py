@@ -7,7 +7,6 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, cast
 
@@ -67,6 +66,22 @@ class Earlier:
 
     def consumer_group_metadata(self) -> object:
         return self._metadata
+
+
+class Waits(threading.Thread):
+    """A call that waits until it is stopped; one that is not ends with the process."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self.stopped = False
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._call()
+        except Stopped:
+            self.stopped = True
 
 
 class Bench:
@@ -205,6 +220,7 @@ def test_whoever_was_fenced_gets_the_fatal_error_as_it_is(bench: Bench) -> None:
     with pytest.raises(KafkaException) as fenced:
         bench.run(b"zombie", 7)
     assert fenced.value.args[0].fatal()
+    assert bench.aborts() == 0, "it is no abort like another"
     assert bench.visible() == ([], None)
     bench.run(b"next", 2, transactions=newer)
     assert bench.visible() == ([b"next", b"next"], 2)
@@ -213,14 +229,15 @@ def test_whoever_was_fenced_gets_the_fatal_error_as_it_is(bench: Bench) -> None:
 def test_a_stop_ends_the_wait_and_the_next_life_ends_what_was_open(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.begin()
     made = trouble(monkeypatch, 1_000_000, not_yet)
-    with ThreadPoolExecutor(1) as pool:
-        waits = pool.submit(bench.run, b"stopped", 7)
+    waits = Waits(lambda: bench.run(b"stopped", 7))
+    try:
         wait_for(lambda: made.came > 1)
-        assert not waits.done()
+        assert waits.is_alive()
         bench.stop.set()
-        with pytest.raises(Stopped):
-            waits.result(10)
-    made.left = 0
+        waits.join(10)
+    finally:
+        made.left = 0
+    assert waits.stopped
     assert HeldBack(bench.settings, (bench.topic,)).read() == [(bench.topic, 0), (bench.topic, 1)]
     bench.stop.clear()
     newer = bench.another()
@@ -234,10 +251,11 @@ def test_a_stop_ends_the_wait_for_a_broker_that_is_away(bench: Bench, monkeypatc
     monkeypatch.setattr(commit, "_CALL_S", 0.2)
     nowhere = bench.settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
     away = bench.another(nowhere)
-    with ThreadPoolExecutor(1) as pool:
-        waits = pool.submit(away.begin_life, consumer(nowhere, bench.group), bench.topic)
-        with pytest.raises(TimeoutError):
-            waits.result(1)
-        bench.stop.set()
-        with pytest.raises(Stopped):
-            waits.result(10)
+    source = consumer(nowhere, bench.group, log_level=2)
+    waits = Waits(lambda: away.begin_life(source, bench.topic))
+    waits.join(1)
+    assert waits.is_alive()
+    bench.stop.set()
+    waits.join(10)
+    assert waits.stopped
+    source.close()

@@ -83,8 +83,10 @@ def test_a_core_that_does_not_come_back_turns_it_red(platform: Settings, pair: t
         wait_for(lambda: page() == GREEN)
         send(platform, source, [b"v"])
         assert core.taken.wait(30)
-        wait_for(lambda: says(page, rf"{core.name}: no turn of the loop for \d+ s"))
-        core.go_on.set()
+        try:
+            wait_for(lambda: says(page, rf"{core.name}: no turn of the loop for \d+ s"))
+        finally:
+            core.go_on.set()
         wait_for(lambda: page() == GREEN)
 
 
