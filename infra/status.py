@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from features.settings import Settings, SettingsError
 from infra import components, processhealth, supervise
 from infra.components import Component
-from infra.event_times import EventTime, event_times
+from infra.event_times import EventTime, event_times, newest_published
 from infra.lag import group_lags
 from infra.supervise import Process
 from streams.entrance import check
@@ -73,7 +73,7 @@ def status(settings: Settings) -> Status:
         components=[asdict(one) for one in found],
         addresses=addresses(settings),
         lag=_lag(settings) if reachable else None,
-        event_time=event_times(settings),
+        event_time=event_times(settings, newest_published(settings) if reachable else None),
     )
 
 

@@ -34,7 +34,6 @@ from features.vector import WIDTH, unpacked
 from streams import topics
 from streams.codec import BatchDecoder
 from streams.core import Output, Record, dead_letter
-from streams.metrics import DLQ
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,6 @@ class Archive:
                 # One such row would fail every training whose window holds it.
                 reason = WrongWidth(f"features has {len(event.features) // 4} values, and schema {self._schema} has {WIDTH}")
                 score_letters.append(dead_letter(record, self.name, reason))
-                DLQ.labels(self.name, type(reason).__name__).inc()
             else:
                 rows.append(self._archived(record, event))
         rows += [self._archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]

@@ -8,7 +8,6 @@ from typing import Generic, TypeVar
 import msgspec
 
 from streams.core import Produce, Record, dead_letter
-from streams.metrics import DLQ
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -38,7 +37,6 @@ class BatchDecoder(Generic[T]):
             except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 reason = error if record.value else EmptyValue("the record has no value; publish a JSON object")
                 bad.append(dead_letter(record, self._processor, reason))
-                DLQ.labels(self._processor, type(reason).__name__).inc()
             else:
                 good.append(record)
         return good, events, bad

@@ -24,6 +24,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from streams import metrics
 from streams.committed import Partition
+from streams.copied import note
 from streams.core import Produce
 
 log = logging.getLogger(__name__)
@@ -125,11 +126,18 @@ class Transactions:
                     return []
             self._stop.wait(_PAUSE_S)
 
-    def run(self, source: Consumer, produce: Sequence[Produce], offsets: Mapping[tuple[str, int], int]) -> None:
-        """Write ``produce`` and commit ``offsets``, both or neither. Raises Aborted, Stopped, or KafkaException where it is
-        fatal."""
+    def run(
+        self,
+        source: Consumer,
+        produce: Sequence[Produce],
+        offsets: Mapping[Partition, int],
+        copies: Mapping[Partition, int] | None = None,
+    ) -> None:
+        """Write ``produce`` and commit ``offsets``, both or neither. ``copies``: how many records of a partition are copies,
+        which goes along (``streams.copied``). Raises Aborted, Stopped, or KafkaException where it is fatal."""
         began = time.perf_counter()
-        moved = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+        known = copies or {}
+        moved = [TopicPartition(*place, offset, note(known.get(place, 0))) for place, offset in offsets.items()]
         producer = self._producer
         try:
             producer.begin_transaction()

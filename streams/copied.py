@@ -10,13 +10,17 @@ the one that there was:
 | ``joined_ms`` | labels, scores | the label joiner's watermark of the old partition: what had matured by then has its outcome |
 | ``watched_ms`` | scores, outcomes | the drift monitor's watermark of the old topic: the windows up to it are reported |
 
-Records of a copy lie below the committed offsets: they are read to restore a state, and never processed.
+Records of a copy lie below the committed offsets: they are read to restore a state, and never processed. A producer may set the
+same header. So where the copy ends is written down where no producer writes: in the metadata of the committed offsets, which each
+commit carries on (``note``, ``ends_at``). From there on the header is nobody's (``genuine``).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
+
+import msgspec
 
 from streams.core import MOST_DIGITS, Record
 
@@ -32,6 +36,31 @@ class Copied(NamedTuple):
     def header(self) -> tuple[str, bytes]:
         """As it is written. The inverse is ``copied``."""
         return HEADER, ",".join("" if time is None else str(time) for time in self).encode()
+
+
+class _Note(msgspec.Struct):
+    copied: int = 0
+
+
+def note(end: int) -> str:
+    """The metadata of an offset that is committed in a partition whose first ``end`` records are copies."""
+    return f'{{"copied":{end}}}' if end else ""
+
+
+def ends_at(metadata: str | None) -> int:
+    """The inverse; 0 where it says nothing: no record is a copy."""
+    try:
+        return max(0, msgspec.json.decode(metadata or "{}", type=_Note).copied)
+    except msgspec.MsgspecError:
+        return 0  # metadata is free text to Kafka, and another tool may have set the offset
+
+
+def genuine(record: Record, end: int) -> Record:
+    """The record as it is to be read again: without the header where it lies at ``end`` or behind it."""
+    if not record.headers or record.offset < end:
+        return record
+    kept = [header for header in record.headers if header[0] != HEADER]
+    return record if len(kept) == len(record.headers) else msgspec.structs.replace(record, headers=kept)
 
 
 def copied(record: Record) -> Copied | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -27,25 +27,28 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Produce(msgspec.Struct, frozen=True, gc=False):
-    """One record to write. ``partition`` -1: by the key."""
+    """One record to write. ``partition`` -1: by the key. ``error``: of a dead letter, what kind."""
 
     topic: str
     key: bytes | None
     value: bytes
     partition: int = -1
     headers: list[tuple[str, bytes | None]] = []
+    error: str = ""
 
 
 @dataclass(slots=True)
 class Output:
     """What a batch gives: records for Kafka, and rows for the processor's sink (Feast, Parquet), if it has one.
 
-    ``newest_ms``: the newest event time in the batch, where the core knows it.
+    ``newest_ms``: the newest event time in the batch, where the core knows it. ``counted``: called once it is committed, for
+    metrics: a batch that is taken again, or read again to restore a state, must not count twice.
     """
 
     produce: list[Produce] = field(default_factory=list)
     rows: list[Any] = field(default_factory=list)
     newest_ms: int | None = None
+    counted: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Core(Protocol):
@@ -165,4 +168,4 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
         attempt=attempt,
         truncated=len(record.value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY or size > MOST_HEADERS,
     )
-    return Produce(topics.DLQ, key, _encode(letter))
+    return Produce(topics.DLQ, key, _encode(letter), error=letter.error)

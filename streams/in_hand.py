@@ -11,6 +11,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from features.settings import Settings, SettingsError
 from streams import metrics, topics
 from streams.committed import Partition
+from streams.copied import ends_at
 from streams.core import Core, Snapshotted
 from streams.keeper import Keeper
 from streams.restore import Span, replay
@@ -32,6 +33,8 @@ class InHand:
         self.cooperative = len(core.inputs) == 1
         #: By partition: up to where it is committed.
         self.committed: dict[Partition, int] = {}
+        #: By partition: how many of its first records are copies, where there are any (``streams.copied``).
+        self.copies: dict[Partition, int] = {}
         #: By partition: the end that was seen last. It may lie beyond commit markers.
         self.ends: dict[Partition, int] = {}
         #: Since when the group has assigned nothing, not even no partitions, as it does to a spare member.
@@ -111,6 +114,7 @@ class InHand:
         positions = []
         for tp in committed:
             self.committed[tp.topic, tp.partition] = max(tp.offset, -1)
+            self.copies[tp.topic, tp.partition] = ends_at(tp.metadata)
             # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
             positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
         for topic in self._core.replays:
@@ -118,7 +122,7 @@ class InHand:
                 if tp.topic == topic:
                     place, offset = (topic, tp.partition), max(tp.offset, 0)
                     begin = self._keeper.load(place, offset) if self._keeper is not None else 0
-                    spans[place] = Span(begin, offset)
+                    spans[place] = Span(begin, offset, self.copies[place])
         count = replay(self._settings, spans, self._core.restore, self._trimmed)
         metrics.RESTORED.labels(self._core.name).inc(count)
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
@@ -150,6 +154,7 @@ class InHand:
         for place in gone:
             self.ends.pop(place, None)
             self.committed.pop(place, None)
+            self.copies.pop(place, None)
         metrics.REBALANCES.labels(self._core.name, what).inc()
         metrics.PARTITIONS.labels(self._core.name).set(len(self.committed))
         log.info("%s: %d partitions %s, %d in hand", self._core.name, len(partitions), what, len(self.committed))

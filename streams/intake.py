@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.columns import Columns, from_transactions
 from features.events import Transaction
 from features.settings import Scoring
-from streams import lead, metrics
+from streams import lead
 from streams.admission import CONFLICT, DUPLICATE, NEW, Admission
 from streams.codec import BatchDecoder, encode
 from streams.copied import copied
@@ -55,13 +55,16 @@ class Intake:
         self._lead_ms = int(scoring.allowed_lead_hours * _HOUR_MS)
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Transaction, _PROCESSOR)
+        #: Of the batch that was taken last: how many transactions were dropped because they came before.
+        self.repeated = 0
 
     def take(self, records: Sequence[Record], again: bool = False) -> tuple[Taken | None, list[Produce]]:
         """The transactions that are new, None where none is, and the dead letters: of those that cannot be read, contradict an
-        earlier one, or come from the future. Repeated ones are counted.
+        earlier one, or come from the future. ``repeated`` says how many came before.
 
         ``again``: the records were processed before. Only then are copies what they say: a producer may set any header.
         """
+        self.repeated = 0
         good, events, dead = self._decoder.decode(records)
         before = _taken_before(good) if again else np.zeros(len(good), dtype=np.bool_)
         return self._new(good, events, before, dead) if events else None, dead
@@ -86,11 +89,10 @@ class Intake:
             )
         if not verdict.any():
             return Taken(records, events, bodies, columns, spread, late)
-        metrics.DUPLICATES.inc(int((verdict == DUPLICATE).sum()))
+        self.repeated = int((verdict == DUPLICATE).sum())
         for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
             why = lead.reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
             dead.append(dead_letter(records[i], _PROCESSOR, why))
-            metrics.DLQ.labels(_PROCESSOR, type(why).__name__).inc()
         kept = np.flatnonzero(verdict == NEW)
         if not len(kept):
             return None

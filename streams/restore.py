@@ -11,6 +11,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from features.settings import Settings
+from streams.copied import genuine
 from streams.core import Record
 from streams.kafka import consumer
 
@@ -21,10 +22,11 @@ _TIMEOUT_S = 30.0
 
 
 class Span(NamedTuple):
-    """Offsets [begin, end) of a partition that are to be read again."""
+    """Offsets [begin, end) of a partition that are to be read again; those below ``copied`` are copies (``streams.copied``)."""
 
     begin: int
     end: int
+    copied: int = 0
 
 
 def replay(
@@ -60,7 +62,7 @@ def _replay_topic(
         ends = {p: span.end for p, span in spans.items() if span.end > begins[p]}
         if ends:
             reader.assign([TopicPartition(topic, p, begins[p]) for p in ends])
-            done = _read(reader, ends, restore, batch)
+            done = _read(reader, ends, {p: span.copied for p, span in spans.items()}, restore, batch)
             log.info("restored from %s: %d records below %s", topic, done, ends)
     finally:
         reader.close()
@@ -80,7 +82,9 @@ def _begins(
     return begins
 
 
-def _read(reader: Consumer, ends: dict[int, int], restore: Callable[[Sequence[Record]], None], batch: int) -> int:
+def _read(
+    reader: Consumer, ends: dict[int, int], copied: dict[int, int], restore: Callable[[Sequence[Record]], None], batch: int
+) -> int:
     open_partitions = set(ends)
     done = 0
     while open_partitions:
@@ -94,7 +98,7 @@ def _read(reader: Consumer, ends: dict[int, int], restore: Callable[[Sequence[Re
             elif offset >= ends[partition]:
                 open_partitions.discard(partition)
             else:
-                records.append(record_of(message))
+                records.append(genuine(record_of(message), copied[partition]))
                 if offset == ends[partition] - 1:
                     open_partitions.discard(partition)
         if records:

@@ -89,8 +89,6 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         values = scores.tolist()
         if prediction.shadow_scores is not None:
             shadow = prediction.shadow_scores.astype(np.float64).tolist()
-        metrics.SCORE_VALUE.observe(scores)
-    _count(batch, alerting, degraded)
     data = packed(batch.vectors)
     unusual = ((batch.vectors[:, _RATIO] > HIGH) | (batch.vectors[:, _ABOVE_LIMIT] > 0)).tolist()
     quiet: Decision = "unscored" if prediction is None else "approve"
@@ -144,13 +142,18 @@ def _alert(event: Transaction, vector: NDArray[np.float32], score: float, predic
     return Alert(event, score, prediction.threshold, model, prediction.version, codes, evidence)
 
 
-def _count(batch: Scored, alerting: NDArray[np.bool_], degraded: bool) -> None:
-    n, alerts = len(batch.events), int(alerting.sum())
-    if batch.prediction is None:
+def count(batch: Scored) -> None:
+    """Put them on the metrics page."""
+    n, prediction, degraded = len(batch.events), batch.prediction, batch.degraded
+    if prediction is None:
         metrics.SCORES.labels("unscored").inc(n)
     else:
+        scores = prediction.scores.astype(np.float64)
+        alerts = int((scores >= prediction.threshold).sum())
         metrics.SCORES.labels("alert").inc(alerts)
         metrics.SCORES.labels("approve").inc(n - alerts)
+        metrics.SCORE_VALUE.observe(scores)
+        degraded |= prediction.version == rules.VERSION
     metrics.DEGRADED.inc(n * degraded)
     metrics.LATE.inc(int(batch.late.sum()))
     metrics.COLD.inc(int(batch.cold.sum()))

@@ -16,6 +16,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from streams import metrics, rules, topics
 from streams.core import Output, Record
 from streams.intake import Intake, Taken, admission
 from streams.partition_state import PartitionCopy, PartitionState, version
-from streams.score_records import Scored, score_records
+from streams.score_records import Scored, count, score_records
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Scorer:
     def process(self, records: Sequence[Record]) -> Output:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
         taken, dead = self._intake.take(records)
-        output = Output(produce=dead)
+        output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, self._intake.repeated)])
         if taken is None:
             return output
         batch, events = taken.columns, taken.events
@@ -87,6 +88,7 @@ class Scorer:
             taken.records, events, taken.bodies, vectors, prediction, ages, read.degraded, taken.late, cold, profile_s, model_s
         )
         output.produce += score_records(scored, self._model_name, self._schema)
+        output.counted.append(partial(count, scored))
         for partition, _ in taken.spread:
             metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
             metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)

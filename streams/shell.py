@@ -24,6 +24,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -40,6 +41,7 @@ from streams.refusal import refused
 from streams.restore import Partition, record_of
 from streams.snapshots import Store
 from streams.stall import StallWatch
+from streams.topics import DLQ
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,10 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 #: One poll of a paused consumer while waiting: short, so that a stop or a rebalance is not kept waiting.
 _POLL_S = 0.1
 _ASK_LAG_S = 5.0
+
+
+def _behind(newest_ms: int) -> float:
+    return time.time() - newest_ms / 1000
 
 
 class BatchLost(Exception):
@@ -252,7 +258,8 @@ class Shell:
         if output.newest_ms is not None and output.newest_ms > self._newest_ms:
             self._newest_ms = output.newest_ms
             metrics.EVENT_TIME.labels(name).set(output.newest_ms / 1000)
-            metrics.EVENT_TIME_LAG.labels(name).set(time.time() - output.newest_ms / 1000)
+            # By the clock of whoever asks: it grows while the stream stands.
+            metrics.EVENT_TIME_LAG.labels(name).set_function(partial(_behind, output.newest_ms))
         for topic, count in Counter(record.topic for record in records).items():
             metrics.CONSUMED.labels(name, topic).inc(count)
 
@@ -271,10 +278,15 @@ class Shell:
                 return
 
     def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
-        self._transactions.run(source, output.produce, offsets)
+        self._transactions.run(source, output.produce, offsets, self._hand.copies)
         self._hand.committed.update(offsets)
         for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)
+            if topic == DLQ:
+                for error, letters in Counter(item.error for item in output.produce if item.topic == DLQ).items():
+                    metrics.DLQ.labels(self._core.name, error).inc(letters)
+        for count_them in output.counted:
+            count_them()
         self._hand.tell_lag(source)
 
     def _catch_up_offsets(self, source: Consumer) -> None:

@@ -54,7 +54,7 @@ def _show(found: Status) -> None:
                 lags.add_row(group, topic, str(behind))
         console.print(lags)
     if found["event_time"]:
-        times = Table("processor", "newest event", "behind the newest of all", box=box.SIMPLE_HEAD)
+        times = Table("processor", "newest event", "behind the newest payment", box=box.SIMPLE_HEAD)
         for processor, seen in found["event_time"].items():
             times.add_row(processor, when(seen["newest_ms"]), f"{seen['behind_s']:,.0f} s")
         console.print(times)

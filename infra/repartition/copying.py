@@ -16,7 +16,7 @@ from infra.repartition.merged import merged, time_of
 from infra.repartition.partitioners import HASHES, Evidence, Name, Unexplained
 from streams import topics
 from streams.admission import Admission
-from streams.copied import HEADER
+from streams.copied import HEADER, genuine
 from streams.core import Record
 from streams.intake import Intake, admission
 
@@ -86,7 +86,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
             seen = 0
             for partition, end in journal.topics[topic].ends.items():
                 first = newest = None
-                for records in reader.pieces(topic, partition, 0, end):
+                for records in _pieces(reader, journal, topic, partition, end):
                     seen += len(records)
                     if topic in (topics.SCORES, topics.OUTCOMES):
                         marks.see(records)
@@ -132,7 +132,7 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
     with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
             taken = Taken(settings) if topic == topics.TRANSACTIONS else None
-            parts = [_part(reader, topic, p, end, taken) for p, end in journal.topics[topic].ends.items()]
+            parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
             for record in merged(parts):
                 headers = [header for header in record.headers if header[0] != HEADER]
@@ -146,9 +146,16 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
             tell(f"{topic} copied", copied)
 
 
-def _part(reader: Reader, topic: str, partition: int, end: int, taken: Taken | None) -> Iterator[list[Record]]:
-    for records in reader.pieces(topic, partition, 0, end):
+def _part(pieces: Iterator[list[Record]], taken: Taken | None) -> Iterator[list[Record]]:
+    for records in pieces:
         yield records if taken is None else taken(records)
+
+
+def _pieces(reader: Reader, journal: Journal, topic: str, partition: int, end: int) -> Iterator[list[Record]]:
+    """The old partition as a restore reads it: only what an earlier repartition copied says that it is a copy."""
+    copies = journal.topics[topic].copies.get(partition, 0)
+    for records in reader.pieces(topic, partition, 0, end):
+        yield [genuine(record, copies) for record in records]
 
 
 def _reader(settings: Settings, journal: Journal) -> Reader:

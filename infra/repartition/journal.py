@@ -30,14 +30,15 @@ Position = Literal["end", "begin"]
 
 
 class TopicPlan(msgspec.Struct):
-    """One topic. ``ends``: up to which offset each old partition is copied; ``counts``: copied records of each new one;
-    ``done``: it is switched."""
+    """One topic. ``ends``: up to which offset each old partition is copied; ``copies``: how many of its first records are copies
+    already; ``counts``: copied records of each new one; ``done``: it is switched."""
 
     config: dict[str, str]
     replicas: int
     ends: dict[int, int]
     counts: dict[int, int] = {}
     done: bool = False
+    copies: dict[int, int] = {}
 
 
 class Journal(msgspec.Struct):

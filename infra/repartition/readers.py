@@ -13,6 +13,7 @@ from infra.repartition.copying import SPREAD
 from infra.repartition.journal import Journal, Position
 from streams import kafka
 from streams.committed import Committed
+from streams.copied import ends_at, note
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep, LockstepError
 
@@ -47,6 +48,18 @@ def _position(settings: Settings, group: str, topic: str) -> Position:
     except LockstepError:
         return "begin"
     return "end"
+
+
+def copies(settings: Settings, partitions: int) -> dict[str, dict[int, int]]:
+    """How many of the first records of each partition are copies of an earlier repartition, by topic."""
+    places = {group: [(topic, p) for topic in names for p in range(partitions)] for group, names in ours().items()}
+    with Committed(settings) as committed:
+        found = committed.read(places, _REQUEST_S)
+    made: dict[str, dict[int, int]] = {topic: {} for topic in SPREAD}
+    for commits in found.values():
+        for (topic, partition), one in commits.items():
+            made[topic][partition] = max(ends_at(one.metadata), made[topic].get(partition, 0))
+    return made
 
 
 def wait_until_left(admin: AdminClient, groups: list[str]) -> None:
@@ -88,7 +101,11 @@ def commit(settings: Settings, journal: Journal) -> None:
     for group, places in wanted.items():
         member = kafka.consumer(settings, group, log_level=2)
         try:
-            done = member.commit(offsets=[TopicPartition(*place, offset) for place, offset in places.items()], asynchronous=False)
+            offsets = [
+                TopicPartition(*place, offset, note(journal.topics[place[0]].counts[place[1]]))
+                for place, offset in places.items()
+            ]
+            done = member.commit(offsets=offsets, asynchronous=False)
         finally:
             member.close()
         for tp in done or ():

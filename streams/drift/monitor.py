@@ -7,6 +7,7 @@ Guarantee: each window is reported exactly once, after any crash: reports, reque
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from features.events import Cause, DriftReport, ModelEvent, RetrainRequest
@@ -60,15 +61,15 @@ class DriftMonitor:
             self._settle()
         letters, said = self._take(records)
         key = self._settings.model.encode()
-        produce = letters
+        output = Output(letters, newest_ms=self._data.watermark.time_ms)
         for item in said:
             if isinstance(item, DriftReport):
-                _measure(item)
-                produce.append(Produce(topics.DRIFT_REPORTS, key, encode(item)))
+                output.counted.append(partial(_measure, item))
+                output.produce.append(Produce(topics.DRIFT_REPORTS, key, encode(item)))
             else:
-                metrics.RETRAIN_REQUESTS.labels(item.cause).inc()
-                produce.append(Produce(topics.RETRAIN_REQUESTS, key, encode(item)))
-        return Output(produce, newest_ms=self._data.watermark.time_ms)
+                output.counted.append(metrics.RETRAIN_REQUESTS.labels(item.cause).inc)
+                output.produce.append(Produce(topics.RETRAIN_REQUESTS, key, encode(item)))
+        return output
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take a batch that was processed before a restart."""

@@ -35,7 +35,7 @@ from infra.repartition.journal import Journal
 from infra.repartition.partitioners import HASHES
 from streams import kafka, topics
 from streams.committed import Committed
-from streams.copied import copied
+from streams.copied import Copied, copied
 from streams.core import Record
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
@@ -76,12 +76,13 @@ class Stream:
         self._labels: list[Label] = []
 
     def publish(self, share: float, repeated: int = 0) -> None:
-        """The newest so many once more; the payments up to this share of all, and the labels that are due by then."""
+        """The newest so many once more, as if they were copies; the payments up to this share of all, and the labels that are
+        due by then."""
         settings = load(self.folder)
         part = self.payments[len(self.published) : int(share * len(self.payments))]
         sender = kafka.producer(settings)
         for one in self.published[len(self.published) - repeated :]:
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode(), headers=[Copied().header()])
         self.published += part
         for n, one in enumerate(part):
             sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
@@ -102,7 +103,7 @@ class Stream:
         sender = kafka.producer(load(self.folder))
         part = self.payments[len(self.published) : len(self.published) + count]
         for one in part:
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
+            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode(), headers=[Copied().header()])
         assert sender.flush(30) == 0
         sender.close()
         self.published += part
@@ -227,7 +228,7 @@ def _outcomes(settings: Settings, stream: Stream) -> None:
     decided = {o.transaction_id for o in outcomes}
     for records in values(settings, topics.SCORES).values():
         held = [score(r.value or b"").transaction for r in records]
-        live = any(copied(r) is None for r in records)
+        live = any(copied(r) is None for r in records)  # nobody but the scorer writes scores, so no header is forged
         newest = max((one.event_time_ms for one in held), default=0)
         due = {one.transaction_id for one in held if one.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
         if live:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
+from prometheus_client import REGISTRY
 
 from features.events import DeadLetter
 from features.settings import Settings
@@ -174,6 +176,48 @@ def test_a_stop_commits_the_batch_in_hand_and_takes_no_other(platform: Settings,
     with running(Shell(platform, RunningCount(source, target))):
         Lockstep(platform, {core.name: (source,)}).wait()
     assert sorted(read(platform, target)) == expected(values)
+
+
+def test_a_dead_letter_counts_once_whatever_happens_to_its_batch(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    name = f"count-{source}"
+    counted = metrics.DLQ.labels(name, "ValueError")
+    send(platform, source, [b"bad", b"a", b"b", b"c"])
+    failing = RunningCount(source, target)
+    failing.fail_at = 2
+    with pytest.raises(RuntimeError, match="on purpose"):
+        Shell(platform, failing).run()
+    assert counted._value.get() == 0
+    with running(Shell(platform, RunningCount(source, target))):
+        Lockstep(platform, {name: (source,)}).wait()
+        wait_for(lambda: counted._value.get() == 1)
+    again = RunningCount(source, target)
+    with running(Shell(platform, again)):
+        wait_for(lambda: again.restored == 4)
+    assert counted._value.get() == 1
+
+
+def test_the_event_time_lag_grows_while_the_stream_stands(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    core = RunningCount(source, target)
+    process = core.process
+
+    def dated(records: Sequence[Record]) -> Output:
+        output = process(records)
+        output.newest_ms = 1_767_600_000_000
+        return output
+
+    core.process = dated  # type: ignore[method-assign] # a core that knows event times
+    send(platform, source, [b"a", b"b"])
+
+    def lag() -> float | None:
+        return REGISTRY.get_sample_value("driftloop_event_time_lag_seconds", {"processor": core.name})
+
+    with running(Shell(platform, core)):
+        wait_for(lambda: lag() is not None)
+        first = lag()
+        assert first == pytest.approx(time.time() - 1_767_600_000, abs=5)
+        wait_for(lambda: (lag() or 0) > (first or 0))
 
 
 def test_a_member_without_partitions_is_not_healthy(platform: Settings, pair: tuple[str, str]) -> None:

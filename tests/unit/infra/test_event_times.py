@@ -22,6 +22,10 @@ def test_each_processor_is_compared_with_the_one_that_has_come_farthest() -> Non
             "archive": {"newest_ms": 1_767_599_990_500, "behind_s": 10.0},
             "scorer": {"newest_ms": 1_767_600_000_500, "behind_s": 0.0},
         }
+        behind = {name: seen["behind_s"] for name, seen in event_times(settings, 1_767_600_030_500).items()}
+        assert behind == {"archive": 40.0, "scorer": 30.0}
+        # A payment that was published late does not turn time back.
+        assert event_times(settings, 1_767_500_000_000) == event_times(settings)
     finally:
         page.shutdown()
         page.server_close()

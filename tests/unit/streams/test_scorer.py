@@ -17,7 +17,7 @@ from features.profiles import Profiles, unknown
 from features.reading import Reader
 from features.settings import Features, Labels, Scoring, Settings
 from features.vector import INDEX, WIDTH, unpacked
-from streams import rules, topics
+from streams import metrics, rules, topics
 from streams.copied import Copied
 from streams.core import Output, Record
 from streams.scorer import Scorer
@@ -305,3 +305,33 @@ def test_the_models_are_asked_by_the_schema_of_the_amount_limit() -> None:
         assert model.schema == score.schema == features.vector_schema
         assert unpacked(score.features)[INDEX["amount_above_limit"]] == above
         assert score.unusual == bool(above)
+
+
+def counted() -> dict[str, float]:
+    """What the metrics page says of what came out."""
+    return {
+        "approve": metrics.SCORES.labels("approve")._value.get(),
+        "alert": metrics.SCORES.labels("alert")._value.get(),
+        "degraded": metrics.DEGRADED._value.get(),
+        "late": metrics.LATE._value.get(),
+        "repeated": metrics.DUPLICATES._value.get(),
+        "values": metrics.SCORE_VALUE._sum,
+    }
+
+
+def test_only_what_is_committed_is_counted_and_once() -> None:
+    store = Store()
+    store.up = False
+    core = scorer(store=store)
+    batch = records(transaction(0), transaction(1, amount=90_000), transaction(0))
+    before = counted()
+    given_up = core.process(batch)
+    assert len(scores(given_up)) == 2
+    core.forget([(topics.TRANSACTIONS, 0)])
+    core.restore(batch)
+    core.forget([(topics.TRANSACTIONS, 0)])
+    assert counted() == before
+    for count_them in core.process(batch).counted:
+        count_them()
+    gained = {name: value - before[name] for name, value in counted().items()}
+    assert gained == {"approve": 1, "alert": 1, "degraded": 2, "late": 0, "repeated": 1, "values": pytest.approx(0.91)}

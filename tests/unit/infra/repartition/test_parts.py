@@ -15,6 +15,7 @@ from infra.repartition.copying import Taken, Target, chosen
 from infra.repartition.journal import Journal, TopicPlan
 from infra.repartition.merged import merged, time_of
 from infra.repartition.partitioners import HASHES, Evidence, Name, Unexplained
+from infra.repartition.switching import foreign
 from streams import topics
 from streams.copied import HEADER, Copied, copied
 from streams.core import Record
@@ -105,6 +106,14 @@ def test_marks_survive_the_header() -> None:
     for mark in (Copied(), Copied(5, None), Copied(None, -1), Copied(T0, T0 + 1)):
         assert copied(Record("scores", 0, 0, None, b"", [("other", None), mark.header()])) == mark
     assert copied(Record("scores", 0, 0, None, b"", [("other", b"1")])) is None
+
+
+def test_whose_record_it_is_follows_from_what_was_put_there() -> None:
+    put = [payment(n, T0 + n) for n in range(4)]
+    marked = [msgspec.structs.replace(one, headers=[Copied().header()], offset=9) for one in put]
+    other = msgspec.structs.replace(payment(7, T0), headers=[Copied().header()])
+    assert list(foreign([marked[0], other, marked[1], put[1], marked[2]], iter(marked))) == [other, put[1]]
+    assert list(foreign([other], iter([]))) == [other]
 
 
 def test_records_go_where_their_key_or_their_card_goes() -> None:
