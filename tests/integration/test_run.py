@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[2]
 #: Patience with a process that starts: where nothing is cached yet, its first batch is compiled.
 START_S = 120.0
 #: Payments, and how many the scorer takes at once: enough batches to be stopped between.
-N, BATCH = 12_000, 100
+N, BATCH = 6_000, 100
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def publish(settings: Settings, events: Sequence[Transaction], ended: threading.
 
 
 def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: Settings, tmp_path: Path) -> None:
-    events = transactions(Options(cards=300, terminals=100, seed=6), 40)[:N]
+    events = transactions(Options(cards=300, terminals=100, seed=6), 25)[:N]
     assert len(events) == N
     ended = threading.Event()
     sending = threading.Thread(target=publish, args=(own, events, ended))
