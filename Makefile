@@ -62,6 +62,7 @@ bench: $(STAMP) ## Measure the streams (throughput beside Quix Streams and Faust
 	$(BIN)/python -m benchmarks.streams.latency --json $(RESULTS)/streams-latency.json
 	$(BIN)/python -m benchmarks.streams.tuning --json $(RESULTS)/streams-tuning.json
 	$(BIN)/python -m benchmarks.streams.growth --json $(RESULTS)/streams-growth.json
+	$(BIN)/python -m benchmarks.streams.cards --json $(RESULTS)/streams-cards.json
 	$(BIN)/python -m benchmarks.streams.state --json $(RESULTS)/streams-state.json
 	$(BIN)/python -m benchmarks.report docs/benchmarks.md
 
@@ -79,6 +80,7 @@ $(STAMP): requirements.lock pyproject.toml $(UV)
 	$(UV) venv --quiet --allow-existing --python .uv/bin/python .venv
 	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	$(BIN)/python -m streams.warm
 	@touch $@
 
 $(UV):

@@ -11,7 +11,7 @@ from benchmarks.common import RESULTS
 from benchmarks.feast import report as feast
 from benchmarks.handbook import report as handbook
 from benchmarks.marks import put
-from benchmarks.streams.tables import growth, latency, state, throughput, tuning
+from benchmarks.streams.tables import cards, growth, latency, state, throughput, tuning
 from benchmarks.transform import report as transform
 
 #: By the name of its result and of its marks: what makes Markdown of the result's file.
@@ -23,6 +23,7 @@ SECTIONS: dict[str, Callable[[Path], str]] = {
     "streams-latency": latency.section,
     "streams-tuning": tuning.section,
     "streams-growth": growth.section,
+    "streams-cards": cards.section,
     "streams-state": state.section,
 }
 

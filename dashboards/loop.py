@@ -204,7 +204,7 @@ def _scores(out: dashboard.Dashboard) -> dashboard.Dashboard:
                     (rate(f"driftloop_degraded_scores_total{{{SCORER}}}"), "degraded scores"),
                 ],
                 "cps",
-                "Dead letters, and scores made with the last known profiles.",
+                "Dead letters, and scores made with the last known profiles or by rules.",
                 span=6,
             )
         )

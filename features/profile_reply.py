@@ -17,7 +17,9 @@ from features.terminal_tiles import COLUMNS
 
 #: Values of a card (time, profile, usual) and of a terminal (time, tiles).
 OF_A_CARD, OF_A_TERMINAL = 3, 2
+#: Read only, as every answer is: for numba that is a type of its own, and compiling takes seconds.
 _NOTHING = np.zeros(0, dtype=np.uint8)
+_NOTHING.flags.writeable = False
 # Length of the tags of feast.types.Value's lists: field 14 takes one byte, field 16 two.
 _INTEGERS, _FLOATS = 1, 2
 

@@ -71,7 +71,8 @@ ALL = (
     REDIS,
     *(
         # Ten seconds: an error in the settings shows after some seconds of imports, and must not become a busy loop of restarts.
-        Component(name, 1, partial(_run, processors), partial(_ports, name), start_s=10, ready_s=180, stop_s=30)
+        # Five minutes: a scorer that finds nothing compiled takes half of one (streams/warm.py), and more on a busy machine.
+        Component(name, 1, partial(_run, processors), partial(_ports, name), start_s=10, ready_s=300, stop_s=30)
         for name, processors in PROCESSES.items()
     ),
 )

@@ -90,6 +90,9 @@ def scorer_core(settings: Settings) -> Scorer:
 
 
 def _scorer(settings: Settings) -> Shell:
+    from streams.warm import warm
+
+    warm(settings)
     core = scorer_core(settings)
     shell = Shell(settings, core)
     core.wait = shell.wait

@@ -16,6 +16,7 @@ from infra.event_times import EventTime, event_times, newest_published
 from infra.lag import group_lags
 from infra.supervise import Process
 from streams.entrance import check
+from streams.refusal import refused
 
 Health = Literal["healthy", "unhealthy", "stopped"]
 
@@ -35,6 +36,15 @@ class ComponentStatus:
     log: str
 
 
+@dataclass
+class FromKafka:
+    """What Kafka has told, see ``Status``; ``published_ms``: see ``infra.event_times``. All None where it does not answer."""
+
+    lag: dict[str, dict[str, int]] | None = None
+    published_ms: int | None = None
+    refused: str | None = None
+
+
 class Addresses(TypedDict):
     """What a client needs."""
 
@@ -49,14 +59,16 @@ class Addresses(TypedDict):
 
 
 class Status(TypedDict):
-    """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer.
-    ``event_time``: by processor, see ``infra.event_times``."""
+    """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
+    refuses our user. ``refused``: why it refuses something to our user, and the way out. ``event_time``: by processor, see
+    ``infra.event_times``."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
     components: list[dict[str, Any]]
     addresses: Addresses
     lag: dict[str, dict[str, int]] | None
+    refused: str | None
     event_time: dict[str, EventTime]
 
 
@@ -67,13 +79,15 @@ def status(settings: Settings) -> Status:
     healthy = sum(one.health == "healthy" for one in found)
     stopped = sum(one.health == "stopped" for one in found)
     reachable = bool(settings.bootstrap_servers) or any(one.name == "kafka" and one.health == "healthy" for one in found)
+    kafka = _ask(settings) if reachable else FromKafka()
     return Status(
         dir=str(settings.dir),
         state="up" if healthy == len(found) else "down" if stopped == len(found) else "partly up",
         components=[asdict(one) for one in found],
         addresses=addresses(settings),
-        lag=_lag(settings) if reachable else None,
-        event_time=event_times(settings, newest_published(settings) if reachable else None),
+        lag=kafka.lag,
+        refused=kafka.refused,
+        event_time=event_times(settings, kafka.published_ms),
     )
 
 
@@ -131,9 +145,15 @@ def addresses(settings: Settings) -> Addresses:
     )
 
 
-def _lag(settings: Settings) -> dict[str, dict[str, int]] | None:
+def _ask(settings: Settings) -> FromKafka:
+    found = FromKafka()
     try:
         check(settings)
-        return group_lags(settings)
-    except (KafkaException, SettingsError):
-        return None
+        found.lag = group_lags(settings)
+        found.published_ms = newest_published(settings)
+    except SettingsError as error:
+        found.refused = str(error)
+    except KafkaException as error:
+        refusal = refused(settings, error.args[0])
+        found.refused = None if refusal is None else str(refusal)
+    return found

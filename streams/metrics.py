@@ -42,7 +42,10 @@ COLD = Counter("driftloop_cold_scores_total", "Scores of cards whose history was
 TRIMMED = Counter("driftloop_log_trimmed_total", "Partitions whose log had been cut off before it was read", ["processor"])
 
 SCORES = Counter("driftloop_scores_total", "Scores published", ["decision"])
-DEGRADED = Counter("driftloop_degraded_scores_total", "Scores made with the last known profiles because Redis did not answer")
+DEGRADED = Counter(
+    "driftloop_degraded_scores_total",
+    "Scores made with the last known profiles, because Redis did not answer, or by rules, because the model server did not",
+)
 MODEL_CALL = Histogram("driftloop_model_call_seconds", "One call to the model server", buckets=_SECONDS)
 MODEL_UNAVAILABLE = Counter("driftloop_model_unavailable_total", "Calls that the model server did not answer or refused")
 PROFILE_READ = Histogram("driftloop_profile_read_seconds", "One batched read of profiles from Redis", buckets=_SECONDS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -15,6 +13,7 @@ from confluent_kafka import Producer
 from benchmarks.common import machine, write
 from benchmarks.streams import child, world
 from benchmarks.streams.child import Child
+from benchmarks.streams.options import parser
 from benchmarks.streams.percentiles import latencies_ms, percentiles
 from benchmarks.streams.tables.latency import Hop, Latency, section
 from benchmarks.streams.tables.throughput import LIMIT, SCORER
@@ -36,7 +35,7 @@ _IN, _OUT = "hop-in", "hop-out"
 
 def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up, or records are lost."""
-    options = _parser().parse_args(arguments)
+    options = parser("benchmarks.streams.latency", __doc__).parse_args(arguments)
     a_round = sum(int(rate * options.seconds) for rate in _RATES)
     warm = WARM + 2 * STEADY_ROUNDS * int(STEADY * STEADY_S)
     try:
@@ -122,15 +121,6 @@ def _send(sender: Producer, events: world.Events, topic: str, rate: int) -> tupl
     if sender.flush(60):
         raise RuntimeError(f"the broker did not take all records of {topic}; look at its log")
     return stamps, took
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("benchmarks.streams.latency", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of one rate, one way, one round")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--cards", type=int, default=10_000)
-    parser.add_argument("--json", type=Path, required=True, help="write the result here")
-    return parser
 
 
 if __name__ == "__main__":

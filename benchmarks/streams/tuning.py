@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.common import machine, write
 from benchmarks.streams import child, world
 from benchmarks.streams.latency import STEADY_S, WARM, measure
+from benchmarks.streams.options import parser
 from benchmarks.streams.percentiles import percentiles
 from benchmarks.streams.tables.tuning import Changed, Tuning, section
 from benchmarks.streams.watch import Topics, wait
@@ -33,7 +32,7 @@ _CHANGES = (
 
 def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up, or records are lost."""
-    options = _parser().parse_args(arguments)
+    options = parser("benchmarks.streams.tuning", __doc__).parse_args(arguments)
     a_hop = WARM // 10 + int(_RATE * (STEADY_S + options.rounds * options.seconds))
     try:
         with world.running(len(_CHANGES) * a_hop, options.cards) as (settings, events):
@@ -81,15 +80,6 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
 
 def _topics(change: int) -> tuple[str, str]:
     return f"hop-in-{change}", f"hop-out-{change}"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("benchmarks.streams.tuning", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=10.0, help="of one hop, one round")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--cards", type=int, default=10_000)
-    parser.add_argument("--json", type=Path, required=True, help="write the result here")
-    return parser
 
 
 if __name__ == "__main__":

@@ -107,6 +107,12 @@ class Topics:
 
         return ask
 
+    def commit(self, group: str, topic: str) -> None:
+        """Let ``group``, which has no members, have read ``topic`` up to its end."""
+        member = consumer(self._settings, group)
+        member.commit(offsets=self.ends(topic), asynchronous=False)
+        member.close()
+
     def written(self, topic: str) -> Progress:
         """Records of a ``topic`` that is written without transactions."""
         return lambda: sum(end.offset for end in self.ends(topic))

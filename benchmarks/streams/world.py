@@ -25,6 +25,7 @@ from streams.simulate.simulation import Simulation
 
 #: Payments of a card in a day, and cards by terminal.
 _RATE, _CARDS_A_TERMINAL = 2.0, 4
+_DIFFERENT_PROFILES = 10_000
 #: The day after ``benchmarks.feast.rows.NOW_MS``: profiles and tiles are known by then.
 _START = date(2026, 1, 2)
 
@@ -101,9 +102,21 @@ def create(settings: Settings, *names: str) -> None:
     topics.create(settings, [replace(like, name=name) for name in names])
 
 
-def _fill_redis(settings: Settings, cards: Sequence[str], terminals: Sequence[str]) -> None:
+def write_profiles(settings: Settings, cards: Sequence[str]) -> None:
+    """A customer profile of each card into Redis. Those of many thousands share some contents."""
+    profiles = rows.customers(min(len(cards), _DIFFERENT_PROFILES))
     writer = OnlineWriter(settings)
-    profiles = rows.customers(len(cards))
-    writer.write_profiles([replace(row, card_id=card) for row, card in zip(profiles, cards, strict=True)])
+    for begin in range(0, len(cards), len(profiles)):
+        # One part of the ids at a time: the writer has read all answers before it sends the next.
+        writer.write_profiles(
+            [replace(row, card_id=card) for row, card in zip(profiles, cards[begin : begin + len(profiles)], strict=False)]
+        )
+    writer.close()
+
+
+def _fill_redis(settings: Settings, cards: Sequence[str], terminals: Sequence[str]) -> None:
+    write_profiles(settings, cards)
+    writer = OnlineWriter(settings)
     tiles = rows.terminals(len(terminals))
     writer.write_terminal_risk([replace(row, terminal_id=name) for row, name in zip(tiles, terminals, strict=True)])
+    writer.close()

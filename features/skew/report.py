@@ -8,7 +8,7 @@ from features.differences import Differences
 
 
 class SkewReport(msgspec.Struct):
-    """What was found of one day, by source. ``degraded``: how many of the vectors were made with the last known profiles."""
+    """What was found of one day, by source. ``degraded``: how many of the vectors are of scores that are marked so."""
 
     day: int
     cards: int

@@ -1,4 +1,4 @@
-"""``driftloop status``"""
+"""``driftloop status``. Exit code 0: all is up; 1: something is not; 2: Kafka refuses the user that asks, by a wrong setting."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
+    from features.settings import SettingsError
     from infra.status import status
 
     found = status(context.settings())
@@ -21,6 +22,8 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="For programs."
         print(json.dumps(found, indent=2))
     else:
         _show(found)
+    if found["refused"]:
+        raise SettingsError(found["refused"])
     if found["state"] != "up":
         raise typer.Exit(1)
 

@@ -1,16 +1,33 @@
-"""The champion of the benchmarks, with the thresholds of this run's own history."""
+"""The champion of the benchmarks, with the thresholds of this run's own history, and a reference for the drift monitor."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import msgspec
+import onnxruntime
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmarks.streams import champion
+from features.card_state import CardState
+from features.columns import from_transactions
 from features.events import Transaction
 from features.settings import Settings
+from features.transform import update
+from features.vector import NAMES
+from streams.drift.references import StoredReferences
+
+_REFERENCE = 5_000
 
 
 def install(settings: Settings, folder: Path, seed: int, history: list[bytes]) -> None:
     """``benchmarks.streams.champion``, with weights from ``seed``; its threshold is taken from the ``history`` (JSON)."""
-    champion.install(settings, folder, [msgspec.json.decode(value, type=Transaction) for value in history], seed)
+    events = [msgspec.json.decode(value, type=Transaction) for value in history]
+    champion.install(settings, folder, events, seed)
+    vectors = update(CardState(), from_transactions(events[:_REFERENCE]), settings.features.amount_limit)
+    model = StoredReferences(settings).path(champion.VERSION).with_name("model.onnx").read_bytes()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    scores = session.run(None, {"features": vectors})[0][:, 0]
+    columns = {name: vectors[:, n] for n, name in enumerate(NAMES)}
+    pq.write_table(pa.table({**columns, "score": scores}), StoredReferences(settings).path(champion.VERSION))

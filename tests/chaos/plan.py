@@ -11,8 +11,10 @@ Kind = Literal[
     "kill scorer",
     "stop scorer (zombie)",
     "kill writers",
+    "kill drift monitor",
     "kill model server",
     "slow model server",
+    "model server answers errors",
     "kill broker",
     "kill redis",
     "malformed burst",
@@ -25,8 +27,10 @@ _WEIGHTS: dict[Kind, float] = {
     "kill scorer": 4,
     "stop scorer (zombie)": 1,
     "kill writers": 2,
+    "kill drift monitor": 1,
     "kill model server": 2,
     "slow model server": 2,
+    "model server answers errors": 2,
     "kill broker": 2,
     "kill redis": 2,
     "malformed burst": 2,
@@ -35,22 +39,42 @@ _WEIGHTS: dict[Kind, float] = {
 }
 
 
+#: How often a fault comes while the one before it is still there.
+_UPON = 0.15
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """``member``: which of several processes. ``pause_s``: how long after the recovery from the fault before it this one
-    comes."""
+    comes, or, where it comes ``upon`` that one, how long after its beginning."""
 
     kind: Kind
     member: int
     pause_s: float
+    upon: bool = False
 
 
 def plan(seed: int, faults: int, members: int) -> list[Fault]:
-    """``faults`` of them; each kind comes at least once where there are enough."""
+    """``faults`` of them; each kind comes at least once, and alone, where there are enough. Never more than two at once."""
     rng = np.random.default_rng([seed, 1])
     weights = np.array([_WEIGHTS[kind] for kind in KINDS])
     kinds = [
         *rng.permutation(len(KINDS))[:faults],
         *rng.choice(len(KINDS), max(0, faults - len(KINDS)), p=weights / weights.sum()),
     ]
-    return [Fault(KINDS[kind], int(rng.integers(members)), float(rng.uniform(0.0, 1.5))) for kind in kinds]
+    made: list[Fault] = []
+    for n, kind in enumerate(kinds):
+        upon = n > len(KINDS) and not made[-1].upon and rng.random() < _UPON
+        made.append(Fault(KINDS[kind], int(rng.integers(members)), float(rng.uniform(0.0, 1.5)), upon))
+    return made
+
+
+def steps(faults: list[Fault]) -> list[list[Fault]]:
+    """Those that come together, in their order."""
+    found: list[list[Fault]] = []
+    for fault in faults:
+        if fault.upon:
+            found[-1].append(fault)
+        else:
+            found.append([fault])
+    return found

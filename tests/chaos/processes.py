@@ -1,8 +1,7 @@
-"""The processes under test, started anew whenever they end, as a supervisor does; and a model server that can be made slow."""
+"""The processes under test, started anew whenever they end, as a supervisor does."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -11,18 +10,25 @@ import threading
 import time
 from pathlib import Path
 
+from infra.supervise import MARKER
+from infra.tail import last_lines
+
 ROOT = Path(__file__).parents[2]
 
 
 class Child:
-    """One process: kept alive until ``stop``."""
+    """One process: kept alive until ``stop``. ``ends``: of those that ended though nobody killed them, the exit code and the last
+    lines of the log."""
 
     def __init__(self, name: str, folder: Path, arguments: list[str], environment: dict[str, str]) -> None:
         self.name = name
         self.starts = 0
+        self.ends: list[tuple[int, list[str]]] = []
+        self._killed: set[int] = set()
         self._folder = folder
         self._command = [sys.executable, "-P", "-m", "infra.cli", "run", *arguments]
-        self._environment = {**os.environ, "DRIFTLOOP_DIR": str(folder), "PYTHONPATH": str(ROOT), **environment}
+        known = {"DRIFTLOOP_DIR": str(folder), "PYTHONPATH": str(ROOT), MARKER: str(folder)}
+        self._environment = {**os.environ, **known, **environment}
         self._ending = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._keeper = threading.Thread(target=self._keep, name=name, daemon=True)
@@ -31,6 +37,7 @@ class Child:
     def kill(self) -> None:
         """SIGKILL, and it is started again."""
         if self._process is not None:
+            self._killed.add(self._process.pid)
             self._process.kill()
 
     def pause(self, seconds: float) -> None:
@@ -41,7 +48,7 @@ class Child:
             self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> int:
-        """SIGTERM; the exit code. Killed where it takes longer than 20 s."""
+        """SIGTERM; the exit code, which is that of SIGKILL where it takes longer than 20 s."""
         self._ending.set()
         process = self._process
         if process is not None and process.poll() is None:
@@ -61,58 +68,10 @@ class Child:
             while not self._ending.is_set():
                 self.starts += 1
                 self._process = subprocess.Popen(self._command, env=self._environment, cwd=self._folder, stdout=out, stderr=out)
-                self._process.wait()
+                code = self._process.wait()
+                if self._process.pid not in self._killed and not self._ending.is_set():
+                    self.ends.append((code, last_lines(log, 6)))
                 self._ending.wait(0.2)
-
-
-class SlowRoad:
-    """A TCP proxy on 127.0.0.1 in front of ``port``; ``delay_s`` holds back every answer by so long."""
-
-    def __init__(self, port: int) -> None:
-        self.delay_s = 0.0
-        self._target = port
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self.port = 0
-        self._thread = threading.Thread(target=self._run, name="slow-road", daemon=True)
-        self._thread.start()
-        self._ready.wait(10)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        self._loop.run_forever()
-        server.close()
-        for task in asyncio.all_tasks(self._loop):
-            task.cancel()
-        self._loop.run_until_complete(asyncio.sleep(0.1))
-        self._loop.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
-        except OSError:
-            writer.close()
-            return
-        await asyncio.gather(self._pump(reader, back, slow=False), self._pump(there, writer, slow=True))
-
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, slow: bool) -> None:
-        try:
-            while data := await reader.read(65_536):
-                if slow and self.delay_s:
-                    await asyncio.sleep(self.delay_s)
-                writer.write(data)
-                await writer.drain()
-        except (OSError, asyncio.CancelledError):
-            return
-        finally:
-            writer.close()
 
 
 def kill(pid: int) -> None:

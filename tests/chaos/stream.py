@@ -26,7 +26,8 @@ class Stream:
         self._stop = threading.Event()
         #: Of ``transactions``: by partition, the offset behind the newest acknowledged record.
         self.ends: dict[int, int] = {}
-        self.acknowledged = 0
+        #: What the broker acknowledged: the value's hash by (topic, partition, offset).
+        self.acknowledged: dict[tuple[str, int, int], int] = {}
         self.sent = 0
         self.failed: list[str] = []
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
@@ -79,9 +80,14 @@ class Stream:
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self.failed.append(str(error))
-        elif message.topic() == "transactions":
-            self.acknowledged += 1
-            partition, offset = message.partition(), message.offset()
+        else:
+            topic, partition, offset = message.topic(), message.partition(), message.offset()
+            assert topic is not None
             assert partition is not None
             assert offset is not None
-            self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)
+            place = topic, partition, offset
+            if place in self.acknowledged:
+                self.failed.append(f"{place} was given twice")
+            self.acknowledged[place] = hash(message.value())
+            if topic == "transactions":
+                self.ends[partition] = max(self.ends.get(partition, 0), offset + 1)

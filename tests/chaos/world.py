@@ -1,13 +1,17 @@
 """What is published: a history that settles first, then a live stream shorter than the label delay.
 
-Every payment of the history has a label soon after it, so that all its outcomes are known before the live part begins; and the
-live part is shorter than the label delay, so that terminals are read as of the history only. What a score must be is thus a
-function of the log, whatever the processes do, and can be computed again afterwards.
+Payments of the history have a label soon after them, and terminals are read as of the label delay before: its last day is
+published once all outcomes of the days before are known, and the live part, which is shorter than the delay, once all of the
+history are. What a score must be is thus a function of the log, whatever the processes do, and can be computed again afterwards.
+
+So that outcomes mature while faults come, payments at some terminals have no labels; these terminals see payments in the first
+days only, so that nobody reads what the matured outcomes say of them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -21,6 +25,8 @@ from streams.simulate.simulation import Simulation
 HISTORY_DAYS, LIVE_DAYS = 8, 6
 DELAY_DAYS = 7.0
 _HOUR_MS = 3_600_000
+#: One terminal in so many is without labels, and has payments on so many days of the history.
+_UNLABELLED, _UNLABELLED_DAYS = 12, 6
 #: Of the live payments: sent twice, sent after others that happened later, and sent again with another amount.
 _TWICE, _BEHIND, _CHANGED = 0.01, 0.01, 0.0005
 #: A payment a card and day, or two: how many cards give a stream of so many payments.
@@ -38,11 +44,13 @@ class Sent:
 
 @dataclass(frozen=True)
 class World:
-    """``history`` and ``live`` in the order of their publishing; ``live_ms``: the event time at which the live part begins."""
+    """In the order of publishing: ``history`` without its last day, ``last_day``, and ``live``. ``begin_ms``: the event time at
+    which the history begins."""
 
     history: list[Sent]
+    last_day: list[Sent]
     live: list[Sent]
-    live_ms: int
+    begin_ms: int
     cards: list[str]
 
 
@@ -51,15 +59,18 @@ def build(seed: int, live: int) -> World:
     cards = max(200, int(live / LIVE_DAYS / _PER_CARD_DAY))
     simulation = Simulation(Options(cards=cards, terminals=max(60, cards // 4), seed=seed))
     rng = np.random.default_rng([seed, 2])
-    live_ms = simulation.day_start_ms(HISTORY_DAYS)
     decode = msgspec.json.Decoder(Transaction).decode
     history: list[Sent] = []
+    last_day: list[Sent] = []
     stream: list[tuple[float, Sent]] = []
     for day in range(HISTORY_DAYS + LIVE_DAYS):
         batch = simulation.day(day)
         for value, fraud in zip(encode_transactions(batch.transactions), batch.truth.is_fraud.tolist(), strict=True):
             payment = decode(value)
             key = payment.card_id.encode()
+            unlabelled = crc32(payment.terminal_id.encode()) % _UNLABELLED == 0
+            if unlabelled and day >= _UNLABELLED_DAYS:
+                continue
             label = Label(
                 payment.transaction_id,
                 payment.card_id,
@@ -69,7 +80,10 @@ def build(seed: int, live: int) -> World:
                 payment.event_time_ms + _HOUR_MS,
             )
             if day < HISTORY_DAYS:
-                history += [Sent("transactions", key, value), Sent("labels", key, encode(label))]
+                settled = history if day < HISTORY_DAYS - 1 else last_day
+                settled.append(Sent("transactions", key, value))
+                if not unlabelled:
+                    settled.append(Sent("labels", key, encode(label)))
                 continue
             place = float(len(stream))
             if rng.random() < _BEHIND:
@@ -88,7 +102,7 @@ def build(seed: int, live: int) -> World:
                 stream.append((place + 200.0, Sent("labels", key, encode(label))))
     ordered = [sent for _, sent in sorted(stream, key=lambda one: one[0])]
     ids = simulation.world.card_id.tolist()
-    return World(history, ordered, live_ms, ids)
+    return World(history, last_day, ordered, simulation.day_start_ms(0), ids)
 
 
 def malformed(seed: int, n: int) -> list[Sent]:

@@ -200,6 +200,32 @@ def test_a_wrong_password_is_one_line(command: list[str], run: Runner, monkeypat
     assert "not-the-password" not in err
 
 
+def test_status_tells_of_a_wrong_password_and_shows_the_rest(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRIFTLOOP_KAFKA", WRONG_PASSWORD)
+    code, out, err = run("status", "--json")
+    found = json.loads(out)
+    assert (code, found["state"], found["lag"], err.count("\n")) == (2, "up", None, 1)
+    assert "refuses the user inspect: no such user, or a wrong password; see where kafka.sasl.password comes from" in err
+    assert found["refused"] in err
+    assert {one["health"] for one in found["components"]} == {"healthy"}
+    assert found["event_time"]
+    code, out, again = run("status")
+    assert (code, again) == (2, err)
+    assert "is up" in out
+    assert "consumer group" not in out
+    assert "not-the-password" not in out + err
+
+
+def test_status_tells_of_a_missing_right(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what Kafka tells, only the newest payment's time is missing."""
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_USER", "archive")
+    code, out, err = run("status", "--json")
+    found = json.loads(out)
+    assert (code, list(found["lag"]), err.count("\n")) == (2, ["archive"], 1)
+    assert "the Kafka user archive has no right to read the topic transactions" in err
+    assert found["event_time"]
+
+
 @pytest.mark.parametrize("command", (["dlq", "list"], ["run", "archive"]), ids=" ".join)
 def test_an_unknown_authority_is_one_line(
     command: list[str], run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -53,7 +53,7 @@ def scoring(options: dict[str, Any]) -> Any:
     store = redis.Redis(host=host, port=int(port))
     fields = {view: [bytes.fromhex(field) for field in names] for view, names in options["fields"].items()}
     session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {options['token']}"
+    session.headers["Authorization"] = f"Bearer {Path(options['token_file']).read_text().strip()}"
 
     def score(value: dict[str, Any]) -> dict[str, Any]:
         event = value["transaction"]

@@ -14,7 +14,6 @@ from features import feast_encoding as encoding
 from features.settings import Settings
 from features.vector import WIDTH
 from infra import cache
-from serving import auth
 
 QUIX = ("quixstreams==3.28.1", "redis==6.4.0", "requests==2.32.5")
 _ARRAYS = {"terminal_risk": ["tiles"], "customer_profile": ["profile", "usual"]}
@@ -37,7 +36,8 @@ def quix(settings: Settings, python: Path, group: str, source: str, target: str,
     if calls:
         options |= {
             "rest": f"{settings.rest_url}/v2/models/{settings.model}/infer",
-            "token": auth.read(settings.token_file),
+            # Where it is, not what it is: every user of the machine can read a process's arguments.
+            "token_file": str(settings.token_file),
             "redis": settings.redis_address,
             "width": WIDTH,
             "keys": {view: [encoding.key_prefix(key).hex(), encoding.PROJECT.encode().hex()] for view, key in VIEWS.items()},

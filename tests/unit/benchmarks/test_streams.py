@@ -6,16 +6,20 @@ import cProfile
 import time
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from benchmarks.common import Machine, write
+from benchmarks.streams.cards import spread_over
 from benchmarks.streams.peers.card_window import DAY_MS, HOUR_MS, question, step
 from benchmarks.streams.percentiles import latencies_ms, percentiles
 from benchmarks.streams.phases import Clocks, Phase, Phases
 from benchmarks.streams.profile import summary
-from benchmarks.streams.tables import latency, state, tuning
+from benchmarks.streams.tables import cards, latency, state, tuning
 from benchmarks.streams.tables import throughput as table
+from benchmarks.streams.world import simulate
+from features.events import Transaction
 
 HERE = Machine("a processor", 2, 23.4, "Linux x86_64", "3.11.7", "2026-11-25", 0.25)
 
@@ -92,6 +96,32 @@ def test_the_state_tells_bytes_a_card_and_how_speed_changes(tmp_path: Path) -> N
     assert "| 2.00 | 50 | 1.00 | 3.00 | 25 |" in text
     assert "| 1,000 | 6.0 | 10 | 1,000 | 50,000 | 0.50 |" in text
     assert "bytes a card's history takes, <= 2,000: 1,900.00, reached" in text
+
+
+def test_throughput_by_cards_is_compared_with_the_smallest_state(tmp_path: Path) -> None:
+    points = [cards.Point(100, 3.0, 1.5, 1_000, 0.5, 0.1, 0.12), cards.Point(1_000, 1.02, 15.2, 1_000, 1.0, 0.125, 0.34)]
+    write(cards.Cards(HERE, 4, 2, 1_000, points), tmp_path / "c.json")
+    lines = cards.section(tmp_path / "c.json").splitlines()
+    assert "| 100 | 3.0 | 2 | 0.50 | 0.12 | 0.10 | 2,000 | 10,000 | 1.00 |" in lines
+    assert "| 1,000 | 1.0 | 15 | 1.00 | 0.34 | 0.12 | 1,000 | 8,000 | 0.80 |" in lines
+    assert any("one scorer, 4 partitions. Redis holds the profiles of 1,000 cards" in line for line in lines)
+
+
+def test_payments_are_spread_over_all_cards() -> None:
+    """Each card pays once, to be in the state; the measured payments are by cards drawn from all of them."""
+    given, _, _ = simulate(5_000, 100)
+    ids = [f"n{i:07d}" for i in range(1_000)]
+    made = spread_over(given, ids, 3_000)
+    paid = [msgspec.json.decode(value, type=Transaction) for value in made.values]
+    assert [one.card_id.encode() for one in paid] == made.keys
+    assert sorted(one.card_id for one in paid[:1_000]) == ids
+    assert len({one.card_id for one in paid[1_000:]}) > 900
+    before = [msgspec.json.decode(value, type=Transaction) for value in given.values[-4_000:]]
+    assert [msgspec.structs.replace(one, card_id="") for one in paid] == [
+        msgspec.structs.replace(one, card_id="") for one in before
+    ]
+    with pytest.raises(ValueError, match="4000 payments more need that many events, not 4000"):
+        spread_over(made, ids, 4_000)
 
 
 def test_the_peers_window_forgets_what_is_older_than_a_day() -> None:

@@ -1,0 +1,140 @@
+"""What must hold of all that follows from the scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow.parquet as pq
+
+from features import archive_manifest
+from features.events import Alert, DeadLetter, DriftReport, Label, Outcome, RetrainRequest, Score
+from features.online import ProfileReader
+from features.settings import Settings
+from features.vector import unpacked
+from streams import topics
+from streams.core import Record
+from tests.chaos.logs import committed
+
+#: Counts for the report, and what does not hold, in words.
+Found = tuple[dict[str, int], list[str]]
+Scores = dict[int, list[Score]]
+Log = dict[int, list[Record]]
+
+
+def alerts(settings: Settings, scores: Scores) -> Found:
+    """One for each alerting score."""
+    decode = msgspec.json.Decoder(Alert).decode
+    raw = committed(settings, topics.ALERTS, settings.partitions)
+    alerts = Counter(decode(record.value or b"").transaction.transaction_id for records in raw.values() for record in records)
+    wanted = Counter(s.transaction.transaction_id for part in scores.values() for s in part if s.decision == "alert")
+    wrong = [] if alerts == wanted else [f"alerts: {sum(alerts.values())}, alerting scores: {sum(wanted.values())}"]
+    return {"alerts": sum(alerts.values())}, wrong
+
+
+def dead_letters(settings: Settings, bad: Counter[tuple[int, int]]) -> Found:
+    """One for each bad record, by its place, and for nothing else."""
+    decode = msgspec.json.Decoder(DeadLetter).decode
+    letters = [decode(record.value or b"") for records in committed(settings, topics.DLQ, 1).values() for record in records]
+    found = Counter((letter.partition, letter.offset) for letter in letters if letter.topic == topics.TRANSACTIONS)
+    wrong = []
+    if found != bad:
+        wrong.append(f"dead letters: {sum(found.values())}, bad records: {sum(bad.values())}")
+    others = [letter for letter in letters if letter.topic != topics.TRANSACTIONS]
+    if others:
+        wrong.append(f"dead letters of good records: {len(others)}, the first by {others[0].processor}: {others[0].message}")
+    return {"dead letters": sum(found.values())}, wrong
+
+
+def outcomes(settings: Settings, scores: Scores, raw: Log, given: Log) -> Found:
+    """One outcome for each label whose payment was scored; one for each payment without a label that was due by the time of its
+    partition, and for no other."""
+    made = [msgspec.json.decode(record.value or b"", type=Outcome) for part in raw.values() for record in part]
+    labels = [msgspec.json.decode(record.value or b"", type=Label) for part in given.values() for record in part]
+    scored = {score.transaction.transaction_id for part in scores.values() for score in part}
+    wanted = Counter((label.transaction_id, label.is_fraud) for label in labels if label.transaction_id in scored)
+    labelled = Counter((o.transaction_id, o.is_fraud) for o in made if o.source != "matured")
+    wrong = [] if labelled == wanted else [f"labelled outcomes: {sum(labelled.values())}, labels: {sum(wanted.values())}"]
+    due = _due(scores, {label.transaction_id for label in labels}, settings.labels.delay_ms)
+    matured = Counter((o.transaction_id, o.outcome_time_ms) for o in made if o.source == "matured")
+    if matured != due:
+        wrong.append(f"matured outcomes: {sum(matured.values())}, due: {sum(due.values())}")
+    return {"labels": len(labels), "labelled outcomes": sum(labelled.values()), "matured outcomes": sum(matured.values())}, wrong
+
+
+def _due(scores: Scores, labelled: set[str], delay_ms: int) -> Counter[tuple[str, int]]:
+    """(transaction_id, when it matured) of what nobody labelled and what is old enough in its partition."""
+    due: Counter[tuple[str, int]] = Counter()
+    for part in scores.values():
+        now = max((score.transaction.event_time_ms for score in part), default=0)
+        for score in part:
+            at = score.transaction.event_time_ms + delay_ms
+            if at <= now and score.transaction.transaction_id not in labelled:
+                due[score.transaction.transaction_id, at] += 1
+    return due
+
+
+def archived(settings: Settings, topic: str, raw: Log, columns: tuple[str, ...]) -> Found:
+    """Each record of the topic in one row of its place, with these values of its event; and the manifest reaches its end."""
+    rows: Counter[tuple[Any, ...]] = Counter()
+    names = ["kafka_partition", "kafka_offset", *columns]
+    for path in sorted((settings.archive / topic).rglob("*.parquet")):
+        table = pq.read_table(path, columns=names)
+        rows.update(zip(*(table[name].to_pylist() for name in names), strict=True))
+    wanted = Counter(
+        (record.partition, record.offset, *(_value(record, name) for name in columns)) for part in raw.values() for record in part
+    )
+    wrong = [] if rows == wanted else [f"archived {topic}: {sum(rows.values())}, in the log: {sum(wanted.values())}"]
+    through = archive_manifest.read(settings.archive).topics.get(topic, {})
+    for partition, records in raw.items():
+        end = records[-1].offset + 1 if records else 0
+        told = through[partition].next_offset if partition in through else 0
+        if told != end:
+            wrong.append(f"the manifest says that {topic}[{partition}] is archived up to {told}, and it ends at {end}")
+    return {f"archived {topic}": sum(rows.values())}, wrong
+
+
+def _value(record: Record, name: str) -> Any:
+    found = msgspec.json.decode(record.value or b"")
+    return found["transaction"][name] if name not in found else found[name]
+
+
+def online(settings: Settings, scores: Scores) -> Found:
+    """Each card's newest vector is what the online store holds."""
+    newest: dict[str, Score] = {}
+    for part in scores.values():
+        for score in part:
+            held = newest.get(score.transaction.card_id)
+            if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
+                newest[score.transaction.card_id] = score
+    reader = ProfileReader(settings)
+    rows = reader.activity(list(newest))
+    reader.close()
+    wrong = 0
+    for score, row in zip(newest.values(), rows, strict=True):
+        wrong += (
+            row is None
+            or row.event_time_ms != score.transaction.event_time_ms
+            or not np.array_equal(row.vector, unpacked(score.features))
+        )
+    return {"cards online": len(newest)}, [f"cards whose online vector is not their newest: {wrong}"] if wrong else []
+
+
+def reports(settings: Settings) -> Found:
+    """Each drift report and each request once, and the windows of one version follow each other without a gap."""
+    raw = committed(settings, topics.DRIFT_REPORTS, 1)[0]
+    made = [msgspec.json.decode(record.value or b"", type=DriftReport) for record in raw]
+    asked = [msgspec.json.decode(r.value or b"", type=RetrainRequest) for r in committed(settings, topics.RETRAIN_REQUESTS, 1)[0]]
+    wrong = []
+    if len({one.report_id for one in made}) != len(made):
+        wrong.append("drift reports: some came twice")
+    if len({one.idempotency_key for one in asked}) != len(asked):
+        wrong.append("retrain requests: some came twice")
+    windows = sorted((one.window_start_ms, one.window_end_ms) for one in made if one.kind == "data")
+    wrong += [
+        f"drift reports: a window ends at {a[1]}, and the next begins at {b[0]}" for a, b in pairwise(windows) if a[1] != b[0]
+    ]
+    return {"drift reports": len(made)}, wrong

@@ -1,0 +1,42 @@
+"""Run as a program: warm up, then score a first batch; prints which compiled functions took types that they had not met."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+from features import feast_encoding as encoding
+from features.profile_reply import decode
+from features.profiles import PROFILE_WIDTH, USUAL_WIDTH
+from features.reading import Reader
+from features.settings import Settings
+from streams.scorer import Scorer
+from streams.warm import warm
+from tests.unit.streams.test_scorer import START, Model, Store, records, transaction
+
+
+def types() -> dict[str, int]:
+    """Of each compiled function of ours: for how many types it is."""
+    modules = [module for name, module in sys.modules.items() if name.startswith(("features", "streams"))]
+    found = [(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, Dispatcher)]
+    return {name: len(value.signatures) for name, value in found}
+
+
+def main() -> None:
+    settings = Settings()
+    time, profile = encoding.timestamp(START), encoding.floats(np.ones(PROFILE_WIDTH, dtype=np.float32))
+    usual, tiles = encoding.integers(np.ones(USUAL_WIDTH, dtype=np.int64)), encoding.integers(np.ones(8, dtype=np.int64))
+    warm(settings)
+    before = types()
+    core = Scorer(settings, Model(), Reader(Store(), settings.feast))
+    # Two partitions, a card that comes often and one that Redis does not know.
+    core.process(records(*map(transaction, range(30))) + records(transaction(99, card="unknown"), partition=1))
+    decode([time, profile, usual, time, tiles], 1)
+    new = sorted(name for name, count in types().items() if count > before.get(name, 0))
+    sys.stdout.write(f"{sum(before.values())} {new}\n")
+
+
+if __name__ == "__main__":
+    main()
