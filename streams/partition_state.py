@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.card_state import CardState
 from features.columns import Columns
+from features.events import Transaction
 from features.state_copy import StateCopy
 from features.state_version import state_version
 from features.transform import update
@@ -21,8 +22,8 @@ from streams.admission import Admission
 
 #: ``cold`` holds the event time up to which scores are cold, or one of these.
 _NOT_COLD, _FROM_NEXT = -1, -2
-#: Say what is kept of ids and of the clock.
-_SOURCES = ("admission.py", "event_clock.py", "hashing.py")
+#: Say what is taken, and what is kept of ids and of the clock.
+_SOURCES = ("admission.py", "codec.py", "event_clock.py", "hashing.py", "intake.py", "lead.py")
 
 
 class PartitionState:
@@ -78,6 +79,8 @@ def version() -> str:
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((Path(__file__).parent / name).read_bytes())
+    # What is kept of a body is a hash of its JSON, which has the fields in this order.
+    digest.update(",".join(Transaction.__struct_encode_fields__).encode())
     return f"{state_version()}-{digest.hexdigest()[:8]}"
 
 
