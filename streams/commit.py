@@ -160,8 +160,11 @@ class Transactions:
         metrics.TRANSACTION_SECONDS.labels(self._name).observe(time.perf_counter() - began)
 
     def close(self) -> None:
-        """Close the producer; an open transaction is ended by whoever takes its id next, or by its time-out."""
-        self._producer.close()
+        """Close the producer. It aborts an open transaction; where it cannot, whoever takes its id next does, or the time-out."""
+        try:
+            self._producer.close()
+        except KafkaException as error:  # a fenced one, of which the caller has been told
+            log.info("%s: the producer is closed: %s", self._name, error.args[0].str())
 
     def _send_offsets(self, moved: list[TopicPartition], metadata: object) -> None:
         """In a thread that dies with the process: one of a pool would be waited for at the exit."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.card_state import CardState
 from features.columns import Columns
+from features.events import Transaction
 from features.state_copy import StateCopy
 from features.state_version import state_version
 from features.transform import update
@@ -21,9 +22,9 @@ from streams.admission import Admission
 
 #: ``cold`` holds the event time up to which scores are cold, or one of these.
 _NOT_COLD, _FROM_NEXT = -1, -2
-#: Say what is kept of ids and of the clock.
-_SOURCES = ("admission.py", "admission_table.py", "event_clock.py", "hashing.py")
-#: Places of the admission's table that a step copies for each card: its table has no more than so many for each id.
+#: Say what is taken, and what is kept of ids and of the clock.
+_SOURCES = ("admission.py", "admission_table.py", "codec.py", "event_clock.py", "hashing.py", "intake.py", "lead.py")
+#: Places of the admission's table that a step copies for each card: a table that was just made has no more for each id.
 _PLACES_A_CARD = 8
 
 
@@ -80,6 +81,8 @@ def version() -> str:
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((Path(__file__).parent / name).read_bytes())
+    # What is kept of a body is a hash of its JSON, which has the fields in this order.
+    digest.update(",".join(Transaction.__struct_encode_fields__).encode())
     return f"{state_version()}-{digest.hexdigest()[:8]}"
 
 

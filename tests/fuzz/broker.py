@@ -15,6 +15,8 @@ from streams import topics
 from tests.fuzz.core import PARTITIONS, Found, Judge, records
 from tests.integration.killing import Killing, settings_of
 
+_PARTS = 10
+
 
 def fuzz_broker(seed: int, n: int) -> Found:
     """Start a broker and a Redis of its own, and stop them. Raises as ``fuzz_on``."""
@@ -32,10 +34,11 @@ def fuzz_on(platform: Settings, folder: Path, seed: int, n: int) -> Found:
     found = Found(n, seed)
     outputs = (topics.SCORES, topics.ALERTS)
     with Killing(settings_of(platform, folder), "scorer", (topics.TRANSACTIONS,), outputs, PARTITIONS, seed) as killing:
-        killing.under(made[: n // 10], kills=0)
-        found.peak_mib_at_a_tenth = killing.peak_mib()
-        killing.under(made[n // 10 :], kills=0)
-        found.peak_mib_at_the_end = killing.peak_mib()
+        for part in range(_PARTS):
+            killing.under(made[n * part // _PARTS : n * (part + 1) // _PARTS], kills=0)
+            found.mib_by_tenths.append(killing.mib("VmRSS"))
+            found.peak_mib_at_a_tenth = found.peak_mib_at_a_tenth or killing.mib("VmHWM")
+        found.peak_mib_at_the_end = killing.mib("VmHWM")
         letters = [msgspec.json.decode(record.value or b"", type=DeadLetter) for record in killing.read(topics.DLQ)]
         scores = killing.read(topics.SCORES)
     by_partition = [[r for r in made if r.partition == p] for p in range(PARTITIONS)]

@@ -20,9 +20,11 @@ from features.profiles import Profiles, unknown
 from features.reading import Reader
 from features.settings import Settings
 from streams import topics
-from streams.core import MOST_KEY, Record
+from streams.copied import genuine
+from streams.core import ATTEMPT_HEADER, MOST_DIGITS, MOST_HEADERS, MOST_KEY, Produce, Record
 from streams.scorer import Scorer
 from streams.topics import DLQ_MAX_BYTES
+from tests.fuzz.headers import hostile_headers
 from tests.fuzz.hostile import Hostile
 
 BATCH = 500
@@ -32,7 +34,8 @@ _score = msgspec.json.Decoder(Score).decode
 
 
 class Found(msgspec.Struct):
-    """What became of the records. Memory in MiB, the highest so far, at a tenth of the records and at the end."""
+    """What became of the records. Memory in MiB, the highest so far, at a tenth of the records and at the end; of the scorer's
+    process also what it held after each tenth, when it had caught up."""
 
     records: int
     seed: int
@@ -42,6 +45,7 @@ class Found(msgspec.Struct):
     by_error: dict[str, int] = {}
     peak_mib_at_a_tenth: float = 0.0
     peak_mib_at_the_end: float = 0.0
+    mib_by_tenths: list[float] = []
     cpu_s: float | None = None
 
 
@@ -66,13 +70,13 @@ class NoChampion:
 
 def records(seed: int, n: int) -> Iterator[list[Record]]:
     """``n`` records in batches, a key always in the same partition, each at the next offset of its own."""
-    made = itertools.islice(Hostile(seed), n)
+    made = itertools.islice(zip(Hostile(seed), hostile_headers(seed), strict=False), n)
     ends = [0] * PARTITIONS
     while batch := list(itertools.islice(made, BATCH)):
         found = []
-        for key, value in batch:
+        for (key, value), headers in batch:
             partition = zlib.crc32(key or b"") % PARTITIONS
-            found.append(Record(topics.TRANSACTIONS, partition, ends[partition], key, value))
+            found.append(Record(topics.TRANSACTIONS, partition, ends[partition], key, value, headers))
             ends[partition] += 1
         yield found
 
@@ -126,6 +130,9 @@ class Judge:
             if letter is not None:
                 key = None if record.key is None else record.key[:MOST_KEY]
                 assert (letter.topic, letter.value, letter.key) == (record.topic, record.value, key)
+                size = sum(len(name) + len(value or b"") for name, value in record.headers)
+                assert size > MOST_HEADERS or letter.headers == record.headers, (letter.headers, record.headers)
+                assert letter.attempt == _attempt(record)
                 assert letter.error
                 assert letter.message
                 continue
@@ -140,6 +147,40 @@ class Judge:
         assert not by_place
         assert not any(waiting.values())
         return duplicates
+
+
+def _attempt(record: Record) -> int:
+    """The last header that is a count, as a reader of the header's definition would say; 1 where none is."""
+    counts = [value for name, value in record.headers if name == ATTEMPT_HEADER and value is not None]
+    counts = [value for value in counts if value.strip(b"0123456789") == b"" and 0 < len(value) <= MOST_DIGITS]
+    return int(counts[-1]) if counts else 1
+
+
+def restored_is_the_same(seed: int, n: int, probe: int) -> None:
+    """``n`` records taken as they come, and read again as a restart does it: what ``probe`` more give must be the same.
+
+    Raises AssertionError."""
+    taken = records(seed, n + probe)
+    live, again = (Scorer(Settings(), NoChampion(), Reader(NoStore())) for _ in range(2))
+    seen = 0
+    for batch in taken:
+        if seen < n:
+            live.process(batch)
+            # In other batches, as a replay cuts them.
+            for at in range(0, len(batch), 77):
+                again.restore([genuine(record, 0) for record in batch[at : at + 77]])
+        else:
+            outputs = [[_lasting(item) for item in core.process(batch).produce] for core in (live, again)]
+            assert outputs[0] == outputs[1]
+        seen += len(batch)
+
+
+def _lasting(item: Produce) -> object:
+    """A record that was made without what depends on the time of its making."""
+    if item.topic != topics.SCORES:
+        return item
+    score = _score(item.value)
+    return item.partition, score.transaction, score.features, score.decision, score.late, score.cold
 
 
 def peak_mib() -> float:

@@ -56,6 +56,22 @@ class RunningCount:
             self.seen.pop(partition, None)
 
 
+class Held(RunningCount):
+    """Takes a batch and does not come back until it is let ``go_on``."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(source, target)
+        self.taken = threading.Event()
+        self.go_on = threading.Event()
+        self.batches: list[int] = []
+
+    def process(self, records: Sequence[Record]) -> Output:
+        self.batches.append(len(records))
+        self.taken.set()
+        assert self.go_on.wait(60)
+        return super().process(records)
+
+
 class Copied:
     """A copy that needs one step."""
 
@@ -111,15 +127,20 @@ def send(settings: Settings, topic: str, values: Sequence[bytes], keyed: bool = 
 
 
 def read(settings: Settings, topic: str) -> list[bytes]:
-    """All committed records of two partitions."""
+    """All committed values of two partitions."""
+    return [value for _, value in committed(settings, topic)]
+
+
+def committed(settings: Settings, topic: str, partitions: Sequence[int] = (0, 1)) -> list[tuple[bytes | None, bytes]]:
+    """All committed records: key and value."""
     reader = consumer(settings, uuid.uuid4().hex)
-    reader.assign([TopicPartition(topic, p, 0) for p in (0, 1)])
-    found, open_partitions = [], {0, 1}
+    reader.assign([TopicPartition(topic, p, 0) for p in partitions])
+    found, open_partitions = [], set(partitions)
     try:
         while open_partitions:
             for message in reader.consume(1000, 1.0):
                 if message.error() is None:
-                    found.append(message.value())
+                    found.append((message.key(), message.value()))
                 else:
                     assert message.error().code() == KafkaError._PARTITION_EOF
                     open_partitions.discard(message.partition())

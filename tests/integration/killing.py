@@ -54,7 +54,7 @@ class Killing:
         """Publish to the test's topics; the offsets are those that the records say."""
         sender = producer(self.settings)
         for record in records:
-            sender.produce(f"{record.topic}-{self.suffix}", record.value, record.key, record.partition)
+            sender.produce(f"{record.topic}-{self.suffix}", record.value, record.key, record.partition, headers=record.headers)
             sender.poll(0)
         assert sender.flush(30) == 0
 
@@ -75,10 +75,10 @@ class Killing:
             reader.close()
         return found
 
-    def peak_mib(self) -> float:
-        """The most memory that the living child has held."""
+    def mib(self, what: str) -> float:
+        """Memory of the living child by this name in /proc: VmRSS is what it holds, VmHWM the most that it has held."""
         assert self._child is not None
-        return self._child.peak_mib()
+        return self._child.mib(what)
 
     def lags(self) -> bool:
         with Lockstep(self.settings, {f"{self.name}-{self.suffix}": self._inputs}) as lockstep:
@@ -137,10 +137,10 @@ class Child:
             wanted = self._taken + records
             assert self._more.wait_for(lambda: self._taken >= wanted, PATIENCE_S), "it was handed too little, or ended by itself"
 
-    def peak_mib(self) -> float:
-        """The most memory that it has held."""
+    def mib(self, what: str) -> float:
+        """As ``Killing.mib``."""
         status = Path(f"/proc/{self._process.pid}/status").read_text()
-        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+        (line,) = (line for line in status.splitlines() if line.startswith(f"{what}:"))
         return round(int(line.split()[1]) / 1024, 1)
 
     def end(self, how: signal.Signals) -> int:

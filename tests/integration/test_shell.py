@@ -10,19 +10,22 @@ import time
 import uuid
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from prometheus_client import REGISTRY
 
+from features.events import DeadLetter
 from features.settings import Settings
 from streams import metrics, topics
-from streams.core import Output, Record
-from streams.kafka import consumer
+from streams.committed import Committed
+from streams.core import ATTEMPT_HEADER, Output, Record
+from streams.kafka import consumer, producer
 from streams.publish.lockstep import Lockstep
 from streams.shell import Shell
 from streams.topics import Topic
-from tests.integration.counting import RunningCount, expected, read, running, send, wait_for
+from tests.integration.counting import Held, RunningCount, committed, expected, read, running, send, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -90,11 +93,25 @@ def test_committed_offsets_reach_the_end_behind_commit_markers(platform: Setting
 
 def test_a_bad_record_is_in_the_dlq_and_the_loop_goes_on(platform: Settings, pair: tuple[str, str]) -> None:
     source, target = pair
-    # The large one is larger still in base64: more than a producer sends by default.
-    send(platform, source, [b"a", b"b", b"bad", b"c", b"bad" + b"x" * 900_000, b"d"], keyed=False)
-    with running(Shell(platform, RunningCount(source, target))):
-        Lockstep(platform, {f"count-{source}": (source,)}).wait()
-    assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=3"])
+    # Larger still in base64: more than a producer sends by default.
+    large = b"bad" + b"x" * 900_000
+    send(platform, source, [b"a", b"b"], keyed=False)
+    sender = producer(platform)
+    headers: list[tuple[str, bytes | None]] = [("trace", b"1"), ("none", None), (ATTEMPT_HEADER, b"3")]
+    sender.produce(source, b"bad", b"k", 0, headers=headers)
+    sender.produce(source, large, None, 1)
+    assert sender.flush(20) == 0
+    send(platform, source, [b"c", b"d"], keyed=False)
+    core = RunningCount(source, target)
+    with running(Shell(platform, core)):
+        Lockstep(platform, {core.name: (source,)}).wait()
+    assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=2"])
+    found = [(key, msgspec.json.decode(value, type=DeadLetter)) for key, value in committed(platform, topics.DLQ, (0,))]
+    letters = sorted(((key, letter) for key, letter in found if letter.topic == source), key=lambda one: one[1].partition)
+    assert letters == [
+        (b"k", DeadLetter(source, 0, 1, core.name, "ValueError", "bad on purpose", b"bad", b"k", headers, attempt=3)),
+        (None, DeadLetter(source, 1, 1, core.name, "ValueError", "bad on purpose", large, None, [], attempt=1)),
+    ]
 
 
 def test_headers_that_cannot_be_read_stop_nothing(platform: Settings, pair: tuple[str, str]) -> None:
@@ -138,6 +155,27 @@ def test_the_lag_is_told_while_there_is_one(platform: Settings, pair: tuple[str,
     assert told[0] == [200, 200]
     assert all(sum(lag) > 0 for lag in told[1:])
     assert len(told) >= 20
+
+
+def test_a_stop_commits_the_batch_in_hand_and_takes_no_other(platform: Settings, pair: tuple[str, str]) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(50)]
+    send(platform, source, values)
+    core = Held(source, target)
+    shell = Shell(platform, core, max_batch=20)
+    with running(shell):
+        assert core.taken.wait(30)
+        shell.stop()
+        core.go_on.set()
+    (n,) = core.batches
+    assert 0 < n <= 20
+    assert len(read(platform, target)) == n
+    with Committed(platform) as reader:
+        commits = reader.read({core.name: [(source, 0), (source, 1)]}, 30)[core.name]
+    assert sum(commit.offset for commit in commits.values()) == n
+    with running(Shell(platform, RunningCount(source, target))):
+        Lockstep(platform, {core.name: (source,)}).wait()
+    assert sorted(read(platform, target)) == expected(values)
 
 
 def test_a_dead_letter_counts_once_whatever_happens_to_its_batch(platform: Settings, pair: tuple[str, str]) -> None:

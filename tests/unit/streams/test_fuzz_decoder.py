@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from tests.fuzz.core import fuzz
+from tests.fuzz.core import fuzz, restored_is_the_same
 from tests.fuzz.hostile import Hostile
 
 
@@ -21,6 +21,10 @@ def test_every_record_is_scored_or_has_one_dead_letter() -> None:
         "EmptyValue",
         "ConflictingTransaction",
     }
+
+
+def test_whatever_came_is_restored_as_it_was_taken() -> None:
+    restored_is_the_same(seed=20_261_125, n=20_000, probe=5_000)
 
 
 def test_the_same_seed_gives_the_same_records() -> None:
