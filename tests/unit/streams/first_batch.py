@@ -1,4 +1,7 @@
-"""Run as a program: warm up, then score a first batch and copy the state; prints which compiled functions took types that they had not met."""
+"""Run as a program: warm up, then score a first batch and copy the state.
+
+Prints which compiled functions took types that they had not met.
+"""
 
 from __future__ import annotations
 
