@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
+from collections.abc import Mapping
+from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
@@ -15,17 +18,21 @@ from streams.copied import ends_at
 from streams.core import Core, Snapshotted
 from streams.keeper import Keeper
 from streams.restore import Span, replay
+from streams.told import Told
 
 log = logging.getLogger(__name__)
 
 #: Longest wait for the broker to say where a partition ends; after one in vain it is not asked for the others.
 _ASK_S = 1.0
+_END_S = 30.0
 
 
 class InHand:
     """Assigned and taken away, each with its state; cooperative: one partition at a time, else all at once."""
 
-    def __init__(self, settings: Settings, core: Core, keeper: Keeper | None) -> None:
+    def __init__(self, settings: Settings, core: Core, keeper: Keeper | None, stop: threading.Event) -> None:
+        """``stop`` ends every wait."""
+        self.told = Told(core.name, stop)
         self._settings = settings
         self._core = core
         self._keeper = keeper
@@ -46,6 +53,11 @@ class InHand:
     def read(self) -> dict[Partition, int]:
         """By partition: up to where it was read."""
         return {place: max(offset, self.ends.get(place, 0)) for place, offset in self.committed.items()}
+
+    def commit(self, offsets: Mapping[Partition, int]) -> None:
+        """This was committed."""
+        self.committed.update(offsets)
+        self.told.note(offsets)
 
     def behind(self) -> dict[Partition, int]:
         """The ends that lie beyond what is committed."""
@@ -109,7 +121,7 @@ class InHand:
     def _restore(self, source: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Bring back the state of these partitions; return where each is to be read from."""
         began = time.monotonic()
-        committed = source.committed(partitions, 30) if partitions else []
+        committed = self.told.committed(source, partitions, partial(self._evidence, source))
         spans: dict[Partition, Span] = {}
         positions = []
         for tp in committed:
@@ -128,6 +140,18 @@ class InHand:
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
         log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
         return positions
+
+    def _evidence(self, source: Consumer, place: Partition, committed: int) -> int:
+        """See ``streams.told``: up to where a snapshot says that it was committed."""
+        if self._keeper is None or place[0] not in self._core.replays:
+            return 0
+        newest = self._keeper.ahead(place, committed)
+        # One beyond the log's end is of another log: a topic was made anew under the same name.
+        return newest if newest and newest <= self._end(source, place) else 0
+
+    @staticmethod
+    def _end(source: Consumer, place: Partition) -> int:
+        return int(source.get_watermark_offsets(TopicPartition(*place), timeout=_END_S)[1])
 
     def _trimmed(self, partition: Partition, begin: int, there: int) -> None:
         """The log does not go back far enough: say so loudly, and go on with what there is."""

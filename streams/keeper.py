@@ -73,6 +73,14 @@ class Keeper:
         self._newest[partition] = self._whole[partition] = (self._clock(), offset)
         return offset
 
+    def ahead(self, partition: Partition, committed: int) -> int:
+        """The offset of the newest whole snapshot that lies beyond ``committed``; 0 where there is none, or none can be read."""
+        try:
+            return self._store.ahead(*partition, committed)
+        except Exception as error:  # whatever a file system raises: it is no evidence then
+            self._failed("read", partition, error)
+            return 0
+
     def turn(self, committed: dict[Partition, int]) -> None:
         """Between two batches: go on with the copy in hand, or begin one that is due. ``committed``: where the states stand."""
         now = self._clock()

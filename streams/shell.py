@@ -104,7 +104,7 @@ class Shell:
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
         #: The core's state between two batches is as of what is committed of these.
-        self._hand = InHand(settings, core, self._keeper)
+        self._hand = InHand(settings, core, self._keeper, self._stop)
         self._source: Consumer | None = None
 
     def stop(self) -> None:
@@ -121,6 +121,8 @@ class Shell:
             reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
         if self._hand.left_since is not None and now - self._hand.left_since > STUCK_S:
             reasons.append(f"{name}: the group has assigned no partitions")
+        if self._hand.told.doubt is not None:
+            reasons.append(f"{name}: {self._hand.told.doubt}")
         return reasons
 
     def run(self) -> None:
@@ -279,7 +281,7 @@ class Shell:
 
     def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
         self._transactions.run(source, output.produce, offsets, self._hand.copies)
-        self._hand.committed.update(offsets)
+        self._hand.commit(offsets)
         for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)
             if topic == DLQ:

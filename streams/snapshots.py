@@ -131,13 +131,23 @@ class Store:
         stems = (name.removesuffix(_ENDING) for name in names if name.endswith(_ENDING))
         return sorted((int(stem) for stem in stems if stem.isdecimal()), reverse=True)
 
+    def ahead(self, topic: str, partition: int, offset: int) -> int:
+        """The newest offset beyond ``offset`` of which there is a whole snapshot, of any version; 0: of none."""
+        for found in self.offsets(topic, partition):
+            if found <= offset:
+                break
+            with contextlib.suppress(DamagedSnapshot, msgspec.DecodeError, FileNotFoundError, ValueError):
+                if decode(self._files.cat_file(f"{self._folder(topic, partition)}/{found:015d}{_ENDING}")).offset == found:
+                    return found
+        return 0
+
     def newest(self, topic: str, partition: int, version: str, upto: int) -> Snapshot | None:
         """The newest one that is whole, of this version, and not ahead of the offset ``upto``; those that are ahead are removed.
         None: there is none."""
         for offset in self.offsets(topic, partition):
             path = f"{self._folder(topic, partition)}/{offset:015d}{_ENDING}"
             if offset > upto:
-                # Not of this log: a topic was made anew under the same name, or its offsets were set back.
+                # Not of this log (streams.told has seen to that): a topic was made anew under the same name.
                 # It must go: among the newest two it would be kept for ever, and every new one removed.
                 log.warning("snapshot %s is ahead of the committed offset %d and is removed", path, upto)
                 self._files.rm_file(path)

@@ -1,0 +1,91 @@
+"""What a group has committed, as its coordinator says, held against what is known of it.
+
+A broker that was killed can come back with a coordinator that serves offsets of long ago (Kafka 4.4.0, seen under load: of a
+quarter of an hour before, until the broker was started once more). Whoever believes it writes everything since then a second
+time. Offsets of a group with members never go back, so an answer that lies behind what this member has committed itself, or
+behind a snapshot that was made of a committed state, is no answer: it is asked again, however long that takes, and told.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams.commit import Stopped
+from streams.committed import NOT_YET, Partition
+
+log = logging.getLogger(__name__)
+
+_ANSWER_S = 30.0
+_AGAIN_S = 1.0
+#: The broker is away, or comes back: it will answer.
+_AWAY = NOT_YET | {
+    KafkaError._TIMED_OUT,
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._WAIT_COORD,
+    KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.NETWORK_EXCEPTION,
+    KafkaError.UNSTABLE_OFFSET_COMMIT,
+}
+
+#: A (topic, partition) and what was answered; returns an offset that is known to have been committed, or 0.
+Evidence = Callable[[Partition, int], int]
+
+
+class Told:
+    """Of one member. ``stop`` ends every wait. ``doubt``: what is wrong with the last answer, in words; None where nothing is."""
+
+    def __init__(self, name: str, stop: threading.Event) -> None:
+        self.doubt: str | None = None
+        self._name = name
+        self._stop = stop
+        self._known: dict[Partition, int] = {}
+
+    def note(self, committed: Mapping[Partition, int]) -> None:
+        """This was committed."""
+        self._known.update(committed)
+
+    def committed(self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence) -> list[TopicPartition]:
+        """What is committed of these, as soon as the answer can be believed. Raises Stopped; KafkaException where asking again
+        cannot help."""
+        while partitions:
+            found = self._ask(source, partitions, evidence)
+            if found is not None:
+                self.note({(tp.topic, tp.partition): tp.offset for tp in found})
+                return found
+            if self._stop.wait(_AGAIN_S):
+                raise Stopped
+        return []
+
+    def _ask(self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence) -> list[TopicPartition] | None:
+        """None: there is no answer, or none to believe."""
+        try:
+            found: list[TopicPartition] = source.committed(partitions, _ANSWER_S)
+            self.doubt = self._doubt(found, evidence)
+        except KafkaException as error:
+            if error.args[0].code() not in _AWAY:
+                raise
+            log.warning("%s: waits for what its group has committed: %s", self._name, error.args[0].str())
+            return None
+        if self.doubt is not None:
+            log.error("%s: %s", self._name, self.doubt)
+            return None
+        return found
+
+    def _doubt(self, found: list[TopicPartition], evidence: Evidence) -> str | None:
+        for tp in found:
+            place, said = (tp.topic, tp.partition), max(tp.offset, 0)
+            answer = f"the broker says that {tp.topic}[{tp.partition}] is committed up to {said}"
+            then = "it is asked again, and nothing is processed twice meanwhile; restart the broker if that lasts"
+            if said < (own := self._known.get(place, 0)):
+                return f"{answer}, and this process has committed {own}: {then}"
+            if said < (other := evidence(place, said)):
+                return (
+                    f"{answer}, and there is a snapshot of what was committed up to {other}: {then}, or, where the offsets were"
+                    " moved back on purpose, remove the snapshots (snapshots.path)"
+                )
+        return None

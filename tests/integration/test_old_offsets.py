@@ -1,0 +1,69 @@
+"""A coordinator that serves offsets of long ago: nothing is written twice, and the stream goes on once the answer is right."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+import numpy as np
+import pytest
+from confluent_kafka import TopicPartition
+
+from features.settings import Settings, Snapshots
+from streams import topics
+from streams.kafka import consumer
+from streams.publish.lockstep import Lockstep
+from streams.shell import Shell
+from streams.snapshots import Snapshot, Store
+from streams.topics import Topic
+from tests.integration.counting import SnapshottedCount, expected, read, running, send, wait_for
+
+pytestmark = pytest.mark.integration
+
+
+def set_offsets(settings: Settings, group: str, topic: str, offsets: list[int]) -> None:
+    """As a coordinator would say them; the group has no members."""
+    member = consumer(settings, group)
+    member.commit(offsets=[TopicPartition(topic, p, offset) for p, offset in enumerate(offsets)], asynchronous=False)
+    member.close()
+
+
+def test_offsets_behind_a_snapshot_are_not_believed(platform: Settings, tmp_path: Path) -> None:
+    name = uuid.uuid4().hex[:8]
+    source, target = f"in-{name}", f"out-{name}"
+    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
+    values = [f"v{i}".encode() for i in range(200)]
+    send(settings, source, values[:100])
+    with running(Shell(settings, SnapshottedCount(source, target))):  # its end leaves a snapshot
+        Lockstep(settings, {f"count-{source}": (source,)}).wait()
+
+    set_offsets(settings, f"count-{source}", source, [20, 20])
+    send(settings, source, values[100:])
+    core = SnapshottedCount(source, target)
+    shell = Shell(settings, core)
+    with running(shell):
+        wait_for(lambda: any("there is a snapshot of what was committed up to 50" in reason for reason in shell.health()))
+    assert core.seen == {}
+    assert sorted(read(settings, target)) == expected(values[:100])
+
+    set_offsets(settings, f"count-{source}", source, [50, 50])
+    shell = Shell(settings, SnapshottedCount(source, target))
+    with running(shell):
+        Lockstep(settings, {f"count-{source}": (source,)}).wait()
+        assert shell.health() == []
+    assert sorted(read(settings, target)) == expected(values)
+
+
+def test_a_snapshot_beyond_the_log_is_of_another_log(platform: Settings, tmp_path: Path) -> None:
+    name = uuid.uuid4().hex[:8]
+    source, target = f"in-{name}", f"out-{name}"
+    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
+    for number in (0, 1):
+        Store(str(tmp_path), f"count-{source}").write(source, number, Snapshot(999, "1", {"count": np.array([5])}))
+    values = [f"v{i}".encode() for i in range(100)]
+    send(settings, source, values)
+    with running(Shell(settings, SnapshottedCount(source, target))):
+        Lockstep(settings, {f"count-{source}": (source,)}).wait()
+    assert sorted(read(settings, target)) == expected(values)

@@ -1,0 +1,86 @@
+"""What a coordinator says is held against what is known: an old answer is asked again."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from streams import told
+from streams.commit import Stopped
+from streams.told import Told
+
+PLACE = ("t", 0)
+
+
+class Coordinator:
+    """Answers one after the other; the test's stand-in for a broker that forgets, which cannot be had on demand."""
+
+    def __init__(self, *answers: int | KafkaError) -> None:
+        self._answers: Iterator[int | KafkaError] = iter(answers)
+        self.asked = 0
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        self.asked += 1
+        answer = next(self._answers)
+        if isinstance(answer, KafkaError):
+            raise KafkaException(answer)
+        return [TopicPartition(tp.topic, tp.partition, answer) for tp in partitions]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told, "_AGAIN_S", 0.001)
+
+
+def ask(member: Told, coordinator: Coordinator, snapshot: int = 0) -> int:
+    found = member.committed(cast("Consumer", coordinator), [TopicPartition(*PLACE)], lambda place, committed: snapshot)
+    return int(found[0].offset)
+
+
+def test_an_answer_is_taken_as_it_is_where_nothing_speaks_against_it() -> None:
+    member = Told("m", threading.Event())
+    assert ask(member, Coordinator(-1001)) == -1001
+    assert ask(member, Coordinator(5), snapshot=5) == 5
+    assert member.committed(cast("Consumer", Coordinator()), [], lambda place, committed: 9) == []
+    assert member.doubt is None
+
+
+def test_an_answer_behind_what_was_committed_here_is_asked_again() -> None:
+    member = Told("m", threading.Event())
+    assert ask(member, Coordinator(10)) == 10
+    member.note({PLACE: 70})
+    coordinator = Coordinator(10, -1001, 69, 70)
+    assert ask(member, coordinator) == 70
+    assert coordinator.asked == 4
+
+
+def test_an_answer_behind_a_snapshot_is_asked_again_and_told() -> None:
+    stop = threading.Event()
+    member, coordinator = Told("m", stop), Coordinator(*[10] * 100_000)
+
+    def wait() -> None:
+        with pytest.raises(Stopped):
+            ask(member, coordinator, snapshot=70)
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    while coordinator.asked < 3:
+        assert thread.is_alive()
+    assert member.doubt is not None
+    assert "t[0] is committed up to 10, and there is a snapshot of what was committed up to 70" in member.doubt
+    assert "restart the broker" in member.doubt
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_broker_that_is_away_is_asked_again_and_a_refusal_is_raised() -> None:
+    away = KafkaError(KafkaError._TIMED_OUT), KafkaError(KafkaError._TRANSPORT), KafkaError(KafkaError.NOT_COORDINATOR)
+    member = Told("m", threading.Event())
+    assert ask(member, Coordinator(*away, 7)) == 7
+    with pytest.raises(KafkaException, match="GROUP_AUTHORIZATION_FAILED"):
+        ask(member, Coordinator(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)))
