@@ -28,6 +28,8 @@ _SINK_BATCH = 20_000
 #: Containers made and not freed before the garbage collector looks for cycles. A batch's records are freed by their counts, and
 #: Python's 700 would have it walk through a batch many times over.
 _CONTAINERS = 100_000
+#: A broker that was killed may say for two to four seconds that nothing was committed (docs/chaos.md).
+_NEW_S = 6.0
 
 
 def run_processors(names: list[str], settings: Settings) -> int:
@@ -94,7 +96,7 @@ def _scorer(settings: Settings) -> Shell:
 
     warm(settings)
     core = scorer_core(settings)
-    shell = Shell(settings, core)
+    shell = Shell(settings, core, new_s=_NEW_S)
     core.wait = shell.wait
     return shell
 
@@ -102,20 +104,20 @@ def _scorer(settings: Settings) -> Shell:
 def _feast_writer(settings: Settings) -> Shell:
     from streams.feast_writer import FeastSink, FeastWriter
 
-    return Shell(settings, FeastWriter(), FeastSink(settings), _SINK_BATCH, settings.writers.linger_s)
+    return Shell(settings, FeastWriter(), FeastSink(settings), _SINK_BATCH, settings.writers.linger_s, new_s=_NEW_S)
 
 
 def _archive(settings: Settings) -> Shell:
     from streams.archive import Archive, ArchiveSink
 
     core = Archive(settings.features.vector_schema, generations.read(settings.archive))
-    return Shell(settings, core, ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s)
+    return Shell(settings, core, ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s, new_s=_NEW_S)
 
 
 def _label_joiner(settings: Settings) -> Shell:
     from streams.label_joiner import LabelJoiner
 
-    return Shell(settings, LabelJoiner(settings.labels.delay_ms), max_batch=_SINK_BATCH)
+    return Shell(settings, LabelJoiner(settings.labels.delay_ms), max_batch=_SINK_BATCH, new_s=_NEW_S)
 
 
 def _terminal_risk(settings: Settings) -> Shell:
@@ -123,7 +125,7 @@ def _terminal_risk(settings: Settings) -> Shell:
 
     step_ms = settings.labels.step_hours * HOUR_MS
     core = TerminalRisk(settings.labels.delay_ms, step_ms, generations.read(settings.archive))
-    return Shell(settings, core, TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s)
+    return Shell(settings, core, TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s, new_s=_NEW_S)
 
 
 def _drift_monitor(settings: Settings) -> Shell:
@@ -133,7 +135,7 @@ def _drift_monitor(settings: Settings) -> Shell:
 
     # Evidently takes seconds to import; the first window to be judged must not wait for it.
     threading.Thread(target=distance.load, name="evidently", daemon=True).start()
-    return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=_SINK_BATCH)
+    return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=_SINK_BATCH, new_s=_NEW_S)
 
 
 def _skew(settings: Settings) -> Runnable:

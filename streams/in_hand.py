@@ -30,9 +30,9 @@ _END_S = 30.0
 class InHand:
     """Assigned and taken away, each with its state; cooperative: one partition at a time, else all at once."""
 
-    def __init__(self, settings: Settings, core: Core, keeper: Keeper | None, stop: threading.Event) -> None:
-        """``stop`` ends every wait."""
-        self.told = Told(core.name, stop)
+    def __init__(self, settings: Settings, core: Core, keeper: Keeper | None, stop: threading.Event, new_s: float) -> None:
+        """``stop`` ends every wait; ``new_s``: see ``streams.told``."""
+        self.told = Told(core.name, stop, new_s)
         self._settings = settings
         self._core = core
         self._keeper = keeper

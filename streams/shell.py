@@ -74,8 +74,10 @@ class Shell:
         max_batch: int | None = None,
         linger_s: float | None = None,
         instance: str | None = None,
+        new_s: float = 0.0,
     ) -> None:
-        """``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or 0."""
+        """``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or 0. ``new_s``: how long a
+        broker that says that nothing was committed is asked again (``streams.told``)."""
         self._settings = settings
         self._core = core
         self._sink = sink
@@ -104,7 +106,7 @@ class Shell:
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
         #: The core's state between two batches is as of what is committed of these.
-        self._hand = InHand(settings, core, self._keeper, self._stop)
+        self._hand = InHand(settings, core, self._keeper, self._stop, new_s)
         self._source: Consumer | None = None
 
     def stop(self) -> None:

@@ -4,12 +4,16 @@ A broker that was killed can come back with a coordinator that serves offsets of
 quarter of an hour before, until the broker was started once more). Whoever believes it writes everything since then a second
 time. Offsets of a group with members never go back, so an answer that lies behind what this member has committed itself, or
 behind a snapshot that was made of a committed state, is no answer: it is asked again, however long that takes, and told.
+
+Where nothing is known, a broker that says "nothing" of a partition that has records is asked again for some seconds: that is what
+one says that has only begun to load its offsets, and what is right for a group that is new.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -21,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _ANSWER_S = 30.0
 _AGAIN_S = 1.0
+#: While a broker loads its offsets, each answer is newer than the one before; the last one stays.
+_SAME_S = 2.0
 #: The broker is away, or comes back: it will answer.
 _AWAY = NOT_YET | {
     KafkaError._TIMED_OUT,
@@ -36,13 +42,34 @@ _AWAY = NOT_YET | {
 Evidence = Callable[[Partition, int], int]
 
 
-class Told:
-    """Of one member. ``stop`` ends every wait. ``doubt``: what is wrong with the last answer, in words; None where nothing is."""
+class _Settling:
+    """When a broker is believed that said "nothing": once that, or what it says instead, has lasted."""
 
-    def __init__(self, name: str, stop: threading.Event) -> None:
+    def __init__(self, new_s: float) -> None:
+        self._new_s = new_s
+        self._began = self._since = time.monotonic()
+        self._last: list[int] = []
+        self._nothing = False
+
+    def over(self, offsets: list[int], nothing: bool) -> bool:
+        now = time.monotonic()
+        if offsets != self._last:
+            self._last, self._since = offsets, now
+        self._nothing |= nothing
+        if nothing:
+            return now - self._began >= self._new_s
+        return not self._nothing or now - self._since >= _SAME_S
+
+
+class Told:
+    """Of one member. ``stop`` ends every wait; ``new_s``: how long "nothing" is asked again. ``doubt``: what is wrong with the
+    last answer, in words; None where nothing is."""
+
+    def __init__(self, name: str, stop: threading.Event, new_s: float = 0.0) -> None:
         self.doubt: str | None = None
         self._name = name
         self._stop = stop
+        self._new_s = new_s
         self._known: dict[Partition, int] = {}
 
     def note(self, committed: Mapping[Partition, int]) -> None:
@@ -52,8 +79,9 @@ class Told:
     def committed(self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence) -> list[TopicPartition]:
         """What is committed of these, as soon as the answer can be believed. Raises Stopped; KafkaException where asking again
         cannot help."""
+        settling = _Settling(self._new_s)
         while partitions:
-            found = self._ask(source, partitions, evidence)
+            found = self._ask(source, partitions, evidence, settling)
             if found is not None:
                 self.note({(tp.topic, tp.partition): tp.offset for tp in found})
                 return found
@@ -61,11 +89,14 @@ class Told:
                 raise Stopped
         return []
 
-    def _ask(self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence) -> list[TopicPartition] | None:
-        """None: there is no answer, or none to believe."""
+    def _ask(
+        self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence, settling: _Settling
+    ) -> list[TopicPartition] | None:
+        """None: there is no answer, or none to believe yet."""
         try:
             found: list[TopicPartition] = source.committed(partitions, _ANSWER_S)
             self.doubt = self._doubt(found, evidence)
+            over = settling.over([tp.offset for tp in found], any(self._says_nothing(source, tp) for tp in found))
         except KafkaException as error:
             if error.args[0].code() not in _AWAY:
                 raise
@@ -74,7 +105,14 @@ class Told:
         if self.doubt is not None:
             log.error("%s: %s", self._name, self.doubt)
             return None
-        return found
+        return found if over else None
+
+    def _says_nothing(self, source: Consumer, tp: TopicPartition) -> bool:
+        """That nothing was committed, and there is something to read, and nothing better is known."""
+        if self._new_s <= 0 or tp.offset >= 0 or (tp.topic, tp.partition) in self._known:
+            return False
+        first, end = source.get_watermark_offsets(TopicPartition(tp.topic, tp.partition), _ANSWER_S)
+        return bool(end > first)
 
     def _doubt(self, found: list[TopicPartition], evidence: Evidence) -> str | None:
         for tp in found:

@@ -22,6 +22,7 @@ class Coordinator:
     def __init__(self, *answers: int | KafkaError) -> None:
         self._answers: Iterator[int | KafkaError] = iter(answers)
         self.asked = 0
+        self.end = 100
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[TopicPartition]:
         self.asked += 1
@@ -29,6 +30,9 @@ class Coordinator:
         if isinstance(answer, KafkaError):
             raise KafkaException(answer)
         return [TopicPartition(tp.topic, tp.partition, answer) for tp in partitions]
+
+    def get_watermark_offsets(self, place: TopicPartition, timeout: float) -> tuple[int, int]:
+        return 0, self.end
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +88,24 @@ def test_a_broker_that_is_away_is_asked_again_and_a_refusal_is_raised() -> None:
     assert ask(member, Coordinator(*away, 7)) == 7
     with pytest.raises(KafkaException, match="GROUP_AUTHORIZATION_FAILED"):
         ask(member, Coordinator(KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED)))
+
+
+def test_nothing_is_believed_only_when_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told, "_AGAIN_S", 0.02)
+    monkeypatch.setattr(told, "_SAME_S", 0.1)
+    loading = Coordinator(-1001, -1001, 40, 60, *[90] * 100)
+    assert ask(Told("m", threading.Event(), new_s=0.2), loading) == 90
+    assert loading.asked > 6
+    new = Coordinator(*[-1001] * 100)
+    assert ask(Told("m", threading.Event(), new_s=0.2), new) == -1001
+    assert new.asked > 3
+
+
+def test_nothing_is_believed_at_once_where_there_is_nothing_to_read_or_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told, "_AGAIN_S", 60.0)
+    empty = Coordinator(-1001)
+    empty.end = 0
+    member = Told("m", threading.Event(), new_s=60.0)
+    assert ask(member, empty) == -1001
+    assert ask(member, Coordinator(5)) == 5
+    assert ask(Told("m", threading.Event(), new_s=60.0), Coordinator(5)) == 5
