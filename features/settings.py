@@ -336,8 +336,9 @@ def _told(error: ValidationError) -> str:
     wrong = []
     for one in error.errors(include_url=False):
         place = [str(part) for part in one["loc"]]
-        # A table that is wrong as a whole may hold a secret, too.
-        untold = not place or set(place) & set(_UNTOLD) or isinstance(one["input"], (dict, list))
+        # A table that is wrong as a whole may hold a secret, too, and so may a name that stands in the wrong table.
+        misplaced = one["type"] == "extra_forbidden"
+        untold = not place or set(place) & set(_UNTOLD) or isinstance(one["input"], (dict, list)) or misplaced
         value = "" if untold else f", not {one['input']!r:.60}"
         wrong.append(f"{'.'.join(place) or 'settings'}: {one['msg']}{value}")
     return "; ".join(wrong)

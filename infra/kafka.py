@@ -67,6 +67,8 @@ def properties(settings: Settings) -> dict[str, str]:
             "num.io.threads": "4",
             "num.recovery.threads.per.data.dir": "2",
             "log.retention.hours": str(365 * 24),
+            # As long as the logs: a group whose offsets are gone would process a log that it has processed once more.
+            "offsets.retention.minutes": str(365 * 24 * 60),
             # After kill -9 the controller lets the broker in again only once its old session has ended. Less than this is
             # sooner, but a machine that stalls for some seconds then loses its leaders.
             "broker.session.timeout.ms": "9000",

@@ -131,6 +131,8 @@ class Sink(Protocol):
 
 #: Most bytes of a value, a key or all headers that a dead letter carries; base64 adds a third, and the ``dlq`` topic takes 4 MiB.
 MOST_VALUE, MOST_KEY, MOST_HEADERS = 2_000_000, 10_000, 100_000
+#: Most bytes of the whole letter: as JSON, a header of one byte may take twenty.
+MOST_LETTER = topics.DLQ_MAX_BYTES - 100_000
 
 #: How often a record has been delivered, as text; set where it is sent again (``driftloop dlq replay``).
 ATTEMPT_HEADER = "driftloop-attempt"
@@ -168,4 +170,8 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
         attempt=attempt,
         truncated=len(record.value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY or size > MOST_HEADERS,
     )
-    return Produce(topics.DLQ, key, _encode(letter), error=letter.error)
+    data = _encode(letter)
+    if len(data) > MOST_LETTER:
+        letter.headers, letter.truncated = [], True
+        data = _encode(letter)
+    return Produce(topics.DLQ, key, data, error=letter.error)

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -174,8 +175,11 @@ class InHand:
         gone = {(tp.topic, tp.partition): 0 for tp in partitions}
         self._core.forget(list(gone))
         if self._keeper is not None:
-            self._keeper.forget(gone)
+            self._keeper.gone(gone)
         for place in gone:
+            # What this member knew of it would stand on its page for ever, beside what its new owner says.
+            with suppress(KeyError):
+                metrics.LAG.remove(self._core.name, *place)
             self.ends.pop(place, None)
             self.committed.pop(place, None)
             self.copies.pop(place, None)

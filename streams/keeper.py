@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -114,6 +115,14 @@ class Keeper:
         """Drop the copy in hand where it is of one of these."""
         if self._copying is not None and self._copying[0] in partitions:
             self._copying = None
+
+    def gone(self, partitions: dict[Partition, int]) -> None:
+        """These are somebody else's: ``forget``, and nothing is told of their snapshots any more."""
+        self.forget(partitions)
+        for _, number in partitions:
+            for gauge in (AGE, BYTES):
+                with suppress(KeyError):
+                    gauge.remove(self._name, number)
 
     def close(self) -> None:
         """End the thread; a file that it writes is finished or left out."""

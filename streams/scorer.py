@@ -16,6 +16,7 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -103,6 +104,9 @@ class Scorer:
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         for _, partition in partitions:
             self._state.pop(partition, None)
+            for gauge in (metrics.STATE_BYTES, metrics.STATE_CARDS):
+                with suppress(KeyError):
+                    gauge.remove(partition)
 
     @property
     def state_version(self) -> str:

@@ -86,6 +86,8 @@ class Shell:
         self._stop = threading.Event()
         self._turned_at = time.monotonic()
         self._waits_since: float | None = None
+        #: Since when each transaction was given up.
+        self._aborts_since: float | None = None
         self._asked_at = -math.inf
         self._newest_ms = 0
         self._stalls = StallWatch()
@@ -121,6 +123,8 @@ class Shell:
             reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
         if self._waits_since is not None and now - self._waits_since > STUCK_S:
             reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
+        if self._aborts_since is not None and now - self._aborts_since > STUCK_S:
+            reasons.append(f"{name}: each transaction has been given up for {now - self._aborts_since:.0f} s; its log says why")
         if self._hand.left_since is not None and now - self._hand.left_since > STUCK_S:
             reasons.append(f"{name}: the group has assigned no partitions")
         if self._hand.told.doubt is not None:
@@ -156,12 +160,11 @@ class Shell:
                 records, newest = self._poll(source)
                 if records:
                     self._turn(source, records, newest)
-                    last_records = time.monotonic()
+                    last_records, again_s, self._aborts_since = time.monotonic(), _FIRST_PAUSE_S, None
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
                 self._stalls.look(source, self._hand.read())
-                again_s = _FIRST_PAUSE_S
             except (Aborted, BatchLost) as error:
                 told = error.error if isinstance(error, Aborted) else None
                 refusal = (
@@ -170,6 +173,8 @@ class Shell:
                 if refusal is not None:
                     raise refusal from error
                 log.warning("%s: the state is rebuilt: %s", self._core.name, error)
+                if self._aborts_since is None:
+                    self._aborts_since = started
                 self._start_over(source)
                 self._stop.wait(again_s)
                 again_s = min(2 * again_s, _LONGEST_PAUSE_S)

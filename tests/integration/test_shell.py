@@ -20,7 +20,7 @@ from features.events import DeadLetter
 from features.settings import Settings
 from streams import metrics, topics
 from streams.committed import Committed
-from streams.core import ATTEMPT_HEADER, Output, Record
+from streams.core import ATTEMPT_HEADER, Output, Produce, Record
 from streams.kafka import consumer, producer
 from streams.publish.lockstep import Lockstep
 from streams.shell import Shell
@@ -218,6 +218,32 @@ def test_the_event_time_lag_grows_while_the_stream_stands(platform: Settings, pa
         first = lag()
         assert first == pytest.approx(time.time() - 1_767_600_000, abs=5)
         wait_for(lambda: (lag() or 0) > (first or 0))
+
+
+def test_a_batch_that_is_never_taken_turns_health_red(
+    platform: Settings, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = pair
+    monkeypatch.setattr("streams.shell.STUCK_S", 1.0)
+    core = RunningCount(source, target)
+    process, mended = core.process, threading.Event()
+
+    def large(records: Sequence[Record]) -> Output:
+        output = process(records)
+        if not mended.is_set():
+            output.produce.append(Produce(target, None, b"x" * 5_000_000, 0))
+        return output
+
+    core.process = large  # type: ignore[method-assign] # a core that gives what no topic takes
+    send(platform, source, [b"a", b"b"])
+    shell = Shell(platform, core)
+    with running(shell):
+        wait_for(lambda: any("each transaction has been given up for" in reason for reason in shell.health()))
+        mended.set()
+        wait_for(lambda: not shell.health())
+        Lockstep(platform, {core.name: (source,)}).wait()
+    assert sorted(read(platform, target)) == expected([b"a", b"b"])
+    assert REGISTRY.get_sample_value("driftloop_lag_records", {"processor": core.name, "topic": source, "partition": "0"}) is None
 
 
 def test_a_member_without_partitions_is_not_healthy(platform: Settings, pair: tuple[str, str]) -> None:

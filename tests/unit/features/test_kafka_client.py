@@ -96,3 +96,10 @@ def test_a_table_that_is_wrong_as_a_whole_is_told_without_its_content(tmp_path: 
         load(tmp_path)
     assert "feast" in str(raised.value)
     assert "hunter2" not in str(raised.value)
+
+
+def test_a_password_above_its_table_is_not_told(tmp_path: Path) -> None:
+    (tmp_path / "driftloop.toml").write_text('"sasl.password" = "hunter2"\n[kafka]\n"sasl.username" = "u"\n')
+    with pytest.raises(SettingsError, match=r"sasl\.password: Extra inputs are not permitted") as raised:
+        load(tmp_path)
+    assert "hunter2" not in str(raised.value)

@@ -39,6 +39,15 @@ def test_a_key_or_headers_that_were_cut_are_said_too(key: bytes, headers: list[t
     assert letter(Record("transactions", 0, 1, key, b"{}", headers)).truncated
 
 
+def test_a_letter_is_never_larger_than_its_topic_takes() -> None:
+    """Each of these headers has one byte, and takes some twenty as JSON."""
+    record = Record("transactions", 0, 1, b"\xff" * 10_000, b"\x01" * 2_000_000, [("\x01", None)] * 99_000)
+    made = dead_letter(record, "scorer", ValueError("\x01" * 20_000))
+    assert len(made.value) + len(made.key or b"") < topics.DLQ_MAX_BYTES - 50_000
+    found = msgspec.json.decode(made.value, type=DeadLetter)
+    assert (found.value, found.headers, found.truncated) == (record.value, [], True)
+
+
 @pytest.mark.parametrize("value", [b"9" * 5000, b"-1", b"", b"\xff", None])
 def test_an_attempt_that_is_no_count_is_the_first(value: bytes | None) -> None:
     found = letter(Record("labels", 2, 7, b"k", b"{", [("driftloop-attempt", value)]))
