@@ -42,6 +42,13 @@ class Admission:
         self._clock = new_clock()
         self._copy: AdmissionCopy | None = None
 
+    def use(self, horizon_ms: int, lateness_ms: int) -> None:
+        """Judge by these from now on. What the horizon of before had forgotten stays forgotten."""
+        if horizon_ms != self._horizon:
+            # Which of them are still in the table depends on when it was remade, and so on more than the log.
+            self._make_room(0)
+        self._horizon, self._lateness = horizon_ms, lateness_ms
+
     @property
     def time_ms(self) -> int | None:
         """What the partition's clock shows; None before any event."""
@@ -84,7 +91,7 @@ class Admission:
         return self._copy
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, for a snapshot: ``admitted`` int64 [k, 3] and ``clock``. The inverse is ``load``."""
+        """Everything, for a snapshot: ``admitted`` int64 [k, 3], ``clock`` and ``horizon``. The inverse is ``load``."""
         copy = AdmissionCopy(self._table, self._clock, self._horizon)
         copy.step(len(self._table))
         return copy.arrays()
@@ -92,6 +99,7 @@ class Admission:
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what ``arrays`` gave."""
         self._clock = arrays["clock"].copy()
+        self._horizon = int(arrays["horizon"][0])
         self._rebuild(arrays["admitted"], len(arrays["admitted"]))
 
     def _make_room(self, more: int) -> None:

@@ -61,7 +61,11 @@ class AdmissionCopy:
         if len(keys):
             held = np.concatenate(self._held)[first]
             entries = np.concatenate([_without(entries, keys), used(held)])
-        return {"admitted": entries[alive(entries, self._clock, self._horizon)], "clock": self._clock.copy()}
+        return {
+            "admitted": entries[alive(entries, self._clock, self._horizon)],
+            "clock": self._clock.copy(),
+            "horizon": np.array([self._horizon], dtype=np.int64),
+        }
 
 
 def _without(entries: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:

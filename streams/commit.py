@@ -24,7 +24,6 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from streams import metrics
 from streams.committed import Partition
-from streams.copied import note
 from streams.core import Produce
 
 log = logging.getLogger(__name__)
@@ -131,13 +130,13 @@ class Transactions:
         source: Consumer,
         produce: Sequence[Produce],
         offsets: Mapping[Partition, int],
-        copies: Mapping[Partition, int] | None = None,
+        notes: Mapping[Partition, str] | None = None,
     ) -> None:
-        """Write ``produce`` and commit ``offsets``, both or neither. ``copies``: how many records of a partition are copies,
-        which goes along (``streams.copied``). Raises Aborted, Stopped, or KafkaException where it is fatal."""
+        """Write ``produce`` and commit ``offsets``, both or neither. ``notes``: what goes along, by partition
+        (``streams.notes``). Raises Aborted, Stopped, or KafkaException where it is fatal."""
         began = time.perf_counter()
-        known = copies or {}
-        moved = [TopicPartition(*place, offset, note(known.get(place, 0))) for place, offset in offsets.items()]
+        beside = notes or {}
+        moved = [TopicPartition(*place, offset, beside.get(place, "")) for place, offset in offsets.items()]
         producer = self._producer
         try:
             producer.begin_transaction()

@@ -11,8 +11,8 @@ the one that there was:
 | ``watched_ms`` | scores, outcomes | the drift monitor's watermark of the old topic: the windows up to it are reported |
 
 Records of a copy lie below the committed offsets: they are read to restore a state, and never processed. A producer may set the
-same header. So where the copy ends is written down where no producer writes: in the metadata of the committed offsets, which each
-commit carries on (``note``, ``ends_at``). From there on the header is nobody's (``genuine``).
+same header. So where the copy ends is written down where no producer writes: in the metadata of the committed offsets
+(``streams.notes``). From there on the header is nobody's (``genuine``).
 """
 
 from __future__ import annotations
@@ -36,23 +36,6 @@ class Copied(NamedTuple):
     def header(self) -> tuple[str, bytes]:
         """As it is written. The inverse is ``copied``."""
         return HEADER, ",".join("" if time is None else str(time) for time in self).encode()
-
-
-class _Note(msgspec.Struct):
-    copied: int = 0
-
-
-def note(end: int) -> str:
-    """The metadata of an offset that is committed in a partition whose first ``end`` records are copies."""
-    return f'{{"copied":{end}}}' if end else ""
-
-
-def ends_at(metadata: str | None) -> int:
-    """The inverse; 0 where it says nothing: no record is a copy."""
-    try:
-        return max(0, msgspec.json.decode(metadata or "{}", type=_Note).copied)
-    except msgspec.MsgspecError:
-        return 0  # metadata is free text to Kafka, and another tool may have set the offset
 
 
 def genuine(record: Record, end: int) -> Record:

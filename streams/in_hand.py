@@ -13,11 +13,11 @@ from functools import partial
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from features.settings import Settings, SettingsError
-from streams import metrics, topics
+from streams import metrics, notes, topics
 from streams.committed import Partition
-from streams.copied import ends_at
 from streams.core import Core, Snapshotted
 from streams.keeper import Keeper
+from streams.limits import Limited, went_on
 from streams.restore import Span, replay
 from streams.told import Told
 
@@ -41,8 +41,8 @@ class InHand:
         self.cooperative = len(core.inputs) == 1
         #: By partition: up to where it is committed.
         self.committed: dict[Partition, int] = {}
-        #: By partition: how many of its first records are copies, where there are any (``streams.copied``).
-        self.copies: dict[Partition, int] = {}
+        #: By partition: what each commit carries along (``streams.notes``).
+        self.notes: dict[Partition, str] = {}
         #: By partition: the end that was seen last. It may lie beyond commit markers.
         self.ends: dict[Partition, int] = {}
         #: Since when the group has assigned nothing, not even no partitions, as it does to a spare member.
@@ -124,10 +124,13 @@ class InHand:
         began = time.monotonic()
         committed = self.told.committed(source, partitions, partial(self._evidence, source))
         spans: dict[Partition, Span] = {}
+        copied: dict[Partition, int] = {}
         positions = []
         for tp in committed:
-            self.committed[tp.topic, tp.partition] = max(tp.offset, -1)
-            self.copies[tp.topic, tp.partition] = ends_at(tp.metadata)
+            place = (tp.topic, tp.partition)
+            self.committed[place] = max(tp.offset, -1)
+            note = self._note(place, tp)
+            copied[place], self.notes[place] = note.copied, note.text()
             # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
             positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
         for topic in self._core.replays:
@@ -135,12 +138,21 @@ class InHand:
                 if tp.topic == topic:
                     place, offset = (topic, tp.partition), max(tp.offset, 0)
                     begin = self._keeper.load(place, offset) if self._keeper is not None else 0
-                    spans[place] = Span(begin, offset, self.copies[place])
+                    spans[place] = Span(begin, offset, copied[place])
         count = replay(self._settings, spans, self._core.restore, self._trimmed)
         metrics.RESTORED.labels(self._core.name).inc(count)
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
         log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
         return positions
+
+    def _note(self, place: Partition, committed: TopicPartition) -> notes.Note:
+        """What was committed along, and by what limits it goes on from there; the core is told."""
+        note, core = notes.read(committed.metadata), self._core
+        if not isinstance(core, Limited):
+            return note
+        note = note._replace(limits=went_on(note.limits, max(committed.offset, 0), core.limits))
+        core.decided(place, note.limits)
+        return note
 
     def _evidence(self, source: Consumer, place: Partition, committed: int) -> int:
         """See ``streams.told``: up to where a snapshot says that it was committed."""
@@ -182,7 +194,7 @@ class InHand:
                 metrics.LAG.remove(self._core.name, *place)
             self.ends.pop(place, None)
             self.committed.pop(place, None)
-            self.copies.pop(place, None)
+            self.notes.pop(place, None)
         metrics.REBALANCES.labels(self._core.name, what).inc()
         metrics.PARTITIONS.labels(self._core.name).set(len(self.committed))
         log.info("%s: %d partitions %s, %d in hand", self._core.name, len(partitions), what, len(self.committed))

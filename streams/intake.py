@@ -1,12 +1,14 @@
 """What the scorer takes of a batch of transactions: those that can be read, are new, and do not come from the future.
 
-Decides for each partition by itself and is a pure function of its log, whatever the batches were.
+Decides for each partition by itself and is a pure function of its log and of the limits that counted at the time, whatever the
+batches were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,7 @@ from streams.codec import BatchDecoder, encode
 from streams.copied import copied
 from streams.core import Produce, Record, dead_letter
 from streams.hashing import digests
+from streams.limits import History, by_limits
 
 _HOUR_MS = 3_600_000
 #: A verdict beside those of streams.admission: from the future.
@@ -43,48 +46,87 @@ class Taken:
     late: NDArray[np.bool_]
 
 
+class IntakeLimits(NamedTuple):
+    """See the settings ``scoring.duplicate_horizon_hours``, ``allowed_lateness_hours`` and ``allowed_lead_hours``."""
+
+    horizon_ms: int
+    lateness_ms: int
+    lead_ms: int
+
+
+def limits_of(scoring: Scoring) -> IntakeLimits:
+    """Those that the settings say."""
+    hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
+    return IntakeLimits(*(int(number * _HOUR_MS) for number in hours))
+
+
 def admission(scoring: Scoring) -> Admission:
     """That of a new partition."""
-    return Admission(int(scoring.duplicate_horizon_hours * _HOUR_MS), int(scoring.allowed_lateness_hours * _HOUR_MS))
+    limits = limits_of(scoring)
+    return Admission(limits.horizon_ms, limits.lateness_ms)
 
 
 class Intake:
     """``admission_of`` gives the admission of a partition, which the records change."""
 
     def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission]) -> None:
-        self._lead_ms = int(scoring.allowed_lead_hours * _HOUR_MS)
+        self.limits = limits_of(scoring)
+        self._histories: dict[tuple[str, int], History] = {}
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Transaction, _PROCESSOR)
         #: Of the batch that was taken last: how many transactions were dropped because they came before.
         self.repeated = 0
 
-    def take(self, records: Sequence[Record], again: bool = False) -> tuple[Taken | None, list[Produce]]:
+    def take(self, records: Sequence[Record]) -> tuple[Taken | None, list[Produce]]:
         """The transactions that are new, None where none is, and the dead letters: of those that cannot be read, contradict an
         earlier one, or come from the future. ``repeated`` says how many came before.
-
-        ``again``: the records were processed before. Only then are copies what they say: a producer may set any header.
         """
         self.repeated = 0
         good, events, dead = self._decoder.decode(records)
-        before = _taken_before(good) if again else np.zeros(len(good), dtype=np.bool_)
-        return self._new(good, events, before, dead) if events else None, dead
+        before = np.zeros(len(good), dtype=np.bool_)
+        return self._new(good, events, before, dead, {}) if events else None, dead
+
+    def decided(self, partition: tuple[str, int], history: History) -> None:
+        """By what limits the partition was processed so far (``streams.limits``)."""
+        self._histories[partition] = history
+
+    def again(self, records: Sequence[Record]) -> Iterator[Taken]:
+        """Of records that were processed before, those that were taken then, in parts.
+
+        Only here are copies what they say: a producer may set any header.
+        """
+        for part, limits in by_limits(records, self._histories):
+            good, events, dead = self._decoder.decode(part)
+            of_then = {number: IntakeLimits(*found) for (_, number), found in limits.items()}
+            taken = self._new(good, events, _taken_before(good), dead, of_then) if events else None
+            if taken is not None:
+                yield taken
 
     def _new(
-        self, records: list[Record], events: list[Transaction], before: NDArray[np.bool_], dead: list[Produce]
+        self,
+        records: list[Record],
+        events: list[Transaction],
+        before: NDArray[np.bool_],
+        dead: list[Produce],
+        of_then: Mapping[int, IntakeLimits],
     ) -> Taken | None:
+        """``of_then``: by partition, the limits where they are not those of now."""
         columns = from_transactions(events)
         ids = digests([e.transaction_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]
         cards = digests([card.encode() for card in columns.card])[:, 0]
         appended = np.array([record.appended_ms for record in records], dtype=np.int64)
-        future = lead.ahead(columns.event_time_ms, appended, self._lead_ms) & ~before
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
         spread = _by_partition(records)
         for partition, every in spread:
-            rows = every[~future[every]]
-            verdict[rows], late[rows] = self._admission_of(partition).admit(
+            limits = of_then.get(partition, self.limits)
+            future = lead.ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
+            rows = every[~future]
+            of_partition = self._admission_of(partition)
+            of_partition.use(limits.horizon_ms, limits.lateness_ms)
+            verdict[rows], late[rows] = of_partition.admit(
                 ids[rows], content[rows], cards[rows], columns.event_time_ms[rows], before[rows]
             )
         if not verdict.any():

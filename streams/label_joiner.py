@@ -26,6 +26,9 @@ So an old label that is read again is remembered for two delays from the restart
 second outcome. The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
 are held.
 
+Where the delay changed, what matured by the earlier one stays said, and what is pending waits for the new one: a log that is read
+again goes by the delay of then (``streams.limits``).
+
 After a repartition a partition's watermark is another one than before. So the copies say what had matured (``streams.copied``),
 and time does not pass before a score comes by itself.
 """
@@ -43,6 +46,7 @@ from streams import topics
 from streams.codec import BatchDecoder, encode
 from streams.copied import copied
 from streams.core import Output, Produce, Record
+from streams.limits import History, by_limits
 
 
 class JoinedTransaction(msgspec.Struct, gc=False):
@@ -74,19 +78,21 @@ class _Known(msgspec.Struct, gc=False):
 
 @dataclass(slots=True)
 class _Partition:
+    #: By what it is processed; of then, while a log is read again.
+    delay: int
     watermark: int = -1
     #: Whether a score came by itself. Until then all are copies (``streams.copied``), which say themselves what had matured.
     live: bool = False
     #: Pending and recently decided transactions, by id.
     known: dict[str, _Known] = field(default_factory=dict)
-    #: (event time + delay, id) of pending transactions.
+    #: (event time, id) of pending transactions.
     maturing: list[tuple[int, str]] = field(default_factory=list)
-    #: Labels without their score, and (label time + delay, id, whether the outcome was said before a copy) of them.
+    #: Labels without their score, and (label time, id, whether the outcome was said before a copy) of them.
     waiting: dict[str, Label] = field(default_factory=dict)
     expiring: list[tuple[int, str, bool]] = field(default_factory=list)
-    #: (when to forget, id) of decided transactions.
+    #: (event time, id) of decided transactions, which are forgotten two delays after it.
     leaving: list[tuple[int, str]] = field(default_factory=list)
-    #: (when to forget, id) of what a label decided while the logs were read again; the first may have passed when that is done.
+    #: The same of what a label decided while the logs were read again; their time may have passed when that is done.
     restored: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -100,7 +106,8 @@ class LabelJoiner:
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
     def __init__(self, delay_ms: int) -> None:
-        self._delay = delay_ms
+        self.limits = (delay_ms,)
+        self._histories: dict[tuple[str, int], History] = {}
         self._restoring = False
         self._partitions: dict[int, _Partition] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
@@ -120,14 +127,24 @@ class LabelJoiner:
         """The same, and nothing is said: these outcomes are in the log already."""
         self._restoring = True
         try:
-            self._take(records, Output())
+            # Time passes with scores, so their history says which delay counted; labels come first, and decide nothing by it.
+            by_scores = {place: history for place, history in self._histories.items() if place[0] == topics.SCORES}
+            for part, limits in by_limits(records, by_scores):
+                for (_, number), (delay,) in limits.items():
+                    self._partition(number).delay = delay
+                self._take(part, Output())
         finally:
             self._restoring = False
 
+    def decided(self, partition: tuple[str, int], history: History) -> None:
+        """See ``streams.limits.Limited``."""
+        self._histories[partition] = history
+
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Drop partitions. Scores and labels of one number are assigned together, so either of them says it."""
-        for _, partition in partitions:
-            self._partitions.pop(partition, None)
+        for place in partitions:
+            self._partitions.pop(place[1], None)
+            self._histories.pop(place, None)
 
     @property
     def held(self) -> int:
@@ -141,8 +158,9 @@ class LabelJoiner:
         outcomes: list[Outcome] = []
         for record, label in zip(label_records, labels, strict=True):
             _, joined_ms = self._before(record)
-            said = joined_ms is not None and label.label_time_ms + self._delay <= joined_ms
-            self._take_label(self._partition(record.partition), label, outcomes, said)
+            partition = self._partition(record.partition)
+            said = joined_ms is not None and label.label_time_ms + partition.delay <= joined_ms
+            self._take_label(partition, label, outcomes, said)
         for record, score in zip(score_records, scores, strict=True):
             partition, (is_copy, joined_ms) = self._partition(record.partition), self._before(record)
             partition.live |= not is_copy
@@ -153,13 +171,13 @@ class LabelJoiner:
 
     def _remember_restored(self) -> None:
         for partition in self._partitions.values():
-            now = partition.watermark
+            partition.delay, now = self.limits[0], partition.watermark
             for at, transaction_id in partition.restored:
-                heapq.heappush(partition.leaving, (at if at > now else now + 2 * self._delay, transaction_id))
+                heapq.heappush(partition.leaving, (at if at + 2 * partition.delay > now else now, transaction_id))
             partition.restored.clear()
 
     def _partition(self, number: int) -> _Partition:
-        return self._partitions.setdefault(number, _Partition())
+        return self._partitions.setdefault(number, _Partition(self.limits[0]))
 
     def _before(self, record: Record) -> tuple[bool, int | None]:
         """Whether the record is a copy, and how far its old partition had come. Copies are read again, never processed."""
@@ -169,7 +187,7 @@ class LabelJoiner:
     def _take_label(self, partition: _Partition, label: Label, outcomes: list[Outcome], said: bool) -> None:
         known = partition.known.get(label.transaction_id)
         if known is None:
-            if label.event_time_ms + 2 * self._delay <= partition.watermark:
+            if label.event_time_ms + 2 * partition.delay <= partition.watermark:
                 # Its transaction is forgotten: it was decided, as genuine as far as anybody can tell.
                 self._decide(partition, label.transaction_id, _Known(None), label.is_fraud)
                 if label.is_fraud:
@@ -177,7 +195,7 @@ class LabelJoiner:
                 return
             first = partition.waiting.get(label.transaction_id)
             if first is None:
-                heapq.heappush(partition.expiring, (label.label_time_ms + self._delay, label.transaction_id, said))
+                heapq.heappush(partition.expiring, (label.label_time_ms, label.transaction_id, said))
             if first is None or (label.is_fraud and not first.is_fraud):
                 partition.waiting[label.transaction_id] = label
         elif known.verdict is None:
@@ -194,10 +212,10 @@ class LabelJoiner:
             return  # the label's wait ended before the score came, or a producer repeated the id
         known = partition.known[transaction.transaction_id] = _Known(score)
         label = partition.waiting.pop(transaction.transaction_id, None)
-        if label is None and joined_ms is not None and transaction.event_time_ms + self._delay <= joined_ms:
+        if label is None and joined_ms is not None and transaction.event_time_ms + partition.delay <= joined_ms:
             self._decide(partition, transaction.transaction_id, known, False, by_label=False)
         elif label is None:
-            heapq.heappush(partition.maturing, (transaction.event_time_ms + self._delay, transaction.transaction_id))
+            heapq.heappush(partition.maturing, (transaction.event_time_ms, transaction.transaction_id))
         else:
             self._decide(partition, transaction.transaction_id, known, label.is_fraud)
             outcomes.append(_labelled(label, score, label.label_time_ms))
@@ -206,23 +224,24 @@ class LabelJoiner:
         now = partition.watermark
         if partition.live:
             self._decide_due(partition, now, outcomes)
-        while partition.leaving and partition.leaving[0][0] <= now:
+        while partition.leaving and partition.leaving[0][0] + 2 * partition.delay <= now:
             partition.known.pop(heapq.heappop(partition.leaving)[1], None)
 
     def _decide_due(self, partition: _Partition, now: int, outcomes: list[Outcome]) -> None:
-        while partition.maturing and partition.maturing[0][0] <= now:
-            at, transaction_id = heapq.heappop(partition.maturing)
+        delay = partition.delay
+        while partition.maturing and partition.maturing[0][0] + delay <= now:
+            time, transaction_id = heapq.heappop(partition.maturing)
             known = partition.known.get(transaction_id)
             if known is not None and known.verdict is None and known.score is not None:
                 self._decide(partition, transaction_id, known, False, by_label=False)
-                outcomes.append(_matured(known.score, at))
-        while partition.expiring and partition.expiring[0][0] <= now:
-            at, transaction_id, said = heapq.heappop(partition.expiring)
+                outcomes.append(_matured(known.score, time + delay))
+        while partition.expiring and partition.expiring[0][0] + delay <= now:
+            time, transaction_id, said = heapq.heappop(partition.expiring)
             label = partition.waiting.pop(transaction_id, None)
             if label is not None:
                 self._decide(partition, transaction_id, _Known(None), label.is_fraud)
                 if not said:
-                    outcomes.append(_labelled(label, None, at))
+                    outcomes.append(_labelled(label, None, time + delay))
 
     def _decide(self, partition: _Partition, transaction_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
         """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
@@ -232,7 +251,7 @@ class LabelJoiner:
         partition.known[transaction_id] = known
         event_time = known.score.transaction.event_time_ms if known.score else partition.watermark
         leaving = partition.restored if self._restoring and by_label else partition.leaving
-        heapq.heappush(leaving, (event_time + 2 * self._delay, transaction_id))
+        heapq.heappush(leaving, (event_time, transaction_id))
 
 
 def _labelled(label: Label, score: JoinedScore | None, at: int, late: bool = False) -> Outcome:

@@ -23,7 +23,7 @@ from streams.admission import Admission
 #: ``cold`` holds the event time up to which scores are cold, or one of these.
 _NOT_COLD, _FROM_NEXT = -1, -2
 #: Say what is taken, and what is kept of ids and of the clock.
-_SOURCES = ("admission.py", "admission_table.py", "codec.py", "event_clock.py", "hashing.py", "intake.py", "lead.py")
+_SOURCES = ("admission.py", "admission_table.py", "codec.py", "event_clock.py", "hashing.py", "intake.py", "lead.py", "limits.py")
 #: Places of the admission's table that a step copies for each card: a table that was just made has no more for each id.
 _PLACES_A_CARD = 8
 

@@ -6,7 +6,8 @@ they are what the first model learns from.
 
 Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.shell). Repeated transactions are
 dropped, and those that contradict an earlier one or come from the future become dead letters (streams.intake). The state is that
-of the log of ``transactions``: it is brought back from a snapshot and the log behind it (streams.keeper), or from the log alone.
+of the log of ``transactions``, as it was processed, whatever the settings are by now (streams.limits): it is brought back from a
+snapshot and the log behind it (streams.keeper), or from the log alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from features.vector import WIDTH
 from streams import metrics, rules, topics
 from streams.core import Output, Record
 from streams.intake import Intake, Taken, admission
+from streams.limits import History, Limits
 from streams.partition_state import PartitionCopy, PartitionState, version
 from streams.score_records import Scored, count, score_records
 
@@ -97,9 +99,17 @@ class Scorer:
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the card state again, without scoring."""
-        taken, _ = self._intake.take(records, again=True)
-        if taken is not None:
+        for taken in self._intake.again(records):
             self._vectors(taken)
+
+    @property
+    def limits(self) -> Limits:
+        """See ``streams.limits.Limited``."""
+        return self._intake.limits
+
+    def decided(self, partition: tuple[str, int], history: History) -> None:
+        """See ``streams.limits.Limited``."""
+        self._intake.decided(partition, history)
 
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         for _, partition in partitions:

@@ -287,7 +287,7 @@ class Shell:
                 return
 
     def _commit(self, source: Consumer, output: Output, offsets: dict[Partition, int]) -> None:
-        self._transactions.run(source, output.produce, offsets, self._hand.copies)
+        self._transactions.run(source, output.produce, offsets, self._hand.notes)
         self._hand.commit(offsets)
         for topic, count in Counter(item.topic for item in output.produce).items():
             metrics.PRODUCED.labels(self._core.name, topic).inc(count)

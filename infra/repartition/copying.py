@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -19,6 +19,7 @@ from streams.admission import Admission
 from streams.copied import HEADER, genuine
 from streams.core import Record
 from streams.intake import Intake, admission
+from streams.limits import History
 
 #: Told (what, of how many records) as it goes on.
 Tell = Callable[[str, int], None]
@@ -59,15 +60,17 @@ class Target:
 class Taken:
     """Of transactions, those that the scorer took, by what its restore would say of the old log."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, histories: Mapping[int, History]) -> None:
+        """``histories``: by partition, by what it was processed (``streams.limits``)."""
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
         self._intake = Intake(settings.scoring, self._of)
+        for partition, history in histories.items():
+            self._intake.decided((topics.TRANSACTIONS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
         """The records of one partition that follow those of the call before."""
-        taken, _ = self._intake.take(records, again=True)
-        return [] if taken is None else taken.records
+        return [record for taken in self._intake.again(records) for record in taken.records]
 
     def _of(self, partition: int) -> Admission:
         if partition not in self._admissions:
@@ -131,7 +134,7 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
     target = Target(journal.partitioner, journal.partitions)
     with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
-            taken = Taken(settings) if topic == topics.TRANSACTIONS else None
+            taken = Taken(settings, journal.topics[topic].limits) if topic == topics.TRANSACTIONS else None
             parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
             for record in merged(parts):

@@ -21,6 +21,7 @@ from features.exchange import sync
 from features.settings import Settings
 from infra.errors import PlatformError
 from infra.repartition.partitioners import Name
+from streams.limits import History
 
 NAME = "repartition.json"
 
@@ -31,7 +32,8 @@ Position = Literal["end", "begin"]
 
 class TopicPlan(msgspec.Struct):
     """One topic. ``ends``: up to which offset each old partition is copied; ``copies``: how many of its first records are copies
-    already; ``counts``: copied records of each new one; ``done``: it is switched."""
+    already; ``limits``: by what it was processed (``streams.limits``); ``counts``: copied records of each new one; ``done``: it
+    is switched."""
 
     config: dict[str, str]
     replicas: int
@@ -39,6 +41,7 @@ class TopicPlan(msgspec.Struct):
     counts: dict[int, int] = {}
     done: bool = False
     copies: dict[int, int] = {}
+    limits: dict[int, History] = {}
 
 
 class Journal(msgspec.Struct):

@@ -11,9 +11,9 @@ from features.settings import Settings
 from infra.errors import PlatformError
 from infra.repartition.copying import SPREAD
 from infra.repartition.journal import Journal, Position
-from streams import kafka
+from streams import kafka, notes
 from streams.committed import Committed
-from streams.copied import ends_at, note
+from streams.notes import Note
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep, LockstepError
 
@@ -50,15 +50,17 @@ def _position(settings: Settings, group: str, topic: str) -> Position:
     return "end"
 
 
-def copies(settings: Settings, partitions: int) -> dict[str, dict[int, int]]:
-    """How many of the first records of each partition are copies of an earlier repartition, by topic."""
+def noted(settings: Settings, partitions: int) -> dict[str, dict[int, Note]]:
+    """What our groups keep beside their offsets, by topic and partition: what an earlier repartition copied, and by what the log
+    was processed."""
     places = {group: [(topic, p) for topic in names for p in range(partitions)] for group, names in ours().items()}
     with Committed(settings) as committed:
         found = committed.read(places, _REQUEST_S)
-    made: dict[str, dict[int, int]] = {topic: {} for topic in SPREAD}
+    made: dict[str, dict[int, Note]] = {topic: {} for topic in SPREAD}
     for commits in found.values():
         for (topic, partition), one in commits.items():
-            made[topic][partition] = max(ends_at(one.metadata), made[topic].get(partition, 0))
+            note, other = notes.read(one.metadata), made[topic].get(partition, Note())
+            made[topic][partition] = Note(max(note.copied, other.copied), note.limits or other.limits)
     return made
 
 
@@ -102,7 +104,7 @@ def commit(settings: Settings, journal: Journal) -> None:
         member = kafka.consumer(settings, group, log_level=2)
         try:
             offsets = [
-                TopicPartition(*place, offset, note(journal.topics[place[0]].counts[place[1]]))
+                TopicPartition(*place, offset, Note(journal.topics[place[0]].counts[place[1]]).text())
                 for place, offset in places.items()
             ]
             done = member.commit(offsets=offsets, asynchronous=False)

@@ -177,10 +177,16 @@ class _Run:
                 raise PlatformError(f"records came while the processors were stopped ({waiting[0]}); stop producers first")
         plan.readers = others
         held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
-        copies = readers.copies(settings, plan.before)
+        noted = readers.noted(settings, plan.before)
         for topic in SPREAD:
             ends = {p: end for p, (_, end) in held[topic].items()}
-            plan.topics[topic] = TopicPlan(broker.config(admin, topic), there[topic][0], ends, copies=copies[topic])
+            plan.topics[topic] = TopicPlan(
+                broker.config(admin, topic),
+                there[topic][0],
+                ends,
+                copies={p: note.copied for p, note in noted[topic].items()},
+                limits={p: note.limits for p, note in noted[topic].items()},
+            )
         previous = generations.read(self._settings.archive)
         plan.revisions = previous.revisions + max(plan.topics[topics.OUTCOMES].ends.values())
         plan.letters = broker.ends(settings, topics.DLQ, range_of(1))[0]

@@ -7,7 +7,7 @@ import pytest
 
 from features.events import DeadLetter
 from streams import topics
-from streams.copied import Copied, copied, ends_at, genuine, note
+from streams.copied import Copied, copied, genuine
 from streams.core import MOST_VALUE, Record, dead_letter
 
 
@@ -57,13 +57,6 @@ def test_an_attempt_that_is_no_count_is_the_first(value: bytes | None) -> None:
 @pytest.mark.parametrize("value", [b"9" * 5000 + b",", b"," + b"9" * 19, b"-,1", b"1", b"1,2,3", b"\xff,", None])
 def test_a_header_of_a_copy_that_is_none_of_ours_says_nothing(value: bytes | None) -> None:
     assert copied(Record("labels", 2, 7, b"k", b"{}", [("driftloop-copied", value)])) is None
-
-
-def test_where_the_copies_end_survives_the_metadata() -> None:
-    for end in (0, 1, 2**40):
-        assert ends_at(note(end)) == end
-    for metadata in (None, "", "free text", "[]", '{"copied":"x"}', '{"copied":-1}', '{"seen":7}'):
-        assert ends_at(metadata) == 0
 
 
 def test_behind_the_copies_the_header_is_nobodys() -> None:

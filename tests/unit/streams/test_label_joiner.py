@@ -9,6 +9,7 @@ import pytest
 from features.events import Outcome
 from streams.core import Record
 from streams.label_joiner import LabelJoiner
+from streams.limits import History, went_on
 from tests.unit.streams.records import DAY, HOUR, T0, label, outcomes, record, score
 
 DELAY = 7 * DAY
@@ -179,3 +180,24 @@ def test_a_restart_changes_nothing(seed: int, cut: float) -> None:
     end = record("scores", 10_000, score("end", T0 + 40 * DAY + 2 * DELAY + 1))
     assert again.process([end]).produce == whole.process([end]).produce
     assert again.held == whole.held
+
+
+@pytest.mark.parametrize("after", [3 * DAY, 14 * DAY])
+def test_where_the_delay_changed_every_outcome_is_said_once(after: int) -> None:
+    """By the first delay some scores mature, then by the second; the log is read again after each change, as at a restart."""
+    scores = [record("scores", n, score(f"s{n}", T0 + n * DAY)) for n in range(40)]
+    said: list[Outcome] = []
+    history: History = ()
+    begin = 0
+    for delay, end in [(DELAY, 12), (after, 16), (after, 17), (DELAY, 30), (DELAY, 40)]:
+        joiner = LabelJoiner(delay)
+        history = went_on(history, begin, joiner.limits)
+        joiner.decided(("scores", 0), history)
+        joiner.decided(("labels", 0), history)
+        joiner.restore(scores[:begin])
+        for item in scores[begin:end]:
+            said += outcomes([p.value for p in joiner.process([item]).produce])
+        begin = end
+    assert [one.transaction_id for one in said] == [f"s{n}" for n in range(40 - 7)]
+    by_then = {n: DELAY if n + 7 < 12 else after if n * DAY + after <= 16 * DAY else DELAY for n in range(33)}
+    assert [one.outcome_time_ms for one in said] == [T0 + n * DAY + by_then[n] for n in range(33)]

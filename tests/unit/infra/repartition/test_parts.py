@@ -20,6 +20,8 @@ from streams import topics
 from streams.copied import HEADER, Copied, copied
 from streams.core import Record
 from streams.event_clock import CARDS
+from streams.intake import limits_of
+from streams.limits import Since
 from tests.unit.streams.records import DAY, HOUR, T0, label, score
 
 
@@ -86,20 +88,29 @@ def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
     elsewhere = payment(1, T0, partition=1)
     clock = [payment(10 + n, T0 + 3 * DAY, card=f"d{n}") for n in range(CARDS)]
     late = payment(1, T0 + 3 * DAY)
-    taken = Taken(settings)
+    taken = Taken(settings, {})
     assert taken([first, again, bad, other, ahead]) == [first]
     assert taken([elsewhere]) == [elsewhere]
     # Once the partition's clock has passed the horizon, the id is a new one.
     assert taken([*clock, late]) == [*clock, late]
 
 
+def test_what_was_taken_goes_by_the_limits_of_then(tmp_path: Path) -> None:
+    settings = load(tmp_path).model_copy(update={"scoring": Scoring(allowed_lead_hours=0)})
+    ahead = msgspec.structs.replace(payment(1, T0 + 2 * HOUR, appended=T0), offset=0)
+    replayed = msgspec.structs.replace(ahead, offset=1)
+    limits = limits_of(Scoring(allowed_lead_hours=1)), limits_of(settings.scoring)
+    assert Taken(settings, {0: (Since(0, limits[0]), Since(1, limits[1]))})([ahead, replayed]) == [replayed]
+    assert Taken(settings, {0: (Since(0, limits[1]),)})([ahead, replayed]) == [ahead]
+
+
 def test_a_copy_is_taken_again_whatever_came_before_it(tmp_path: Path) -> None:
     settings = load(tmp_path)
     first = payment(1, T0)
     copy = msgspec.structs.replace(payment(1, T0, amount=200), headers=[Copied().header()], appended_ms=1)
-    assert Taken(settings)([first, copy]) == [first, copy]
+    assert Taken(settings, {})([first, copy]) == [first, copy]
     forged = msgspec.structs.replace(copy, headers=[(HEADER, b"what")])
-    assert Taken(settings)([first, forged]) == [first]
+    assert Taken(settings, {})([first, forged]) == [first]
 
 
 def test_marks_survive_the_header() -> None:

@@ -1,0 +1,36 @@
+"""What a group keeps beside each committed offset, in its metadata: no producer writes there, and each commit carries it on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from streams.limits import History, Since
+
+
+class Note(NamedTuple):
+    """Of one partition. ``copied``: how many of its first records are copies (``streams.copied``); ``limits``: by what it was
+    processed (``streams.limits``)."""
+
+    copied: int = 0
+    limits: History = ()
+
+    def text(self) -> str:
+        """As metadata. The inverse is ``read``."""
+        said = {name: value for name, value in (("copied", self.copied), ("limits", self.limits)) if value}
+        return msgspec.json.encode(said).decode() if said else ""
+
+
+class _Note(msgspec.Struct):
+    copied: int = 0
+    limits: tuple[Since, ...] = ()
+
+
+def read(metadata: str | None) -> Note:
+    """What the metadata says; nothing where it is another tool's: to Kafka it is free text."""
+    try:
+        found = msgspec.json.decode(metadata or "{}", type=_Note)
+    except msgspec.MsgspecError:
+        return Note()
+    return Note(max(0, found.copied), found.limits)
