@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -27,13 +28,14 @@ STEP = 10_000
 
 class Generation(msgspec.Struct, frozen=True):
     """One repartition. ``partitions`` since then; ``revisions``: what is added to offsets of outcomes; ``letters``: where ``dlq``
-    ended; ``begun_ms``: wall time.
+    ended; ``begun_ms``: wall time; ``partitioner``: how its producers spread keys (``infra.repartition.partitioners``).
     """
 
     begun_ms: int
     partitions: int
     revisions: int
     letters: int
+    partitioner: Literal["murmur2", "crc32"] = "murmur2"
 
 
 class Generations(msgspec.Struct, frozen=True):

@@ -6,8 +6,8 @@ the newest payment that was published, not with the clock, so that a replay of a
 
 from __future__ import annotations
 
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import TypedDict
 
 import numpy as np
@@ -67,7 +67,7 @@ def _seen(port: int, timeout_s: float) -> dict[str, float]:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=timeout_s) as answer:
             text = answer.read().decode()
-    except (OSError, urllib.error.URLError):
+    except (OSError, HTTPException):
         return {}
     return {
         sample.labels["processor"]: sample.value

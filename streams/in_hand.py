@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -15,7 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 from features.settings import Settings, SettingsError
 from streams import metrics, notes, topics
 from streams.committed import Partition
-from streams.core import Core, Snapshotted
+from streams.core import Core, Record, Snapshotted
 from streams.keeper import Keeper
 from streams.limits import Limited, went_on
 from streams.restore import Span, replay
@@ -31,8 +31,17 @@ _END_S = 30.0
 class InHand:
     """Assigned and taken away, each with its state; cooperative: one partition at a time, else all at once."""
 
-    def __init__(self, settings: Settings, core: Core, keeper: Keeper | None, stop: threading.Event, new_s: float) -> None:
-        """``stop`` ends every wait; ``new_s``: see ``streams.told``."""
+    def __init__(
+        self,
+        settings: Settings,
+        core: Core,
+        keeper: Keeper | None,
+        stop: threading.Event,
+        new_s: float,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``stop`` ends every wait; ``new_s``: see ``streams.told``; ``alive`` is called as a long log is read again."""
+        self._alive = alive
         self.told = Told(core.name, stop, new_s)
         self._settings = settings
         self._core = core
@@ -139,11 +148,15 @@ class InHand:
                     place, offset = (topic, tp.partition), max(tp.offset, 0)
                     begin = self._keeper.load(place, offset) if self._keeper is not None else 0
                     spans[place] = Span(begin, offset, copied[place])
-        count = replay(self._settings, spans, self._core.restore, self._trimmed)
+        count = replay(self._settings, spans, self._restored, self._trimmed)
         metrics.RESTORED.labels(self._core.name).inc(count)
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
         log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
         return positions
+
+    def _restored(self, records: Sequence[Record]) -> None:
+        self._core.restore(records)
+        self._alive()
 
     def _note(self, place: Partition, committed: TopicPartition) -> notes.Note:
         """What was committed along, and by what limits it goes on from there; the core is told."""

@@ -108,7 +108,7 @@ class Shell:
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
         #: The core's state between two batches is as of what is committed of these.
-        self._hand = InHand(settings, core, self._keeper, self._stop, new_s)
+        self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive)
         self._source: Consumer | None = None
 
     def stop(self) -> None:
@@ -302,6 +302,9 @@ class Shell:
         """Commit the partition ends, which lie behind commit markers that no record stands for (design, decision 14)."""
         if moved := self._hand.behind():
             self._commit(source, Output(), moved)
+
+    def _is_alive(self) -> None:
+        self._turned_at = time.monotonic()
 
     def _start_over(self, source: Consumer) -> None:
         """Back to what is committed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic
 
-from features.settings import Settings
+from features.settings import Settings, SettingsError
 
 TRANSACTIONS = "transactions"
 SCORES = "scores"
@@ -47,11 +47,18 @@ def all_topics(settings: Settings) -> list[Topic]:
 
 
 def create(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> list[str]:
-    """Create the topics that are missing; return their names. Raises KafkaException where the broker refuses."""
+    """Create the topics that are missing; return their names. Raises KafkaException where the broker refuses, SettingsError where
+    one that is there has other partitions."""
     from streams.kafka import admin
 
     asked = admin(settings)
     there = asked.list_topics(timeout=timeout_s).topics
+    for topic in topics:
+        if topic.name in there and topic.name in SPREAD and len(there[topic.name].partitions) != topic.partitions:
+            raise SettingsError(
+                f"topic {topic.name} has {len(there[topic.name].partitions)} partitions, and the setting partitions says "
+                f"{topic.partitions}: set it to what the topic has; driftloop repartition changes both and moves the histories"
+            )
     missing = [t for t in topics if t.name not in there]
     if not missing:
         return []

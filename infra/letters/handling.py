@@ -18,6 +18,7 @@ from typing import Literal
 from confluent_kafka import KafkaException, Producer
 
 from features.events import DeadLetter, HandledLetter
+from features.generations import Generations
 from features.settings import Settings
 from infra.errors import PlatformError
 from infra.inspect import tail
@@ -26,10 +27,11 @@ from infra.inspect.tail import Seen
 from infra.letters import handled
 from infra.letters.filters import Filter, is_cut
 from infra.letters.handled import Handled
+from infra.repartition.partitioners import HASHES
 from streams import kafka
 from streams.codec import encode
 from streams.core import ATTEMPT_HEADER
-from streams.topics import DLQ, DLQ_HANDLED
+from streams.topics import DLQ, DLQ_HANDLED, OUTCOMES, SPREAD
 
 TRANSACTIONAL_ID = "driftloop-dlq"
 #: A transaction holds so many letters or bytes at most.
@@ -124,7 +126,7 @@ def _commit(sender: Producer, batch: list[Found], action: Action, reason: str, d
             if action == "replayed":
                 what.attempt += 1
                 if source not in done.sent:
-                    send_again(sender, letter, moved=source[0] != done.generations.number)
+                    send_again(sender, letter, place(letter, source[0], done.generations))
                     done.sent.add(source)
                     sent += 1
             sender.produce(DLQ_HANDLED, encode(what), f"{seen.partition}:{seen.offset}".encode())
@@ -140,10 +142,20 @@ def _commit(sender: Producer, batch: list[Found], action: Action, reason: str, d
     counts.sent += sent
 
 
-def send_again(sender: Producer, letter: DeadLetter, moved: bool) -> None:
-    """The original bytes, key and headers to the original topic; to the key's partition, or to the original one where there is no
-    key. ``moved``: the topic has other partitions by now, so any will do."""
+def place(letter: DeadLetter, generation: int, generations: Generations) -> int:
+    """The partition to which the letter's producer would send it now: the one of then, or, where the topic has other partitions
+    since ``generation``, the one of its key. -1: any."""
+    if generation == generations.number or letter.topic not in SPREAD:
+        return letter.partition
+    if letter.key is None:
+        return -1
+    now = generations.generations[-1]
+    # Outcomes are written by the label joiner alone.
+    return HASHES["murmur2" if letter.topic == OUTCOMES else now.partitioner](letter.key) % now.partitions
+
+
+def send_again(sender: Producer, letter: DeadLetter, partition: int) -> None:
+    """The original bytes, key and headers to the original topic."""
     headers = [(name, value) for name, value in letter.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(letter.attempt + 1).encode()))
-    partition = letter.partition if letter.key is None and not moved else -1
     sender.produce(letter.topic, letter.value, letter.key, partition, headers=headers)

@@ -111,14 +111,15 @@ class _Run:
         """Up to whole copies: nothing is changed until then, so whatever goes wrong, the platform goes on as before."""
         before, wanted = self._settings.partitions, self._wish.partitions
         there = broker.partitions(admin, SPREAD)
-        if wanted == before:
-            raise PlatformError(f"--partitions is {wanted}, which is what the topics have")
         for topic in SPREAD:
             if len(there.get(topic, {})) != before:
                 raise PlatformError(
-                    f"topic {topic} has {len(there.get(topic, {}))} partitions and the platform was made with {before}; "
-                    "only topics that are as driftloop up made them can be repartitioned"
+                    f"topic {topic} has {len(there.get(topic, {}))} partitions and the setting partitions says {before}; "
+                    "only topics that are as driftloop up made them can be repartitioned; set partitions (driftloop.toml) to "
+                    "what they have: repartition changes the setting, too"
                 )
+        if wanted == before:
+            raise PlatformError(f"--partitions is {wanted}, which is what the topics have")
         self._drain()
         held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
         offsets = sum(end - begin for bounds in held.values() for begin, end in bounds.values())
@@ -213,7 +214,8 @@ class _Run:
 
     def _finish(self, admin: AdminClient, plan: Journal) -> None:
         settings = self._settings
-        generations.begin(settings.archive, Generation(plan.begun_ms, plan.partitions, plan.revisions, plan.letters))
+        made = Generation(plan.begun_ms, plan.partitions, plan.revisions, plan.letters, plan.partitioner)
+        generations.begin(settings.archive, made)
         Store(settings.snapshot_root, Scorer.name).clear()
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))

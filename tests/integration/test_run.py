@@ -208,3 +208,8 @@ def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings,
     (line,) = (line for line in scorer.said.splitlines() if "ERROR" in line)
     assert line.endswith(str(failure))
     assert "Traceback" not in scorer.said
+
+    with pytest.raises(
+        SettingsError, match=f"has {own.partitions + 1} partitions, and the setting partitions says {own.partitions}"
+    ):
+        topics.create(own, topics.all_topics(own))

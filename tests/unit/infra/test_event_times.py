@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
+
 from prometheus_client import CollectorRegistry, Gauge
 
 from features.settings import Ports, Settings
@@ -29,3 +32,14 @@ def test_each_processor_is_compared_with_the_one_that_has_come_farthest() -> Non
     finally:
         page.shutdown()
         page.server_close()
+
+
+def test_what_answers_no_http_is_left_out() -> None:
+    class Speechless(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1000)
+            self.request.sendall(b"what?\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Speechless) as server:
+        threading.Thread(target=server.handle_request).start()
+        assert event_times(Settings(ports=Ports(metrics={"one": server.server_address[1]}))) == {}
