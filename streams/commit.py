@@ -25,6 +25,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from streams import metrics
 from streams.committed import Partition
 from streams.core import Produce
+from streams.patience import Patience, Probe
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +61,20 @@ class _Hung(Exception):
 
 class Transactions:
     """The transactions of one member, over producers of ``make`` with its transactional id. ``stop`` ends every wait;
-    ``held_back`` tells which partitions that it may write to have an open transaction (``streams.held_back``)."""
+    ``held_back`` tells which partitions that it may write to have an open transaction (``streams.held_back``); ``probe``: see
+    ``streams.patience``."""
 
     def __init__(
-        self, make: Callable[[], Producer], name: str, stop: threading.Event, held_back: Callable[[], list[Partition]]
+        self,
+        make: Callable[[], Producer],
+        name: str,
+        stop: threading.Event,
+        held_back: Callable[[], list[Partition]],
+        probe: Probe = lambda: False,
     ) -> None:
         self._make = make
         self._held_back = held_back
+        self._probe = probe
         #: For a transaction that commits nothing: the group of no generation, and a place of it.
         self._aside: tuple[object, TopicPartition] | None = None
         self._producer = make()
@@ -201,8 +209,8 @@ class Transactions:
                 return
 
     def _again(self, call: Callable[[], T]) -> T:
-        """``call`` until it works. Raises KafkaException where trying again cannot help, Stopped."""
-        told = False
+        """``call`` until it works. Raises KafkaException where trying again cannot help, Stopped, ClientStuck."""
+        told, patience = False, Patience(self._name, self._probe)
         while True:
             try:
                 return call()
@@ -214,4 +222,5 @@ class Transactions:
                 if not told:
                     log.warning("%s: waits for the broker: %s", self._name, error.args[0].str())
                     told = True
+                patience.failed("has waited for the broker")
             self._stop.wait(_PAUSE_S)

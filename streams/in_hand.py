@@ -18,6 +18,7 @@ from streams.committed import Partition
 from streams.core import Core, Record, Snapshotted
 from streams.keeper import Keeper
 from streams.limits import Limited, went_on
+from streams.patience import Probe
 from streams.restore import Span, replay
 from streams.told import Told
 
@@ -39,10 +40,12 @@ class InHand:
         stop: threading.Event,
         new_s: float,
         alive: Callable[[], None] = lambda: None,
+        probe: Probe = lambda: False,
     ) -> None:
-        """``stop`` ends every wait; ``new_s``: see ``streams.told``; ``alive`` is called as a long log is read again."""
+        """``stop`` ends every wait; ``new_s``: see ``streams.told``; ``alive`` is called as a long log is read again;
+        ``probe``: see ``streams.patience``."""
         self._alive = alive
-        self.told = Told(core.name, stop, new_s)
+        self.told = Told(core.name, stop, new_s, probe)
         self._settings = settings
         self._core = core
         self._keeper = keeper

@@ -9,7 +9,8 @@ Life of a shell::
                     +------------- partitions move (only those: cooperative) ----------------+
     Something is away (model server, Redis): partitions are paused, polling goes on, so that nobody else is handed them.
     The broker is away: every call is tried again. SIGTERM: the batch in hand is committed, then the group is left.
-    Fenced by a newer process of the same instance, or a core that raises: the process ends, and its supervisor starts it anew.
+    Fenced by a newer process of the same instance, a core that raises, or a client that does not get through while others do: the
+    process ends, and its supervisor starts it anew.
 
 A state that went through a batch that was not committed is never used again.
 """
@@ -37,6 +38,7 @@ from streams.held_back import HeldBack
 from streams.in_hand import InHand
 from streams.kafka import consumer, producer
 from streams.keeper import Keeper
+from streams.patience import gets_through
 from streams.refusal import refused
 from streams.restore import Partition, record_of
 from streams.snapshots import Store
@@ -98,17 +100,19 @@ class Shell:
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
+        probe = partial(gets_through, settings, core.name, core.inputs[0])
         self._transactions = Transactions(
             lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"),
             core.name,
             self._stop,
             HeldBack(settings, core.outputs).read,
+            probe,
         )
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
             self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
         #: The core's state between two batches is as of what is committed of these.
-        self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive)
+        self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe)
         self._source: Consumer | None = None
 
     def stop(self) -> None:

@@ -20,10 +20,11 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from streams.commit import Stopped
 from streams.committed import NOT_YET, Partition
+from streams.patience import Patience, Probe
 
 log = logging.getLogger(__name__)
 
-_ANSWER_S = 30.0
+_ANSWER_S = 15.0
 _AGAIN_S = 1.0
 #: While a broker loads its offsets, each answer is newer than the one before; the last one stays.
 _SAME_S = 2.0
@@ -62,14 +63,15 @@ class _Settling:
 
 
 class Told:
-    """Of one member. ``stop`` ends every wait; ``new_s``: how long "nothing" is asked again. ``doubt``: what is wrong with the
-    last answer, in words; None where nothing is."""
+    """Of one member. ``stop`` ends every wait; ``new_s``: how long "nothing" is asked again; ``probe``: see ``streams.patience``.
+    ``doubt``: what is wrong with the last answer, in words; None where nothing is."""
 
-    def __init__(self, name: str, stop: threading.Event, new_s: float = 0.0) -> None:
+    def __init__(self, name: str, stop: threading.Event, new_s: float = 0.0, probe: Probe = lambda: False) -> None:
         self.doubt: str | None = None
         self._name = name
         self._stop = stop
         self._new_s = new_s
+        self._probe = probe
         self._known: dict[Partition, int] = {}
 
     def note(self, committed: Mapping[Partition, int]) -> None:
@@ -78,10 +80,10 @@ class Told:
 
     def committed(self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence) -> list[TopicPartition]:
         """What is committed of these, as soon as the answer can be believed. Raises Stopped; KafkaException where asking again
-        cannot help."""
-        settling = _Settling(self._new_s)
+        cannot help, ClientStuck."""
+        settling, patience = _Settling(self._new_s), Patience(self._name, self._probe)
         while partitions:
-            found = self._ask(source, partitions, evidence, settling)
+            found = self._ask(source, partitions, evidence, settling, patience)
             if found is not None:
                 self.note({(tp.topic, tp.partition): tp.offset for tp in found})
                 return found
@@ -90,7 +92,12 @@ class Told:
         return []
 
     def _ask(
-        self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence, settling: _Settling
+        self,
+        source: Consumer,
+        partitions: list[TopicPartition],
+        evidence: Evidence,
+        settling: _Settling,
+        patience: Patience,
     ) -> list[TopicPartition] | None:
         """None: there is no answer, or none to believe yet."""
         try:
@@ -101,6 +108,7 @@ class Told:
             if error.args[0].code() not in _AWAY:
                 raise
             log.warning("%s: waits for what its group has committed: %s", self._name, error.args[0].str())
+            patience.failed("has waited for what its group has committed")
             return None
         if self.doubt is not None:
             log.error("%s: %s", self._name, self.doubt)
@@ -118,7 +126,7 @@ class Told:
         for tp in found:
             place, said = (tp.topic, tp.partition), max(tp.offset, 0)
             answer = f"the broker says that {tp.topic}[{tp.partition}] is committed up to {said}"
-            then = "it is asked again, and nothing is processed twice meanwhile; restart the broker if that lasts"
+            then = "it is asked again, and nothing is processed twice meanwhile; restart the broker, then this, if it lasts"
             if said < (own := self._known.get(place, 0)):
                 return f"{answer}, and this process has committed {own}: {then}"
             if said < (other := evidence(place, said)):

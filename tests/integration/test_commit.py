@@ -20,6 +20,7 @@ from streams.committed import Committed
 from streams.core import Produce
 from streams.held_back import HeldBack
 from streams.kafka import consumer, producer
+from streams.patience import gets_through
 from streams.topics import Topic
 from tests.integration.counting import read, wait_for
 
@@ -160,6 +161,12 @@ def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Trouble]]:
     monkeypatch.setattr(commit, "_HUNG_S", 1.0)
     yield lambda: trouble(monkeypatch, 1, lambda: cast(None, over.wait()))
     over.set()
+
+
+def test_whether_a_new_client_gets_through_is_found_out(platform: Settings) -> None:
+    assert gets_through(platform, f"group-{uuid.uuid4().hex}", topics.TRANSACTIONS)
+    nobody = platform.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
+    assert not gets_through(nobody, "group", topics.TRANSACTIONS)
 
 
 def test_what_is_written_and_the_offsets_are_seen_together(bench: Bench) -> None:

@@ -9,8 +9,9 @@ from typing import cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams import told
+from streams import patience, told
 from streams.commit import Stopped
+from streams.patience import ClientStuck
 from streams.told import Told
 
 PLACE = ("t", 0)
@@ -109,3 +110,12 @@ def test_nothing_is_believed_at_once_where_there_is_nothing_to_read_or_no_doubt(
     assert ask(member, empty) == -1001
     assert ask(member, Coordinator(5)) == 5
     assert ask(Told("m", threading.Event(), new_s=60.0), Coordinator(5)) == 5
+
+
+def test_a_client_that_alone_gets_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "AFTER_S", 0.0)
+    monkeypatch.setattr(patience, "AGAIN_S", 0.0)
+    away = KafkaError(KafkaError._TIMED_OUT)
+    assert ask(Told("m", threading.Event(), probe=lambda: False), Coordinator(*[away] * 50, 7)) == 7
+    with pytest.raises(ClientStuck, match="m: has waited for what its group has committed"):
+        ask(Told("m", threading.Event(), probe=lambda: True), Coordinator(away, away, 7))
