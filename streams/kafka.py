@@ -36,6 +36,9 @@ def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consu
             "fetch.wait.max.ms": 50,
             "fetch.queue.backoff.ms": 5,
             "queued.min.messages": 50_000,
+            # A broker that has just come back can say that there are no such topics. Whoever subscribes then joins its group only
+            # when it asks again, and five minutes, librdkafka's default, is long. Added partitions are seen as soon.
+            "topic.metadata.refresh.interval.ms": 10_000,
             **extra,
         },
     )

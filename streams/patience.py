@@ -16,7 +16,7 @@ from features.settings import Settings
 from streams.kafka import consumer
 
 #: So long a client may wait before another one is tried beside it, and so long until that is tried once more.
-AFTER_S, AGAIN_S = 60.0, 15.0
+AFTER_S, AGAIN_S = 30.0, 10.0
 _ANSWER_S = 5.0
 
 #: Whether a new client gets through.

@@ -43,6 +43,7 @@ delay_days = {DELAY_DAYS}
 [scoring]
 max_batch = 1000
 model_timeout_s = 2.0
+profile_timeout_s = 2.0
 [snapshots]
 interval_s = 5
 [writers]
