@@ -22,8 +22,9 @@ _PARTITIONS = (1, 2, 4, 8, 16)
 _SCORERS = (1, 2)
 _WARM = 20_000
 _TIMEOUT_S = 180.0
-#: After the warm-up of the first one, so that both are in the group and hold their partitions.
-_SETTLE_S = 8.0
+#: So that both are in the group and hold their partitions: each asks a broker that says that nothing was committed for some
+#: seconds (``streams.told``), one after the other.
+_SETTLE_S = 20.0
 
 
 class Members:
