@@ -9,8 +9,8 @@ rows, named by the first offset of the first and the last of the last. Then the 
 
 The old one is removed a minute later.
 
-- **A listing is of one folder or of the other**, so Spark, DuckDB, Feast, pyarrow and polars see each record once at any moment,
-  without knowing of any of this.
+- **A listing is of one folder or of the other**, so Spark, Feast, pyarrow and polars see each record once at any moment, without
+  knowing of any of this; DuckDB, where it is handed a list of files (docs/archive.md says what its own glob does).
 - **A crash** leaves the old folder in its place, or the new one; what lies in ``.compaction`` is never of use and goes at the
   next turn. Nothing needs mending.
 - **A reader that had listed the old files and opens one afterwards** is told that it is not there (never half the rows), and

@@ -133,9 +133,11 @@ def test_every_step_of_a_write_and_a_compaction_may_be_the_last(
 
 
 def by_duckdb(scores: Path) -> list[tuple[int, int]]:
+    """With a list of files: its own glob leaves out, without a word, what is gone when it looks again (docs/archive.md)."""
+    files = list(map(str, scores.glob("*/*.parquet")))
     with duckdb.connect() as connection:
         found: list[tuple[int, int]] = connection.execute(
-            "select kafka_partition, kafka_offset from read_parquet(?)", [str(scores / "*" / "*.parquet")]
+            "select kafka_partition, kafka_offset from read_parquet(?)", [files]
         ).fetchall()
     return found
 
