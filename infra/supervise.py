@@ -104,7 +104,8 @@ def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
             "autostart=false",
             "autorestart=true",
             f"startsecs={part.start_s}",
-            "startretries=10",
+            # Whatever is killed must come back, however often: each wait is a second longer than the one before.
+            "startretries=1000000",
             "stopsignal=TERM",
             f"stopwaitsecs={part.stop_s}",
             "killasgroup=true",

@@ -7,7 +7,7 @@ the one that there was:
 | in the header | set on | what it is for |
 | --- | --- | --- |
 | the header itself | all | the scorer took this transaction: it is taken again, whatever came before it in the new partition |
-| ``joined_ms`` | labels, scores | the label joiner's watermark of the old partition: what had matured by then has its outcome |
+| ``joined_ms`` | labels, scores | how far the label joiner had come, less its delay: what happened until then has its outcome |
 | ``watched_ms`` | scores, outcomes | the drift monitor's watermark of the old topic: the windows up to it are reported |
 
 Records of a copy lie below the committed offsets: they are read to restore a state, and never processed. A producer may set the

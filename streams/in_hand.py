@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from features.settings import Settings, SettingsError
 from streams import metrics, notes, topics
+from streams.commit import Stopped
 from streams.committed import Partition
 from streams.core import Core, Record, Snapshotted
 from streams.keeper import Keeper
@@ -45,6 +46,7 @@ class InHand:
         """``stop`` ends every wait; ``new_s``: see ``streams.told``; ``alive`` is called as a long log is read again;
         ``probe``: see ``streams.patience``."""
         self._alive = alive
+        self._stop = stop
         self.told = Told(core.name, stop, new_s, probe)
         self._settings = settings
         self._core = core
@@ -151,13 +153,21 @@ class InHand:
                     place, offset = (topic, tp.partition), max(tp.offset, 0)
                     begin = self._keeper.load(place, offset) if self._keeper is not None else 0
                     spans[place] = Span(begin, offset, copied[place])
-        count = replay(self._settings, spans, self._restored, self._trimmed)
+        try:
+            count = replay(self._settings, spans, self._restored, self._trimmed)
+        except BaseException:
+            # Half a state must not become anybody's snapshot.
+            for place in [(tp.topic, tp.partition) for tp in committed]:
+                self.committed.pop(place, None)
+            raise
         metrics.RESTORED.labels(self._core.name).inc(count)
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
         log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
         return positions
 
     def _restored(self, records: Sequence[Record]) -> None:
+        if self._stop.is_set():
+            raise Stopped
         self._core.restore(records)
         self._alive()
 

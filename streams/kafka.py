@@ -1,4 +1,7 @@
-"""How our clients are configured. Every client is made here, so that ``settings.kafka`` reaches all of them."""
+"""How our clients are configured. Every client is made here, so that ``settings.kafka`` reaches all of them.
+
+What we chose gives way to what the settings say, but for what exactly-once rests on (``fixed``).
+"""
 
 from __future__ import annotations
 
@@ -19,53 +22,53 @@ T = TypeVar("T")
 
 def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
     """A read_committed consumer that reports partition ends and never commits by itself."""
-    return _made(
-        Consumer,
-        {
-            **client(settings),
-            **listening(settings),
-            "group.id": group,
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            # Short enough that a killed member's partitions move while someone still watches, long enough for a JIT pause.
-            "session.timeout.ms": 10_000,
-            # A restart replays the log up to the committed offset before its first poll.
-            "max.poll.interval.ms": 600_000,
-            "fetch.wait.max.ms": 50,
-            "fetch.queue.backoff.ms": 5,
-            "queued.min.messages": 50_000,
-            # A broker that has just come back can say that there are no such topics. Whoever subscribes then joins its group only
-            # when it asks again, and five minutes, librdkafka's default, is long. Added partitions are seen as soon.
-            "topic.metadata.refresh.interval.ms": 10_000,
-            **extra,
-        },
-    )
+    chosen: dict[str, str | int | bool] = {
+        # Short enough that a killed member's partitions move while someone still watches, long enough for a JIT pause.
+        "session.timeout.ms": 10_000,
+        # A restart replays the log up to the committed offset before its first poll.
+        "max.poll.interval.ms": 600_000,
+        "fetch.wait.max.ms": 50,
+        "fetch.queue.backoff.ms": 5,
+        "queued.min.messages": 50_000,
+        # A broker that has just come back can say that there are no such topics. Whoever subscribes then joins its group only
+        # when it asks again, and five minutes, librdkafka's default, is long. Added partitions are seen as soon.
+        "topic.metadata.refresh.interval.ms": 10_000,
+    }
+    fixed: dict[str, Any] = {
+        **listening(settings),
+        "group.id": group,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "enable.partition.eof": True,
+    }
+    return _made(Consumer, {**chosen, **client(settings), **fixed, **extra})
 
 
 def producer(settings: Settings, transactional_id: str | None = None, **extra: str | int | bool) -> Producer:
     """An idempotent producer, transactional where an id is given. Keys are spread as Java clients spread them."""
-    config: dict[str, str | int | bool] = {
-        "enable.idempotence": True,
+    chosen: dict[str, str | int | bool] = {
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 2,
-        # A dead letter may be larger than the record that it holds.
-        "message.max.bytes": DLQ_MAX_BYTES,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
     }
+    fixed: dict[str, str | int | bool] = {
+        "enable.idempotence": True,
+        # A dead letter may be larger than the record that it holds.
+        "message.max.bytes": DLQ_MAX_BYTES,
+    }
     if transactional_id is not None:
-        config["transactional.id"] = transactional_id
+        fixed["transactional.id"] = transactional_id
         # Open transactions of a killed process hold back read_committed readers for as long as this.
-        config["transaction.timeout.ms"] = 60_000
+        chosen["transaction.timeout.ms"] = 60_000
         # The commit sends what is there at once; waiting for more before it would only take time.
-        config["linger.ms"] = 0
+        chosen["linger.ms"] = 0
         # The broker answers a transaction's begin with "try again" until the markers of the one before are written, which takes
         # milliseconds; the client's 100 would be the hop's 95th percentile (docs/benchmarks.md).
-        config["retry.backoff.ms"] = 10
-    return _made(Producer, {**client(settings), **config, **extra})
+        chosen["retry.backoff.ms"] = 10
+    return _made(Producer, {**chosen, **client(settings), **fixed, **extra})
 
 
 def admin(settings: Settings, logger: logging.Logger | None = None, **extra: Any) -> AdminClient:

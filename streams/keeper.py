@@ -129,11 +129,14 @@ class Keeper:
         self._writer.shutdown(wait=False, cancel_futures=True)
 
     def _begin_due(self, committed: dict[Partition, int], now: float) -> None:
-        if self._interval_s <= 0 or (self._writing is not None and not self._writing.done()):
+        if self._interval_s <= 0:
+            return
+        for partition in committed:
+            AGE.labels(self._name, partition[1]).set(now - self._whole.get(partition, (now, 0))[0])
+        if self._writing is not None and not self._writing.done():
             return
         for partition, offset in committed.items():
             began, at = self._newest.get(partition, (now, 0))
-            AGE.labels(self._name, partition[1]).set(now - self._whole.get(partition, (now, 0))[0])
             if now - began >= self._interval_s and offset > at:
                 self._newest[partition] = (now, offset)
                 self._copying = (partition, offset, now, self._core.copy(partition[1]))

@@ -81,6 +81,8 @@ class _Partition:
     #: By what it is processed; of then, while a log is read again.
     delay: int
     watermark: int = -1
+    #: What happened until then and is decided is forgotten; a longer delay does not bring it back.
+    forgotten: int = -1
     #: Whether a score came by itself. Until then all are copies (``streams.copied``), which say themselves what had matured.
     live: bool = False
     #: Pending and recently decided transactions, by id.
@@ -159,7 +161,7 @@ class LabelJoiner:
         for record, label in zip(label_records, labels, strict=True):
             _, joined_ms = self._before(record)
             partition = self._partition(record.partition)
-            said = joined_ms is not None and label.label_time_ms + partition.delay <= joined_ms
+            said = joined_ms is not None and label.label_time_ms <= joined_ms
             self._take_label(partition, label, outcomes, said)
         for record, score in zip(score_records, scores, strict=True):
             partition, (is_copy, joined_ms) = self._partition(record.partition), self._before(record)
@@ -173,7 +175,7 @@ class LabelJoiner:
         for partition in self._partitions.values():
             partition.delay, now = self.limits[0], partition.watermark
             for at, transaction_id in partition.restored:
-                heapq.heappush(partition.leaving, (at if at + 2 * partition.delay > now else now, transaction_id))
+                heapq.heappush(partition.leaving, (at if at > partition.forgotten else now, transaction_id))
             partition.restored.clear()
 
     def _partition(self, number: int) -> _Partition:
@@ -187,7 +189,7 @@ class LabelJoiner:
     def _take_label(self, partition: _Partition, label: Label, outcomes: list[Outcome], said: bool) -> None:
         known = partition.known.get(label.transaction_id)
         if known is None:
-            if label.event_time_ms + 2 * partition.delay <= partition.watermark:
+            if label.event_time_ms <= partition.forgotten:
                 # Its transaction is forgotten: it was decided, as genuine as far as anybody can tell.
                 self._decide(partition, label.transaction_id, _Known(None), label.is_fraud)
                 if label.is_fraud:
@@ -212,7 +214,7 @@ class LabelJoiner:
             return  # the label's wait ended before the score came, or a producer repeated the id
         known = partition.known[transaction.transaction_id] = _Known(score)
         label = partition.waiting.pop(transaction.transaction_id, None)
-        if label is None and joined_ms is not None and transaction.event_time_ms + partition.delay <= joined_ms:
+        if label is None and joined_ms is not None and transaction.event_time_ms <= joined_ms:
             self._decide(partition, transaction.transaction_id, known, False, by_label=False)
         elif label is None:
             heapq.heappush(partition.maturing, (transaction.event_time_ms, transaction.transaction_id))
@@ -224,7 +226,8 @@ class LabelJoiner:
         now = partition.watermark
         if partition.live:
             self._decide_due(partition, now, outcomes)
-        while partition.leaving and partition.leaving[0][0] + 2 * partition.delay <= now:
+        partition.forgotten = max(partition.forgotten, now - 2 * partition.delay)
+        while partition.leaving and partition.leaving[0][0] <= partition.forgotten:
             partition.known.pop(heapq.heappop(partition.leaving)[1], None)
 
     def _decide_due(self, partition: _Partition, now: int, outcomes: list[Outcome]) -> None:

@@ -68,5 +68,10 @@ def by_limits(
         yield parts[era], {place: histories[place][era].limits for place in places if histories.get(place)}
 
 
+def at(history: History, offset: int) -> Limits:
+    """The limits that counted at this offset. Of a history that is not empty."""
+    return history[_era(history, offset)].limits
+
+
 def _era(history: History, offset: int) -> int:
     return max(0, bisect_right(history, offset, key=lambda since: since.offset) - 1) if len(history) > 1 else 0

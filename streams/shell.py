@@ -168,7 +168,7 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
-                self._stalls.look(source, self._hand.read())
+                self._stalls.look(source, self._hand.read(), busy=len(records) >= self._max_batch)
             except (Aborted, BatchLost) as error:
                 told = error.error if isinstance(error, Aborted) else None
                 refusal = (
@@ -222,6 +222,7 @@ class Shell:
         if self._waits_since is not None:
             log.info("%s: goes on after %.1f s", self._core.name, time.monotonic() - self._waits_since)
             self._waits_since = None
+            self._stalls.forgive()
             metrics.WAITING.labels(self._core.name).set(0)
             source.resume(self._hand.partitions())
 

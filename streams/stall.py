@@ -32,9 +32,16 @@ class StallWatch:
         #: By partition: its position when it was first seen with records beyond it, and when that was.
         self._behind: dict[Partition, tuple[int, float]] = {}
 
-    def look(self, source: Consumer, positions: Mapping[Partition, int]) -> None:
-        """``positions``: by partition in hand, up to where it is read. Raises Stalled."""
+    def forgive(self) -> None:
+        """Nothing that was seen so far says anything: the partitions were paused."""
+        self._behind.clear()
+
+    def look(self, source: Consumer, positions: Mapping[Partition, int], busy: bool = False) -> None:
+        """``positions``: by partition in hand, up to where it is read. ``busy``: the consumer had as many records as were asked
+        for, so that a partition's may wait behind others' in its queue. Raises Stalled."""
         now = self._clock()
+        if busy:
+            self._behind.clear()
         if now < self._next_look:
             return
         self._next_look = now + LOOK_S

@@ -56,7 +56,9 @@ class _Settling:
         now = time.monotonic()
         if offsets != self._last:
             self._last, self._since = offsets, now
-        self._nothing |= nothing
+        if nothing and not self._nothing:
+            # From the first such answer on: the time in which there was none says nothing.
+            self._began, self._nothing = now, True
         if nothing:
             return now - self._began >= self._new_s
         return not self._nothing or now - self._since >= _SAME_S

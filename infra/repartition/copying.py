@@ -83,7 +83,8 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
 
     Raises PlatformError where the beginning of the log that is needed is gone.
     """
-    marks, evidence = Marks(journal.before), Evidence(journal.before)
+    delays = journal.topics[topics.SCORES].limits
+    marks, evidence = Marks(journal.before, settings.labels.delay_ms, delays), Evidence(journal.before)
     with _reader(settings, journal) as reader:
         for topic in (topics.TRANSACTIONS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
             seen = 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -13,6 +13,7 @@ from streams.drift.data import ScoreSeen
 from streams.drift.outcomes import OutcomeSeen
 from streams.drift.watermark import Watermark
 from streams.label_joiner import JoinedScore
+from streams.limits import History, Since, at
 
 _joined = msgspec.json.Decoder(JoinedScore).decode
 _seen = msgspec.json.Decoder(ScoreSeen).decode
@@ -21,14 +22,19 @@ _UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError,
 
 
 class Marks:
-    """Is shown all scores and outcomes of the old log, in order per partition; then gives the mark of every record."""
+    """Is shown all scores and outcomes of the old log, in order per partition; then gives the mark of every record.
 
-    def __init__(self, partitions: int) -> None:
+    ``delay_ms``: the label joiner's, where ``delays`` does not say by partition which ones counted (``streams.limits``).
+    """
+
+    def __init__(self, partitions: int, delay_ms: int, delays: Mapping[int, History] | None = None) -> None:
+        self._always: History = (Since(0, (delay_ms,)),)
+        self._delays = delays or {}
         self._watched = {topics.SCORES: Watermark(partitions), topics.OUTCOMES: Watermark(partitions)}
         self._watched_ms: dict[str, int | None] = {}
-        #: The joiner's watermark of each partition in which a score came by itself.
+        #: The joiner's watermark of each partition, and what it had reached, less the delay of then, with scores by themselves.
         self._joined: dict[int, int] = {}
-        self._live: set[int] = set()
+        self._reached: dict[int, int] = {}
 
     def see(self, records: Sequence[Record]) -> None:
         """Records of one partition of one of the two topics."""
@@ -67,13 +73,14 @@ class Marks:
             score = _joined(record.value or b"")
         except _UNREADABLE:
             return
+        number = record.partition
+        self._joined[number] = max(score.transaction.event_time_ms, self._joined.get(number, -1))
         if copy is None:
-            self._live.add(record.partition)
-        self._joined[record.partition] = max(score.transaction.event_time_ms, self._joined.get(record.partition, -1))
+            (delay,) = at(self._delays.get(number) or self._always, record.offset)
+            self._reached[number] = max(self._joined[number] - delay, self._reached.get(number, -1))
 
     def _joined_ms(self, record: Record) -> int | None:
-        """Where no score came since an earlier repartition, no time has passed: what the copy said then is still so."""
-        if record.partition in self._live:
-            return self._joined[record.partition]
+        """What a copy of an earlier repartition said is still so; and where a score came since, time has passed."""
         before = copied(record)
-        return None if before is None else before.joined_ms
+        said = [one for one in (self._reached.get(record.partition), before and before.joined_ms) if one is not None]
+        return max(said, default=None)

@@ -28,6 +28,7 @@ class Stream:
         self.ends: dict[int, int] = {}
         #: What the broker acknowledged: the value's hash by (topic, partition, offset).
         self.acknowledged: dict[tuple[str, int, int], int] = {}
+        #: Of ``transactions``: how many of ``records`` were sent, bursts aside.
         self.sent = 0
         self.failed: list[str] = []
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
@@ -64,6 +65,7 @@ class Stream:
             due = min(len(self._records), int((time.monotonic() - began) * self._rate))
             for one in self._records[at:due]:
                 self._send(one)
+                self.sent += one.topic == "transactions"
             at = max(at, due)
             self._producer.poll(0.01)
             self._stop.wait(0.02)
@@ -75,7 +77,6 @@ class Stream:
                 break
             except BufferError:  # the history is published as fast as the broker takes it
                 self._producer.poll(0.1)
-        self.sent += one.topic == "transactions"
 
     def _delivered(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,10 @@ from confluent_kafka import TopicPartition
 
 from features.settings import Settings, Snapshots
 from streams import topics
+from streams.core import Record
 from streams.kafka import consumer
 from streams.publish.lockstep import Lockstep
+from streams.restore import replay
 from streams.shell import Shell
 from streams.snapshots import Snapshot, Store
 from streams.topics import Topic
@@ -67,3 +72,39 @@ def test_a_snapshot_beyond_the_log_is_of_another_log(platform: Settings, tmp_pat
     with running(Shell(settings, SnapshottedCount(source, target))):
         Lockstep(settings, {f"count-{source}": (source,)}).wait()
     assert sorted(read(settings, target)) == expected(values)
+
+
+def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
+    platform: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = uuid.uuid4().hex[:8]
+    source, target = f"in-{name}", f"out-{name}"
+    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
+    values = [f"v{i}".encode() for i in range(200)]
+    send(settings, source, values)
+    with running(Shell(settings, SnapshottedCount(source, target))):
+        Lockstep(settings, {f"count-{source}": (source,)}).wait()
+    store = Store(str(tmp_path), f"count-{source}")
+    store.clear()
+
+    class Stopped(SnapshottedCount):
+        def restore(self, records: Sequence[Record]) -> None:
+            super().restore(records)
+            shell.stop()
+
+    monkeypatch.setattr("streams.in_hand.replay", partial(replay, batch=10))
+    core = Stopped(source, target)
+    shell = Shell(settings, core)
+    began = time.monotonic()
+    with running(shell) as thread:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert time.monotonic() - began < 15
+    assert 0 < core.restored < 200
+    assert [store.newest(source, partition, "1", 1000) for partition in (0, 1)] == [None, None]
+
+    send(settings, source, more := [b"w0", b"w1"])
+    with running(Shell(settings, SnapshottedCount(source, target))):
+        Lockstep(settings, {f"count-{source}": (source,)}).wait()
+    assert sorted(read(settings, target)) == expected(values + more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -150,3 +151,24 @@ def test_copies_of_partitions_that_went_away_are_dropped(store: Store) -> None:
         keeper.turn({})
     assert store.offsets(*PLACE) == []
     store.write(*PLACE, Snapshot(1, "v", {}))
+
+
+def test_the_age_grows_while_one_is_written(tmp_path: Any) -> None:
+    over = threading.Event()
+
+    class Slow(Store):
+        def write(self, topic: str, partition: int, snapshot: Snapshot) -> int:
+            assert over.wait(30)
+            return super().write(topic, partition, snapshot)
+
+    clock = Clock()
+    keeper = Keeper(Slow(str(tmp_path), "slow"), "slow", Core(), 60, clock)
+    keeper.load(PLACE, 5)
+    clock.now = 61
+    for _ in range(5):
+        keeper.turn({PLACE: 10})
+    clock.now = 5000
+    keeper.turn({PLACE: 10})
+    assert AGE.labels("slow", 0)._value.get() == 5000
+    over.set()
+    keeper.close()

@@ -51,3 +51,17 @@ def test_progress_and_the_end_are_none() -> None:
         after(watch, clock, LOOK_S, 100, ends)
     ends.end = 101
     after(watch, clock, LOOK_S, 100, ends)
+
+
+def test_a_partition_may_wait_behind_others_in_the_queue() -> None:
+    """As long as each poll is full, and after a pause, a partition of which nothing comes is no stall."""
+    clock, ends = Clock(), Ends()
+    watch = StallWatch(clock)
+    for _ in range(20):
+        clock.now += LOOK_S
+        watch.look(cast(Consumer, ends), {PLACE: 50}, busy=True)
+    after(watch, clock, LOOK_S, 50, ends)
+    watch.forgive()
+    after(watch, clock, 2 * STALLED_S, 50, ends)
+    with pytest.raises(Stalled):
+        after(watch, clock, STALLED_S, 50, ends)

@@ -112,6 +112,14 @@ def test_nothing_is_believed_at_once_where_there_is_nothing_to_read_or_no_doubt(
     assert ask(Told("m", threading.Event(), new_s=60.0), Coordinator(5)) == 5
 
 
+def test_the_time_without_an_answer_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(told, "_AGAIN_S", 0.02)
+    monkeypatch.setattr(told, "_SAME_S", 0.1)
+    away = KafkaError(KafkaError._TIMED_OUT)
+    loading = Coordinator(*[away] * 20, -1001, -1001, 40, *[90] * 100)
+    assert ask(Told("m", threading.Event(), new_s=0.2), loading) == 90
+
+
 def test_a_client_that_alone_gets_no_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "AFTER_S", 0.0)
     monkeypatch.setattr(patience, "AGAIN_S", 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
@@ -13,6 +13,7 @@ from infra.repartition.partitioners import HASHES
 from streams import topics
 from streams.copied import HEADER
 from streams.core import Record
+from streams.limits import History
 
 #: By topic, then by partition.
 Log = dict[str, list[list[Record]]]
@@ -39,9 +40,9 @@ class Writer:
                 yield from part
 
 
-def moved(old: Writer, partitions: int) -> Writer:
-    """The log in other partitions."""
-    new, target, marks = Writer(partitions), Target("murmur2", partitions), Marks(old.partitions)
+def moved(old: Writer, partitions: int, delays: Mapping[int, History]) -> Writer:
+    """The log in other partitions. ``delays``: by which label delays each partition's scores were processed."""
+    new, target, marks = Writer(partitions), Target("murmur2", partitions), Marks(old.partitions, 0, delays)
     for topic in (topics.SCORES, topics.OUTCOMES):
         for part in old.log[topic]:
             marks.see(part)

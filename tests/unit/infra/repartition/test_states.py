@@ -15,6 +15,7 @@ from streams import topics
 from streams.core import Output
 from streams.drift.monitor import DriftMonitor
 from streams.label_joiner import LabelJoiner
+from streams.limits import History, went_on
 from tests.unit.infra.repartition.moving import Writer, moved
 from tests.unit.streams.drift.synthetic import GivenReferences, settings_for
 from tests.unit.streams.records import DAY, HOUR, T0, label, score
@@ -27,21 +28,56 @@ class Joined:
 
     def __init__(self, partitions: int) -> None:
         self.writer = Writer(partitions)
-        self.joiner = LabelJoiner(DELAY)
         self.said: list[Outcome] = []
+        self.histories: dict[int, History] = {}
+        self.delay = DELAY
+        self.restart()
 
     def restart(self) -> None:
-        self.joiner = LabelJoiner(DELAY)
+        self.joiner = LabelJoiner(self.delay)
+        for number in range(self.writer.partitions):
+            end = len(self.writer.log[topics.SCORES][number])
+            self.histories[number] = went_on(self.histories.get(number, ()), end, self.joiner.limits)
+            self.joiner.decided((topics.SCORES, number), self.histories[number])
         for topic in LabelJoiner.replays:
             self.joiner.restore(list(self.writer.records(topic)))
 
     def move(self, partitions: int) -> None:
-        self.writer = moved(self.writer, partitions)
+        self.writer = moved(self.writer, partitions, self.histories)
+        self.histories = {}
         self.restart()
 
     def put(self, topic: str, key: str, event: msgspec.Struct) -> None:
         for item in self.joiner.process([self.writer.put(topic, key, event)]).produce:
             self.said.append(msgspec.json.decode(item.value, type=Outcome))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_every_outcome_is_said_once_whatever_the_delay_and_the_partitions(seed: int) -> None:
+    """The delay changes at restarts, at repartitions, and between them."""
+    rng = np.random.default_rng(seed)
+    run = Joined(4)
+    payments: list[tuple[str, int, str]] = []
+    labelled: set[str] = set()
+    for n in range(600):
+        if rng.random() < 0.02:
+            run.delay = int(rng.choice([DAY, 2 * DAY, 4 * DAY]))
+            run.restart() if rng.random() < 0.5 else run.move(int(rng.integers(2, 7)))
+        if payments and rng.random() < 0.2:
+            one, time, card = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
+            if one not in labelled:
+                labelled.add(one)
+                run.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
+        else:
+            time = T0 + n * HOUR // 2
+            payments.append((f"t{n}", time, f"c{int(rng.integers(30))}"))
+            run.put(topics.SCORES, payments[-1][2], score(f"t{n}", time, payments[-1][2]))
+    run.restart()
+    for number in range(30):
+        run.put(topics.SCORES, f"c{number}", score(f"end{number}", payments[-1][1] + 10 * DAY, f"c{number}"))
+    first = Counter(o.transaction_id for o in run.said if not o.late and not o.transaction_id.startswith("end"))
+    assert first == Counter([one for one, _, _ in payments])
+    assert Counter(o.transaction_id for o in run.said if o.is_fraud) == Counter(labelled)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -119,7 +155,7 @@ class Watched:
             self.monitor.restore(list(self.writer.records(topic)))
 
     def move(self, partitions: int) -> None:
-        self.writer = moved(self.writer, partitions)
+        self.writer = moved(self.writer, partitions, {})
         self.restart()
 
     def put(self, topic: str, key: str, event: msgspec.Struct) -> None:

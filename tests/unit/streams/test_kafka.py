@@ -1,0 +1,44 @@
+"""What a user sets reaches every client, but for what exactly-once rests on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from features.settings import Settings, SettingsError
+from streams import kafka
+
+SET = {"session.timeout.ms": "45000", "fetch.wait.max.ms": "500", "compression.type": "zstd", "linger.ms": "7"}
+KEPT = {"enable.auto.commit": "true", "isolation.level": "read_uncommitted", "enable.idempotence": "false", "group.id": "mine"}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What the clients are made with; none is."""
+    seen: list[dict[str, Any]] = []
+    for name in ("Consumer", "Producer"):
+        monkeypatch.setattr(kafka, name, seen.append)
+    return seen
+
+
+def test_what_we_chose_gives_way_to_what_is_set(made: list[dict[str, Any]]) -> None:
+    settings = Settings(kafka=SET)
+    kafka.consumer(settings, "g")
+    kafka.producer(settings, "t")
+    assert [one[name] for one in made for name in ("session.timeout.ms", "linger.ms")] == ["45000", "7"] * 2
+    assert made[0]["fetch.wait.max.ms"] == "500"
+    assert made[1]["compression.type"] == "zstd"
+
+
+def test_what_exactly_once_rests_on_stays(made: list[dict[str, Any]]) -> None:
+    settings = Settings(kafka=KEPT)
+    kafka.consumer(settings, "g")
+    kafka.producer(settings, "t")
+    assert (made[0]["enable.auto.commit"], made[0]["isolation.level"], made[0]["group.id"]) == (False, "read_committed", "g")
+    assert (made[1]["enable.idempotence"], made[1]["transactional.id"]) == (True, "t")
+
+
+def test_a_setting_that_no_client_takes_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"\[kafka\] holds a setting that its client does not take"):
+        kafka.consumer(Settings(kafka={"no.such": "1"}), "g")
