@@ -55,13 +55,6 @@ class Injector:
         for thread in threads:
             thread.join()
 
-    def over(self, step: list[Fault]) -> None:
-        """All that was published by then is scored. A batch whose profiles were not read may have waited for what came beside the
-        kill of Redis, a model server that refuses, say, and is written only then."""
-        if len(step) > 1 and self.without_redis and any(fault.kind == "kill redis" for fault in step):
-            began, _ = self.without_redis[-1]
-            self.without_redis[-1] = (began, _now_ms() + _AFTER_REDIS_MS)
-
     def inject(self, fault: Fault) -> None:
         match fault.kind:
             case "kill scorer":

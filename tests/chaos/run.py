@@ -205,7 +205,6 @@ class Run:
             injector.kill("kafka")
             done = wait_until(lambda: progress.reached(goal), _PATIENCE_S)
         scored_s = time.monotonic() - began
-        injector.over(step)
         done = done and self._others(progress)
         recovery = Recovery(step[0].kind if len(step) == 1 else TWO, len(step), scored_s, time.monotonic() - began)
         self._result.recoveries.append(recovery)
