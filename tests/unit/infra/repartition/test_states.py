@@ -47,6 +47,13 @@ class Joined:
         self.histories = {}
         self.restart()
 
+    def label_one(self, rng: np.random.Generator, payments: list[tuple[str, int, str]], labelled: set[str]) -> None:
+        """A fraud label, now, for one of the last payments, unless it has one. ``payments``: id, event time, card."""
+        one, time, card = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
+        if one not in labelled:
+            labelled.add(one)
+            self.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
+
     def put(self, topic: str, key: str, event: msgspec.Struct) -> None:
         for item in self.joiner.process([self.writer.put(topic, key, event)]).produce:
             self.said.append(msgspec.json.decode(item.value, type=Outcome))
@@ -64,10 +71,7 @@ def test_every_outcome_is_said_once_whatever_the_delay_and_the_partitions(seed: 
             run.delay = int(rng.choice([DAY, 2 * DAY, 4 * DAY]))
             run.restart() if rng.random() < 0.5 else run.move(int(rng.integers(2, 7)))
         if payments and rng.random() < 0.2:
-            one, time, card = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
-            if one not in labelled:
-                labelled.add(one)
-                run.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
+            run.label_one(rng, payments, labelled)
         else:
             time = T0 + n * HOUR // 2
             payments.append((f"t{n}", time, f"c{int(rng.integers(30))}"))
@@ -93,10 +97,7 @@ def test_every_outcome_is_said_once_whatever_the_partitions(seed: int) -> None:
         if rng.random() < 0.03:
             run.restart()
         if payments and rng.random() < 0.2:
-            one, time, card = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
-            if one not in labelled:
-                labelled.add(one)
-                run.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
+            run.label_one(rng, payments, labelled)
         else:
             time = T0 + n * HOUR // 2 + int(rng.integers(-3 * HOUR, 3 * HOUR))
             payments.append((f"t{n}", time, f"c{int(rng.integers(30))}"))
