@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 import uuid
 from pathlib import Path
@@ -14,6 +15,9 @@ from infra.secrets import PREFIX
 
 _MAIN = "kafka.Kafka"
 _FORMAT = "kafka.tools.StorageTool"
+
+#: The metadata.version that Kafka's own StorageTool writes in this release (4.2-IV1): it reads no higher one.
+LEVEL = 29
 
 _SCRAM = "SCRAM-SHA-512"
 _SCRAM_MODULE = "org.apache.kafka.common.security.scram.ScramLoginModule"
@@ -121,6 +125,7 @@ def prepare(settings: Settings) -> None:
     # Java's properties files take a backslash as the start of an escape.
     (folder / "server.properties").write_text("\n".join(lines).replace("\\", "\\\\") + "\n")
     if (folder / "log" / "meta.properties").exists():
+        _refuse_newer(folder / "log")
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "0")
     file = str(folder / "server.properties")
@@ -129,6 +134,25 @@ def prepare(settings: Settings) -> None:
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())
         raise PlatformError(f"Kafka could not format its log folder {folder / 'log'}: {reason}")
+
+
+def _refuse_newer(log: Path) -> None:
+    """Raises PlatformError where the folder was made for a newer Kafka: it ends with a stack trace, a minute later."""
+    made = metadata_level(log)
+    if made > LEVEL:
+        raise PlatformError(
+            f"{log} was made by a newer Kafka than {jars.KAFKA} (metadata level {made}, and this one knows {LEVEL}), so it "
+            "cannot be read; go on with the driftloop that made it, or begin anew in another --dir"
+        )
+
+
+def metadata_level(log: Path) -> int:
+    """The level of metadata.version for which a log folder was formatted; 0 where the folder does not say."""
+    try:
+        found = re.search(rb"metadata\.version(..)", (log / "bootstrap.checkpoint").read_bytes(), re.DOTALL)
+    except OSError:
+        return 0
+    return int.from_bytes(found[1], "big", signed=True) if found else 0
 
 
 def command(settings: Settings) -> list[str]:

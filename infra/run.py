@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import sys
 import threading
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from features import generations
+from features.garbage import spare_collections
 from features.settings import Settings
 from features.windows import HOUR_MS
 from infra import acl
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 #: Sinks write files and round trips a batch: fewer, larger batches suit them.
 _SINK_BATCH = 20_000
-#: Containers made and not freed before the garbage collector looks for cycles. A batch's records are freed by their counts, and
-#: Python's 700 would have it walk through a batch many times over.
-_CONTAINERS = 100_000
 #: A broker that was killed may say for two to four seconds that nothing was committed (docs/chaos.md).
 _NEW_S = 6.0
 
@@ -62,13 +59,6 @@ def run_processors(names: list[str], settings: Settings) -> int:
     shells = [SHELLS[name](settings.as_user(name)) for name in names]
     spare_collections()
     return run(shells, settings.ports.metrics.get(process, 0))
-
-
-def spare_collections() -> None:
-    """What has been imported stays: a full collection need not walk through it, with a batch waiting."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_CONTAINERS, 10, 10)
 
 
 def _admitted(settings: Settings, name: str) -> None:

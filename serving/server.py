@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 
+from features.garbage import spare_collections
 from features.settings import Settings, SettingsError
 from serving import auth
 from serving.engine import Engine
@@ -46,6 +47,8 @@ def main(settings: Settings, host: str = HOST) -> None:
     # Before anything listens: a server that restarts has its champion at the first request.
     reconciler.step()
     _import_kserve()
+    # A full collection walks through half a second of imports, with calls waiting.
+    spare_collections()
     asyncio.run(_serve(settings, host, token, engine, reconciler, sockets))
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
+from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from streams.background import Background
 from streams.core import Copy, Snapshotted
 from streams.snapshots import Snapshot, Store
 
@@ -51,7 +53,7 @@ class Keeper:
         self._core = core
         self._interval_s = interval_s
         self._clock = clock
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="snapshots")
+        self._writer = Background("snapshots")
         self._writing: Future[None] | None = None
         #: By partition: when its newest snapshot was begun, and at which offset.
         self._newest: dict[Partition, tuple[float, int]] = {}
@@ -71,7 +73,11 @@ class Keeper:
             self._core.load(partition[1], found.arrays)
             offset = found.offset
             log.info("%s: %s[%d] goes on from its snapshot at %d", self._name, *partition, offset)
-        self._newest[partition] = self._whole[partition] = (self._clock(), offset)
+        now = self._clock()
+        self._newest[partition] = (now, offset)
+        at_ms = found.at_ms if found is not None else 0
+        age_s = max(0.0, time.time() - at_ms / 1000) if at_ms else 0.0
+        self._whole[partition] = (now - age_s, offset)
         return offset
 
     def ahead(self, partition: Partition, committed: int) -> int:
@@ -94,7 +100,7 @@ class Keeper:
             PAUSE.labels(self._name).observe(self._clock() - now)
         if copy.done:
             self._copying = None
-            self._writing = self._writer.submit(self._write, partition, offset, began, copy)
+            self._writing = self._writer.submit(partial(self._write, partition, offset, began, copy))
 
     def last(self, partitions: dict[Partition, int]) -> None:
         """These are given up, in good order: whoever gets them next should not have to replay much. Waits a bounded time."""
@@ -108,7 +114,7 @@ class Keeper:
             while not copy.done and self._clock() < deadline:
                 copy.step()
             if copy.done:
-                pending.append(self._writer.submit(self._write, partition, offset, began, copy))
+                pending.append(self._writer.submit(partial(self._write, partition, offset, began, copy)))
         wait(pending, max(0.0, deadline - self._clock()))
 
     def forget(self, partitions: dict[Partition, int]) -> None:
@@ -125,8 +131,8 @@ class Keeper:
                     gauge.remove(self._name, number)
 
     def close(self) -> None:
-        """End the thread; a file that it writes is finished or left out."""
-        self._writer.shutdown(wait=False, cancel_futures=True)
+        """Write nothing more; the file in hand is finished or left out."""
+        self._writer.close()
 
     def _begin_due(self, committed: dict[Partition, int], now: float) -> None:
         if self._interval_s <= 0:
@@ -146,7 +152,8 @@ class Keeper:
     def _write(self, partition: Partition, offset: int, began: float, copy: Copy) -> None:
         """In the writer's thread."""
         try:
-            written = self._store.write(*partition, Snapshot(offset, self._core.state_version, copy.arrays()))
+            at_ms = int((time.time() - (self._clock() - began)) * 1000)
+            written = self._store.write(*partition, Snapshot(offset, self._core.state_version, copy.arrays(), at_ms))
         except Exception as error:  # a full disk, a store that is away: the stream must go on
             self._failed("written", partition, error)
             return

@@ -1,4 +1,8 @@
-"""What a group keeps beside each committed offset, in its metadata: no producer writes there, and each commit carries it on."""
+"""What a group keeps beside each committed offset, in its metadata: no producer writes there, and each commit carries it on.
+
+It outlives the code that wrote it. Fields are added, with a default, and never change their meaning; likewise a limit that is new
+stands behind the others, with the value as default that says how it was before there was a setting.
+"""
 
 from __future__ import annotations
 

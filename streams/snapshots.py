@@ -40,11 +40,13 @@ class DamagedSnapshot(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of a partition after all records below ``offset``. ``version``: of the code that can go on with it."""
+    """The state of a partition after all records below ``offset``. ``version``: of the code that can go on with it; ``at_ms``:
+    wall time of then, 0 where that is not known."""
 
     offset: int
     version: str
     arrays: dict[str, NDArray[Any]]
+    at_ms: int = 0
 
 
 class _Array(msgspec.Struct):
@@ -57,13 +59,14 @@ class _Head(msgspec.Struct):
     offset: int
     version: str
     arrays: list[_Array]
+    at_ms: int = 0
 
 
 def encode(snapshot: Snapshot) -> list[bytes | memoryview]:
     """The file's content, in pieces, without a copy of the arrays."""
     arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
     described = [_Array(name, array.dtype.str, list(array.shape)) for name, array in arrays.items()]
-    head = msgspec.json.encode(_Head(snapshot.offset, snapshot.version, described))
+    head = msgspec.json.encode(_Head(snapshot.offset, snapshot.version, described, snapshot.at_ms))
     pieces: list[bytes | memoryview] = [
         _MAGIC,
         head + b"\n",
@@ -90,7 +93,7 @@ def decode(data: bytes) -> Snapshot:
         count = int(np.prod(array.shape))
         arrays[array.name] = np.frombuffer(content, dtype, count, at).reshape(array.shape)
         at += count * dtype.itemsize
-    return Snapshot(head.offset, head.version, arrays)
+    return Snapshot(head.offset, head.version, arrays, head.at_ms)
 
 
 class Store:

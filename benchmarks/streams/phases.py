@@ -16,9 +16,10 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer
 
+from features.garbage import spare_collections
 from features.reading import Reader
 from features.settings import Settings, load
-from infra.run import scorer_core, spare_collections
+from infra.run import scorer_core
 from streams import intake
 from streams import scorer as module
 from streams.codec import BatchDecoder

@@ -17,8 +17,9 @@ from types import CodeType
 import msgspec
 from confluent_kafka import Consumer
 
+from features.garbage import spare_collections
 from features.settings import Settings, load
-from infra.run import scorer_core, spare_collections
+from infra.run import scorer_core
 from streams.core import Core, Record
 from streams.restore import Partition
 from streams.shell import Shell

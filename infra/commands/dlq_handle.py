@@ -92,9 +92,14 @@ def _agreed(found: Counts, what: str, dry_run: bool, yes: bool) -> bool:
 def _refuse(found: Counts) -> None:
     from infra.letters.handling import NotDone
 
-    if found.cut:
-        shown = ", ".join(found.cut[:5]) + (", ..." if len(found.cut) > 5 else "")
-        raise NotDone(
-            f"{len(found.cut):,} letters hold only the beginning of their record and cannot be replayed: {shown}; "
-            "publish the record again from where it came, and discard the letter"
-        )
+    whys = (
+        (found.cut, "hold only the beginning of their record", "publish the record again from where it came"),
+        (found.large, "hold a record that its topic does not take", "raise the topic's max.message.bytes and replay once more"),
+    )
+    told = [f"{len(at):,} letters {why} and cannot be replayed: {_few(at)}; {out}, or discard" for at, why, out in whys if at]
+    if told:
+        raise NotDone(". ".join(told))
+
+
+def _few(places: list[str]) -> str:
+    return ", ".join(places[:5]) + (", ..." if len(places) > 5 else "")

@@ -11,11 +11,11 @@ once: all who read the topic get it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from features.events import DeadLetter, HandledLetter
 from features.generations import Generations
@@ -37,9 +37,17 @@ TRANSACTIONAL_ID = "driftloop-dlq"
 #: A transaction holds so many letters or bytes at most.
 MOST_LETTERS, MOST_BYTES = 500, 16 * 1024 * 1024
 
+_FLUSH_S = 30
+#: Said by the client of what it does not even send, and by the broker of what its topic does not take.
+_SIZES = (KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE)
+
 Bounds = dict[int, tuple[int, int]]
 Found = tuple[Seen, DeadLetter]
 Action = Literal["replayed", "discarded"]
+
+
+class _TooLarge(Exception):
+    """The broker does not take one of the records; the transaction was aborted."""
 
 
 class NotDone(PlatformError):
@@ -50,11 +58,13 @@ class NotDone(PlatformError):
 
 @dataclass(slots=True)
 class Counts:
-    """``letters`` that the action is for; ``sent``: records written again; ``cut``: places of letters that cannot be."""
+    """``letters`` that the action is for; ``sent``: records written again. Places of letters that cannot be sent again: ``cut``
+    hold only the beginning of their record; ``large``: with its headers the topic no longer takes it."""
 
     letters: int = 0
     sent: int = 0
     cut: list[str] = field(default_factory=list)
+    large: list[str] = field(default_factory=list)
     by_kind: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def add(self, letter: DeadLetter) -> None:
@@ -116,30 +126,59 @@ def handle(settings: Settings, wanted: Filter, within: Bounds, action: Action, r
 
 
 def _commit(sender: Producer, batch: list[Found], action: Action, reason: str, done: Handled, counts: Counts) -> None:
+    """The batch, but for the letters whose record is too large by now: its headers grew, or its topic takes less than then."""
+    try:
+        _in_one(sender, batch, action, reason, done, counts)
+    except _TooLarge:
+        if len(batch) == 1:
+            counts.large.append(f"{batch[0][0].partition}:{batch[0][0].offset}")
+            return
+        half = len(batch) // 2
+        _commit(sender, batch[:half], action, reason, done, counts)
+        _commit(sender, batch[half:], action, reason, done, counts)
+
+
+def _in_one(sender: Producer, batch: list[Found], action: Action, reason: str, done: Handled, counts: Counts) -> None:
+    """In one transaction. Raises _TooLarge or KafkaException; nothing was done then."""
+    too_large = False
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        nonlocal too_large
+        too_large |= error is not None and error.code() in _SIZES
+
     sender.begin_transaction()
     made = []
-    sent = 0
+    sent = set()
     try:
         for seen, letter in batch:
             source = done.source(seen.offset, letter.topic, letter.partition, letter.offset)
             what = HandledLetter(seen.partition, seen.offset, action, *source[1:], reason, letter.attempt)
             if action == "replayed":
                 what.attempt += 1
-                if source not in done.sent:
-                    send_again(sender, letter, place(letter, source[0], done.generations))
-                    done.sent.add(source)
-                    sent += 1
+                if source not in done.sent and source not in sent:
+                    send_again(sender, letter, place(letter, source[0], done.generations), delivered)
+                    sent.add(source)
             sender.produce(DLQ_HANDLED, encode(what), f"{seen.partition}:{seen.offset}".encode())
             made.append((what, letter))
-        sender.commit_transaction(30)
+        # Before the commit, so that each record's fate is known: of a failed commit the broker says only that it failed.
+        sender.flush(_FLUSH_S)
+        if not too_large:
+            sender.commit_transaction(30)
     except KafkaException as error:
-        if error.args[0].txn_requires_abort():
-            sender.abort_transaction(10)
-        raise
+        if error.args[0].code() in _SIZES:
+            too_large = True
+        else:
+            if error.args[0].txn_requires_abort():
+                sender.abort_transaction(10)
+            raise
+    if too_large:
+        sender.abort_transaction(10)
+        raise _TooLarge
+    done.sent |= sent
     for what, letter in made:
         done.add(time.time_ns() // 1_000_000, what)
         counts.add(letter)
-    counts.sent += sent
+    counts.sent += len(sent)
 
 
 def place(letter: DeadLetter, generation: int, generations: Generations) -> int:
@@ -154,8 +193,10 @@ def place(letter: DeadLetter, generation: int, generations: Generations) -> int:
     return HASHES["murmur2" if letter.topic == OUTCOMES else now.partitioner](letter.key) % now.partitions
 
 
-def send_again(sender: Producer, letter: DeadLetter, partition: int) -> None:
+def send_again(
+    sender: Producer, letter: DeadLetter, partition: int, delivered: Callable[[KafkaError | None, Message], None]
+) -> None:
     """The original bytes, key and headers to the original topic."""
     headers = [(name, value) for name, value in letter.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(letter.attempt + 1).encode()))
-    sender.produce(letter.topic, letter.value, letter.key, partition, headers=headers)
+    sender.produce(letter.topic, letter.value, letter.key, partition, delivered, headers=headers)

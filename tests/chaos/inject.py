@@ -30,7 +30,8 @@ _REDIS_S = 60.0
 
 
 class Injector:
-    """Injects the faults of one run. ``without_redis``: wall times in ms between which scores may be degraded."""
+    """Injects the faults of one run. ``without_redis``: wall times in ms between which scores may be degraded;
+    ``malformed``: hashes of the values that were sent and are no payments."""
 
     def __init__(
         self, settings: Settings, seed: int, world: World, children: Mapping[str, Child], road: Road, stream: Stream
@@ -43,6 +44,7 @@ class Injector:
         self._stream = stream
         self._bursts = self._again = 0
         self.without_redis: list[tuple[int, int]] = []
+        self.malformed: set[int] = set()
 
     def together(self, step: list[Fault]) -> None:
         """One fault, or two, the second soon after the first. Returns when the last of what they do themselves is done."""
@@ -79,7 +81,9 @@ class Injector:
                 self._without_redis()
             case "malformed burst":
                 self._bursts += 1
-                self._stream.burst(malformed(self._seed + self._bursts, _BURST))
+                burst = malformed(self._seed + self._bursts, _BURST)
+                self.malformed |= {hash(one.value) for one in burst}
+                self._stream.burst(burst)
             case "duplicate burst":
                 sent = self._stream.sent
                 self._stream.burst(self._payments[max(0, sent - 3 * _BURST) : max(0, sent - _BURST)])

@@ -36,6 +36,8 @@ _PATIENCE_S = 120.0
 #: The history of a long run is hundreds of thousands of records.
 _SETTLE_S = 900.0
 TWO = "two at once"
+#: A process that is not killed may end by itself after these alone, once each.
+_MAY_END = ("stop scorer (zombie)", "kill broker")
 
 _TOML = f"""
 [labels]
@@ -90,6 +92,7 @@ class Run:
         self._result = Result(seed)
         self._acknowledged: dict[tuple[str, int, int], int] = {}
         self._without_redis: list[tuple[int, int]] = []
+        self._malformed: frozenset[int] = frozenset()
 
     def run(self) -> Result:
         """Everything. Raises AssertionError where the harness itself cannot go on."""
@@ -131,7 +134,7 @@ class Run:
             self._live(settings, children, road)
             Lockstep(settings, _GROUPS, timeout_s=_SETTLE_S).wait()
             self._tell("settled")
-            counts, wrong = verify(settings, Facts(self._acknowledged, self._without_redis))
+            counts, wrong = verify(settings, Facts(self._acknowledged, self._without_redis, self._malformed))
             self._result.counts |= counts
             self._result.wrong += wrong
         finally:
@@ -148,8 +151,11 @@ class Run:
         for name, found in ends.items():
             for code, lines in found:
                 self._tell("\n    ".join([f"{name} ended by itself with {code}", *lines]))
-        # 1: what a zombie does when it is refused, and whoever reads nothing any more; it is started anew.
+        # 1: what a zombie does when it is refused, and whoever waits for an answer in vain; it is started anew.
         result.wrong += [f"{name} ended with {code}" for name, found in ends.items() for code, _ in found if code != 1]
+        causes = sum(fault.kind in _MAY_END for step in self._steps for fault in step)
+        if (ended := result.counts["processes that ended by themselves"]) > causes:
+            result.wrong.append(f"processes that ended by themselves: {ended}, and only {causes} faults may be the cause")
         result.wrong += [f"{name} was asked to end, and ended with {code}" for name, code in codes.items() if code]
         left = [process for process in leftovers.find(settings) if "infra.cli" in process.cmdline()]
         result.wrong += [f"left behind: {process.cmdline()}" for process in left]
@@ -185,7 +191,7 @@ class Run:
                     break
         finally:
             progress.close()
-        self._without_redis = injector.without_redis
+        self._without_redis, self._malformed = injector.without_redis, frozenset(injector.malformed)
         if stream.exhausted:
             self._tell("the stream was exhausted before the last fault")
         self._take_over(stream)

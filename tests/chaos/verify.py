@@ -14,6 +14,7 @@ from features.vector import N_STREAM, NAMES, unpacked
 from streams import topics
 from streams.core import Record
 from tests.chaos import outputs
+from tests.chaos.expected import disagreements
 from tests.chaos.logs import committed
 from tests.chaos.outputs import Found, Scores
 from tests.chaos.unbroken import Unbroken
@@ -24,10 +25,11 @@ _STREAM_BYTES = 4 * N_STREAM
 @dataclass(frozen=True)
 class Facts:
     """What the run itself knows. ``acknowledged``: hash of the value by (topic, partition, offset) of all that was published;
-    ``without_redis``: spans of wall time in ms."""
+    ``without_redis``: spans of wall time in ms; ``malformed``: hashes of the values that are no payments."""
 
     acknowledged: dict[tuple[str, int, int], int]
     without_redis: list[tuple[int, int]]
+    malformed: frozenset[int]
 
 
 def verify(settings: Settings, facts: Facts) -> Found:
@@ -41,6 +43,7 @@ def verify(settings: Settings, facts: Facts) -> Found:
     decode = msgspec.json.Decoder(Score).decode
     scores = {partition: [decode(record.value or b"") for record in records] for partition, records in raw.items()}
     counts, wrong = _scores(wanted, scores, facts.without_redis)
+    wrong += disagreements(log, facts.malformed, wanted)
     for found, problems in (
         _published([*log.values(), *labels.values()], facts.acknowledged),
         outputs.alerts(settings, scores),
@@ -81,7 +84,9 @@ def _scores(wanted: Unbroken, found: Scores, without_redis: list[tuple[int, int]
             if reference is None:
                 continue
             degraded += score.degraded
-            needless += score.degraded and not any(begin <= score.scored_at_ms <= end for begin, end in without_redis)
+            if score.degraded and not excused(score, without_redis):
+                needless += 1
+                examples.append(_needless(score, without_redis))
             if not _equal(score, reference, whole=not score.degraded):
                 differing += 1
                 examples.append(_difference(partition, score, reference))
@@ -100,6 +105,23 @@ def _scores(wanted: Unbroken, found: Scores, without_redis: list[tuple[int, int]
     if unlike:
         wrong.append(f"scores in another order, or of no valid transaction: {unlike}")
     return counts, wrong
+
+
+def read_at_ms(score: Score) -> float:
+    """When its profiles were read, in wall time. It was scored after the model server had answered, which may have taken long."""
+    return score.scored_at_ms - score.model_ms
+
+
+def excused(score: Score, without_redis: list[tuple[int, int]]) -> bool:
+    """Whether Redis was away when the profiles were read."""
+    return any(begin <= read_at_ms(score) <= end for begin, end in without_redis)
+
+
+def _needless(score: Score, without_redis: list[tuple[int, int]]) -> str:
+    ends = [read_at_ms(score) - end for _, end in without_redis if end < read_at_ms(score)]
+    times = f"profiles {score.profile_ms:.0f} ms, model server {score.model_ms:.0f} ms"
+    when = f"read {min(ends):.0f} ms after Redis was back and left alone" if ends else "Redis had not been away"
+    return f"{score.transaction.transaction_id} degraded: {when} ({times})"
 
 
 def _equal(one: Score, other: Score, *, whole: bool) -> bool:

@@ -198,6 +198,25 @@ def test_what_was_cut_is_refused(platform: Settings, pair: tuple[str, str], run:
     assert [one["place"] for one in listed(run, capsys, "--topic", source)] == [cut["place"]]
 
 
+def test_one_record_that_its_topic_no_longer_takes_keeps_no_other_back(
+    platform: Settings, pair: tuple[str, str], run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _ = pair
+    small = f"small-{source}"
+    topics.create(platform, [Topic(small, 2, {"max.message.bytes": "2000"})])
+    values = [f"v{i}".encode() for i in range(7)]
+    values[4] = os.urandom(3000)
+    for i, value in enumerate(values):
+        publish(platform, topics.DLQ, "k", DeadLetter(small, 0, i, "scorer", "E", "no", value, b"k"))
+    large = listed(run, capsys, "--topic", small)[4]
+    assert run("replay", "--topic", small, "--yes") == 1
+    told = capsys.readouterr()
+    assert "6 letters replayed, 6 records sent" in told.out
+    assert f"cannot be replayed: {large['place']}; raise the topic's max.message.bytes" in told.err
+    assert [record.value for record in read(platform, small)] == [v for i, v in enumerate(values) if i != 4]
+    assert [one["place"] for one in listed(run, capsys, "--topic", small)] == [large["place"]]
+
+
 def test_it_asks_first_and_no_is_no(platform: Settings, pair: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     source, _ = pair
     publish(platform, topics.DLQ, "k", DeadLetter(source, 0, 1, "scorer", "E", "no", b"v", b"k"))

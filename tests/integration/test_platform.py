@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, Producer
 from redis import Redis
 
 from features.settings import Settings, load
-from infra import cli, leftovers, ports, supervise
+from infra import cli, kafka, leftovers, ports, supervise
 from infra import platform as local
 from infra.errors import ComponentFailed, PlatformError
 from infra.status import status
@@ -125,11 +125,11 @@ def test_status_tells_a_program_what_it_needs(platform: Settings, capsys: pytest
     assert found["state"] == "partly up"
     by_name = {one["name"]: one for one in found["components"]}
     assert {name for name, one in by_name.items() if one["health"] == "healthy"} == SERVICES
-    kafka = by_name["kafka"]
-    assert psutil.pid_exists(kafka["pid"])
-    assert kafka["ports"]["broker"] == platform.ports.kafka
-    assert kafka["uptime_s"] > 0
-    assert kafka["rss_mb"] > 50
+    broker = by_name["kafka"]
+    assert psutil.pid_exists(broker["pid"])
+    assert broker["ports"]["broker"] == platform.ports.kafka
+    assert broker["uptime_s"] > 0
+    assert broker["rss_mb"] > 50
     assert by_name["scorer"]["health"] == "stopped"
     assert found["addresses"]["bootstrap_servers"] == platform.bootstrap
     token = Path(found["addresses"]["token_file"])
@@ -156,6 +156,10 @@ def test_lag_is_what_a_group_has_not_read_yet(platform: Settings) -> None:
     lag = status(platform)["lag"]
     assert lag is not None
     assert lag["lag-test"]["drift-reports"] >= 4
+
+
+def test_kafka_formats_its_folder_for_the_level_that_we_know(platform: Settings) -> None:
+    assert kafka.metadata_level(platform.dir / "kafka" / "log") == kafka.LEVEL
 
 
 def test_topics_are_created_as_they_are_written_down(platform: Settings) -> None:

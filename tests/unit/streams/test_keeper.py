@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from typing import Any
@@ -172,3 +174,52 @@ def test_the_age_grows_while_one_is_written(tmp_path: Any) -> None:
     assert AGE.labels("slow", 0)._value.get() == 5000
     over.set()
     keeper.close()
+
+
+def test_the_age_of_a_loaded_snapshot_is_its_own(store: Store) -> None:
+    store.write(*PLACE, Snapshot(5, "v", {"value": np.array([1])}, int((time.time() - 3600) * 1000)))
+    clock = Clock()
+    keeper = Keeper(store, "old", Core(), 60, clock)
+    assert keeper.load(PLACE, 5) == 5
+    keeper.turn({PLACE: 5})
+    assert AGE.labels("old", 0)._value.get() == pytest.approx(3600, abs=60)
+
+
+def test_what_is_written_says_when_it_was_begun(store: Store) -> None:
+    clock = Clock()
+    keeper = Keeper(store, "p", Core(), 60, clock)
+    keeper.load(PLACE, 5)
+    keeper.last({PLACE: 10})
+    found = store.newest(*PLACE, "v", 10)
+    assert found is not None
+    assert found.at_ms == pytest.approx(time.time() * 1000, abs=60_000)
+
+
+_HANGS = """
+import sys, threading
+from streams.keeper import Keeper
+from streams.snapshots import Store
+from tests.unit.streams.test_keeper import PLACE, Clock, Core
+
+writes = threading.Event()
+
+class Hanging(Store):
+    def write(self, *arguments):
+        writes.set()
+        threading.Event().wait()
+
+clock = Clock()
+keeper = Keeper(Hanging(sys.argv[1], "p"), "p", Core(), 60, clock)
+keeper.load(PLACE, 5)
+clock.now = 61
+for _ in range(5):
+    keeper.turn({PLACE: 10})
+assert writes.wait(10)
+keeper.close()
+print("closed")
+"""
+
+
+def test_a_store_that_hangs_does_not_keep_the_process_from_ending(tmp_path: Any) -> None:
+    done = subprocess.run([sys.executable, "-c", _HANGS, str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "closed\n"), done.stderr

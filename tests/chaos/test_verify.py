@@ -1,0 +1,78 @@
+"""The harness's own judgement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from features.events import Score, Transaction
+from streams.core import Record
+from tests.chaos.expected import disagreements
+from tests.chaos.unbroken import Unbroken
+from tests.chaos.verify import excused
+
+T0 = 1_767_600_000_000
+AWAY = [(1000, 5000), (20_000, 24_000)]
+
+
+def degraded(scored_at_ms: int, model_ms: float) -> Score:
+    one = Transaction("t", T0, "c", "m", 100)
+    return Score(one, "s", b"", "approve", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
+
+
+@pytest.mark.parametrize(
+    ("scored_at_ms", "model_ms", "was_away"),
+    [
+        (4000, 5.0, True),
+        # Read while Redis was away, and scored when the model server was back.
+        (9000, 5000.0, True),
+        # Read when it answered again.
+        (5500, 5.0, False),
+        (9000, 3500.0, False),
+        # Read before it was killed, though it was away when the score was made.
+        (2000, 1500.0, False),
+        (21_000, 2.0, True),
+    ],
+)
+def test_a_degraded_score_is_excused_by_the_moment_of_its_read(scored_at_ms: int, model_ms: float, was_away: bool) -> None:
+    assert excused(degraded(scored_at_ms, model_ms), AWAY) == was_away
+
+
+def record(offset: int, value: bytes) -> Record:
+    return Record("transactions", 0, offset, None, value)
+
+
+def payment(one: str, amount: int = 1) -> bytes:
+    return b'{"transaction_id":"%s","amount_minor":%d}' % (one.encode(), amount)
+
+
+LOG = {
+    0: [
+        record(0, payment("a")),
+        record(1, b"not a payment"),
+        record(2, payment("b")),
+        record(3, payment("a")),
+        record(4, payment("a", 2)),
+    ]
+}
+MALFORMED = {hash(b"not a payment")}
+
+
+def unbroken(ids: list[str], bad: list[int]) -> Unbroken:
+    scores = [SimpleNamespace(transaction=SimpleNamespace(transaction_id=one)) for one in ids]
+    return cast(Unbroken, SimpleNamespace(scores={0: scores}, bad=Counter((0, offset) for offset in bad)))
+
+
+def test_what_was_published_is_held_against_what_the_unbroken_run_took() -> None:
+    assert disagreements(LOG, MALFORMED, unbroken(["a", "b"], [1, 4])) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "bad"),
+    [(["a"], [1, 4]), (["b", "a"], [1, 4]), (["a", "b", "a"], [1, 4]), (["a", "b"], [1]), (["a", "b"], [1, 2])],
+)
+def test_a_payment_left_out_taken_twice_or_wrongly_refused_is_told(ids: list[str], bad: list[int]) -> None:
+    assert len(disagreements(LOG, MALFORMED, unbroken(ids, bad))) == 1
