@@ -11,7 +11,8 @@ from infra import context
 
 if TYPE_CHECKING:
     from infra.letters.filters import Filter
-    from infra.letters.handling import Action, Bounds, Counts
+    from infra.letters.handling import Bounds, Counts
+    from infra.letters.operator import Action
 
 Places: TypeAlias = Annotated[
     list[str] | None, typer.Argument(metavar="[PARTITION:OFFSET]...", help="Only these, as dlq list prints them.")

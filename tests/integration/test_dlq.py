@@ -211,7 +211,7 @@ def test_one_record_that_its_topic_no_longer_takes_keeps_no_other_back(
     large = listed(run, capsys, "--topic", small)[4]
     assert run("replay", "--topic", small, "--yes") == 1
     told = capsys.readouterr()
-    assert "6 letters replayed, 6 records sent" in told.out
+    assert "6 letters replayed, 6 records sent" in told.out, told.err
     assert f"cannot be replayed: {large['place']}; raise the topic's max.message.bytes" in told.err
     assert [record.value for record in read(platform, small)] == [v for i, v in enumerate(values) if i != 4]
     assert [one["place"] for one in listed(run, capsys, "--topic", small)] == [large["place"]]

@@ -18,7 +18,7 @@ from prometheus_client import REGISTRY
 
 from features.events import DeadLetter
 from features.settings import Settings
-from streams import metrics, topics
+from streams import metrics, stall, topics
 from streams.committed import Committed
 from streams.core import ATTEMPT_HEADER, Output, Produce, Record
 from streams.kafka import consumer, producer
@@ -155,6 +155,35 @@ def test_the_lag_is_told_while_there_is_one(platform: Settings, pair: tuple[str,
     assert told[0] == [200, 200]
     assert all(sum(lag) > 0 for lag in told[1:])
     assert len(told) >= 20
+
+
+def test_records_that_wait_behind_another_partitions_in_a_full_queue_are_no_stall(
+    platform: Settings, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backlog, and a core that is slow: for longer than a stall lasts, all batches are of one partition."""
+    monkeypatch.setattr(stall, "LOOK_S", 0.2)
+    monkeypatch.setattr(stall, "STALLED_S", 1.0)
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(400)]
+    send(platform, source, values)
+    core = RunningCount(source, target)
+    shell = Shell(platform, core, max_batch=10)
+    process = core.process
+    batches: list[set[int]] = []
+
+    def slowly(records: Sequence[Record]) -> Output:
+        batches.append({record.partition for record in records})
+        time.sleep(0.15)
+        return process(records)
+
+    core.process = slowly  # type: ignore[method-assign] # a core that takes its time
+    with running(shell) as thread:
+        wait_for(lambda: sum(core.seen.values()) == len(values) or not thread.is_alive())
+        assert thread.is_alive()
+        Lockstep(platform, {core.name: (source,)}).wait()
+    assert sorted(read(platform, target)) == expected(values)
+    # The case was there: the other partition came only after more than a stall's time.
+    assert all(len(batch) == 1 for batch in batches[:15])
 
 
 def test_a_stop_commits_the_batch_in_hand_and_takes_no_other(platform: Settings, pair: tuple[str, str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from features.events import DeadLetter
 from features.generations import Generation, Generations
-from infra.letters.handling import place
+from infra.letters.operator import place
 from infra.repartition.partitioners import HASHES, Name
 
 KEY = b"c1"
