@@ -5,11 +5,14 @@ not. The horizon is event time on the partition's own clock (``streams.event_clo
 the first one came. A transaction that lies behind the clock by more than the allowed lateness is late: it is scored, and flagged.
 
 What is said is a pure function of the partition's log, whatever the batches were, so that a replay says the same again. Ids and
-bodies are kept as hashes (64 bits each) in an open-addressing table, 24 bytes an entry and at most half full.
+bodies are kept as hashes (64 bits each) in an open-addressing table, 24 bytes an entry and at most half full. One that has become
+too full is exchanged for another without stopping the stream: its entries move there a few at each batch, and an id is looked for
+in both until they have.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +20,15 @@ from numpy.typing import NDArray
 
 from features.compiled import compiled_cached
 from streams.admission_copy import AdmissionCopy
-from streams.admission_table import BODY, KEY, SEEN, alive, empty, fill, place_of, used
+from streams.admission_table import BODY, KEY, SEEN, alive, empty, fill, move, oldest, place_of, used
 from streams.event_clock import NEVER, advance, new_clock, shown
 
 NEW, DUPLICATE, CONFLICT = 0, 1, 2
 _FIRST_SIZE = 1024
+#: Places of a table that is left which are moved at each batch, and for each transaction: all are long before the next is full.
+_PLACES, _PLACES_A_TRANSACTION = 1024, 8
+#: So many places tell what share of a table's entries is still needed; hashes lie anywhere.
+_SAMPLE = 16_384
 
 
 class Admitted(NamedTuple):
@@ -39,6 +46,9 @@ class Admission:
         self._lateness = lateness_ms
         self._table = empty(_FIRST_SIZE)
         self._filled = 0
+        #: The table that is left, which does not change any more, and how many of its places have been moved.
+        self._old = empty(1)
+        self._moved = 1
         self._clock = new_clock()
         self._copy: AdmissionCopy | None = None
 
@@ -46,7 +56,9 @@ class Admission:
         """Judge by these from now on. What the horizon of before had forgotten stays forgotten."""
         if horizon_ms != self._horizon:
             # Which of them are still in the table depends on when it was remade, and so on more than the log.
-            self._make_room(0)
+            self._move(len(self._old))
+            entries = used(self._table)
+            self._rebuild(entries[alive(entries, self._clock, self._horizon)])
         self._horizon, self._lateness = horizon_ms, lateness_ms
 
     @property
@@ -57,8 +69,8 @@ class Admission:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the table."""
-        return self._table.nbytes
+        """Bytes held by the tables."""
+        return self._table.nbytes + self._old.nbytes
 
     def admit(
         self,
@@ -76,49 +88,72 @@ class Admission:
         sure = np.zeros(len(ids), dtype=np.bool_) if taken is None else taken
         found = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
         if 2 * (self._filled + len(ids)) > len(self._table):
-            self._make_room(len(ids))
+            self._leave(len(ids))
+        self._move(_PLACES + _PLACES_A_TRANSACTION * len(ids))
         keys = np.where(ids == 0, 1, ids)
         if self._copy is not None and not self._copy.before(self._table, keys):
             self._copy = None
-        self._filled += _admit(
-            self._table, self._clock, keys, bodies, cards, times, sure, self._horizon, self._lateness, found.verdict, found.late
-        )
+        tables = self._table, self._old
+        limits = self._horizon, self._lateness
+        self._filled += _admit(*tables, self._clock, keys, bodies, cards, times, sure, *limits, found.verdict, found.late)
         return found
 
     def copy(self) -> AdmissionCopy:
         """Begin a copy of the admission as it is now; a second one replaces it."""
-        self._copy = AdmissionCopy(self._table, self._clock, self._horizon)
+        self._copy = self._begin_copy()
         return self._copy
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Everything, for a snapshot: ``admitted`` int64 [k, 3], ``clock`` and ``horizon``. The inverse is ``load``."""
-        copy = AdmissionCopy(self._table, self._clock, self._horizon)
-        copy.step(len(self._table))
+        copy = self._begin_copy()
+        copy.step(len(self._table) + len(self._old))
         return copy.arrays()
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what ``arrays`` gave."""
         self._clock = arrays["clock"].copy()
         self._horizon = int(arrays["horizon"][0])
-        self._rebuild(arrays["admitted"], len(arrays["admitted"]))
+        self._rebuild(arrays["admitted"])
 
-    def _make_room(self, more: int) -> None:
-        entries = used(self._table)
-        kept = entries[alive(entries, self._clock, self._horizon)]
-        self._rebuild(kept, len(kept) + more)
+    def _begin_copy(self) -> AdmissionCopy:
+        return AdmissionCopy(self._table, self._old[self._moved :], self._clock, self._horizon)
 
-    def _rebuild(self, entries: NDArray[np.int64], need: int) -> None:
-        # Never more than a quarter full afterwards, so that the next time is as many events away.
-        size = max(_FIRST_SIZE, 1 << int(4 * need - 1).bit_length()) if need else _FIRST_SIZE
+    def _rebuild(self, entries: NDArray[np.int64]) -> None:
+        """All at once."""
         # A table of its own, always: a copy under way goes on with the old one.
-        self._table = empty(size)
-        self._filled = len(entries)
+        self._table, self._filled = empty(_size(3 * len(entries))), len(entries)
         fill(self._table, entries)
+        self._old, self._moved = empty(1), 1
+
+    def _leave(self, more: int) -> None:
+        """Begin another table, with room for what is needed of this one and ``more``."""
+        self._move(len(self._old))
+        sample = used(self._table[:_SAMPLE])
+        needed = self._filled * float(alive(sample, self._clock, self._horizon).mean()) if len(sample) else 0.0
+        # What comes until all is moved must find room beside it.
+        meanwhile = len(self._table) / _PLACES_A_TRANSACTION + more
+        self._old, self._moved = self._table, 0
+        self._table, self._filled = empty(_size(max(3.0 * needed, 2.2 * (needed + meanwhile)))), 0
+
+    def _move(self, places: int) -> None:
+        """Move what is needed of the next ``places`` places of the table that is left."""
+        if self._moved >= len(self._old):
+            return
+        part = self._old[self._moved : self._moved + places]
+        self._filled += move(part, self._table, oldest(self._clock, self._horizon))
+        self._moved += len(part)
+        if self._moved >= len(self._old):
+            self._old, self._moved = empty(1), 1
+
+
+def _size(places: float) -> int:
+    return max(_FIRST_SIZE, 1 << math.ceil(math.log2(max(1.0, places))))
 
 
 @compiled_cached
 def _admit(
     table: NDArray[np.int64],
+    old: NDArray[np.int64],
     clock: NDArray[np.int64],
     keys: NDArray[np.int64],
     bodies: NDArray[np.int64],
@@ -136,11 +171,14 @@ def _admit(
         now, place = shown(clock), 0
         if horizon > 0:
             place = place_of(table, keys[i])
-            if table[place, KEY] == 0:
-                filled += 1
-            elif table[place, SEEN] > now - horizon and not sure[i]:
-                verdict[i] = DUPLICATE if table[place, BODY] == bodies[i] else CONFLICT
+            absent = table[place, KEY] == 0
+            holder, at = table, place
+            if absent:
+                holder, at = old, place_of(old, keys[i])
+            if holder[at, KEY] != 0 and holder[at, SEEN] > now - horizon and not sure[i]:
+                verdict[i] = DUPLICATE if holder[at, BODY] == bodies[i] else CONFLICT
                 continue
+            filled += absent
         late[i] = times[i] < now - lateness
         advance(clock, cards[i], times[i])
         if horizon > 0:

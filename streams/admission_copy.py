@@ -15,14 +15,17 @@ from streams.admission_table import KEY, alive, empty, look_up, used
 
 
 class AdmissionCopy:
-    """Begins with the table as it is now. Call ``before`` ahead of every batch, and ``step`` until ``done``."""
+    """Begins with the table as it is now. ``old``: what has not moved there yet of the one before it, which does not change.
+    Call ``before`` ahead of every batch, and ``step`` until ``done``."""
 
-    def __init__(self, table: NDArray[np.int64], clock: NDArray[np.int64], horizon_ms: int) -> None:
+    def __init__(self, table: NDArray[np.int64], old: NDArray[np.int64], clock: NDArray[np.int64], horizon_ms: int) -> None:
         self._table: NDArray[np.int64] | None = table
+        self._old = old
         self._clock = clock.copy()
         self._horizon = horizon_ms
         self._next = 0
         self._parts: list[NDArray[np.int64]] = []
+        self._old_parts: list[NDArray[np.int64]] = []
         #: By batch: its keys, and what the table held for them; zeros where it held nothing.
         self._keys: list[NDArray[np.int64]] = []
         self._held: list[NDArray[np.int64]] = []
@@ -43,9 +46,13 @@ class AdmissionCopy:
         return True
 
     def step(self, places: int) -> None:
-        """Copy what lies in the next ``places`` places of the table."""
+        """Copy what lies in the next ``places`` places of the tables."""
         if self._table is None:
             return
+        if len(self._old):
+            part, self._old = self._old[:places], self._old[places:]
+            self._old_parts.append(used(part))
+            places -= len(part)
         self._parts.append(used(self._table[self._next : self._next + places]))
         self._next += places
         if self._next >= len(self._table):
@@ -61,6 +68,9 @@ class AdmissionCopy:
         if len(keys):
             held = np.concatenate(self._held)[first]
             entries = np.concatenate([_without(entries, keys), used(held)])
+        # What has moved since the begin is in both, and what came again before it is newer in the table.
+        old = np.concatenate([empty(0), *self._old_parts])
+        entries = np.concatenate([entries, _without(old, np.sort(entries[:, KEY]))])
         return {
             "admitted": entries[alive(entries, self._clock, self._horizon)],
             "clock": self._clock.copy(),
@@ -70,6 +80,8 @@ class AdmissionCopy:
 
 def _without(entries: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
     """The entries of other keys than these, which are sorted. (``np.isin`` keeps the stream's thread from running for longer.)"""
+    if not len(keys):
+        return entries
     nearest = np.minimum(np.searchsorted(keys, entries[:, KEY]), len(keys) - 1)
     others: NDArray[np.int64] = entries[keys[nearest] != entries[:, KEY]]
     return others

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from streams.admission import CONFLICT, NEW, Admission
 from streams.admission_copy import AdmissionCopy
+from tests.unit.streams.test_admission import small_tables
 
 HORIZON, LATENESS = 40, 15
 FIRST_SIZE = 1024
@@ -19,6 +20,9 @@ Batch = tuple[int, int, int]
 """Seed of its events; how many (of these, many come twice); how far time has gone on."""
 #: Some 500 new ids fill the first table, so that a few batches make room in the middle of a copy.
 BATCHES = st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 250), st.integers(0, 60)), max_size=8)
+
+#: The same for tables that move a few places at each batch.
+SMALL = st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 25), st.integers(0, 30)), max_size=12)
 
 
 def take(admission: Admission, batches: list[Batch], start: int = 0) -> list[list[Any]]:
@@ -49,6 +53,17 @@ def finish(copy: AdmissionCopy, places: int = 300) -> dict[str, NDArray[Any]]:
 @settings(deadline=None)
 @given(BATCHES, BATCHES, st.integers(1, 700))
 def test_a_copy_is_as_of_its_beginning(before: list[Batch], after: list[Batch], places: int) -> None:
+    is_as_of_its_beginning(before, after, places)
+
+
+@settings(deadline=None)
+@given(SMALL, SMALL, st.integers(1, 30))
+def test_it_is_so_while_entries_move_to_another_table(before: list[Batch], after: list[Batch], places: int) -> None:
+    with small_tables():
+        is_as_of_its_beginning(before, after, places)
+
+
+def is_as_of_its_beginning(before: list[Batch], after: list[Batch], places: int) -> None:
     admission = Admission(HORIZON, LATENESS)
     take(admission, before)
     expected = content(admission.arrays())
