@@ -11,16 +11,21 @@ from features.profile_reply import OF_A_CARD, OF_A_TERMINAL, decode
 from features.profiles import fill
 from features.settings import Settings
 from streams import topics
+from streams.admission_table import empty, move
 from streams.codec import encode
 from streams.core import Record
 from streams.intake import Intake, admission
 from streams.partition_state import PartitionState
+from streams.snapshots import Snapshot
+from streams.snapshots import decode as decoded
+from streams.snapshots import encode as encoded
 
 _PAYMENT = Transaction("t", 1_767_600_000_000, "c", "m", 100)
 
 
 def warm(settings: Settings) -> None:
-    """Take one payment through a state, a read of profiles and the vector's columns, copy the state, and forget all of it."""
+    """Take one payment through a state, a read of profiles and the vector's columns, copy the state and load the copy, and forget
+    all of it."""
     state = PartitionState(admission(settings.scoring))
     state.copy(1)  # the payment comes while it is under way
     record = Record(topics.TRANSACTIONS, 0, 0, b"c", encode(_PAYMENT), [], _PAYMENT.event_time_ms)
@@ -32,6 +37,10 @@ def warm(settings: Settings) -> None:
     copy = state.copy(settings.snapshots.cards_a_step)
     while not copy.done:
         copy.step()
+    # What a start from a snapshot takes, whose arrays cannot be written, and what a table of ids that is left does.
+    PartitionState(admission(settings.scoring)).load(decoded(b"".join(encoded(Snapshot(0, "", copy.arrays())))).arrays)
+    table = empty(1)
+    move(table[:1], table, 0)
 
 
 if __name__ == "__main__":

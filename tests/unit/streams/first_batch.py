@@ -1,4 +1,4 @@
-"""Run as a program: warm up, then score a first batch and copy the state.
+"""Run as a program: warm up, then score the first batches, copy the state, and go on from the copy.
 
 Prints which compiled functions took types that they had not met.
 """
@@ -15,16 +15,17 @@ from features.profile_reply import decode
 from features.profiles import PROFILE_WIDTH, USUAL_WIDTH
 from features.reading import Reader
 from features.settings import Settings
+from streams import snapshots
 from streams.scorer import Scorer
 from streams.warm import warm
 from tests.unit.streams.test_scorer import START, Model, Store, records, transaction
 
 
 def types() -> dict[str, int]:
-    """Of each compiled function of ours: for how many types it is."""
+    """Of each compiled function of ours, by its place: for how many types it is."""
     modules = [module for name, module in sys.modules.items() if name.startswith(("features", "streams"))]
-    found = [(name, value) for module in modules for name, value in vars(module).items() if isinstance(value, Dispatcher)]
-    return {name: len(value.signatures) for name, value in found}
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)]
+    return {f"{value.__module__}.{value.__name__}": len(value.signatures) for value in found}
 
 
 def main() -> None:
@@ -41,6 +42,12 @@ def main() -> None:
     core.process(records(*map(transaction, range(100, 130)), first=30))
     while not copy.done:
         copy.step()
+    # More than the first table of ids takes.
+    for first in range(1000, 3000, 400):
+        core.process(records(*map(transaction, range(first, first + 400)), first=first))
+    written = b"".join(snapshots.encode(snapshots.Snapshot(1, core.state_version, copy.arrays())))
+    core.load(1, snapshots.decode(written).arrays)
+    core.process(records(*map(transaction, range(5000, 5100)), partition=1))
     decode([time, profile, usual, time, tiles], 1)
     new = sorted(name for name, count in types().items() if count > before.get(name, 0))
     sys.stdout.write(f"{sum(before.values())} {new}\n")
