@@ -25,7 +25,7 @@ def types() -> dict[str, int]:
     """Of each compiled function of ours, by its place: for how many types it is."""
     modules = [module for name, module in sys.modules.items() if name.startswith(("features", "streams"))]
     found = [value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)]
-    return {f"{value.__module__}.{value.__name__}": len(value.signatures) for value in found}
+    return {f"{value.py_func.__module__}.{value.py_func.__name__}": len(value.signatures) for value in found}
 
 
 def main() -> None:
