@@ -212,14 +212,18 @@ def _is_healthy(settings: Settings, part: Component, process: Process | None, pi
 def _ended(process: Process, pids: set[int]) -> str:
     """Why it will not come up, or empty while it still may."""
     if process.state == "FATAL":
-        return f"does not start: {process.reason or f'exit code {process.exit_status}'}"
+        return f"does not start: {process.reason or _how(process)}"
     if process.state in {"BACKOFF", "EXITED"} and process.exit_status == _WRONG_SETTINGS:
         return f"ended with exit code {process.exit_status}"
     if process.state in {"BACKOFF", "EXITED"} and len(pids) >= _MOST_STARTS:
-        return f"ended {len(pids)} times, the last time with exit code {process.exit_status}"
+        return f"ended {len(pids)} times, the last time with {_how(process)}"
     if process.state == "STOPPED":
         return "was stopped meanwhile"
     return ""
+
+
+def _how(process: Process) -> str:
+    return f"exit code {process.exit_status}" if process.exit_status >= 0 else "a signal"
 
 
 def stop_parts(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:

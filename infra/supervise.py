@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import resource
 import shlex
 import subprocess
@@ -26,6 +27,8 @@ from infra.errors import PlatformError
 MARKER = "DRIFTLOOP_PLATFORM"
 
 _LONGEST_SOCKET = 90  # the kernel's limit is 107, and supervisor first makes it under a longer name
+#: So many bytes of supervisor's log are looked at for how a process ended.
+_LOG_END = 65_536
 _RUNNING = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
 
 #: Small processes on a small machine: a pool of threads in each only takes the cores from the others.
@@ -44,7 +47,8 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Process:
-    """What supervisor knows of a component. ``state`` is one of its names: STOPPED, STARTING, RUNNING, BACKOFF, FATAL, ..."""
+    """What supervisor knows of a component. ``state`` is one of its names: STOPPED, STARTING, RUNNING, BACKOFF, FATAL, ...
+    ``exit_status``: of its last end; -1 where a signal ended it, or that is not known."""
 
     name: str
     state: str
@@ -186,10 +190,29 @@ def processes(settings: Settings) -> dict[str, Process]:
         return {}
     return {
         one["name"]: Process(
-            one["name"], one["statename"], one["pid"], float(one["start"]), int(one["exitstatus"]), str(one["spawnerr"])
+            one["name"], one["statename"], one["pid"], float(one["start"]), _exit_status(settings, one), str(one["spawnerr"])
         )
         for one in found
     }
+
+
+def _exit_status(settings: Settings, one: dict[str, Any]) -> int:
+    # Of a process that ended too soon supervisor says 0, whatever it was; its log knows better.
+    if one["statename"] not in {"BACKOFF", "FATAL"}:
+        return int(one["exitstatus"])
+    return last_exit(logs(settings) / "supervisor.log", one["name"])
+
+
+def last_exit(path: Path, name: str) -> int:
+    """The exit status of the component's last end by the end of supervisor's log; -1 where that does not say one."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - _LOG_END))
+            text = file.read().decode(errors="replace")
+    except OSError:
+        return -1
+    ends = re.findall(rf"exited: {re.escape(name)} \((?:exit status (\d+)|terminated by [^;)]*)", text)
+    return int(ends[-1]) if ends and ends[-1] else -1
 
 
 def start_component(settings: Settings, name: str) -> None:

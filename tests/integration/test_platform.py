@@ -192,6 +192,14 @@ def test_a_component_that_fails_is_named_with_its_reason_and_its_last_words(fold
     assert failed.value.exit_code == 1
 
 
+def test_a_setting_that_cannot_be_used_is_told_at_once_with_its_exit_code(folder: Path) -> None:
+    (folder / "driftloop.toml").write_text('[snapshots]\npath = "nosuch://here"\n')
+    with pytest.raises(ComponentFailed) as failed:
+        local.up(load(folder), only={"kafka", "redis", "scorer"})
+    assert "scorer ended with exit code 2" in str(failed.value)
+    assert "snapshots.path cannot be used" in str(failed.value)
+
+
 def test_a_folder_too_deep_for_a_socket(folder: Path) -> None:
     deep = folder / ("deep" * 25)
     settings = local.up(load(deep), only={"redis"})

@@ -60,3 +60,20 @@ def test_leftovers_are_found_by_their_mark_and_ended(tmp_path: Path) -> None:
         for process in (ours, other):
             process.kill()
             process.wait()
+
+
+LOG = """2026-11-29 13:20:01,001 INFO spawned: 'scorer' with pid 10
+2026-11-29 13:20:03,001 WARN exited: scorer (exit status 2; not expected)
+2026-11-29 13:20:04,001 INFO spawned: 'writers' with pid 11
+2026-11-29 13:20:06,001 WARN exited: writers (exit status 1; not expected)
+2026-11-29 13:20:07,001 WARN exited: writers (terminated by SIGKILL; not expected)
+2026-11-29 13:20:08,001 INFO exited: control (exit status 0; expected)
+"""
+
+
+def test_how_a_process_ended_is_read_from_the_supervisors_log(tmp_path: Path) -> None:
+    path = tmp_path / "supervisor.log"
+    assert supervise.last_exit(path, "scorer") == -1
+    path.write_text("x" * 100_000 + "\n" + LOG)
+    found = {name: supervise.last_exit(path, name) for name in ("scorer", "writers", "control", "score", "redis")}
+    assert found == {"scorer": 2, "writers": -1, "control": 0, "score": -1, "redis": -1}
