@@ -79,13 +79,15 @@ class Scoring(_Section):
 
     max_batch: int = Field(default=4000, ge=1)
     linger_ms: int = Field(default=2, ge=0)
-    model_timeout_s: float = Field(default=5.0, gt=0)
-    profile_timeout_s: float = Field(default=0.5, gt=0)
+    #: Seconds for one call of the model server. Within Kafka's max.poll.interval.ms, or the group goes on without us.
+    model_timeout_s: float = Field(default=5.0, gt=0, le=600)
+    #: Seconds for one answer of Redis; a socket takes no time without limit.
+    profile_timeout_s: float = Field(default=0.5, gt=0, le=60)
     #: A transaction whose id came within this time (event time) is a duplicate; 0: none ever is.
     duplicate_horizon_hours: float = Field(default=24.0, ge=0, le=24 * 90)
     #: A transaction that is further behind the others is scored and flagged as late.
     allowed_lateness_hours: float = Field(default=24.0, ge=0)
-    #: A transaction whose event time is further ahead of the broker's clock goes to the DLQ; 0: any time is taken.
+    #: A transaction or a label with a time that is further ahead of the broker's clock goes to the DLQ; 0: any time is taken.
     allowed_lead_hours: float = Field(default=1.0, ge=0, le=24)
     #: Without a model server: the stream waits, or scores by a few rules and says that it did.
     fallback: Literal["wait", "rules"] = "wait"

@@ -88,7 +88,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
     journal.refuse_unfinished(settings)
     if speed is None:
-        batches = _none_ahead(batches, int(settings.scoring.allowed_lead_hours * HOUR_MS))
+        batches = _none_ahead(batches, int(settings.scoring.allowed_lead_hours * HOUR_MS), plan.all_labels)
     acting = settings.as_user("producer")
     check(acting, writes=(TRANSACTIONS, LABELS))
     try:
@@ -118,16 +118,20 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     )
 
 
-def _none_ahead(batches: Iterable[Batch], lead_ms: int) -> Iterator[Batch]:
-    """The batches. Raises ValueError at the first that the scorer would not take (streams.lead)."""
+def _none_ahead(batches: Iterable[Batch], lead_ms: int, all_labels: bool) -> Iterator[Batch]:
+    """The batches. Raises ValueError at the first that scorer or label joiner would not take (streams.lead). ``all_labels``: also
+    those are published that are due after the last batch."""
     for batch in batches:
-        times = batch.transactions.event_time_ms
-        newest_ms = int(times[-1]) if len(times) else 0
-        if lead_ms and newest_ms > time.time() * 1000 + lead_ms:
-            raise ValueError(
-                f"event time reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and the scorer "
-                "takes no payment from the future; choose earlier days, or set scoring.allowed_lead_hours = 0 in driftloop.toml"
-            )
+        times = {"event time": batch.transactions.event_time_ms}
+        if all_labels:
+            times["label time"] = batch.labels.label_time_ms
+        for what, found in times.items():
+            newest_ms = int(found.max(initial=0))
+            if lead_ms and newest_ms > time.time() * 1000 + lead_ms:
+                raise ValueError(
+                    f"{what} reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and nothing is "
+                    "taken from the future; choose earlier days, or set scoring.allowed_lead_hours = 0 in driftloop.toml"
+                )
         yield batch
 
 

@@ -107,7 +107,8 @@ def _archive(settings: Settings) -> Shell:
 def _label_joiner(settings: Settings) -> Shell:
     from streams.label_joiner import LabelJoiner
 
-    return Shell(settings, LabelJoiner(settings.labels.delay_ms), max_batch=_SINK_BATCH, new_s=_NEW_S)
+    core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS))
+    return Shell(settings, core, max_batch=_SINK_BATCH, new_s=_NEW_S)
 
 
 def _terminal_risk(settings: Settings) -> Shell:

@@ -10,12 +10,13 @@ import os
 import re
 import resource
 import shlex
+import socket
 import subprocess
 import sys
 import time
 import xmlrpc.client
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from infra.errors import PlatformError
 MARKER = "DRIFTLOOP_PLATFORM"
 
 _LONGEST_SOCKET = 90  # the kernel's limit is 107, and supervisor first makes it under a longer name
+#: Every call is answered at once: none waits for a start or a stop. Still it is given time, for a machine may be busy, and ``up``
+#: ends a supervisor that does not answer, with all that it runs.
+_ANSWER_S = 10.0
 #: So many bytes of supervisor's log are looked at for how a process ended.
 _LOG_END = 65_536
 _RUNNING = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
@@ -61,6 +65,15 @@ class Process:
     def wanted(self) -> bool:
         """It runs, or supervisor is about to start it again."""
         return self.state in _RUNNING
+
+
+class Unanswered(PlatformError, TimeoutError):
+    """Supervisor is there and does not answer, so nobody knows what runs. Exit code 1: the request was fine.
+
+    An OSError, too, as every failure to reach it.
+    """
+
+    exit_code = 1
 
 
 def folder(settings: Settings) -> Path:
@@ -170,7 +183,7 @@ def _private(parent: Path, run: Path) -> None:
 
 
 def running(settings: Settings) -> bool:
-    """Whether this platform's supervisor answers."""
+    """Whether this platform's supervisor answers; one that hangs does not."""
     try:
         return bool(_call(settings, "getState")["statename"])
     except (OSError, HTTPException, xmlrpc.client.Error):
@@ -178,14 +191,16 @@ def running(settings: Settings) -> bool:
 
 
 def pid(settings: Settings) -> int:
-    """The supervisor's own pid."""
+    """The supervisor's own pid. Raises OSError where it does not answer."""
     return int(_call(settings, "getPID"))
 
 
 def processes(settings: Settings) -> dict[str, Process]:
-    """All components by name; empty where supervisor does not run."""
+    """All components by name; empty where supervisor does not run. Raises Unanswered where it hangs: what it started may run."""
     try:
         found = _call(settings, "getAllProcessInfo")
+    except Unanswered:
+        raise
     except (OSError, HTTPException, xmlrpc.client.Error):
         return {}
     return {
@@ -216,7 +231,7 @@ def last_exit(path: Path, name: str) -> int:
 
 
 def start_component(settings: Settings, name: str) -> None:
-    """Ask for a start; do not wait for it. One that already runs is left alone."""
+    """Ask for a start; do not wait for it. One that already runs is left alone. Raises PlatformError, OSError."""
     try:
         _call(settings, "startProcess", name, False)
     except xmlrpc.client.Fault as fault:
@@ -225,7 +240,7 @@ def start_component(settings: Settings, name: str) -> None:
 
 
 def stop_component(settings: Settings, name: str) -> None:
-    """Ask for a stop; do not wait for it."""
+    """Ask for a stop; do not wait for it. Raises PlatformError, OSError."""
     try:
         _call(settings, "stopProcess", name, False)
     except xmlrpc.client.Fault as fault:
@@ -234,19 +249,48 @@ def stop_component(settings: Settings, name: str) -> None:
 
 
 def shutdown(settings: Settings) -> None:
-    """Ask supervisor to end; do not wait for it."""
+    """Ask supervisor to end; do not wait for it. Raises OSError where it does not answer."""
     _call(settings, "shutdown")
 
 
 def _call(settings: Settings, method: str, *arguments: str | bool) -> Any:
-    from supervisor.xmlrpc import SupervisorTransport
-
-    transport = SupervisorTransport(None, None, serverurl=f"unix://{socket_path(settings)}")
+    """Raises Unanswered after ``_ANSWER_S``, another OSError or HTTPException where there is none, and xmlrpc.client.Error."""
+    transport = _Transport(socket_path(settings))
     try:
         proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         return getattr(proxy.supervisor, method)(*arguments)
+    except (TimeoutError, BlockingIOError) as error:  # the latter: so many wait for it that the kernel takes no more
+        raise Unanswered(
+            f"the supervisor of {settings.dir} does not answer (tried for {_ANSWER_S:.0f} s), and what it started may still run;"
+            " run driftloop down, which ends all of it, then up"
+        ) from error
     finally:
         transport.close()
+
+
+class _Transport(xmlrpc.client.Transport):
+    """HTTP over supervisor's Unix socket, with a time-out, which supervisor's own transport lacks: it waits for ever for a
+    supervisor that is stopped (SIGSTOP) or stuck."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> HTTPConnection:
+        connection = _Connection(self._path)
+        self._connection = host, connection
+        return connection
+
+
+class _Connection(HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_ANSWER_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 def _escaped(value: Path | str) -> str:

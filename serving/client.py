@@ -46,8 +46,8 @@ class KServeClient:
     def predict(self, vectors: NDArray[np.float32], schema: str, event_time_ms: int) -> Prediction | None:
         """Score ``vectors`` [n, k]; None while nothing is champion. ``event_time_ms`` is the newest event in the batch.
 
-        Raises ModelUnavailable (no answer in time, an error on the server's side, a token that it does not take)
-        or ModelRefused (the vectors or their schema are wrong).
+        Raises ModelUnavailable (no answer in time, an error on the server's side, a token that it does not take, an answer that
+        does not hold what the protocol says) or ModelRefused (the vectors or their schema are wrong).
         """
         request = wire.encode_request(self._model, vectors, schema, event_time_ms)
         try:

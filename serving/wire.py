@@ -7,10 +7,12 @@ On the wire they are the same: field numbers and types are the protocol's.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from features.prediction import Prediction
@@ -18,6 +20,9 @@ from features.prediction import Prediction
 METHOD = "/inference.GRPCInferenceService/ModelInfer"
 _PACKAGE = "inference"
 _Field = descriptor_pb2.FieldDescriptorProto
+#: onnxruntime's sigmoid gives 1.0000001 (one float32 above 1) for some inputs: rounding is no malformed score.
+_ROUNDING = 1e-6
+_ELSE = "is another server at that address?"
 
 
 class MalformedResponse(ValueError):
@@ -35,25 +40,60 @@ def encode_request(model: str, vectors: NDArray[np.float32], schema: str, event_
 
 
 def decode_response(data: bytes) -> Prediction:
-    """Scores, threshold and versions from a ModelInferResponse. Raises MalformedResponse."""
-    response = _ModelInferResponse.FromString(data)
+    """Scores, threshold and versions from a ModelInferResponse. Raises MalformedResponse.
+
+    Scores are in [0, 1]: what rounding puts beside it is put back. Shadow scores that are not in it count as a shadow that
+    failed, as at the server (``serving.engine``): they are left out, and leave the champion's as they are.
+    """
+    try:
+        response = _ModelInferResponse.FromString(data)
+    except DecodeError as error:
+        raise MalformedResponse(f"the model server's answer is no ModelInferResponse ({error}); {_ELSE}") from error
     raw = dict(zip((output.name for output in response.outputs), response.raw_output_contents, strict=False))
     if "score" not in raw:
-        raise MalformedResponse("the model server's answer has no raw output 'score'; is another server at that address?")
-    scores = np.frombuffer(raw["score"], dtype="<f4")
-    shadow = raw.get("shadow_score")
+        raise MalformedResponse(f"the model server's answer has no raw output 'score'; {_ELSE}")
+    given = _floats("score", raw["score"])
+    scores = _scores(given)
+    if scores is None:
+        raise MalformedResponse(
+            f"'score' in the model server's answer holds values that are not in [0, 1] (from {given.min()} to {given.max()});"
+            f" a rollback to another version helps, or {_ELSE}"
+        )
+    shadow = _floats("shadow_score", raw["shadow_score"]) if "shadow_score" in raw else None
+    if shadow is not None and len(shadow) != len(scores):
+        raise MalformedResponse(
+            f"the model server's answer has {len(shadow)} values in 'shadow_score' and {len(scores)} in 'score'; {_ELSE}"
+        )
     shadow_version = response.parameters["shadow_version"].string_param if "shadow_version" in response.parameters else ""
     try:
         threshold = float(response.parameters["threshold"].string_param)
     except ValueError as error:
-        raise MalformedResponse("the model server's answer has no 'threshold'; is another server at that address?") from error
+        raise MalformedResponse(f"the model server's answer has no 'threshold'; {_ELSE}") from error
+    if not math.isfinite(threshold):
+        raise MalformedResponse(f"'threshold' in the model server's answer is {threshold}; mend its model's manifest, or {_ELSE}")
     return Prediction(
         scores=scores,
         threshold=threshold,
         version=response.model_version,
-        shadow_scores=None if shadow is None else np.frombuffer(shadow, dtype="<f4"),
+        shadow_scores=None if shadow is None else _scores(shadow),
         shadow_version=shadow_version or None,
     )
+
+
+def _floats(name: str, raw: bytes) -> NDArray[np.float32]:
+    """The raw FP32 output ``name``. Raises MalformedResponse."""
+    if len(raw) % 4:
+        raise MalformedResponse(f"'{name}' in the model server's answer has {len(raw)} bytes, not 4 a value; {_ELSE}")
+    return np.frombuffer(raw, dtype="<f4")
+
+
+def _scores(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
+    """``values`` in [0, 1]; None where they are not (NaN is not) by more than rounding."""
+    # Two passes over a batch and no copy: a NaN makes both ends NaN, and no comparison with it holds.
+    least, most = float(values.min(initial=0.0)), float(values.max(initial=0.0))
+    if not (least >= -_ROUNDING and most <= 1.0 + _ROUNDING):
+        return None
+    return values if least >= 0.0 and most <= 1.0 else values.clip(0.0, 1.0)
 
 
 def _field(name: str, number: int, kind: int, *, repeated: bool = False, type_name: str = "", oneof: bool = False) -> Any:

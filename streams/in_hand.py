@@ -130,8 +130,18 @@ class InHand:
         if self._keeper is not None:
             self._keeper.forget(self.committed)
         self.ends.clear()
-        for tp in self._restore(source, partitions):
-            source.seek(tp)
+        positions = self._restore(source, partitions)
+        for tp in positions:
+            try:
+                source.seek(tp)
+            except KafkaException:
+                # librdkafka reads a partition whose log was cut no more, and cannot seek in it: it must be given anew.
+                if self.cooperative:
+                    source.incremental_unassign([tp])
+                    source.incremental_assign([tp])
+                else:
+                    source.assign(positions)
+                    break
 
     def _restore(self, source: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Bring back the state of these partitions; return where each is to be read from."""
@@ -146,7 +156,7 @@ class InHand:
             note = self._note(place, tp)
             copied[place], self.notes[place] = note.copied, note.text()
             # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
-            positions.append(TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING))
+            positions.append(TopicPartition(tp.topic, tp.partition, self._readable(source, place, tp.offset)))
         for topic in self._core.replays:
             for tp in committed:
                 if tp.topic == topic:
@@ -164,6 +174,22 @@ class InHand:
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
         log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
         return positions
+
+    def _readable(self, source: Consumer, place: Partition, offset: int) -> int:
+        """``offset``, or the log's beginning where that lies behind it, or where the log ends before it and so is another one."""
+        beginning = int(OFFSET_BEGINNING)
+        if offset < 0:
+            return beginning
+        try:
+            there, end = source.get_watermark_offsets(TopicPartition(*place), timeout=_END_S)
+        except KafkaException:
+            return offset  # the broker is away; should the log be cut, it says so when it is read
+        if offset > end:
+            log.error("%s: %s[%d] ends at %d, and was read up to %d: it is read anew", self._core.name, *place, end, offset)
+            return beginning
+        if offset < there and place[0] not in self._core.replays:  # of the others, ``replay`` tells
+            self._trimmed(place, offset, there)
+        return max(offset, int(there))
 
     def _restored(self, records: Sequence[Record]) -> None:
         if self._stop.is_set():

@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+import confluent_kafka
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from features.kafka_client import client
@@ -18,6 +19,23 @@ from streams.refusal import listening
 from streams.topics import DLQ_MAX_BYTES
 
 T = TypeVar("T")
+
+
+class Producer(confluent_kafka.Producer):
+    """A producer that tells a wrong setting from a broker that is away."""
+
+    def init_transactions(self, timeout: float = -1) -> None:
+        """``timeout``: seconds. Raises SettingsError where the broker does not take our transaction.timeout.ms, which a client
+        learns only here and which a new start would meet again; else KafkaException."""
+        try:
+            super().init_transactions(timeout)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.INVALID_TRANSACTION_TIMEOUT:
+                raise
+            raise SettingsError(
+                "kafka.transaction.timeout.ms (60000 where [kafka] does not set it) is more than the broker allows, which is its"
+                " transaction.max.timeout.ms (900000 where that is not set); lower it in [kafka], or raise the broker's"
+            ) from error
 
 
 def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:

@@ -61,6 +61,10 @@ class Keeper:
         self._whole: dict[Partition, tuple[float, int]] = {}
         self._copying: tuple[Partition, int, float, Copy] | None = None
 
+    def of_cluster(self, cluster: str) -> None:
+        """Whose logs they are of; before the first ``load``."""
+        self._store.of_cluster(cluster)
+
     def load(self, partition: Partition, committed: int) -> int:
         """Give the core what the newest snapshot holds, if there is one; return the offset from which to replay."""
         found: Snapshot | None = None

@@ -26,8 +26,11 @@ So an old label that is read again is remembered for two delays from the restart
 second outcome. The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
 are held.
 
+A label says whether a payment was fraud, who says so, and when. What it says of the payment itself (event time, card, terminal)
+is only taken where the score is not known. A label that lies in the future is not taken at all (``LabelIntake``).
+
 Where the delay changed, what matured by the earlier one stays said, and what is pending waits for the new one: a log that is read
-again goes by the delay of then (``streams.limits``).
+again goes by the delay of then (``streams.limits``). Likewise a label that was refused stays refused.
 
 After a repartition a partition's watermark is another one than before. So the copies say what had matured (``streams.copied``),
 and time does not pass before a score comes by itself.
@@ -36,17 +39,28 @@ and time does not pass before a score comes by itself.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from features.events import AmountMinor, EventTime, Id, Label, Outcome
-from streams import topics
+from streams import lead, topics
 from streams.codec import BatchDecoder, encode
 from streams.copied import copied
-from streams.core import Output, Produce, Record
-from streams.limits import History, by_limits
+from streams.core import Output, Produce, Record, dead_letter
+from streams.limits import History, at, by_limits
+
+_NAME = "label-joiner"
+
+
+class JoinLimits(NamedTuple):
+    """See the settings ``labels.delay_days`` and ``scoring.allowed_lead_hours``; a lead of 0 is none. Notes (``streams.notes``)
+    from before labels had a lead hold the delay alone."""
+
+    delay_ms: int
+    lead_ms: int = 0
 
 
 class JoinedTransaction(msgspec.Struct, gc=False):
@@ -76,6 +90,57 @@ class _Known(msgspec.Struct, gc=False):
     verdict: bool | None = None
 
 
+class LabelIntake:
+    """What the joiner takes of the labels: those that can be read and do not lie in the future (``streams.lead``).
+
+    An outcome has its label's time, and what is known of a terminal is read as of its newest outcome: one of the century to come
+    would hide the others. So both times of a label count. Decides for each record by itself and is a pure function of the log
+    and of the limits that counted at the time.
+    """
+
+    def __init__(self, lead_ms: int) -> None:
+        self._lead_ms = lead_ms
+        self._histories: dict[int, History] = {}
+        self._decoder = BatchDecoder(Label, _NAME)
+
+    def take(self, records: Iterable[Record]) -> tuple[list[Record], list[Label], list[Produce]]:
+        """The records that are taken, their labels, and the dead letters of the others."""
+        good, labels, dead = self._decoder.decode(records)
+        ahead = [_is_ahead(label, record, self._lead_ms) for record, label in zip(good, labels, strict=True)]
+        if not any(ahead):
+            return good, labels, dead
+        judged = list(zip(good, labels, ahead, strict=True))
+        dead += [dead_letter(record, _NAME, _why_ahead(label, record)) for record, label, refused in judged if refused]
+        taken = [(record, label) for record, label, refused in judged if not refused]
+        return [record for record, _ in taken], [label for _, label in taken], dead
+
+    def decided(self, partition: int, history: History) -> None:
+        """By what limits (``JoinLimits``) this partition of ``labels`` was processed so far."""
+        self._histories[partition] = history
+
+    def again(self, records: Iterable[Record]) -> tuple[list[Record], list[Label]]:
+        """Of records that were processed before, those that were taken then, and their labels.
+
+        Only here are copies what they say: a producer may set any header. A copy was taken in its old log, and that counts: the
+        times at which the broker took the two differ, and so may the limits.
+        """
+        good, labels, _ = self._decoder.decode(records)
+        taken = [
+            (record, label)
+            for record, label in zip(good, labels, strict=True)
+            if not _is_ahead(label, record, self._lead_at(record)) or (record.headers and copied(record) is not None)
+        ]
+        return [record for record, _ in taken], [label for _, label in taken]
+
+    def forget(self, partition: int) -> None:
+        """It went to another member."""
+        self._histories.pop(partition, None)
+
+    def _lead_at(self, record: Record) -> int:
+        history = self._histories.get(record.partition)
+        return JoinLimits(*at(history, record.offset)).lead_ms if history else self._lead_ms
+
+
 @dataclass(slots=True)
 class _Partition:
     #: By what it is processed; of then, while a log is read again.
@@ -99,21 +164,23 @@ class _Partition:
 
 
 class LabelJoiner:
-    """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``."""
+    """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
+    0: any."""
 
-    name = "label-joiner"
+    name = _NAME
     inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
     #: In this order, see above.
     outputs: tuple[str, ...] = (topics.OUTCOMES, topics.DLQ)
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
-    def __init__(self, delay_ms: int) -> None:
-        self.limits = (delay_ms,)
+    def __init__(self, delay_ms: int, lead_ms: int = 0) -> None:
+        self.limits = JoinLimits(delay_ms, lead_ms)
+        #: Of scores; those of labels are with the intake.
         self._histories: dict[tuple[str, int], History] = {}
         self._restoring = False
         self._partitions: dict[int, _Partition] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
-        self._labels = BatchDecoder(Label, self.name)
+        self._labels = LabelIntake(lead_ms)
 
     def process(self, records: Sequence[Record]) -> Output:
         """Outcomes of a batch, keyed by terminal. Labels are taken first, and time passes once, at the end of the batch."""
@@ -130,23 +197,28 @@ class LabelJoiner:
         self._restoring = True
         try:
             # Time passes with scores, so their history says which delay counted; labels come first, and decide nothing by it.
-            by_scores = {place: history for place, history in self._histories.items() if place[0] == topics.SCORES}
-            for part, limits in by_limits(records, by_scores):
-                for (_, number), (delay,) in limits.items():
-                    self._partition(number).delay = delay
+            # Which of these were taken, the history of their own partition says.
+            for part, limits in by_limits(records, self._histories):
+                for (_, number), found in limits.items():
+                    self._partition(number).delay = JoinLimits(*found).delay_ms
                 self._take(part, Output())
         finally:
             self._restoring = False
 
     def decided(self, partition: tuple[str, int], history: History) -> None:
         """See ``streams.limits.Limited``."""
-        self._histories[partition] = history
+        topic, number = partition
+        if topic == topics.LABELS:
+            self._labels.decided(number, history)
+        else:
+            self._histories[partition] = history
 
     def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
         """Drop partitions. Scores and labels of one number are assigned together, so either of them says it."""
         for place in partitions:
             self._partitions.pop(place[1], None)
             self._histories.pop(place, None)
+            self._labels.forget(place[1])
 
     @property
     def held(self) -> int:
@@ -154,9 +226,14 @@ class LabelJoiner:
         return sum(len(p.known) + len(p.waiting) for p in self._partitions.values())
 
     def _take(self, records: Sequence[Record], output: Output) -> list[Outcome]:
-        label_records, labels, label_letters = self._labels.decode(r for r in records if r.topic == topics.LABELS)
+        of_labels = [record for record in records if record.topic == topics.LABELS]
+        if self._restoring:
+            label_records, labels = self._labels.again(of_labels)
+        else:
+            label_records, labels, letters = self._labels.take(of_labels)
+            output.produce += letters
         score_records, scores, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
-        output.produce += label_letters + score_letters
+        output.produce += score_letters
         outcomes: list[Outcome] = []
         for record, label in zip(label_records, labels, strict=True):
             _, joined_ms = self._before(record)
@@ -173,13 +250,13 @@ class LabelJoiner:
 
     def _remember_restored(self) -> None:
         for partition in self._partitions.values():
-            partition.delay, now = self.limits[0], partition.watermark
-            for at, transaction_id in partition.restored:
-                heapq.heappush(partition.leaving, (at if at > partition.forgotten else now, transaction_id))
+            partition.delay, now = self.limits.delay_ms, partition.watermark
+            for time, transaction_id in partition.restored:
+                heapq.heappush(partition.leaving, (time if time > partition.forgotten else now, transaction_id))
             partition.restored.clear()
 
     def _partition(self, number: int) -> _Partition:
-        return self._partitions.setdefault(number, _Partition(self.limits[0]))
+        return self._partitions.setdefault(number, _Partition(self.limits.delay_ms))
 
     def _before(self, record: Record) -> tuple[bool, int | None]:
         """Whether the record is a copy, and how far its old partition had come. Copies are read again, never processed."""
@@ -257,13 +334,26 @@ class LabelJoiner:
         heapq.heappush(leaving, (event_time, transaction_id))
 
 
-def _labelled(label: Label, score: JoinedScore | None, at: int, late: bool = False) -> Outcome:
+def _is_ahead(label: Label, record: Record, lead_ms: int) -> bool:
+    return lead.is_ahead(max(label.event_time_ms, label.label_time_ms), record.appended_ms, lead_ms)
+
+
+def _why_ahead(label: Label, record: Record) -> lead.EventAhead:
+    """Names the time that lies further ahead: once that has come, so has the other."""
+    if label.label_time_ms > label.event_time_ms:
+        return lead.reason(label.label_time_ms, record.appended_ms, "label_time_ms")
+    return lead.reason(label.event_time_ms, record.appended_ms)
+
+
+def _labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: bool = False) -> Outcome:
+    # What the label says of the payment may be wrong, and its terminal's other outcomes would pay for it.
+    payment = score.transaction if score else label
     return Outcome(
         transaction_id=label.transaction_id,
-        card_id=label.card_id,
-        terminal_id=label.terminal_id,
-        event_time_ms=label.event_time_ms,
-        outcome_time_ms=at,
+        card_id=payment.card_id,
+        terminal_id=payment.terminal_id,
+        event_time_ms=payment.event_time_ms,
+        outcome_time_ms=outcome_ms,
         is_fraud=label.is_fraud,
         source=label.source,
         amount_minor=score.transaction.amount_minor if score else None,
@@ -275,14 +365,14 @@ def _labelled(label: Label, score: JoinedScore | None, at: int, late: bool = Fal
     )
 
 
-def _matured(score: JoinedScore, at: int) -> Outcome:
+def _matured(score: JoinedScore, outcome_ms: int) -> Outcome:
     transaction = score.transaction
     return Outcome(
         transaction_id=transaction.transaction_id,
         card_id=transaction.card_id,
         terminal_id=transaction.terminal_id,
         event_time_ms=transaction.event_time_ms,
-        outcome_time_ms=at,
+        outcome_time_ms=outcome_ms,
         is_fraud=False,
         source="matured",
         amount_minor=transaction.amount_minor,

@@ -1,8 +1,9 @@
-"""Transactions from the future: dated further ahead of the broker's clock than is allowed.
+"""Records from the future: dated further ahead of the broker's clock than is allowed.
 
 A card's history is counted from its newest payment, so one that is dated far ahead would hide the card's other payments from
-each other until that time has come. What is compared is the event time with the time at which the broker took the record, which
-lies in the log beside it: a replay decides the same again, a stream that paused goes on, and old months can be replayed.
+each other until that time has come; a label would make an outcome that hides the others of its terminal. What is compared is the
+time that a record gives with the time at which the broker took it, which lies in the log beside it: a replay decides the same
+again, a stream that paused goes on, and old months can be replayed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _SECOND_MS, _HOUR_MS, _DAY_MS = 1000, 3_600_000, 86_400_000
 
 
 class EventAhead(ValueError):
-    """event_time_ms lies in the future."""
+    """A time of the record lies in the future; the message names the field."""
 
 
 def ahead(event_time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64], lead_ms: int) -> NDArray[np.bool_]:
@@ -28,10 +29,15 @@ def ahead(event_time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64], lead
     return found
 
 
-def reason(event_time_ms: int, appended_ms: int) -> EventAhead:
-    """Why such a transaction was not taken."""
+def is_ahead(time_ms: int, appended_ms: int, lead_ms: int) -> bool:
+    """The same of one time."""
+    return lead_ms != 0 and appended_ms > 0 and time_ms > appended_ms + lead_ms
+
+
+def reason(time_ms: int, appended_ms: int, field: str = "event_time_ms") -> EventAhead:
+    """Why such a record was not taken; ``time_ms`` is what ``field`` says."""
     return EventAhead(
-        f"event_time_ms is {_shown(event_time_ms - appended_ms)} ahead of the broker's clock; correct the producer's clock or "
+        f"{field} is {_shown(time_ms - appended_ms)} ahead of the broker's clock; correct the producer's clock or "
         "unit and publish it again, or replay it when its time has come (for simulations, scoring.allowed_lead_hours = 0 takes "
         "any time)"
     )

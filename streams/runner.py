@@ -7,14 +7,18 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from http.server import ThreadingHTTPServer
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from features.settings import SettingsError
 from streams.http import Health, serve
 
 log = logging.getLogger(__name__)
+
+#: A stop takes less than 5 s where everything answers. After this long, what does not end is left.
+END_S = 10.0
 
 
 class Runnable(Protocol):
@@ -28,7 +32,8 @@ class Runnable(Protocol):
 
 
 def run(shells: Sequence[Runnable], metrics_port: int) -> int:
-    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order).
+    """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order). Where one
+    does not end within 10 s, the process ends with 1.
 
     2: one of them says that a setting is wrong, so that starting again would give the same.
     Raises SettingsError where the port is taken.
@@ -62,11 +67,22 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
         pass
     for shell in shells:
         shell.stop()
+    deadline = time.monotonic() + END_S
     for thread in threads:
-        thread.join(timeout=30)
+        thread.join(max(0.0, deadline - time.monotonic()))
+    if stuck := sum(thread.is_alive() for thread in threads):
+        _leave(stuck, len(threads))
     page.shutdown()
     page.server_close()
     return 2 if wrong.is_set() else 1 if failed.is_set() else 0
+
+
+def _leave(stuck: int, shells: int) -> NoReturn:
+    """End the process beneath them: Kafka's clients wait long for a broker that is away, also when they are closed. What is in
+    hand is not committed and will be taken again, as after a kill."""
+    log.error("%d of %d processors did not end within %.0f s and are left: is the broker away?", stuck, shells, END_S)
+    logging.shutdown()
+    os._exit(1)
 
 
 def _page(port: int, health: Health) -> ThreadingHTTPServer:

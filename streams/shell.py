@@ -32,6 +32,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from features.settings import Settings
 from streams import metrics
+from streams.cluster import cluster_id
 from streams.commit import Aborted, Stopped, Transactions
 from streams.core import Core, Output, Record, Sink, Snapshotted
 from streams.held_back import HeldBack
@@ -63,6 +64,10 @@ def _behind(newest_ms: int) -> float:
 
 class BatchLost(Exception):
     """Partitions moved while their batch was in hand: it belongs to somebody else now."""
+
+
+class LogCut(Exception):
+    """What was to be read next is not in the log any more."""
 
 
 class Shell:
@@ -140,10 +145,14 @@ class Shell:
         partitions."""
         self._turned_at = time.monotonic()
         strategy = "cooperative-sticky" if self._hand.cooperative else "range"
-        source = consumer(self._settings, self._core.name, **{"partition.assignment.strategy": strategy})
+        # A log that is cut beneath a reader must be told, not passed over in silence.
+        own = {"partition.assignment.strategy": strategy, "auto.offset.reset": "error"}
+        source = consumer(self._settings, self._core.name, **own)
         self._source = source
         try:
             self._transactions.begin_life(source, self._core.inputs[0])
+            if self._keeper is not None:
+                self._keeper.of_cluster(cluster_id(source, self._core.inputs[0]))
             source.subscribe(list(self._core.inputs), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             self._loop(source)
         except Stopped:
@@ -169,7 +178,7 @@ class Shell:
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
                 self._stalls.look(source, self._hand.read(), busy=len(records) >= self._max_batch)
-            except (Aborted, BatchLost) as error:
+            except (Aborted, BatchLost, LogCut) as error:
                 told = error.error if isinstance(error, Aborted) else None
                 refusal = (
                     refused(self._settings, told, f"write what follows from {self._core.name}") if told is not None else None
@@ -247,6 +256,8 @@ class Shell:
     def _take_error(self, topic: str, partition: int, offset: int, error: KafkaError) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self._hand.ends[topic, partition] = offset
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise LogCut(f"the log of {topic}[{partition}] was cut off beyond where it was read")
         elif (refusal := refused(self._settings, error, f"read {topic or self._core.name}")) is not None:
             raise refusal
         elif error.fatal():

@@ -1,9 +1,10 @@
 """Snapshots of a partition's state: one file each, checked by its hash, the newest two kept.
 
-``ROOT/PROCESSOR/TOPIC-PARTITION/OFFSET.snapshot`` holds the state after all records below OFFSET: a line of JSON (what is in it,
-and for which version of the code), the arrays one after the other, and a BLAKE2b hash of all that at the end. ROOT is a folder or
-any URL that fsspec knows (s3://, gs://, ...). On a file system a snapshot appears whole, by a rename; elsewhere an object does.
-One that is torn all the same, or was changed, fails its hash and counts as absent, and the older one is used.
+``ROOT/CLUSTER/PROCESSOR/TOPIC-PARTITION/OFFSET.snapshot`` holds the state after all records below OFFSET: a line of JSON (what is
+in it, and for which version of the code), the arrays one after the other, and a BLAKE2b hash of all that at the end. ROOT is a
+folder or any URL that fsspec knows (s3://, gs://, ...). CLUSTER is the id of the Kafka cluster, for an offset of another one says
+something else: several platforms may share ROOT. On a file system a snapshot appears whole, by a rename; elsewhere an object
+does. One that is torn all the same, or was changed, fails its hash and counts as absent, and the older one is used.
 """
 
 from __future__ import annotations
@@ -107,7 +108,13 @@ class Store:
             self._files, path = fsspec.core.url_to_fs(root)
         except (ValueError, ImportError) as error:  # the path itself is not told: it may hold a secret
             raise SettingsError(f"snapshots.path cannot be used: {error}") from error
-        self._root = f"{path.rstrip('/')}/{processor}"
+        self._base, self._processor = path.rstrip("/"), processor
+        self._root = f"{self._base}/{processor}"
+
+    def of_cluster(self, cluster: str) -> Store:
+        """From now on those of this cluster's logs (``streams.cluster``), before anything else; returns itself."""
+        self._root = f"{self._base}/{cluster}/{self._processor}"
+        return self
 
     def write(self, topic: str, partition: int, snapshot: Snapshot) -> int:
         """Write one and remove what is older than the newest two; return its bytes."""

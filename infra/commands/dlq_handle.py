@@ -95,6 +95,7 @@ def _refuse(found: Counts) -> None:
 
     whys = (
         (found.cut, "hold only the beginning of their record", "publish the record again from where it came"),
+        (found.nowhere, "come from a topic or a partition that is no more", "publish the record to where it belongs"),
         (found.large, "hold a record that its topic does not take", "raise the topic's max.message.bytes and replay once more"),
     )
     told = [f"{len(at):,} letters {why} and cannot be replayed: {_few(at)}; {out}, or discard" for at, why, out in whys if at]

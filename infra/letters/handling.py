@@ -39,12 +39,14 @@ class NotDone(PlatformError):
 @dataclass(slots=True)
 class Counts:
     """``letters`` that the action is for; ``sent``: records written again. Places of letters that cannot be sent again: ``cut``
-    hold only the beginning of their record; ``large``: with its headers the topic no longer takes it."""
+    hold only the beginning of their record; ``large``: with its headers the topic no longer takes it; ``nowhere``: the topic is
+    no more, or has no such partition."""
 
     letters: int = 0
     sent: int = 0
     cut: list[str] = field(default_factory=list)
     large: list[str] = field(default_factory=list)
+    nowhere: list[str] = field(default_factory=list)
     by_kind: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def add(self, letter: DeadLetter) -> None:
@@ -85,6 +87,9 @@ def handle(settings: Settings, wanted: Filter, within: Bounds, action: Action, r
         for seen, letter in open_letters(settings, wanted, within, operator.done):
             if action == "replayed" and is_cut(letter):
                 counts.cut.append(f"{seen.partition}:{seen.offset}")
+                continue
+            if action == "replayed" and not operator.can_send(letter, seen.offset):
+                counts.nowhere.append(f"{seen.partition}:{seen.offset}")
                 continue
             batch.append((seen, letter))
             size += len(seen.value or b"")

@@ -52,6 +52,7 @@ class Operator:
         self._action = action
         self._reason = reason
         self._sender: Producer | None = None
+        self._partitions: dict[str, int] = {}
         self.done = Handled()
 
     def begin(self) -> None:
@@ -60,6 +61,14 @@ class Operator:
         self._sender = kafka.producer(self._settings, TRANSACTIONAL_ID, log_level=0)
         self._sender.init_transactions(_BEGIN_S)
         self.done = handled.read(self._settings)
+        there = self._sender.list_topics(timeout=_BEGIN_S).topics
+        self._partitions = {name: len(topic.partitions) for name, topic in there.items()}
+
+    def can_send(self, letter: DeadLetter, letter_offset: int) -> bool:
+        """Whether there is a topic and a partition for it: a producer would wait half a minute for one that is not, with an open
+        transaction on the others."""
+        generation = self.done.generations.of_letter(letter_offset)
+        return place(letter, generation, self.done.generations) < self._partitions.get(letter.topic, -1)
 
     def left(self, batch: list[Found]) -> list[Found]:
         """Those that nothing was done about."""

@@ -18,7 +18,8 @@ from streams import topics
 from streams.admission import Admission
 from streams.copied import HEADER, genuine
 from streams.core import Record
-from streams.intake import Intake, admission
+from streams.intake import Intake, admission, limits_of
+from streams.label_joiner import LabelIntake
 from streams.limits import History
 
 #: Told (what, of how many records) as it goes on.
@@ -78,6 +79,21 @@ class Taken:
         return self._admissions[partition]
 
 
+class TakenLabels:
+    """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
+
+    def __init__(self, lead_ms: int, histories: Mapping[int, History]) -> None:
+        """``lead_ms``: where ``histories``, by partition, does not say by what it was processed (``streams.limits``)."""
+        self._intake = LabelIntake(lead_ms)
+        for partition, history in histories.items():
+            self._intake.decided(partition, history)
+
+    def __call__(self, records: list[Record]) -> list[Record]:
+        """The records of one partition that follow those of the call before."""
+        taken, _ = self._intake.again(records)
+        return taken
+
+
 def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tell) -> tuple[Marks, Evidence]:
     """Read what decides: how far the processors had come, and where keys lie. ``begins``: of ``transactions``, by partition.
 
@@ -135,7 +151,7 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
     target = Target(journal.partitioner, journal.partitions)
     with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
-            taken = Taken(settings, journal.topics[topic].limits) if topic == topics.TRANSACTIONS else None
+            taken = taken_of(settings, topic, journal.topics[topic].limits)
             parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
             for record in merged(parts):
@@ -150,7 +166,16 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
             tell(f"{topic} copied", copied)
 
 
-def _part(pieces: Iterator[list[Record]], taken: Taken | None) -> Iterator[list[Record]]:
+def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -> Taken | TakenLabels | None:
+    """Which of a topic's records are copied; None: all."""
+    if topic == topics.TRANSACTIONS:
+        return Taken(settings, histories)
+    if topic == topics.LABELS:
+        return TakenLabels(limits_of(settings.scoring).lead_ms, histories)
+    return None
+
+
+def _part(pieces: Iterator[list[Record]], taken: Taken | TakenLabels | None) -> Iterator[list[Record]]:
     for records in pieces:
         yield records if taken is None else taken(records)
 

@@ -12,7 +12,7 @@ from streams.core import Record
 from streams.drift.data import ScoreSeen
 from streams.drift.outcomes import OutcomeSeen
 from streams.drift.watermark import Watermark
-from streams.label_joiner import JoinedScore
+from streams.label_joiner import JoinedScore, JoinLimits
 from streams.limits import History, Since, at
 
 _joined = msgspec.json.Decoder(JoinedScore).decode
@@ -24,7 +24,7 @@ _UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError,
 class Marks:
     """Is shown all scores and outcomes of the old log, in order per partition; then gives the mark of every record.
 
-    ``delay_ms``: the label joiner's, where ``delays`` does not say by partition which ones counted (``streams.limits``).
+    ``delay_ms``: the label joiner's, where ``delays`` does not say by partition which limits counted (``streams.limits``).
     """
 
     def __init__(self, partitions: int, delay_ms: int, delays: Mapping[int, History] | None = None) -> None:
@@ -76,7 +76,7 @@ class Marks:
         number = record.partition
         self._joined[number] = max(score.transaction.event_time_ms, self._joined.get(number, -1))
         if copy is None:
-            (delay,) = at(self._delays.get(number) or self._always, record.offset)
+            delay = JoinLimits(*at(self._delays.get(number) or self._always, record.offset)).delay_ms
             self._reached[number] = max(self._joined[number] - delay, self._reached.get(number, -1))
 
     def _joined_ms(self, record: Record) -> int | None:

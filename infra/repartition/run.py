@@ -27,6 +27,7 @@ from infra.repartition.journal import Journal, TopicPlan
 from infra.repartition.partitioners import Name
 from infra.repartition.switching import Interrupted, switch
 from streams import kafka, topics
+from streams.cluster import cluster_id
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep, LockstepError
 from streams.publish.probe import control_probe
@@ -216,7 +217,7 @@ class _Run:
         settings = self._settings
         made = Generation(plan.begun_ms, plan.partitions, plan.revisions, plan.letters, plan.partitioner)
         generations.begin(settings.archive, made)
-        Store(settings.snapshot_root, Scorer.name).clear()
+        Store(settings.snapshot_root, Scorer.name).of_cluster(cluster_id(admin, topics.TRANSACTIONS)).clear()
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))
         broker.drop(admin, *map(temporary, SPREAD))

@@ -217,6 +217,21 @@ def test_one_record_that_its_topic_no_longer_takes_keeps_no_other_back(
     assert [one["place"] for one in listed(run, capsys, "--topic", small)] == [large["place"]]
 
 
+def test_letters_of_no_topic_or_partition_keep_no_other_back(
+    platform: Settings, pair: tuple[str, str], run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _ = pair
+    processor = f"of-{source}"
+    for place in ((source, 0), (source, 77), (f"gone-{source}", 0), (source, 1)):
+        publish(platform, topics.DLQ, "k", DeadLetter(*place, 1, processor, "E", "no", f"v{place[1]}".encode(), b"k"))
+    places = [one["place"] for one in listed(run, capsys, "--processor", processor)]
+    assert run("replay", "--processor", processor, "--yes") == 1
+    told = capsys.readouterr()
+    assert "2 letters replayed, 2 records sent" in told.out
+    assert f"cannot be replayed: {places[1]}, {places[2]}; publish the record to where it belongs" in told.err
+    assert sorted(record.value or b"" for record in read(platform, source)) == [b"v0", b"v1"]
+
+
 def test_it_asks_first_and_no_is_no(platform: Settings, pair: tuple[str, str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     source, _ = pair
     publish(platform, topics.DLQ, "k", DeadLetter(source, 0, 1, "scorer", "E", "no", b"v", b"k"))

@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from features.settings import Settings
-from streams import topics
+from streams import metrics, topics
+from streams.cluster import cluster_id
 from streams.core import Output, Record
 from streams.publish.lockstep import Lockstep
 from streams.shell import Shell
+from streams.snapshots import Snapshot, Store
 from streams.topics import Topic
 from tests.integration.counting import RunningCount, SnapshottedCount, expected, read, running, send, wait_for
 
@@ -226,3 +229,63 @@ def test_a_log_that_was_cut_off_is_said_and_the_state_begins_late(
         wait_for(lambda: again.seen.get(0) == 20)
     assert again.late == [0]
     assert "history is lost, and 0 records that were never processed" in caplog.text
+
+
+@pytest.mark.parametrize("cooperative", [True, False])
+def test_a_log_that_is_cut_off_beneath_its_reader_is_said_and_the_state_begins_late(
+    platform: Settings, pair: tuple[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture, cooperative: bool
+) -> None:
+    source, target = pair
+    settings = with_snapshots(platform, tmp_path)
+    send(platform, source, [f"v{i}".encode() for i in range(100)])
+    core = SnapshottedCount(source, target)
+    if not cooperative:  # as cores with several inputs
+        topics.create(platform, [Topic(f"more-{source}", 2)])
+        core.inputs = (source, f"more-{source}")
+    shell = Shell(settings, core)
+    process = core.process
+    waits, goes_on = threading.Event(), threading.Event()
+
+    def held(records: Sequence[Record]) -> Output:
+        if core.seen.get(0) == 50 and core.seen.get(1) == 50 and not goes_on.is_set():
+            waits.set()
+            while not goes_on.is_set():
+                shell.wait(0.1)  # nothing is fetched meanwhile
+        return process(records)
+
+    core.process = held  # type: ignore[method-assign] # a core that waits for something that is away
+    before = metrics.TRIMMED.labels(core.name)._value.get()
+    with running(shell):
+        caught_up(platform, source)
+        send(platform, source, [b"w0", b"w1"])
+        assert waits.wait(30)
+        send(platform, source, [f"x{i}".encode() for i in range(100)])
+        admin = AdminClient({"bootstrap.servers": platform.bootstrap})
+        for future in admin.delete_records([TopicPartition(source, 0, 80)]).values():
+            future.result(10)
+        goes_on.set()
+        # Both go on: from the snapshot at 51, and in the cut one with what is left behind it.
+        wait_for(lambda: core.seen == {0: 51 + 21, 1: 101})
+    assert core.late == [0]
+    assert metrics.TRIMMED.labels(core.name)._value.get() == before + 1
+    assert "records that were never processed" in caplog.text
+
+
+def test_snapshots_of_another_cluster_in_the_same_folder_are_left_alone(
+    platform: Settings, pair: tuple[str, str], tmp_path: Path
+) -> None:
+    """Offsets of another log: neither gone on from nor removed, wherever they lie."""
+    source, target = pair
+    settings = with_snapshots(platform, tmp_path, 3600)
+    others = Store(str(tmp_path), f"count-{source}").of_cluster("another")
+    for offset in (10, 5000):
+        others.write(source, 0, Snapshot(offset, "1", {"count": np.array([1000])}))
+    values = [f"v{i}".encode() for i in range(100)]
+    for part in (values[:50], values[50:]):
+        send(platform, source, part)
+        with running(Shell(settings, SnapshottedCount(source, target))):
+            caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+    assert others.offsets(source, 0) == [5000, 10]
+    folders = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.snapshot")}
+    assert folders == {"another", cluster_id(AdminClient({"bootstrap.servers": platform.bootstrap}), source)}

@@ -14,8 +14,9 @@ from confluent_kafka import TopicPartition
 
 from features.settings import Settings, Snapshots
 from streams import topics
+from streams.cluster import cluster_id
 from streams.core import Record
-from streams.kafka import consumer
+from streams.kafka import admin, consumer
 from streams.publish.lockstep import Lockstep
 from streams.restore import replay
 from streams.shell import Shell
@@ -31,6 +32,11 @@ def set_offsets(settings: Settings, group: str, topic: str, offsets: list[int]) 
     member = consumer(settings, group)
     member.commit(offsets=[TopicPartition(topic, p, offset) for p, offset in enumerate(offsets)], asynchronous=False)
     member.close()
+
+
+def snapshots_of(settings: Settings, folder: Path, source: str) -> Store:
+    asked = admin(settings)
+    return Store(str(folder), f"count-{source}").of_cluster(cluster_id(asked, source))
 
 
 def test_offsets_behind_a_snapshot_are_not_believed(platform: Settings, tmp_path: Path) -> None:
@@ -66,7 +72,7 @@ def test_a_snapshot_beyond_the_log_is_of_another_log(platform: Settings, tmp_pat
     topics.create(platform, [Topic(source, 2), Topic(target, 2)])
     settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
     for number in (0, 1):
-        Store(str(tmp_path), f"count-{source}").write(source, number, Snapshot(999, "1", {"count": np.array([5])}))
+        snapshots_of(settings, tmp_path, source).write(source, number, Snapshot(999, "1", {"count": np.array([5])}))
     values = [f"v{i}".encode() for i in range(100)]
     send(settings, source, values)
     with running(Shell(settings, SnapshottedCount(source, target))):
@@ -85,7 +91,7 @@ def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
     send(settings, source, values)
     with running(Shell(settings, SnapshottedCount(source, target))):
         Lockstep(settings, {f"count-{source}": (source,)}).wait()
-    store = Store(str(tmp_path), f"count-{source}")
+    store = snapshots_of(settings, tmp_path, source)
     store.clear()
 
     class Stopped(SnapshottedCount):

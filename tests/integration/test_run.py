@@ -19,12 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
 from features.events import Score, Transaction
 from features.settings import Settings, SettingsError, load
-from infra import leftovers
+from infra import leftovers, supervise
 from infra import platform as local
 from infra.run import SHELLS
 from streams import topics
@@ -33,6 +34,7 @@ from streams.committed import Committed
 from streams.held_back import HeldBack
 from streams.kafka import producer
 from streams.publish.lockstep import Lockstep
+from streams.runner import END_S
 from streams.simulate.options import Options
 from tests.integration.counting import committed, wait_for
 from tests.served import transactions
@@ -172,6 +174,31 @@ def test_a_further_member_starts_beside_the_first_and_says_its_port(own: Setting
             assert third.said.count("\n") == 1
             assert second.stop() < 5
         assert first.stop() < 5
+
+
+def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_path: Path) -> None:
+    before = sum(committed_offsets(own).values())
+    ids = scored_ids(own)
+    events = transactions(Options(cards=300, terminals=100, seed=8), 25)[:N]
+    sender = producer(own)
+    for event in events:
+        sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+    assert sender.flush(30) == 0
+    broker = psutil.Process(supervise.processes(own)["kafka"].pid)
+    with running(own, tmp_path / "first", DRIFTLOOP_SCORING__MAX_BATCH=str(BATCH)) as scorer:
+        wait_for(lambda: sum(committed_offsets(own).values()) > before + BATCH, START_S)
+        broker.suspend()
+        try:
+            time.sleep(1)
+            began = time.monotonic()
+            scorer.process.send_signal(signal.SIGTERM)
+            assert scorer.process.wait(30) in (0, 1)
+            assert time.monotonic() - began < END_S + 4, scorer.said
+        finally:
+            broker.resume()
+    with running(own, tmp_path / "second"):
+        Lockstep(own, {"scorer": (topics.TRANSACTIONS,)}, timeout_s=START_S).wait()
+    assert scored_ids(own) == sorted([*ids, *(event.transaction_id for event in events)])
 
 
 def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings, tmp_path: Path) -> None:

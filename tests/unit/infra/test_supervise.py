@@ -2,14 +2,21 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from configparser import RawConfigParser
 from pathlib import Path
 
-from features.settings import load
+import psutil
+import pytest
+
+from features.settings import Settings, load
 from infra import components, leftovers, supervise
 from infra.components import Component
+from infra.errors import PlatformError
 
 
 def _component(command: list[str]) -> Component:
@@ -60,6 +67,67 @@ def test_leftovers_are_found_by_their_mark_and_ended(tmp_path: Path) -> None:
         for process in (ours, other):
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Settings, psutil.Process]]:
+    """A platform whose supervisor is stopped, and the component that it started."""
+    settings = load(tmp_path)
+    sleep = _component([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        supervise.start(settings, (sleep,))
+        supervise.start_component(settings, "odd")
+        (found,) = supervise.processes(settings).values()
+        assert found.wanted
+        os.kill(supervise.pid(settings), signal.SIGSTOP)
+        monkeypatch.setattr(supervise, "_ANSWER_S", 0.3)
+        yield settings, psutil.Process(found.pid)
+    finally:
+        for process in leftovers.find(settings):
+            process.resume()
+        assert leftovers.end(leftovers.find(settings), grace_s=10) == []
+
+
+def test_nobody_waits_for_a_supervisor_that_hangs(hanging: tuple[Settings, psutil.Process]) -> None:
+    settings, component = hanging
+    began = time.monotonic()
+    assert not supervise.running(settings)
+    # It is not "nothing runs", because something does.
+    with pytest.raises(supervise.Unanswered, match=r"does not answer .* may still run; run driftloop down"):
+        supervise.processes(settings)
+    for ask in (supervise.start_component, supervise.stop_component):
+        with pytest.raises(PlatformError, match="does not answer"):
+            ask(settings, "odd")
+    for question in (supervise.pid, supervise.shutdown):
+        with pytest.raises(OSError, match="does not answer"):
+            question(settings)
+    assert time.monotonic() - began < 6
+    assert component.is_running()
+
+
+def test_a_supervisor_that_hangs_is_ended_with_what_it_runs(hanging: tuple[Settings, psutil.Process]) -> None:
+    settings, component = hanging
+    found = leftovers.find(settings)
+    assert len(found) == 2
+    assert leftovers.end(found, grace_s=0.5) == []
+    assert not component.is_running()
+    assert supervise.processes(settings) == {}
+
+
+def test_a_supervisor_that_goes_on_answers_again(
+    hanging: tuple[Settings, psutil.Process], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, _ = hanging
+    assert not supervise.running(settings)
+    monkeypatch.setattr(supervise, "_ANSWER_S", 10.0)
+    for process in leftovers.find(settings):
+        process.resume()
+    supervise.stop_component(settings, "odd")
+    while supervise.processes(settings)["odd"].wanted:
+        time.sleep(0.05)
+    supervise.shutdown(settings)
+    psutil.wait_procs(leftovers.find(settings), timeout=10)
+    assert not supervise.running(settings)
 
 
 LOG = """2026-11-29 13:20:01,001 INFO spawned: 'scorer' with pid 10

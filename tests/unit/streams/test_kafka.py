@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import confluent_kafka
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
 from features.settings import Settings, SettingsError
 from streams import kafka
@@ -42,3 +44,30 @@ def test_what_exactly_once_rests_on_stays(made: list[dict[str, Any]]) -> None:
 def test_a_setting_that_no_client_takes_is_named() -> None:
     with pytest.raises(SettingsError, match=r"\[kafka\] holds a setting that its client does not take"):
         kafka.consumer(Settings(kafka={"no.such": "1"}), "g")
+
+
+class Refusing(confluent_kafka.Producer):
+    """A producer whose first call to the broker fails so."""
+
+    code = KafkaError.INVALID_TRANSACTION_TIMEOUT
+
+    def init_transactions(self, timeout: float = -1) -> None:
+        raise KafkaException(KafkaError(self.code, "Failed to acquire transactional PID from broker", fatal=True))
+
+
+class Refused(kafka.Producer, Refusing):
+    pass
+
+
+def test_a_time_out_that_the_broker_does_not_take_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "Producer", Refused)
+    sender = kafka.producer(Settings(bootstrap_servers="127.0.0.1:1", kafka={"transaction.timeout.ms": "1000000"}), "t")
+    with pytest.raises(SettingsError, match=r"kafka\.transaction\.timeout\.ms .* lower it"):
+        sender.init_transactions(1)
+    monkeypatch.setattr(Refusing, "code", KafkaError.INVALID_PRODUCER_EPOCH)
+    with pytest.raises(KafkaException):
+        sender.init_transactions(1)
+
+
+def test_producers_tell_a_wrong_setting_from_a_broker_that_is_away() -> None:
+    assert isinstance(kafka.producer(Settings(bootstrap_servers="127.0.0.1:1"), "t"), kafka.Producer)

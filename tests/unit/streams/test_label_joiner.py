@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import random
 
+import msgspec
 import pytest
 
-from features.events import Outcome
+from features.events import DeadLetter, Label, Outcome
+from streams import notes
+from streams.copied import Copied, genuine
 from streams.core import Record
-from streams.label_joiner import LabelJoiner
-from streams.limits import History, went_on
+from streams.label_joiner import LabelIntake, LabelJoiner
+from streams.limits import History, Since, went_on
 from tests.unit.streams.records import DAY, HOUR, T0, label, outcomes, record, score
 
 DELAY = 7 * DAY
@@ -201,3 +204,151 @@ def test_where_the_delay_changed_every_outcome_is_said_once(after: int) -> None:
     assert [one.transaction_id for one in said] == [f"s{n}" for n in range(40 - 7)]
     by_then = {n: DELAY if n + 7 < 12 else after if n * DAY + after <= 16 * DAY else DELAY for n in range(33)}
     assert [one.outcome_time_ms for one in said] == [T0 + n * DAY + by_then[n] for n in range(33)]
+
+
+def said_of(joiner: LabelJoiner, *items: Record) -> tuple[list[Outcome], list[DeadLetter]]:
+    """The outcomes and the dead letters of these records, one batch each."""
+    made = [one for item in items for one in joiner.process([item]).produce]
+    letters = [msgspec.json.decode(one.value, type=DeadLetter) for one in made if one.topic == "dlq"]
+    return outcomes([one.value for one in made if one.topic == "outcomes"]), letters
+
+
+def ahead(offset: int, transaction_id: str = "x", field: str = "label_time_ms", by: int = DAY) -> Record:
+    """A fraud label of which one time lies so far ahead of the broker's clock, which shows T0."""
+    said = msgspec.structs.replace(label(transaction_id, T0, True, T0), **{field: T0 + by})
+    return msgspec.structs.replace(record("labels", offset, said), appended_ms=T0)
+
+
+def life(lead_ms: int, labels: list[Record], history: History = ()) -> tuple[LabelJoiner, History]:
+    """A joiner after a restart that has processed the score of x and these labels, and the history of its labels."""
+    joiner = LabelJoiner(DELAY, lead_ms)
+    history = went_on(history, len(labels), joiner.limits)
+    joiner.decided(("labels", 0), history)
+    joiner.decided(("scores", 0), (Since(0, joiner.limits),))
+    joiner.restore(labels)
+    joiner.restore([record("scores", 0, score("x", T0))])
+    return joiner, history
+
+
+@pytest.mark.parametrize("label_first", [False, True])
+@pytest.mark.parametrize("off", [-DAY, 30 * DAY])
+def test_of_a_payment_the_score_says_what_it_was_and_the_label_whether_it_was_fraud(off: int, label_first: bool) -> None:
+    wrong = Label("x", "another card", "another terminal", T0 + off, True, T0 + HOUR, "analyst")
+    items = [record("scores", 0, score("x", T0)), record("labels", 0, wrong)]
+    joiner = LabelJoiner(DELAY)
+    (made,) = [one for item in (items[::-1] if label_first else items) for one in joiner.process([item]).produce]
+    assert made.key == b"t"
+    assert outcomes([made.value]) == [
+        Outcome("x", "c", "t", T0, T0 + HOUR, True, "analyst", amount_minor=1234, score=0.25, threshold=0.9, model_version="v1")
+    ]
+
+
+def test_a_late_label_does_not_say_what_the_payment_was_either(stream: Stream) -> None:
+    stream.score("x", 0)
+    stream.score("z", DELAY)
+    (outcome,) = stream.label("x", 2 * DELAY, True, DELAY + HOUR)
+    assert (outcome.late, outcome.event_time_ms) == (True, T0)
+
+
+@pytest.mark.parametrize("field", ["event_time_ms", "label_time_ms"])
+def test_a_label_from_the_future_is_a_dead_letter_that_names_the_field(field: str) -> None:
+    joiner, _ = life(HOUR, [])
+    said, letters = said_of(joiner, ahead(0, field=field, by=20 * DAY), ahead(1, "unknown", field, by=20 * DAY))
+    assert said == []
+    assert [(one.error, one.processor, one.topic, one.offset) for one in letters] == [
+        ("EventAhead", "label-joiner", "labels", 0),
+        ("EventAhead", "label-joiner", "labels", 1),
+    ]
+    assert all(one.message.startswith(f"{field} is 20.0 days ahead of the broker's clock") for one in letters)
+    assert joiner.held == 1, "the score, and no label that waits for ever"
+    assert [one.outcome_time_ms for one in said_of(joiner, record("labels", 2, label("x", T0, True, T0)))[0]] == [T0]
+
+
+def test_a_letter_names_the_time_that_has_to_come() -> None:
+    both = msgspec.structs.replace(label("x", T0 + 3 * DAY, True, T0 + 9 * DAY))
+    _, (letter,) = said_of(LabelJoiner(DELAY, HOUR), msgspec.structs.replace(record("labels", 0, both), appended_ms=T0))
+    assert letter.message.startswith("label_time_ms is 9.0 days ahead")
+
+
+@pytest.mark.parametrize("field", ["event_time_ms", "label_time_ms"])
+def test_the_lead_itself_is_allowed_and_without_lead_or_clock_any_time(field: str) -> None:
+    far = ahead(0, field=field, by=1000 * DAY)
+    for lead_ms, item, taken in [
+        (HOUR, ahead(0, field=field, by=HOUR), 1),
+        (HOUR, ahead(0, field=field, by=HOUR + 1), 0),
+        (HOUR, msgspec.structs.replace(far, appended_ms=0), 1),
+        (0, far, 1),
+    ]:
+        said, letters = said_of(life(lead_ms, [])[0], item)
+        assert (len(said), len(letters)) == (taken, 1 - taken)
+
+
+def test_beside_a_refused_label_the_others_of_its_batch_are_taken() -> None:
+    joiner, _ = life(HOUR, [])
+    output = joiner.process([ahead(0), record("labels", 1, b"{"), record("labels", 2, label("x", T0, True, T0 + 5))])
+    assert [one.topic for one in output.produce] == ["dlq", "dlq", "outcomes"]
+
+
+def test_a_refused_label_is_taken_once_the_setting_allows_it_and_not_because_the_log_is_read_again() -> None:
+    first, history = life(HOUR, [])
+    refused = ahead(0)
+    assert [len(of) for of in said_of(first, refused)] == [0, 1]
+    same, history = life(HOUR, [refused], history)
+    assert same.held == 1
+    again, history = life(0, [refused], history)
+    assert history == (Since(0, (DELAY, HOUR)), Since(1, (DELAY, 0)))
+    said, letters = said_of(again, msgspec.structs.replace(refused, offset=1))
+    assert ([(one.is_fraud, one.late, one.score) for one in said], letters) == ([(True, False, 0.25)], [])
+
+
+def test_a_label_that_was_taken_stays_taken_under_a_setting_that_would_refuse_it() -> None:
+    first, history = life(0, [])
+    taken = ahead(0)
+    assert [len(of) for of in said_of(first, taken)] == [1, 0]
+    again, _ = life(HOUR, [taken], history)
+    later = record("scores", 1, score("y", T0 + 2 * DELAY - HOUR))
+    assert said_of(again, record("labels", 1, label("x", T0, True, T0)), later) == ([], []), "x has its outcome"
+
+
+def test_labels_of_the_time_before_they_had_a_lead_stay_taken() -> None:
+    """What an earlier version committed beside its offsets says the delay alone."""
+    note = notes.read('{"limits":[[0,[604800000]]]}')
+    assert note.limits == (Since(0, (DELAY,)),)
+    again, history = life(HOUR, [ahead(0)], note.limits)
+    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR)))
+    assert notes.read(notes.Note(0, history).text()).limits == history
+    assert said_of(again, record("labels", 1, label("x", T0, True, T0))) == ([], [])
+    assert [len(of) for of in said_of(again, ahead(2, "y"))] == [0, 1]
+
+
+def test_scores_that_were_processed_before_there_was_a_lead_are_read_again() -> None:
+    joiner = LabelJoiner(3 * DELAY, HOUR)
+    joiner.decided(("scores", 0), (Since(0, (DELAY,)), Since(2, joiner.limits)))
+    joiner.restore([record("scores", 0, score("x", T0)), record("scores", 1, score("y", T0 + DELAY))])
+    said, _ = said_of(joiner, record("scores", 2, score("z", T0 + 3 * DELAY)))
+    assert said == [], "x had matured by the delay of then, and y waits for that of now"
+
+
+def test_each_partition_of_labels_has_its_own_history() -> None:
+    """Neither that of another partition counts, nor that of the scores of the same number."""
+    joiner = LabelJoiner(DELAY, 0)
+    joiner.decided(("labels", 0), (Since(0, (DELAY, HOUR)), Since(5, joiner.limits)))
+    joiner.decided(("labels", 1), (Since(0, joiner.limits),))
+    joiner.decided(("scores", 0), (Since(0, joiner.limits),))
+    joiner.decided(("scores", 1), (Since(0, (DELAY, HOUR)), Since(5, joiner.limits)))
+    refused, taken = ahead(4), ahead(5, "y")
+    elsewhere = msgspec.structs.replace(ahead(4, "z"), partition=1)
+    joiner.restore([refused, taken, elsewhere])
+    assert joiner.held == 2
+    assert LabelIntake(HOUR).again([refused, taken, elsewhere]) == ([], []), "without a history the limit of now counts"
+    joiner.forget([("labels", 0), ("scores", 0)])
+    joiner.restore([refused])
+    assert joiner.held == 2, "a history goes with its partition"
+
+
+def test_a_copy_was_taken_and_a_header_of_a_producer_says_nothing() -> None:
+    """Copies of a repartition are read again, never processed; behind where they end, the header is somebody else's."""
+    marked = msgspec.structs.replace(ahead(3), headers=[Copied().header()])
+    assert [len(of) for of in said_of(life(HOUR, [])[0], marked)] == [0, 1]
+    assert LabelIntake(HOUR).again([genuine(marked, end=4)])[0] == [marked]
+    assert LabelIntake(HOUR).again([genuine(marked, end=3)])[0] == []

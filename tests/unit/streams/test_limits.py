@@ -8,14 +8,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from features.events import Transaction
+from features.events import Outcome, Transaction
 from features.settings import Scoring
 from streams import topics
 from streams.core import Record
 from streams.event_clock import CARDS
 from streams.intake import Intake, admission, limits_of
+from streams.label_joiner import LabelJoiner
 from streams.limits import MOST, History, Since, by_limits, went_on
 from streams.partition_state import PartitionState
+from tests.unit.streams.records import label, score
 
 A, B, C = (1,), (2,), (3,)
 HOUR, T0 = 3_600_000, 1_767_600_000_000
@@ -146,6 +148,54 @@ def test_a_refused_payment_is_taken_once_the_setting_allows_it() -> None:
     again = Life(SCORINGS[2], first.history, 1)
     assert list(again.intake.again([ahead])) == []
     assert again.says([msgspec.structs.replace(ahead, offset=1)]) == [(1, "new")]
+
+
+def joined(joiner: LabelJoiner, items: list[Record]) -> list[Outcome]:
+    made = [one for item in items for one in joiner.process([item]).produce]
+    return [msgspec.json.decode(one.value, type=Outcome) for one in made if one.topic == topics.OUTCOMES]
+
+
+def labelled_log(rng: random.Random) -> list[Record]:
+    """A score an hour, and labels that may lie in the future."""
+    log: list[Record] = []
+    for n in range(150):
+        now = T0 + n * HOUR
+        log.append(Record(topics.SCORES, 0, n, b"k", msgspec.json.encode(score(f"t{n}", now)), [], now))
+        if rng.random() < 0.5:
+            # Of a payment that is not forgotten yet: so what the label says of it does not count.
+            of, offset = max(0, n - rng.randrange(40)), sum(one.topic == topics.LABELS for one in log)
+            times = [now + rng.choice([0, 0, 0, 2, 100, 10_000]) * HOUR for _ in range(2)]
+            said = label(f"t{of}", times[0], True, times[1])
+            log.append(Record(topics.LABELS, 0, offset, b"k", msgspec.json.encode(said), [], now))
+    return log
+
+
+def dated_ahead(item: Record, lead_ms: int) -> bool:
+    """Whether it is a label that a joiner with this lead, not 0, does not take."""
+    said = msgspec.json.decode(item.value or b"")
+    return item.topic == topics.LABELS and max(said["event_time_ms"], said["label_time_ms"]) > item.appended_ms + lead_ms
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_lives_of_the_joiner_say_together_what_one_says_of_the_labels_that_were_not_refused(seed: int) -> None:
+    rng, delay = random.Random(seed), 24 * HOUR
+    log = labelled_log(rng)
+    ends = [*sorted(rng.randrange(len(log)) for _ in range(rng.randrange(1, 6))), len(log)]
+    histories: dict[str, History] = {topics.LABELS: (), topics.SCORES: ()}
+    lives: list[Outcome] = []
+    unbroken, one_life, begin = LabelJoiner(delay), list[Outcome](), 0
+    for end in ends:
+        life = LabelJoiner(delay, rng.choice([0, HOUR, 50 * HOUR]))
+        for topic in life.replays:
+            before = [one for one in log[:begin] if one.topic == topic]
+            histories[topic] = went_on(histories[topic], len(before), life.limits)
+            life.decided((topic, 0), histories[topic])
+            life.restore(before)
+        lives += joined(life, log[begin:end])
+        lead_ms = life.limits.lead_ms
+        one_life += joined(unbroken, [one for one in log[begin:end] if not lead_ms or not dated_ahead(one, lead_ms)])
+        begin = end
+    assert lives == one_life
 
 
 @pytest.mark.parametrize("scoring", SCORINGS)

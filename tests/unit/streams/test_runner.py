@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -62,3 +64,33 @@ def test_a_further_member_takes_another_port_than_the_first(
         first.shutdown()
         first.server_close()
     assert f"port {port} is taken: metrics and health are at " in caplog.text
+
+
+_STUCK = """
+import logging, os, signal, sys, threading, time
+from streams import runner
+
+class Shell:
+    def __init__(self, hangs):
+        self.hangs, self.stopped = hangs, threading.Event()
+    def run(self):
+        self.stopped.wait()
+        if self.hangs:
+            threading.Event().wait()
+    def stop(self):
+        self.stopped.set()
+    def health(self):
+        return []
+
+logging.basicConfig(stream=sys.stdout)
+runner.END_S = 0.5
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+sys.exit(runner.run([Shell(True), Shell(False)], 0))
+"""
+
+
+def test_what_does_not_end_is_left() -> None:
+    """In a process of its own, which ends beneath it."""
+    done = subprocess.run([sys.executable, "-c", _STUCK], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "1 of 2 processors did not end" in done.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -10,9 +11,10 @@ import pytest
 from features.events import Transaction
 from features.settings import Scoring, load
 from infra.errors import PlatformError
-from infra.repartition import journal
-from infra.repartition.copying import Taken, Target, chosen
+from infra.repartition import copying, journal
+from infra.repartition.copying import Taken, TakenLabels, Target, chosen, taken_of, temporary
 from infra.repartition.journal import Journal, TopicPlan
+from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from infra.repartition.partitioners import HASHES, Evidence, Name, Unexplained
 from infra.repartition.switching import foreign
@@ -104,6 +106,82 @@ def test_what_was_taken_goes_by_the_limits_of_then(tmp_path: Path) -> None:
     assert Taken(settings, {0: (Since(0, limits[1]),)})([ahead, replayed]) == [ahead]
 
 
+def labelled(n: int, time: int, partition: int = 0) -> Record:
+    """A label that the broker took at T0."""
+    value = msgspec.json.encode(label(f"t{n}", T0, True, time))
+    return Record(topics.LABELS, partition, n, b"c", value, [], T0)
+
+
+def test_a_label_that_the_joiner_refused_is_not_copied() -> None:
+    sane, ahead, broken = labelled(0, T0), labelled(1, T0 + DAY), Record(topics.LABELS, 0, 2, b"c", b"{", [], T0)
+    assert TakenLabels(HOUR, {})([sane, ahead, broken]) == [sane]
+    assert TakenLabels(0, {})([sane, ahead, broken]) == [sane, ahead]
+
+
+def test_which_labels_were_taken_goes_by_the_lead_of_then_in_their_partition() -> None:
+    delay = 7 * DAY
+    sent = [labelled(n, T0 + DAY) for n in range(4)]
+    other = [labelled(n, T0 + DAY, partition=1) for n in range(4)]
+    # At first there was no lead, and notes said the delay alone.
+    lifted = (Since(0, (delay,)), Since(1, (delay, HOUR)), Since(3, (delay, 0)))
+    taken = TakenLabels(HOUR, {0: lifted, 1: (Since(0, (delay, 0)), Since(2, (delay, HOUR)))})
+    assert taken(sent) == [sent[0], sent[3]]
+    assert taken(other) == other[:2]
+
+
+def test_a_copied_label_is_taken_again_though_it_lies_ahead() -> None:
+    copy = msgspec.structs.replace(labelled(0, T0 + DAY), headers=[Copied().header()])
+    assert TakenLabels(HOUR, {})([copy]) == [copy]
+    forged = msgspec.structs.replace(copy, headers=[(HEADER, b"what")])
+    assert TakenLabels(HOUR, {})([forged]) == []
+
+
+class InMemory:
+    """Stands for the broker: ``copying.Reader`` and ``copying.Writer`` over lists."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.records = records
+        self.written: list[tuple[str, Record]] = []
+        self.counts: dict[tuple[str, int], int] = {}
+        self.newest: dict[tuple[str, int], int] = {}
+
+    def __enter__(self) -> InMemory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def pieces(self, topic: str, partition: int, begin: int, end: int) -> Iterator[list[Record]]:
+        found = [r for r in self.records if (r.topic, r.partition) == (topic, partition) and begin <= r.offset < end]
+        yield from ([one] for one in found)
+
+    def put(self, topic: str, partition: int, record: Record, headers: list[tuple[str, bytes | None]]) -> None:
+        assert [name for name, _ in headers].count(HEADER) == 1
+        self.written.append((topic, record))
+        self.newest[topic, partition] = self.counts.get((topic, partition), 0)
+        self.counts[topic, partition] = self.newest[topic, partition] + 1
+
+    def flush(self) -> None:
+        pass
+
+
+def test_a_repartition_copies_what_was_taken_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(tmp_path).model_copy(update={"scoring": Scoring(allowed_lead_hours=1)})
+    unscored = payment(0, T0 + DAY, appended=T0)
+    # No record of this log is a copy, so the header is a producer's.
+    forged = msgspec.structs.replace(labelled(2, T0 + DAY), headers=[Copied().header()])
+    log = InMemory([unscored, labelled(0, T0), labelled(1, T0 + DAY), forged, labelled(3, T0 + DAY), labelled(0, T0 + DAY, 1)])
+    monkeypatch.setattr(copying, "Reader", lambda settings, piece: log)
+    monkeypatch.setattr(copying, "Writer", lambda settings: log)
+    plan = Journal(1, 2, 3, [], topics={name: TopicPlan({}, 1, {0: 9, 1: 9}) for name in copying.SPREAD})
+    delay = settings.labels.delay_ms
+    plan.topics[topics.LABELS].limits = {0: (Since(0, (delay, HOUR)), Since(3, (delay, 0)))}
+    copying.copy(settings, plan, Marks(2, delay), lambda what, records: None)
+    assert log.written == [(temporary(topics.LABELS), log.records[1]), (temporary(topics.LABELS), log.records[4])]
+    assert sum(plan.topics[topics.LABELS].counts.values()) == 2
+    assert taken_of(settings, topics.OUTCOMES, {}) is None
+
+
 def test_a_copy_is_taken_again_whatever_came_before_it(tmp_path: Path) -> None:
     settings = load(tmp_path)
     first = payment(1, T0)
@@ -119,7 +197,7 @@ def test_marks_survive_the_header() -> None:
     assert copied(Record("scores", 0, 0, None, b"", [("other", b"1")])) is None
 
 
-def test_whose_record_it_is_follows_from_what_was_put_there() -> None:
+def test_whose_record_it_is_follows_from_what_was_writtenthere() -> None:
     put = [payment(n, T0 + n) for n in range(4)]
     marked = [msgspec.structs.replace(one, headers=[Copied().header()], offset=9) for one in put]
     other = msgspec.structs.replace(payment(7, T0), headers=[Copied().header()])

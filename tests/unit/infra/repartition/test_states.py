@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from features.events import DriftReport, Outcome
+from features.events import DeadLetter, DriftReport, Outcome
 from features.settings import Drift
 from streams import topics
 from streams.core import Output
@@ -24,21 +24,23 @@ DELAY = 2 * DAY
 
 
 class Joined:
-    """A label joiner over a log of its own, which may be moved; all outcomes that it has said."""
+    """A label joiner over a log of its own, which may be moved; all outcomes that it has said, and the dead letters."""
 
     def __init__(self, partitions: int) -> None:
         self.writer = Writer(partitions)
         self.said: list[Outcome] = []
-        self.histories: dict[int, History] = {}
-        self.delay = DELAY
+        self.letters: list[DeadLetter] = []
+        self.histories: dict[str, dict[int, History]] = {}
+        self.delay, self.lead = DELAY, 0
         self.restart()
 
     def restart(self) -> None:
-        self.joiner = LabelJoiner(self.delay)
-        for number in range(self.writer.partitions):
-            end = len(self.writer.log[topics.SCORES][number])
-            self.histories[number] = went_on(self.histories.get(number, ()), end, self.joiner.limits)
-            self.joiner.decided((topics.SCORES, number), self.histories[number])
+        self.joiner = LabelJoiner(self.delay, self.lead)
+        for topic in LabelJoiner.replays:
+            histories = self.histories.setdefault(topic, {})
+            for number, part in enumerate(self.writer.log[topic]):
+                histories[number] = went_on(histories.get(number, ()), len(part), self.joiner.limits)
+                self.joiner.decided((topic, number), histories[number])
         for topic in LabelJoiner.replays:
             self.joiner.restore(list(self.writer.records(topic)))
 
@@ -54,9 +56,12 @@ class Joined:
             labelled.add(one)
             self.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
 
-    def put(self, topic: str, key: str, event: msgspec.Struct) -> None:
-        for item in self.joiner.process([self.writer.put(topic, key, event)]).produce:
-            self.said.append(msgspec.json.decode(item.value, type=Outcome))
+    def put(self, topic: str, key: str, event: msgspec.Struct, appended_ms: int = 0) -> None:
+        for item in self.joiner.process([self.writer.put(topic, key, event, appended_ms)]).produce:
+            if item.topic == topics.DLQ:
+                self.letters.append(msgspec.json.decode(item.value, type=DeadLetter))
+            else:
+                self.said.append(msgspec.json.decode(item.value, type=Outcome))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -134,6 +139,31 @@ def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behin
     run.restart()
     run.put(topics.SCORES, behind, score("after", T0 + DELAY + 3, behind))
     assert [o.transaction_id for o in run.said] == ["old", "waits"]
+
+
+def test_a_label_stays_refused_or_taken_whatever_the_partitions_and_the_lead() -> None:
+    """Both lie ten days ahead; the copies are made when that has come."""
+    run = Joined(2)
+    for name in ("refused", "taken"):
+        run.put(topics.SCORES, "c", score(name, T0))
+    run.lead = HOUR
+    run.restart()
+    run.put(topics.LABELS, "c", label("refused", T0, True, T0 + 10 * DAY), T0)
+    assert [(letter.error, letter.offset) for letter in run.letters] == [("EventAhead", 0)]
+    run.lead = 0
+    run.restart()
+    run.put(topics.LABELS, "c", label("taken", T0, True, T0 + 100 * DAY), T0)
+    run.lead = HOUR
+    for partitions in (3, 1):
+        run.move(partitions)
+        assert [len(part) for part in run.writer.log[topics.LABELS] if part] == [1]
+        run.restart()
+    run.put(topics.SCORES, "c", score("next", T0 + DELAY))
+    assert [(o.transaction_id, o.source) for o in run.said] == [("taken", "chargeback"), ("refused", "matured")]
+    # The letter is replayed when its time has come.
+    run.put(topics.LABELS, "c", label("refused", T0, True, T0 + 10 * DAY), T0 + 10 * DAY)
+    assert [(o.transaction_id, o.late) for o in run.said[2:]] == [("refused", True)]
+    assert len(run.letters) == 1
 
 
 def _partition(card: str, partitions: int) -> int:
