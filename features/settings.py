@@ -80,7 +80,7 @@ class Scoring(_Section):
     max_batch: int = Field(default=4000, ge=1)
     linger_ms: int = Field(default=2, ge=0)
     #: Seconds for one call of the model server. Within Kafka's max.poll.interval.ms, or the group goes on without us.
-    model_timeout_s: float = Field(default=5.0, gt=0, le=600)
+    model_timeout_s: float = Field(default=5.0, gt=0, le=300)
     #: Seconds for one answer of Redis; a socket takes no time without limit.
     profile_timeout_s: float = Field(default=0.5, gt=0, le=60)
     #: A transaction whose id came within this time (event time) is a duplicate; 0: none ever is.

@@ -177,6 +177,10 @@ def bring_up(settings: Settings, parts: list[Component], progress: Progress, beg
     running = supervise.processes(settings)
     there = {part.name for part in parts if part.name in running and running[part.name].wanted}
     for part in parts:
+        if part.name in there and running[part.name].state == "BACKOFF":
+            # It waits for its next try, and would be judged by its last: what was wrong may be mended.
+            supervise.stop_component(settings, part.name)
+            there.remove(part.name)
         if part.name not in there:
             supervise.start_component(settings, part.name)
             progress(part.name, "starting", time.monotonic() - began)
@@ -212,18 +216,14 @@ def _is_healthy(settings: Settings, part: Component, process: Process | None, pi
 def _ended(process: Process, pids: set[int]) -> str:
     """Why it will not come up, or empty while it still may."""
     if process.state == "FATAL":
-        return f"does not start: {process.reason or _how(process)}"
+        return f"does not start: {process.reason or process.how}"
     if process.state in {"BACKOFF", "EXITED"} and process.exit_status == _WRONG_SETTINGS:
         return f"ended with exit code {process.exit_status}"
     if process.state in {"BACKOFF", "EXITED"} and len(pids) >= _MOST_STARTS:
-        return f"ended {len(pids)} times, the last time with {_how(process)}"
+        return f"ended {len(pids)} times, the last time with {process.how}"
     if process.state == "STOPPED":
         return "was stopped meanwhile"
     return ""
-
-
-def _how(process: Process) -> str:
-    return f"exit code {process.exit_status}" if process.exit_status >= 0 else "a signal"
 
 
 def stop_parts(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:

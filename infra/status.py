@@ -96,7 +96,7 @@ def component(settings: Settings, part: Component, process: Process | None) -> C
     ports, log = part.ports(settings), str(supervise.log(settings, part.name))
     if process is None or not process.wanted:
         state = process.state if process else "STOPPED"
-        reason = f"ended with exit code {process.exit_status}" if process and state in {"EXITED", "FATAL"} else ""
+        reason = f"ended with {process.how}" if process and state in {"EXITED", "FATAL"} else ""
         health: Health = "unhealthy" if reason else "stopped"
         return ComponentStatus(part.name, health, reason, state, None, ports, None, None, log)
     reason = processhealth.check(settings, part.name)

@@ -66,6 +66,11 @@ class Process:
         """It runs, or supervisor is about to start it again."""
         return self.state in _RUNNING
 
+    @property
+    def how(self) -> str:
+        """How it ended, for people."""
+        return f"exit code {self.exit_status}" if self.exit_status >= 0 else "a signal"
+
 
 class Unanswered(PlatformError, TimeoutError):
     """Supervisor is there and does not answer, so nobody knows what runs. Exit code 1: the request was fine.

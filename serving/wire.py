@@ -42,8 +42,9 @@ def encode_request(model: str, vectors: NDArray[np.float32], schema: str, event_
 def decode_response(data: bytes) -> Prediction:
     """Scores, threshold and versions from a ModelInferResponse. Raises MalformedResponse.
 
-    Scores are in [0, 1]: what rounding puts beside it is put back. Shadow scores that are not in it count as a shadow that
-    failed, as at the server (``serving.engine``): they are left out, and leave the champion's as they are.
+    Scores are in [0, 1]: what rounding puts beside it is put back. Shadow scores that are not in it, or are not
+    as many, count as a shadow that failed, as at the server (``serving.engine``): they are left out, and leave the champion's as
+    they are.
     """
     try:
         response = _ModelInferResponse.FromString(data)
@@ -60,10 +61,6 @@ def decode_response(data: bytes) -> Prediction:
             f" a rollback to another version helps, or {_ELSE}"
         )
     shadow = _floats("shadow_score", raw["shadow_score"]) if "shadow_score" in raw else None
-    if shadow is not None and len(shadow) != len(scores):
-        raise MalformedResponse(
-            f"the model server's answer has {len(shadow)} values in 'shadow_score' and {len(scores)} in 'score'; {_ELSE}"
-        )
     shadow_version = response.parameters["shadow_version"].string_param if "shadow_version" in response.parameters else ""
     try:
         threshold = float(response.parameters["threshold"].string_param)
@@ -75,7 +72,7 @@ def decode_response(data: bytes) -> Prediction:
         scores=scores,
         threshold=threshold,
         version=response.model_version,
-        shadow_scores=None if shadow is None else _scores(shadow),
+        shadow_scores=None if shadow is None or len(shadow) != len(scores) else _scores(shadow),
         shadow_version=shadow_version or None,
     )
 

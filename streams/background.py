@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 _Task: TypeAlias = tuple[Callable[[], None], "Future[None]"]
@@ -27,9 +28,10 @@ class Background:
 
     def close(self) -> None:
         """Take nothing more; what is in hand goes on as long as the process does. Does not wait."""
-        while not self._tasks.empty():
-            if (left := self._tasks.get()) is not None:
-                left[1].cancel()
+        with suppress(Empty):
+            while True:
+                if (left := self._tasks.get_nowait()) is not None:
+                    left[1].cancel()
         self._tasks.put(None)
 
     def _run(self) -> None:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 #: Longest wait for the broker to say where a partition ends; after one in vain it is not asked for the others.
 _ASK_S = 1.0
 _END_S = 30.0
+#: So long a log may end before what is committed, looked at so often.
+_BACK_S, _LOOK_AGAIN_S = 30.0, 0.5
 
 
 class InHand:
@@ -149,14 +151,11 @@ class InHand:
         committed = self.told.committed(source, partitions, partial(self._evidence, source))
         spans: dict[Partition, Span] = {}
         copied: dict[Partition, int] = {}
-        positions = []
         for tp in committed:
             place = (tp.topic, tp.partition)
             self.committed[place] = max(tp.offset, -1)
             note = self._note(place, tp)
             copied[place], self.notes[place] = note.copied, note.text()
-            # Read on from exactly where the state is as of, not from what the group would say if it were asked once more.
-            positions.append(TopicPartition(tp.topic, tp.partition, self._readable(source, place, tp.offset)))
         for topic in self._core.replays:
             for tp in committed:
                 if tp.topic == topic:
@@ -173,23 +172,45 @@ class InHand:
         metrics.RESTORED.labels(self._core.name).inc(count)
         metrics.RESTORE_SECONDS.labels(self._core.name).observe(time.monotonic() - began)
         log.info("%s: %d records replayed in %.1f s", self._core.name, count, time.monotonic() - began)
+        # Now, for the log may have been cut while it was read.
+        return self._positions(source, committed)
+
+    def _positions(self, source: Consumer, committed: list[TopicPartition]) -> list[TopicPartition]:
+        """Where each is to be read from: exactly where the state is as of, not where the group would say if it were asked once
+        more; the log's beginning, where that lies behind it. Raises SettingsError where a log ends before."""
+        positions, away = [], False
+        for tp in committed:
+            offset, place = tp.offset, (tp.topic, tp.partition)
+            if offset < 0:
+                offset = OFFSET_BEGINNING
+            elif not away:
+                try:
+                    there = self._beginning(source, place, offset)
+                except KafkaException:
+                    away = True  # should the log be cut, it says so when it is read
+                else:
+                    if offset < there and tp.topic not in self._core.replays:  # of the others, ``replay`` tells
+                        self._trimmed(place, offset, there)
+                    offset = max(offset, there)
+            positions.append(TopicPartition(tp.topic, tp.partition, offset))
         return positions
 
-    def _readable(self, source: Consumer, place: Partition, offset: int) -> int:
-        """``offset``, or the log's beginning where that lies behind it, or where the log ends before it and so is another one."""
-        beginning = int(OFFSET_BEGINNING)
-        if offset < 0:
-            return beginning
-        try:
-            there, end = source.get_watermark_offsets(TopicPartition(*place), timeout=_END_S)
-        except KafkaException:
-            return offset  # the broker is away; should the log be cut, it says so when it is read
-        if offset > end:
-            log.error("%s: %s[%d] ends at %d, and was read up to %d: it is read anew", self._core.name, *place, end, offset)
-            return beginning
-        if offset < there and place[0] not in self._core.replays:  # of the others, ``replay`` tells
-            self._trimmed(place, offset, there)
-        return max(offset, int(there))
+    def _beginning(self, source: Consumer, place: Partition, offset: int) -> int:
+        """Of the log that was read up to ``offset``. A broker that has just come back may not know its end yet."""
+        deadline = time.monotonic() + _BACK_S
+        while True:
+            there, end = source.get_watermark_offsets(TopicPartition(*place), timeout=_ASK_S)
+            if offset <= end:
+                return int(there)
+            if time.monotonic() > deadline:
+                raise SettingsError(
+                    f"{place[0]}[{place[1]}] ends at {end}, and {self._core.name} has read it up to {offset}: it is another log, "
+                    "or has lost its end, and which one nobody here can know. Set the group's offsets (kafka-consumer-groups "
+                    "--reset-offsets): to the beginning of another log, to the end of one that lost its end"
+                )
+            if self._stop.wait(_LOOK_AGAIN_S):
+                raise Stopped
+            self._alive()
 
     def _restored(self, records: Sequence[Record]) -> None:
         if self._stop.is_set():

@@ -55,7 +55,9 @@ def _replay_topic(
     trimmed: Callable[[Partition, int, int], None],
     batch: int,
 ) -> int:
-    reader = consumer(settings, f"driftloop-restore-{uuid.uuid4().hex}", **{"session.timeout.ms": 45_000})
+    # Where the log is cut while it is read, half a state would pass for a whole one: it is an error, and the next try is told.
+    own: dict[str, str | int | bool] = {"session.timeout.ms": 45_000, "auto.offset.reset": "error"}
+    reader = consumer(settings, f"driftloop-restore-{uuid.uuid4().hex}", **own)
     done = 0
     try:
         begins = _begins(reader, topic, spans, trimmed)

@@ -33,7 +33,7 @@ class Runnable(Protocol):
 
 def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order). Where one
-    does not end within 10 s, the process ends with 1.
+    does not end within 10 s, the process ends beneath it, with 1 where it would be 0.
 
     2: one of them says that a setting is wrong, so that starting again would give the same.
     Raises SettingsError where the port is taken.
@@ -71,18 +71,18 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     if stuck := sum(thread.is_alive() for thread in threads):
-        _leave(stuck, len(threads))
+        _leave(stuck, len(threads), 2 if wrong.is_set() else 1)
     page.shutdown()
     page.server_close()
     return 2 if wrong.is_set() else 1 if failed.is_set() else 0
 
 
-def _leave(stuck: int, shells: int) -> NoReturn:
+def _leave(stuck: int, shells: int, code: int) -> NoReturn:
     """End the process beneath them: Kafka's clients wait long for a broker that is away, also when they are closed. What is in
     hand is not committed and will be taken again, as after a kill."""
     log.error("%d of %d processors did not end within %.0f s and are left: is the broker away?", stuck, shells, END_S)
     logging.shutdown()
-    os._exit(1)
+    os._exit(code)
 
 
 def _page(port: int, health: Health) -> ThreadingHTTPServer:

@@ -95,6 +95,7 @@ class Shell:
         self._waits_since: float | None = None
         #: Since when each transaction was given up.
         self._aborts_since: float | None = None
+        self._aborted_at = -math.inf
         self._asked_at = -math.inf
         self._newest_ms = 0
         self._stalls = StallWatch()
@@ -132,7 +133,8 @@ class Shell:
             reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
         if self._waits_since is not None and now - self._waits_since > STUCK_S:
             reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
-        if self._aborts_since is not None and now - self._aborts_since > STUCK_S:
+        lately = now - self._aborted_at <= max(STUCK_S, 3 * _LONGEST_PAUSE_S)  # else the stream is quiet
+        if self._aborts_since is not None and now - self._aborts_since > STUCK_S and lately:
             reasons.append(f"{name}: each transaction has been given up for {now - self._aborts_since:.0f} s; its log says why")
         if self._hand.left_since is not None and now - self._hand.left_since > STUCK_S:
             reasons.append(f"{name}: the group has assigned no partitions")
@@ -152,7 +154,7 @@ class Shell:
         try:
             self._transactions.begin_life(source, self._core.inputs[0])
             if self._keeper is not None:
-                self._keeper.of_cluster(cluster_id(source, self._core.inputs[0]))
+                self._keeper.of_cluster(self._cluster(source))
             source.subscribe(list(self._core.inputs), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
             self._loop(source)
         except Stopped:
@@ -163,6 +165,15 @@ class Shell:
             if self._keeper is not None:
                 self._keeper.close()
             self._transactions.close()
+
+    def _cluster(self, source: Consumer) -> str:
+        while not self._stop.is_set():
+            try:
+                return cluster_id(source, self._core.inputs[0])
+            except KafkaException as error:
+                log.warning("%s: waits for the broker: %s", self._core.name, error.args[0].str())
+                self._stop.wait(_LONGEST_PAUSE_S)
+        raise Stopped
 
     def _loop(self, source: Consumer) -> None:
         last_records, again_s = time.monotonic(), _FIRST_PAUSE_S
@@ -186,8 +197,9 @@ class Shell:
                 if refusal is not None:
                     raise refusal from error
                 log.warning("%s: the state is rebuilt: %s", self._core.name, error)
-                if self._aborts_since is None:
+                if self._aborts_since is None or started - self._aborted_at > STUCK_S:
                     self._aborts_since = started
+                self._aborted_at = started
                 self._start_over(source)
                 self._stop.wait(again_s)
                 again_s = min(2 * again_s, _LONGEST_PAUSE_S)

@@ -36,8 +36,8 @@ _PATIENCE_S = 120.0
 #: The history of a long run is hundreds of thousands of records.
 _SETTLE_S = 900.0
 TWO = "two at once"
-#: A process that is not killed may end by itself after these alone, once each.
-_MAY_END = ("stop scorer (zombie)", "kill broker")
+#: How many processes that are not killed may end by themselves after a fault: a zombie, and whoever talks to the broker.
+_MAY_END = {"stop scorer (zombie)": 1, "kill broker": SCORERS + 2}
 
 _TOML = f"""
 [labels]
@@ -153,9 +153,9 @@ class Run:
                 self._tell("\n    ".join([f"{name} ended by itself with {code}", *lines]))
         # 1: what a zombie does when it is refused, and whoever waits for an answer in vain; it is started anew.
         result.wrong += [f"{name} ended with {code}" for name, found in ends.items() for code, _ in found if code != 1]
-        causes = sum(fault.kind in _MAY_END for step in self._steps for fault in step)
+        causes = sum(_MAY_END.get(fault.kind, 0) for step in self._steps for fault in step)
         if (ended := result.counts["processes that ended by themselves"]) > causes:
-            result.wrong.append(f"processes that ended by themselves: {ended}, and only {causes} faults may be the cause")
+            result.wrong.append(f"processes that ended by themselves: {ended}, and the faults account for {causes}")
         result.wrong += [f"{name} was asked to end, and ended with {code}" for name, code in codes.items() if code]
         left = [process for process in leftovers.find(settings) if "infra.cli" in process.cmdline()]
         result.wrong += [f"left behind: {process.cmdline()}" for process in left]

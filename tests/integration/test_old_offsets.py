@@ -10,15 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
-from features.settings import Settings, Snapshots
+from features.settings import Settings, SettingsError, Snapshots
 from streams import topics
 from streams.cluster import cluster_id
 from streams.core import Record
-from streams.kafka import admin, consumer
+from streams.kafka import admin, consumer, producer
 from streams.publish.lockstep import Lockstep
-from streams.restore import replay
+from streams.restore import Span, replay
 from streams.shell import Shell
 from streams.snapshots import Snapshot, Store
 from streams.topics import Topic
@@ -114,3 +114,38 @@ def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
     with running(Shell(settings, SnapshottedCount(source, target))):
         Lockstep(settings, {f"count-{source}": (source,)}).wait()
     assert sorted(read(settings, target)) == expected(values + more)
+
+
+def test_a_log_that_ends_before_what_is_committed_is_left_to_a_person(
+    platform: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another log, or one that lost its end: read from its beginning or its end, one of the two would repeat or lose records."""
+    monkeypatch.setattr("streams.in_hand._BACK_S", 1.0)
+    name = uuid.uuid4().hex[:8]
+    source, target = f"in-{name}", f"out-{name}"
+    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    values = [f"v{i}".encode() for i in range(100)]
+    send(platform, source, values)
+    set_offsets(platform, f"count-{source}", source, [20, 5000])
+    core = SnapshottedCount(source, target)
+    said = rf"{source}\[1\] ends at 50, and count-{source} has read it up to 5000: .*--reset-offsets"
+    with pytest.raises(SettingsError, match=said):
+        Shell(platform, core).run()
+    assert read(platform, target) == []
+
+
+def test_a_log_that_is_cut_while_it_is_read_again_is_an_error(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = f"in-{uuid.uuid4().hex[:8]}"
+    topics.create(platform, [Topic(source, 1)])
+    sender = producer(platform)
+    for i in range(50):
+        sender.produce(source, f"v{i}".encode())
+    assert sender.flush(20) == 0
+    asked = admin(platform)
+    for future in asked.delete_records([TopicPartition(source, 0, 30)]).values():
+        future.result(10)
+    monkeypatch.setattr("streams.restore._begins", lambda *_: {0: 0})  # as it was a moment ago
+    found: list[Record] = []
+    with pytest.raises(KafkaException):
+        replay(platform, {(source, 0): Span(0, 50)}, found.extend)
+    assert found == []

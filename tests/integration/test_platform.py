@@ -198,6 +198,10 @@ def test_a_setting_that_cannot_be_used_is_told_at_once_with_its_exit_code(folder
         local.up(load(folder), only={"kafka", "redis", "scorer"})
     assert "scorer ended with exit code 2" in str(failed.value)
     assert "snapshots.path cannot be used" in str(failed.value)
+    # Mended while it waits for its next try.
+    (folder / "driftloop.toml").write_text((folder / "driftloop.toml").read_text().replace("nosuch://here", "snapshots"))
+    settings = local.up(load(folder), only={"scorer"})
+    assert supervise.processes(settings)["scorer"].state in {"STARTING", "RUNNING"}
 
 
 def test_a_folder_too_deep_for_a_socket(folder: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from features.settings import FILE_NAME, SettingsError, load
 
 
-@pytest.mark.parametrize(("name", "most"), [("profile_timeout_s", 60), ("model_timeout_s", 600)])
+@pytest.mark.parametrize(("name", "most"), [("profile_timeout_s", 60), ("model_timeout_s", 300)])
 def test_a_time_out_has_an_end(tmp_path: Path, name: str, most: int) -> None:
     path = tmp_path / FILE_NAME
     path.write_text(f"[scoring]\n{name} = {most}\n")

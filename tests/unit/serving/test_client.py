@@ -123,9 +123,10 @@ def test_a_shadow_that_scores_nonsense_harms_no_score(stubs: Any, shadow: float)
     assert prediction.shadow_scores is None
 
 
-def test_shadow_scores_of_other_vectors_are_malformed(stubs: Any) -> None:
-    with pytest.raises(wire.MalformedResponse, match="1 values in 'shadow_score' and 2 in 'score'"):
-        wire.decode_response(response(stubs, score=[0.25, 0.5], shadow_score=[0.5]).SerializeToString())
+def test_shadow_scores_of_other_vectors_harm_no_score(stubs: Any) -> None:
+    prediction = wire.decode_response(response(stubs, score=[0.25, 0.5], shadow_score=[0.5]).SerializeToString())
+    assert prediction.scores.tolist() == [0.25, 0.5]
+    assert prediction.shadow_scores is None
 
 
 @pytest.mark.parametrize("threshold", ["nan", "inf", "-Infinity"])
