@@ -162,6 +162,11 @@ class _Partition:
     #: The same of what a label decided while the logs were read again; their time may have passed when that is done.
     restored: list[tuple[int, str]] = field(default_factory=list)
 
+    def remembered(self, known: _Known) -> JoinedScore | None:
+        """The score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let go."""
+        score = known.score
+        return score if score is not None and score.transaction.event_time_ms > self.forgotten else None
+
 
 class LabelJoiner:
     """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
@@ -282,7 +287,7 @@ class LabelJoiner:
             outcomes.append(_labelled(label, known.score, label.label_time_ms))
         elif label.is_fraud and not known.verdict:
             known.verdict = True
-            outcomes.append(_labelled(label, known.score, label.label_time_ms, late=True))
+            outcomes.append(_labelled(label, partition.remembered(known), label.label_time_ms, late=True))
 
     def _take_score(self, partition: _Partition, score: JoinedScore, outcomes: list[Outcome], joined_ms: int | None) -> None:
         transaction = score.transaction

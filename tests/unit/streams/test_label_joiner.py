@@ -132,6 +132,21 @@ def test_a_label_that_came_too_late_is_known_after_a_restart_too(stream: Stream)
     assert again.held == 1, "and then it is forgotten"
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_fraud_after_genuine_of_a_forgotten_transaction_is_without_score_after_a_restart_too(
+    stream: Stream, restart: bool
+) -> None:
+    stream.score("x", 0)
+    stream.score("z", 3 * DELAY)
+    assert stream.label("x", 0, False, 3 * DELAY) == []
+    if restart:
+        stream.joiner = LabelJoiner(DELAY)
+        for topic in ("labels", "scores"):
+            stream.joiner.restore([one for one in stream.log if one.topic == topic])
+    (outcome,) = stream.label("x", 0, True, 3 * DELAY + HOUR)
+    assert (outcome.late, outcome.score, outcome.amount_minor) == (True, None, None)
+
+
 def test_memory_is_bounded_by_two_delays(stream: Stream) -> None:
     for hour in range(24 * 60):
         stream.score(f"x{hour}", hour * HOUR)
