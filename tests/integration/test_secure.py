@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -105,12 +106,49 @@ def test_the_loop_turns(secure: Settings, run: Runner) -> None:
     assert (code, status["state"]) == (0, "up")
     groups = {"scorer", "feast-writer", "archive", "label-joiner", "terminal-risk", "drift-monitor"}
     assert groups <= status["lag"].keys()
+    assert groups <= status["event_time"].keys()
     for format_ in ("scores", "outcomes"):
         assert ds.dataset(secure.archive / format_, format="parquet").count_rows() > 0
     card = ds.dataset(secure.archive / "scores", format="parquet").to_table(columns=["card_id"]).column(0)[-1].as_py()
     assert run("features", "show", "card", card)[0] == 0
     code, out, _ = run("alerts", "--json")
     assert (code, len(json.loads(out))) == (0, 20)
+
+
+EVERY_SHELL = (
+    "records_consumed_total",
+    "lag_records",
+    "event_time_seconds",
+    "event_time_lag_seconds",
+    "batch_records_count",
+    "transaction_seconds_count",
+    "rebalances_total",
+    "partitions",
+)
+
+
+def test_every_processor_tells_what_it_does(secure: Settings) -> None:
+    pages = {name: page(port) for name, port in secure.ports.metrics.items() if name in ("scorer", "writers", "drift-monitor")}
+    processors = {
+        "scorer": ("scorer",),
+        "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk"),
+        "drift-monitor": ("drift-monitor",),
+    }
+    missing = [
+        (processor, metric)
+        for process, names in processors.items()
+        for processor in names
+        for metric in EVERY_SHELL
+        if not re.search(rf'^driftloop_{metric}{{[^}}]*processor="{processor}"', pages[process], re.MULTILINE)
+    ]
+    assert missing == []
+    own = ("model_call_seconds_count", "profile_read_seconds_count", "state_bytes", "state_cards", "snapshot_age_seconds")
+    assert [metric for metric in own if f"\ndriftloop_{metric}" not in pages["scorer"]] == []
+
+
+def page(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+        return str(reply.read().decode())
 
 
 def test_what_was_there_before_is_there_still(run: Runner) -> None:
