@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 
 import numpy as np
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from benchmarks.common import machine, write
 from benchmarks.streams import child, world
@@ -16,17 +18,20 @@ from benchmarks.streams.tables.tuning import Changed, Tuning, section
 from benchmarks.streams.watch import Topics, wait
 from features.settings import Settings
 from infra.errors import PlatformError
-from streams.kafka import producer
+from streams.kafka import admin, producer
 
 _RATE = 1_000
 #: What is changed: whose setting, its name, what we have, and what is tried.
-_PRODUCER, _SCORING = "the transactional producer's ", "scoring."
+_PRODUCER, _SCORING, _BROKER = "the transactional producer's ", "scoring.", "the broker's "
 _CHANGES = (
     (_PRODUCER, "retry.backoff.ms", "10", "10"),
     (_PRODUCER, "retry.backoff.ms", "10", "100"),
     (_PRODUCER, "linger.ms", "0", "2"),
     (_SCORING, "linger_ms", "2", "0"),
     (_SCORING, "linger_ms", "2", "5"),
+    # Of the broker those that it takes while it runs: all are measured on one.
+    (_BROKER, "num.io.threads", "4", "8"),
+    (_BROKER, "transaction.partition.verification.enable", "true", "false"),
 )
 
 
@@ -55,7 +60,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
             source, target = _topics(i)
             world.create(settings, source, target)
             changes = [f"{name}={tried}"] if whose == _PRODUCER else []
-            environment = {} if whose == _PRODUCER else {"DRIFTLOOP_SCORING__LINGER_MS": tried}
+            environment = {"DRIFTLOOP_SCORING__LINGER_MS": tried} if whose == _SCORING else {}
             hop = child.hop(settings, source, target, settings.scoring.max_batch, *changes, environment=environment)
             stack.enter_context(hop)
             world.fill(settings, source, events.part(at, at + WARM // 10))
@@ -67,7 +72,9 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
                 source, target = _topics(i)
                 part = events.part(at, at + int(_RATE * lasting))
                 at += len(part)
-                times, _ = measure(settings, sender, part, source, target, _RATE)
+                whose, name, _, tried = _CHANGES[i]
+                with _broker_with(settings, name, tried) if whose == _BROKER else nullcontext():
+                    times, _ = measure(settings, sender, part, source, target, _RATE)
                 if counts:
                     found[i].append(times)
     ways = []
@@ -76,6 +83,23 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
         p50, p95, p99, _ = percentiles(times)
         ways.append(Changed(whose + name, ours, tried, len(times), p50, p95, p99))
     return Tuning(on, _RATE, rounds, seconds, ways)
+
+
+@contextmanager
+def _broker_with(settings: Settings, name: str, value: str) -> Iterator[None]:
+    """The broker has this setting meanwhile."""
+    asked = admin(settings)
+
+    def alter(operation: AlterConfigOpType) -> None:
+        entry = ConfigEntry(name, value, incremental_operation=operation)
+        resource = ConfigResource(ResourceType.BROKER, "1", incremental_configs=[entry])
+        asked.incremental_alter_configs([resource], request_timeout=10)[resource].result()
+
+    alter(AlterConfigOpType.SET)
+    try:
+        yield
+    finally:
+        alter(AlterConfigOpType.DELETE)
 
 
 def _topics(change: int) -> tuple[str, str]:
