@@ -336,3 +336,20 @@ def test_only_what_is_committed_is_counted_and_once() -> None:
         count_them()
     gained = {name: value - before[name] for name, value in counted().items()}
     assert gained == {"approve": 1, "alert": 1, "degraded": 2, "late": 0, "repeated": 1, "values": pytest.approx(0.91)}
+
+
+def test_pauses_for_the_model_server_grow_up_to_a_bound_and_differ() -> None:
+    """So that scorers that lost it together do not all come back at once."""
+
+    def waits() -> list[float]:
+        found: list[float] = []
+        settings = Settings(labels=Labels(delay_days=7.0))
+        core = Scorer(settings, Model(failures=12), Reader(Store()), wait=found.append)
+        assert len(scores(core.process(records(transaction(0))))) == 1
+        return found
+
+    first, second = waits(), waits()
+    assert len(first) == len(second) == 12
+    longest = [min(0.05 * 2**n, 2.0) for n in range(12)]
+    assert all(most / 2 <= pause <= most for pause, most in zip(first, longest, strict=True))
+    assert first != second
