@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,7 @@ from streams.background import Background
 def test_tasks_run_one_after_the_other() -> None:
     done: list[int] = []
     background = Background("b")
-    for future in [background.submit(lambda i=i: done.append(i)) for i in range(5)]:  # type: ignore[misc]
+    for future in [background.submit(partial(done.append, i)) for i in range(5)]:
         future.result(10)
     background.close()
     assert done == [0, 1, 2, 3, 4]
