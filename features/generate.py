@@ -6,37 +6,21 @@ The compiled loops are generated, not interpreted: each formula becomes one line
 from __future__ import annotations
 
 import ast
-import hashlib
 import sys
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from features import catalogue, ingredients
 from features.catalogue import Feature
+from features.fingerprint import of_code
+from features.rooms import COMPILED, FORMULAS, HISTORY, PROFILES
 
 HERE = Path(__file__).parent
 TARGET = HERE / "generated.py"
 DOCUMENT = HERE.parent / "docs" / "features.md"
-#: A change in any of these changes what the generated functions compute.
-SOURCES = (
-    "arrival.py",
-    "catalogue.py",
-    "compiled.py",
-    "formulas.py",
-    "generate.py",
-    "geo.py",
-    "history.py",
-    "in_order.py",
-    "ingredients.py",
-    "late.py",
-    "prefetch.py",
-    "profiles.py",
-    "robust.py",
-    "running.py",
-    "segment.py",
-    "terminal_tiles.py",
-    "walk.py",
-    "windows.py",
-)
+#: What the generated functions call: a change in any of these changes what they compute.
+SOURCES = (*HISTORY, *PROFILES, *FORMULAS, *COMPILED)
 _STREAM = ("transaction", "card")
 
 
@@ -44,16 +28,18 @@ class FormulaError(ValueError):
     """A formula that cannot be compiled; the message names the feature."""
 
 
-def fingerprint() -> str:
-    """Hash of the sources that the generated code was made of."""
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update((HERE / name).read_bytes())
-    return digest.hexdigest()[:16]
+def fingerprint(features: tuple[Feature, ...] = catalogue.FEATURES, sources: Iterable[Path] = SOURCES) -> str:
+    """Hash the generated code and what it calls: 16 hexadecimal digits. Raises FormulaError."""
+    return of_code(sources, _code(features, ""))[:16]
 
 
 def source(features: tuple[Feature, ...] = catalogue.FEATURES) -> str:
     """The text of ``features/generated.py``. Raises FormulaError."""
+    return _code(features, fingerprint(features))
+
+
+def _code(features: tuple[Feature, ...], made_of: str) -> str:
+    """``made_of``: the fingerprint that it carries."""
     stream = [(i, f) for i, f in enumerate(features) if f.source in _STREAM]
     read = [(i, f) for i, f in enumerate(features) if f.source not in _STREAM]
     if [i for i, _ in stream] != list(range(len(stream))):
@@ -61,13 +47,14 @@ def source(features: tuple[Feature, ...] = catalogue.FEATURES) -> str:
     history = {**ingredients.EVENT, **ingredients.HISTORY}
     known = {**ingredients.EVENT, **ingredients.PROFILE, **ingredients.OUTCOMES}
     return _TEMPLATE.format(
-        fingerprint=fingerprint(),
+        fingerprint=made_of,
         stream="\n".join(_lines(stream, history)),
         read="\n".join(_lines(read, known)),
         functions=", ".join(sorted({name for f in features for name in _names(f) if name in _functions()})),
     )
 
 
+@cache
 def _functions() -> set[str]:
     tree = ast.parse((HERE / "formulas.py").read_text())
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -35,7 +35,7 @@ from features.walk import (
 from features.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.generate.fingerprint``).
-FINGERPRINT = "c5a6972955def6d4"
+FINGERPRINT = "2fd2d3d6729a27a3"
 
 
 @compiled_cached

@@ -5,32 +5,16 @@ A new feature that is made of what is kept already leaves it as it is, so that t
 
 from __future__ import annotations
 
-import hashlib
 from functools import cache
 from pathlib import Path
 
-_HERE = Path(__file__).parent
-SOURCES = (
-    "arrival.py",
-    "card_arrays.py",
-    "card_state.py",
-    "columns.py",
-    "formulas.py",
-    "history.py",
-    "in_order.py",
-    "late.py",
-    "robust.py",
-    "running.py",
-    "segment.py",
-    "walk.py",
-    "windows.py",
-)
+from features.fingerprint import of_code
+from features.rooms import COLUMNS, COMPILED, FORMULAS, HISTORY
+
+SOURCES = (*HISTORY, *COLUMNS, *FORMULAS, *COMPILED)
 
 
 @cache
-def state_version() -> str:
+def state_version(sources: tuple[Path, ...] = SOURCES) -> str:
     """16 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for name in SOURCES:
-        digest.update((_HERE / name).read_bytes())
-    return digest.hexdigest()[:16]
+    return of_code(sources)[:16]

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from features.columns import Columns, from_transactions
 from features.events import Transaction
 from features.settings import Scoring
-from streams import lead
 from streams.admission import CONFLICT, DUPLICATE, NEW, Admission
 from streams.codec import BatchDecoder, encode
 from streams.copied import copied
 from streams.core import Produce, Record, dead_letter
 from streams.hashing import digests
+from streams.lead import ahead, reason
 from streams.limits import History, by_limits
 
 _HOUR_MS = 3_600_000
@@ -122,7 +122,7 @@ class Intake:
         spread = _by_partition(records)
         for partition, every in spread:
             limits = of_then.get(partition, self.limits)
-            future = lead.ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
+            future = ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
             rows = every[~future]
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
@@ -133,7 +133,7 @@ class Intake:
             return Taken(records, events, bodies, columns, spread, late)
         self.repeated = int((verdict == DUPLICATE).sum())
         for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
-            why = lead.reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
+            why = reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
             dead.append(dead_letter(records[i], _PROCESSOR, why))
         kept = np.flatnonzero(verdict == NEW)
         if not len(kept):

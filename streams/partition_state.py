@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,17 +10,13 @@ from numpy.typing import NDArray
 
 from features.card_state import CardState
 from features.columns import Columns
-from features.events import Transaction
 from features.state_copy import StateCopy
-from features.state_version import state_version
 from features.transform import update
 from features.windows import LONGEST_MS
 from streams.admission import Admission
 
 #: ``cold`` holds the event time up to which scores are cold, or one of these.
 _NOT_COLD, _FROM_NEXT = -1, -2
-#: Say what is taken, and what is kept of ids and of the clock.
-_SOURCES = ("admission.py", "admission_table.py", "codec.py", "event_clock.py", "hashing.py", "intake.py", "lead.py", "limits.py")
 #: Places of the admission's table that a step copies for each card: a table that was just made has no more for each id.
 _PLACES_A_CARD = 8
 
@@ -73,17 +66,6 @@ class PartitionState:
     def others(self) -> dict[str, NDArray[Any]]:
         """All but the cards and the ids that came, as arrays."""
         return {"cold": np.array([self._cold], dtype=np.int64)}
-
-
-@cache
-def version() -> str:
-    """Which code can go on with a partition's snapshot: what is kept of cards (``features.state_version``), ids and clock."""
-    digest = hashlib.sha256()
-    for name in _SOURCES:
-        digest.update((Path(__file__).parent / name).read_bytes())
-    # What is kept of a body is a hash of its JSON, which has the fields in this order.
-    digest.update(",".join(Transaction.__struct_encode_fields__).encode())
-    return f"{state_version()}-{digest.hexdigest()[:8]}"
 
 
 class PartitionCopy:

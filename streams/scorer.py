@@ -33,7 +33,8 @@ from streams import metrics, rules, topics
 from streams.core import Output, Record
 from streams.intake import Intake, Taken, admission
 from streams.limits import History, Limits
-from streams.partition_state import PartitionCopy, PartitionState, version
+from streams.partition_state import PartitionCopy, PartitionState
+from streams.partition_version import version
 from streams.score_records import Scored, count, score_records
 
 log = logging.getLogger(__name__)

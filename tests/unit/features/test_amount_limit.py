@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow.dataset as ds
 import pytest
 
-from features import vector
 from features.archive_days import newest_complete_day
 from features.card_state import CardState
 from features.settings import Features, SettingsError, load
@@ -43,13 +42,6 @@ def test_another_limit_is_another_schema() -> None:
 def test_a_truth_value_is_no_limit() -> None:
     with pytest.raises(ValueError, match="amount_limit"):
         Features(amount_limit=True)
-
-
-def test_a_constant_behind_the_formulas_is_part_of_the_schema_and_a_comment_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (Path(vector.__file__).parent / "formulas.py").read_text()
-    assert vector._bare(text) == vector._bare(text + "\n# said twice\n")
-    monkeypatch.setattr(vector, "_meaning", lambda: vector._bare(text.replace("HIGH = 2.6", "HIGH = 2.7")))
-    assert vector.schema_hash() != SCHEMA
 
 
 def test_batch_gives_what_the_stream_served_with_the_same_limit_only(tmp_path: Path) -> None:

@@ -1,0 +1,167 @@
+"""Files may move and modules be renamed: models, vectors and snapshots stay valid. A change of what the code does counts."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from features import generate, rooms, state_version, vector
+from features.catalogue import FEATURES
+from features.fingerprint import modules
+from features.generated import FINGERPRINT
+from streams import partition_version
+
+ROOT = Path(vector.__file__).parents[1]
+#: As they were on 2026-11-30, before any file moved. Each stored vector and model carries one of these.
+SCHEMAS = {
+    220: "fraud_v1-0b8c9945e1",
+    1: "fraud_v1-e51192bb60",
+    100: "fraud_v1-ad2b2ffad4",
+    500: "fraud_v1-a787fa6614",
+    1_000_000_000: "fraud_v1-77fe93473b",
+}
+#: Each hash: of which files, and how.
+HASHES: dict[str, tuple[tuple[Path, ...], Callable[[tuple[Path, ...]], str]]] = {
+    "schema": (rooms.FORMULAS, lambda files: vector.schema_hash(formulas=files)),
+    "generated": (generate.SOURCES, lambda files: generate.fingerprint(sources=files)),
+    "cards": (state_version.SOURCES, state_version.state_version),
+    "partition": (partition_version.SOURCES, partition_version.version),
+}
+#: What hashed files import beside each other, and why it does not count.
+NOT_HASHED = {
+    "generated": {
+        "features.columns": "loops take its arrays, which are in features.read",
+        "features.events": "loops see no events",
+        "features.generated": "hashed as it is made, from the catalogue",
+    },
+    "cards": {"features.events": "how the wire looks; columns are made of it"},
+    "partition": {
+        "features.events": "the fields of a payment are hashed by name",
+        "features.settings": "the limits that count are kept with the offsets",
+        "features.transform": "what is served of a history, not what is kept of it",
+        "streams.core": "a record and how one is sent: all processors stand on it",
+        **{f"features.{name}": "in the hash of cards" for name in ("card_state", "columns", "compiled", "state_copy", "windows")},
+    },
+}
+#: These two hold paths and the hashing itself: what they do is in every hash.
+HASHING = {"features.fingerprint", "features.rooms"}
+
+
+def names() -> list[object]:
+    return [pytest.param(name, path, id=f"{name}-{path.stem}") for name, (files, _) in HASHES.items() for path in files]
+
+
+def moved(source: str) -> str:
+    """The source after a move: other modules, more imports, other comments and docstrings."""
+    source = re.sub(r"\bfrom (features|streams)((?:\.\w+)*) import", r"from \1.room\2_renamed import", source)
+    source = re.sub(r"^( *)#.*$", r"\1# Moved.", source, flags=re.MULTILINE)
+    source = re.sub(r'^( *)"""(?=\S)', r'\1"""Moved. ', source, flags=re.MULTILINE)
+    return f"{source}\nimport json  # moved\n\nif TYPE_CHECKING:\n    from features.base import events\n"
+
+
+def copied(files: tuple[Path, ...], folder: Path, edit: Callable[[str], str]) -> tuple[Path, ...]:
+    """The files in one folder, under other names and in another order."""
+    folder.mkdir()
+    copies = tuple(folder / f"m{len(files) - i:02}_{path.stem[::-1]}.py" for i, path in enumerate(files))
+    for path, copy in zip(files, copies, strict=True):
+        copy.write_text(edit(path.read_text()))
+    return copies
+
+
+def with_another_operator(source: str) -> str:
+    """The source with one operator or, where it has none, one constant changed."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp | ast.AugAssign) and not isinstance(node.op, ast.BitOr):
+            node.op = ast.Sub() if isinstance(node.op, ast.Add) else ast.Add()
+            return ast.unparse(tree)
+        if isinstance(node, ast.Compare):
+            node.ops[0] = ast.Gt() if isinstance(node.ops[0], ast.Lt) else ast.Lt()
+            return ast.unparse(tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+            node.value = node.value + 1
+            return ast.unparse(tree)
+    return source + "\nCHANGED = True\n"
+
+
+@pytest.mark.parametrize(("limit", "schema"), SCHEMAS.items())
+def test_the_schema_is_what_it_was(limit: int, schema: str) -> None:
+    assert vector.schema_hash(limit) == schema
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_a_move_changes_no_hash(tmp_path: Path, name: str) -> None:
+    files, hashed = HASHES[name]
+    copies = copied(files, tmp_path / "room", moved)
+    assert all(copy.read_text().count("Moved.") > 1 for copy in copies)
+    # The schema alone takes its files in their order.
+    assert hashed(copies if name == "schema" else (tmp_path / "room",)) == hashed(files)
+
+
+@pytest.mark.parametrize(("name", "path"), names())
+def test_a_change_of_any_file_changes_the_hash(tmp_path: Path, name: str, path: Path) -> None:
+    files, hashed = HASHES[name]
+    changed = tmp_path / "changed.py"
+    changed.write_text(with_another_operator(path.read_text()))
+    assert hashed(tuple(changed if file == path else file for file in files)) != hashed(files)
+
+
+def test_a_move_leaves_the_generated_code_valid_and_another_formula_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert generate.fingerprint() == FINGERPRINT
+    other = replace(FEATURES[0], formula=FEATURES[0].formula.replace("/", "*"))
+    assert generate.fingerprint((other, *FEATURES[1:])) != FINGERPRINT
+    template = generate._TEMPLATE
+    monkeypatch.setattr(generate, "_TEMPLATE", moved(template))
+    assert generate.fingerprint() == FINGERPRINT
+    monkeypatch.setattr(generate, "_TEMPLATE", template.replace("i + AHEAD < n", "i + AHEAD <= n"))
+    assert generate.fingerprint() != FINGERPRINT
+
+
+@pytest.mark.parametrize("change", [{"formula": "minor"}, {"missing": -1.0}, {"name": "sum_of_payment"}])
+def test_another_formula_missing_value_or_name_is_another_schema(monkeypatch: pytest.MonkeyPatch, change: dict[str, str]) -> None:
+    monkeypatch.setattr(vector, "FEATURES", (replace(FEATURES[0], **change), *FEATURES[1:]))  # type: ignore[arg-type]
+    assert vector.schema_hash() not in SCHEMAS.values()
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of features and streams that a file imports, wherever in it."""
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    found = {node.module for node in nodes if node.module and re.match(r"(features|streams)\b", node.module)}
+    packages = {module for module in found if (ROOT / module.replace(".", "/")).is_dir()}
+    assert not packages, f"{path} imports a module by its name: renaming that would change the hash; import what it defines"
+    return found
+
+
+@pytest.mark.parametrize("name", NOT_HASHED)
+def test_what_hashed_files_import_is_hashed_too(name: str) -> None:
+    files = [module for place in HASHES[name][0] for module in modules(place)]
+    hashed = {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files}
+    found = set().union(*map(imported, files))
+    assert found - hashed - HASHING == set(NOT_HASHED[name])
+
+
+@pytest.mark.parametrize("name", HASHES)
+def test_no_name_is_defined_in_two_ways_in_files_that_are_hashed_together(name: str) -> None:
+    """Imports do not count, so importing the name from the other file would not show."""
+    defined: dict[str, set[str]] = {}
+    for place in HASHES[name][0]:
+        for path in modules(place):
+            for node in ast.parse(path.read_text()).body:
+                for bound in names_of(node):
+                    defined.setdefault(bound, set()).add(ast.unparse(node))
+    twice = {bound for bound, ways in defined.items() if len(ways) > 1}
+    # COLUMNS are what a history is written out in, and the number of a tile's; both _HOUR_MS are an hour.
+    assert twice <= ({"COLUMNS"} if name == "generated" else {"_HOUR_MS"} if name == "partition" else set())
+
+
+def names_of(node: ast.stmt) -> set[str]:
+    """The names that a top-level statement binds."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
