@@ -10,7 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ PROMETHEUS = shutil.which("prometheus")
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.skipif(PROMETHEUS is None, reason="there is no prometheus on PATH"),
+    pytest.mark.skipif(PROMETHEUS is None, reason="there is no prometheus on PATH (.ci/packages installs it)"),
 ]
 
 ALL = [query for path in sorted(FOLDER.glob("*.json")) for query in queries(json.loads(path.read_text()))]
@@ -41,14 +41,14 @@ def _ask(url: str, expr: str) -> dict[str, Any]:
     return value
 
 
-def _wait(url: str, expr: str) -> None:
+def _wait(url: str, expr: str) -> list[dict[str, Any]]:
+    """Return the series of a query as soon as it has some; AssertionError after 60 s without."""
     deadline = time.monotonic() + 60
     while True:
-        try:
-            if _ask(url, expr)["data"]["result"]:
-                return
-        except (urllib.error.URLError, ConnectionError):
-            pass
+        # OSError: refused connections, 503 while Prometheus starts, and time-outs.
+        with suppress(OSError):
+            if series := _ask(url, expr)["data"]["result"]:
+                return list(series)
         assert time.monotonic() < deadline, f"{expr} stays empty"
         time.sleep(0.2)
 
@@ -93,8 +93,9 @@ def test_prometheus_evaluates_every_query(prometheus: str) -> None:
 
 
 def test_values_come_through_by_process(prometheus: str) -> None:
-    assert _ask(prometheus, 'sum(up{job="driftloop"})')["data"]["result"][0]["value"][1] == "2"
-    (series,) = _ask(prometheus, "max by (feature) (driftloop_drift_feature_score)")["data"]["result"]
+    # Each target is scraped at a time of its own, up to the scrape interval after the other.
+    _wait(prometheus, 'sum(up{job="driftloop"}) == 2')
+    (series,) = _wait(prometheus, 'max by (feature) (driftloop_drift_feature_score{feature="amount"})')
     assert (series["metric"], series["value"][1]) == ({"feature": "amount"}, "0.4")
-    (share,) = _ask(prometheus, 'driftloop_drift_share{process="drift-monitor"}')["data"]["result"]
+    (share,) = _wait(prometheus, 'driftloop_drift_share{process="drift-monitor"}')
     assert share["metric"]["process"] == "drift-monitor"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from benchmarks.rolling import agreement, by_pandas, subset
+from benchmarks.rolling.by_polars import rolling
 from benchmarks.transform import events, measure
 from benchmarks.transform.events import Stream
 from features.segment import COLUMNS_A_CARD, ROW_BYTES
@@ -40,9 +42,6 @@ def test_a_cards_state_is_weighed_where_all_cards_are_alike() -> None:
 
 
 def test_polars_agrees_where_no_two_payments_of_a_card_share_a_time(stream: Stream) -> None:
-    pl = pytest.importorskip("polars")
-    from benchmarks.rolling.by_polars import rolling
-
     wanted = np.ones(len(stream), dtype=np.bool_)
     _, mine = measure.ours(stream, 1, 100, wanted)
     frame = pl.DataFrame(
