@@ -1,8 +1,12 @@
-"""What all tests share: nothing of the user's own platform leaks in."""
+"""What all tests share: nothing of the user's own platform leaks in, and no skip goes unseen."""
 
 from __future__ import annotations
 
 import os
+
+from tests.skips import pytest_sessionfinish, pytest_terminal_summary
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
 
 # A folder or a setting in the caller's environment would win over what a test chooses.
 for name in [name for name in os.environ if name.startswith("DRIFTLOOP_") and name != "DRIFTLOOP_CACHE"]:
