@@ -43,8 +43,8 @@ unit: $(STAMP) ## The unit tests only.
 integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
 	$(BIN)/pytest tests --ignore tests/unit -q
 
-features: $(STAMP) ## Make what comes from features/catalogue.py anew: features/generated.py and docs/features.md.
-	$(BIN)/python -m features.generate
+features: $(STAMP) ## Make what comes from features/catalogue/entries.py anew: features/transform/generated.py and docs/features.md.
+	$(BIN)/python -m features.catalogue.generate
 
 bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (DATA=FILE: the Handbook's transactions).
 	$(BIN)/python -m benchmarks.transform --data $(DATA) --json $(RESULTS)/transform.json
@@ -80,7 +80,7 @@ $(STAMP): requirements.lock pyproject.toml $(UV)
 	$(UV) venv --quiet --allow-existing --python .uv/bin/python .venv
 	$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
-	$(BIN)/python -m streams.warm
+	$(BIN)/python -m streams.scoring.warm_up
 	@touch $@
 
 $(UV):

@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from dashboards.build import FOLDER
 from dashboards.promql import legend_labels, queries, selectors
 from dashboards.scrape import LABELS
-from features.settings import Settings
+from features.base.settings import Settings
 
 #: Stands for the labels of a metric that is declared but has no sample yet, so that its labels cannot be seen.
 ANY_LABEL = "*"

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from features.settings import Settings, SettingsError, load
+from features.base.settings import Settings, SettingsError, load
 
 JOB = "driftloop"
 #: Labels that every series has once Prometheus has scraped it.

@@ -21,20 +21,20 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from features.events import Label, Outcome, Transaction
-from features.feast_settings import Feast
-from features.jobs.profile import CARD_PRESENT, Habits
-from features.jobs.profile_store import newest
-from features.offline import append_terminal_risk, write_profiles_offline
-from features.online import OnlineWriter, ProfileRow, TerminalRow
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
-from features.settings import DAY_MS, Settings
-from features.settings import Labels as LabelSettings
-from features.terminal_tiles import empty, keep_hours
-from features.windows import HOUR_MS
+from features.base.events import Label, Outcome, Transaction
+from features.base.feast_settings import Feast
+from features.base.settings import DAY_MS, Settings
+from features.base.settings import Labels as LabelSettings
+from features.catalogue.windows import HOUR_MS
+from features.jobs.daily_profiles import CARD_PRESENT, Habits
+from features.jobs.publish_profiles import newest
+from features.offline.point_in_time import append_terminal_risk, write_profiles_offline
+from features.online.store import OnlineWriter, ProfileRow, TerminalRow
+from features.transform.counterpart_tiles import empty, keep_hours
+from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from streams import topics
-from streams.core import Record
-from streams.terminal_risk import PartitionRows, TerminalRisk
+from streams.kafka.records import Record
+from streams.writers.counterpart_risk import PartitionRows, TerminalRisk
 
 _BATCH, _PARTITIONS = 5000, 2
 
@@ -48,7 +48,7 @@ class Tables:
     known_ms: dict[str, int]
 
     def write(self, settings: Settings) -> None:
-        """Into the offline store and Redis, by the writers of both. ``features.store.apply`` has been run."""
+        """Into the offline store and Redis, by the writers of both. ``features.feast_repo.store.apply`` has been run."""
         self.write_offline(settings)
         writer = OnlineWriter(settings)
         writer.write_profiles(self.profiles)
@@ -64,7 +64,7 @@ class Tables:
 
 
 class Newest:
-    """What the online store would give of tables, without Redis: a ``features.reading.Source``."""
+    """What the online store would give of tables, without Redis: a ``features.online.cached_reader.Source``."""
 
     def __init__(self, tables: Tables) -> None:
         self._profiles = {row.card_id: row for row in newest(tables.profiles)}

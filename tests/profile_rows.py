@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.online import ProfileRow
-from features.profiles import CATEGORIES, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, HOURS, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
-from features.terminal_tiles import Tiles
-from features.windows import DAY_MS, HOUR_MS
+from features.catalogue.windows import DAY_MS, HOUR_MS
+from features.online.store import ProfileRow
+from features.transform.counterpart_tiles import Tiles
+from features.transform.profiles import (
+    CATEGORIES,
+    COUNT,
+    HOME_LAT,
+    HOME_LON,
+    HOUR_SHARES,
+    HOURS,
+    MEAN_AMOUNT,
+    PROFILE_WIDTH,
+    USUAL_WIDTH,
+)
 
 
 def profile_row(card_id: str, time_ms: int, mean_amount: float, seed: int = 0) -> ProfileRow:

@@ -7,19 +7,20 @@ import zlib
 import msgspec
 import numpy as np
 
-from features.card_state import CardState
-from features.columns import from_transactions
-from features.events import Label, Score, Transaction
-from features.profiles import fill, unknown
-from features.reading import Reader
-from features.settings import DAY_MS, Features, Labels, Settings
-from features.transform import update
-from features.vector import NAMES, packed, unpacked
+from features.base.events import Label, Score, Transaction
+from features.base.settings import DAY_MS, Features, Labels, Settings
+from features.catalogue.vector import NAMES, packed, unpacked, vector_schema
+from features.history.state import CardState
+from features.online.cached_reader import Reader
+from features.transform.columns import from_transactions
+from features.transform.fill import fill
+from features.transform.profiles import unknown
+from features.transform.update import update
 from streams import topics
-from streams.archive import Archived, ArchiveSink
 from streams.publish.encode import encode_labels, encode_transactions
-from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
+from streams.writers.archive import Archived, ArchiveSink
 
 
 def transactions(options: Options, days: int) -> list[Transaction]:
@@ -88,7 +89,7 @@ def served(
                 known = profiles.read(columns.card, [event.terminal_id for event in mine], columns.event_time_ms).profiles
             fill(vectors, columns, known, labels.delay_ms, labels.step_hours)
             for event, vector in zip(mine, vectors, strict=True):
-                score = Score(event, features.vector_schema, packed(vector), "unscored")
+                score = Score(event, vector_schema(features), packed(vector), "unscored")
                 rows.append(Archived(topics.SCORES, partition, offsets[partition], score))
                 offsets[partition] += 1
     return rows

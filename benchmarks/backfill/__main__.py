@@ -22,7 +22,7 @@ from benchmarks.backfill.report import OURS, Result, Row, section
 from benchmarks.common import machine, write
 from benchmarks.rolling import agreement, subset
 from benchmarks.transform.measure import SHARED
-from features.vector import INDEX, N_STREAM, WIDTH
+from features.catalogue.vector import INDEX, N_STREAM, WIDTH
 
 _THREADS = {"spark": 2, "polars": len(os.sched_getaffinity(0))}
 

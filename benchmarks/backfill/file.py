@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.transform.events import columns_of
-from features.card_state import CardState
-from features.catalogue import DEFAULT_AMOUNT_LIMIT
-from features.transform import update
+from features.base.settings import DEFAULT_AMOUNT_LIMIT
+from features.history.state import CardState
+from features.transform.update import update
 
 _ROWS_A_BATCH = 20_000
 

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.backfill.file import read
-from features.archive_days import day_name, day_number
+from features.archive.days import day_name, day_number
+from features.base.settings import DAY_MS, Features
 from features.jobs.backfill import backfill
-from features.jobs.session import spark_session
-from features.settings import DAY_MS, Features
+from features.jobs.spark_session import spark_session
 
 _MEMORY = "2g"
 

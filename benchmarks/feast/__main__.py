@@ -15,11 +15,11 @@ import numpy as np
 from benchmarks.common import machine, write
 from benchmarks.feast import readers, rows, writers
 from benchmarks.feast.report import FEAST, OURS, PLAIN, Result, Row, section
-from features.online import OnlineWriter
-from features.settings import Settings, load
-from features.store import apply
-from infra import platform
+from features.base.settings import Settings, load
+from features.feast_repo.store import apply
+from features.online.store import OnlineWriter
 from infra.errors import PlatformError
+from infra.platform import up_down
 
 #: Calls by size of the batch: enough for a median, few enough for Feast.
 CALLS = {1: 300, 64: 100, 512: 25}
@@ -32,13 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="feast-") as folder:
         settings = load(Path(folder) / "platform")
         try:
-            settings = platform.up(settings, only={"redis"})
+            settings = up_down.up(settings, only={"redis"})
             result = run(settings, options.entities)
         except (PlatformError, ValueError) as error:
             print(error, file=sys.stderr)
             return 2
         finally:
-            platform.down(settings)
+            up_down.down(settings)
     write(result, options.json)
     print(section(options.json))
     return 0

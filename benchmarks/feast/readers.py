@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import redis
 
-from features import feast_encoding as encoding
-from features.online import ProfileReader
-from features.profiles import Profiles
-from features.settings import Settings
+from features.base.settings import Settings
+from features.online import feast_encoding as encoding
+from features.online.store import ProfileReader
+from features.transform.profiles import Profiles
 
 if TYPE_CHECKING:
     from feast import FeatureStore

@@ -6,11 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from features import terminal_tiles
-from features.events import Outcome
-from features.online import ProfileRow, TerminalRow
-from features.profiles import CATEGORIES, PROFILE_WIDTH, TERMINALS, USUAL_WIDTH
-from features.settings import DAY_MS
+from features.base.events import Outcome
+from features.base.settings import DAY_MS
+from features.online.store import ProfileRow, TerminalRow
+from features.transform import counterpart_tiles
+from features.transform.profiles import CATEGORIES, PROFILE_WIDTH, TERMINALS, USUAL_WIDTH
 
 #: 2026-01-01, and for how many days before it tiles are kept.
 NOW_MS = 20_454 * DAY_MS
@@ -22,12 +22,12 @@ _DIFFERENT = 500
 def terminals(count: int, daily: float = 1.0, seed: int = 3) -> list[TerminalRow]:
     """``count`` terminals with 69 days of outcomes each, ``daily`` a day in the mean (as the Handbook's), 1 % of them fraud."""
     draw = np.random.default_rng(seed)
-    state: dict[str, terminal_tiles.Terminal] = {}
+    state: dict[str, counterpart_tiles.Terminal] = {}
     for number in range(min(count, _DIFFERENT)):
         n = int(draw.poisson(_DAYS * daily * draw.lognormal(-0.3, 0.8)))
         times = np.sort(NOW_MS - draw.integers(1, _DAYS * DAY_MS, n)).tolist()
         frauds = (draw.random(n) < 0.01).tolist()
-        terminal_tiles.update(state, [outcome(f"{number}", t, f) for t, f in zip(times, frauds, strict=True)])
+        counterpart_tiles.update(state, [outcome(f"{number}", t, f) for t, f in zip(times, frauds, strict=True)])
     different = [terminal.tiles for terminal in state.values()]
     return [TerminalRow(f"terminal-{i}", NOW_MS, different[i % len(different)], i + 1) for i in range(count)]
 

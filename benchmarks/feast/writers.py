@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from benchmarks.feast.readers import VIEWS, connect
-from features import feast_encoding as encoding
-from features.online import OnlineWriter, ProfileRow, TerminalRow
-from features.settings import Settings
+from features.base.settings import Settings
+from features.online import feast_encoding as encoding
+from features.online.store import OnlineWriter, ProfileRow, TerminalRow
 
 if TYPE_CHECKING:
     from feast import FeatureStore

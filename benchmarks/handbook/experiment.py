@@ -16,7 +16,7 @@ from benchmarks.handbook.metrics import Scores, judge
 from benchmarks.handbook.models import MODELS, Model
 from benchmarks.handbook.protocol import Protocol, name_of
 from benchmarks.handbook.stream import vectors
-from features.vector import FEATURES, SCHEMA, Feature
+from features.catalogue.vector import FEATURES, SCHEMA, Feature
 
 HANDBOOK, FULL = "handbook-15", "full"
 _WINDOWED = ("count", "sum", "mean", "max", "std", "ratio_to_mean", "zscore")

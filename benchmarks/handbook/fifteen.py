@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
-from features.settings import DAY_MS
-from features.vector import INDEX
+from features.base.settings import DAY_MS
+from features.catalogue.vector import INDEX
 
 HOUR_MS = 3_600_000
 TERMINAL_WINDOWS = (1, 7, 30)

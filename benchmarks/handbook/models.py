@@ -65,7 +65,7 @@ def perceptron(train: Matrix, is_fraud: NDArray[np.bool_], test: Matrix, seed: i
 
     Sampling moves all scores by one monotone map, which none of the metrics sees; so it is not corrected here.
     """
-    from retrain.training.model import limit_threads
+    from retrain.training.families.perceptron import limit_threads
 
     limit_threads()
     import keras

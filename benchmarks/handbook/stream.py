@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
-from features.card_state import CardState
-from features.catalogue import DEFAULT_AMOUNT_LIMIT
-from features.columns import Columns, terminal_numbers
-from features.formulas import HIGH
-from features.jobs.profile import Habits
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, fill
-from features.terminal_tiles import COLUMNS
-from features.transform import update
-from features.vector import INDEX, WIDTH
-from features.windows import DAY_MS, HOUR_MS
+from features.base.settings import DEFAULT_AMOUNT_LIMIT
+from features.catalogue.formulas import HIGH
+from features.catalogue.vector import INDEX, WIDTH
+from features.catalogue.windows import DAY_MS, HOUR_MS
+from features.history.state import CardState
+from features.jobs.daily_profiles import Habits
+from features.transform.columns import Columns, terminal_numbers
+from features.transform.counterpart_tiles import COLUMNS
+from features.transform.fill import fill
+from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
+from features.transform.update import update
 
 _RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
 #: Hours of a date, with room: terminal and hour in one number.
@@ -23,13 +24,13 @@ _TERMINAL = 10**8
 
 
 def vectors(transactions: Transactions, delay_days: int, step_hours: int = 1) -> NDArray[np.float32]:
-    """The vector of each transaction, float32 [n, WIDTH], by ``features.transform`` and ``features.profiles``.
+    """The vector of each transaction, float32 [n, WIDTH], by ``features.transform.update`` and ``features.transform.profiles``.
 
     A transaction sees: the card's earlier ones, up to the event itself; the terminal's outcomes up to the label horizon; and the
     customer profile of the midnight before (the daily job's). The tiles hold all outcomes of the data, also later ones:
-    ``features.terminal_tiles.read`` looks at none behind the horizon (tests/unit/features/test_terminal_tiles.py), so these
-    are the values that tiles as of each event would give. The data has no places, categories, entry modes or PINs, so
-    these columns hold their missing values.
+    ``features.transform.counterpart_tiles.read`` looks at none behind the horizon
+    (tests/unit/features/transform/test_counterpart_tiles.py), so these are the values that tiles as of each event would give. The
+    data has no places, categories, entry modes or PINs, so these columns hold their missing values.
     """
     out = np.empty((len(transactions), WIDTH), dtype=np.float32)
     if len(transactions) == 0:
@@ -90,7 +91,7 @@ def _tiles(
 
 
 class _DailyProfiles:
-    """What ``features.jobs.profile`` writes each midnight, card by card: rows of ``profile`` and ``usual``."""
+    """What ``features.jobs.daily_profiles`` writes each midnight, card by card: rows of ``profile`` and ``usual``."""
 
     def __init__(self, cards: int) -> None:
         self.profile = np.full((cards, PROFILE_WIDTH), np.nan, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The features that the peers compute too, by the names and meanings of ``features.vector``.
+"""The features that the peers compute too, by the names and meanings of ``features.catalogue.vector``.
 
 For each window W: count, sum, mean, max and standard deviation of the amounts in (t - W, t], this transaction included; the
 amount over the mean of the earlier ones in it, and its distance from that mean in their standard deviations.

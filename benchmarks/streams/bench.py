@@ -15,7 +15,7 @@ from benchmarks.streams.peers import start
 from benchmarks.streams.phases import Phases
 from benchmarks.streams.profile import Profile
 from benchmarks.streams.watch import Progress, Run, Topics, backlog
-from features.settings import Settings
+from features.base.settings import Settings
 from streams import topics
 
 #: So long may pass without progress. Quix Streams commits every five seconds, by default.

@@ -14,7 +14,7 @@ from benchmarks.common import machine, write
 from benchmarks.streams import child, gauges, world
 from benchmarks.streams.tables.cards import Cards, Point, section
 from benchmarks.streams.watch import Topics, backlog, wait
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
 from streams import topics
 

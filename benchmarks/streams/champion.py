@@ -14,15 +14,15 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from features.card_state import CardState
-from features.columns import from_transactions
-from features.events import Transaction
-from features.settings import Settings
-from features.transform import update
-from features.vector import NAMES, WIDTH
-from serving import manifest
-from serving.document import ServingDocument
-from serving.store import ModelStore
+from features.base.events import Transaction
+from features.base.settings import Settings
+from features.catalogue.vector import NAMES, WIDTH, vector_schema
+from features.history.state import CardState
+from features.transform.columns import from_transactions
+from features.transform.update import update
+from serving.store import manifest
+from serving.store.document import ServingDocument
+from serving.store.model_store import ModelStore
 
 _HIDDEN = 32
 #: Of the events that the threshold is chosen by: such a share of them alerts.
@@ -40,7 +40,7 @@ def install(settings: Settings, folder: Path, events: list[Transaction], seed: i
         model=settings.model,
         version=VERSION,
         created_at_ms=time.time_ns() // 1_000_000,
-        schema=settings.features.vector_schema,
+        schema=vector_schema(settings.features),
         features=list(NAMES),
         threshold=threshold,
         sha256=hashlib.sha256(data).hexdigest(),

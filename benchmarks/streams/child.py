@@ -11,7 +11,7 @@ from types import TracebackType
 
 import psutil
 
-from features.settings import Settings
+from features.base.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 _STOP_S = 20
@@ -87,7 +87,9 @@ class Child:
 def scorer(settings: Settings, max_batch: int | None = None, environment: dict[str, str] | None = None) -> Child:
     """``driftloop run scorer``."""
     batch = {} if max_batch is None else {"DRIFTLOOP_SCORING__MAX_BATCH": str(max_batch)}
-    return Child(settings, "scorer", ["-P", "-m", "infra.cli", "run", "scorer"], environment={**batch, **(environment or {})})
+    return Child(
+        settings, "scorer", ["-P", "-m", "infra.cli.main", "run", "scorer"], environment={**batch, **(environment or {})}
+    )
 
 
 def hop(

@@ -14,7 +14,7 @@ from benchmarks.streams import child, world
 from benchmarks.streams.child import Child
 from benchmarks.streams.tables.growth import Growth, Point, section
 from benchmarks.streams.watch import Topics, backlog
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
 from streams import topics
 
@@ -23,7 +23,7 @@ _SCORERS = (1, 2)
 _WARM = 20_000
 _TIMEOUT_S = 180.0
 #: So that both are in the group and hold their partitions: each asks a broker that says that nothing was committed for some
-#: seconds (``streams.told``), one after the other.
+#: seconds (``streams.kafka.trusted_offsets``), one after the other.
 _SETTLE_S = 20.0
 
 

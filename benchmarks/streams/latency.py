@@ -18,11 +18,11 @@ from benchmarks.streams.percentiles import latencies_ms, percentiles
 from benchmarks.streams.tables.latency import Hop, Latency, section
 from benchmarks.streams.tables.throughput import LIMIT, SCORER
 from benchmarks.streams.watch import Topics, wait
-from features.events import Transaction
-from features.settings import Settings
+from features.base.events import Transaction
+from features.base.settings import Settings
 from infra.errors import PlatformError
 from streams import topics
-from streams.kafka import producer
+from streams.kafka.clients import producer
 
 _RATES = (100, 1_000, 5_000)
 #: Before anything is measured: what compiles the scorer's loops, and fills its caches.

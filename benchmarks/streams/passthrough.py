@@ -1,7 +1,7 @@
 """The limit: an exactly-once hop that does nothing. ``python -m benchmarks.streams.passthrough FROM TO MAX_BATCH`` until SIGTERM.
 
-The same clients, with the same settings, as the scorer has; batches are taken as ``streams.shell`` takes them. Settings of the
-producer may follow, each as NAME=VALUE.
+The same clients, with the same settings, as the scorer has; batches are taken as ``streams.engine.shell`` takes them. Settings of
+the producer may follow, each as NAME=VALUE.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Mapping
 
 from confluent_kafka import TopicPartition
 
-from features.settings import Settings, load
-from streams.kafka import consumer, producer
+from features.base.settings import Settings, load
+from streams.kafka.clients import consumer, producer
 
 _CALL_S = 10.0
 

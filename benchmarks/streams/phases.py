@@ -16,19 +16,20 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer
 
-from features.garbage import spare_collections
-from features.reading import Reader
-from features.settings import Settings, load
-from infra.run import scorer_core
-from streams import intake
-from streams import scorer as module
-from streams.codec import BatchDecoder
-from streams.commit import Transactions
-from streams.core import Core, Record
-from streams.intake import Intake
-from streams.restore import Partition
-from streams.scorer import Scorer
-from streams.shell import Shell
+from features.base.gc_tuning import spare_collections
+from features.base.settings import Settings, load
+from features.online.cached_reader import Reader
+from infra.platform.processors import scorer_core
+from streams.engine.codec import BatchDecoder
+from streams.engine.core import Core
+from streams.engine.replay_log import Partition
+from streams.engine.shell import Shell
+from streams.kafka.records import Record
+from streams.kafka.transactions import Transactions
+from streams.scoring import intake
+from streams.scoring import scorer as module
+from streams.scoring.intake import Intake
+from streams.scoring.scorer import Scorer
 
 _WARM_EVENTS = 25_000
 #: What is timed: the owner of a function, its name, and what it does.

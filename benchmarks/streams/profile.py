@@ -17,12 +17,13 @@ from types import CodeType
 import msgspec
 from confluent_kafka import Consumer
 
-from features.garbage import spare_collections
-from features.settings import Settings, load
-from infra.run import scorer_core
-from streams.core import Core, Record
-from streams.restore import Partition
-from streams.shell import Shell
+from features.base.gc_tuning import spare_collections
+from features.base.settings import Settings, load
+from infra.platform.processors import scorer_core
+from streams.engine.core import Core
+from streams.engine.replay_log import Partition
+from streams.engine.shell import Shell
+from streams.kafka.records import Record
 
 _WARM_BATCHES = 3
 

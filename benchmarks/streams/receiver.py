@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import TopicPartition
 
-from features.settings import load
-from streams.kafka import consumer
+from features.base.settings import load
+from streams.kafka.clients import consumer
 
 _LONGEST_SILENCE_S = 60.0
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from benchmarks.common import machine, write
 from benchmarks.streams.tables.state import Growth, Held, Kept, State, section
 from benchmarks.transform.events import simulated
-from features.columns import Columns
-from features.settings import Scoring, Snapshots
-from features.state_version import state_version
-from streams.intake import admission
-from streams.partition_state import PartitionState
-from streams.snapshots import Snapshot, Store
+from features.base.settings import Scoring, Snapshots
+from features.history.version import state_version
+from features.transform.columns import Columns
+from streams.engine.snapshot_store import Snapshot, Store
+from streams.scoring.intake import admission
+from streams.scoring.partition_state import PartitionState
 
 _BATCH = 4_000
 _LIMIT = 1_000

@@ -13,7 +13,7 @@ from benchmarks.streams import world
 from benchmarks.streams.bench import Bench
 from benchmarks.streams.tables.throughput import FAUST, LIMIT, QUIX, SCORER, Rate, Throughput, section
 from benchmarks.streams.watch import Run
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
 
 #: As ``--only`` names them.

@@ -16,9 +16,9 @@ from benchmarks.streams.options import parser
 from benchmarks.streams.percentiles import percentiles
 from benchmarks.streams.tables.tuning import Changed, Tuning, section
 from benchmarks.streams.watch import Topics, wait
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
-from streams.kafka import admin, producer
+from streams.kafka.clients import admin, producer
 
 _RATE = 1_000
 #: What is changed: whose setting, its name, what we have, and what is tried.

@@ -12,9 +12,9 @@ from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from benchmarks.streams.world import create
-from features.settings import Settings
-from streams.committed import NOT_YET, Committed
-from streams.kafka import admin, consumer
+from features.base.settings import Settings
+from streams.kafka.clients import admin, consumer
+from streams.kafka.committed import NOT_YET, Committed
 
 _EVERY_S = 0.05
 _CALL_S = 10.0

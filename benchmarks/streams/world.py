@@ -13,15 +13,16 @@ import msgspec
 
 from benchmarks.feast import rows
 from benchmarks.streams import champion
-from features.events import Transaction
-from features.online import OnlineWriter
-from features.settings import Settings, load
-from infra import platform
+from features.base.events import Transaction
+from features.base.settings import Settings, load
+from features.online.store import OnlineWriter
+from infra.platform import up_down
 from streams import topics
-from streams.kafka import producer
+from streams.kafka.clients import producer
+from streams.kafka.create_topics import create as create_topics
 from streams.publish.encode import encode_transactions, keys
-from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
 
 #: Payments of a card in a day, and cards by terminal.
 _RATE, _CARDS_A_TERMINAL = 2.0, 4
@@ -69,14 +70,14 @@ def running(events: int, cards: int) -> Iterator[tuple[Settings, Events]]:
     with tempfile.TemporaryDirectory(prefix="streams-") as folder:
         settings = load(Path(folder) / "platform")
         try:
-            settings = platform.up(settings, only={"kafka", "redis"})
+            settings = up_down.up(settings, only={"kafka", "redis"})
             _fill_redis(settings, card_ids, terminal_ids)
             sample = [msgspec.json.decode(value, type=Transaction) for value in found.values[:20_000]]
             champion.install(settings, Path(folder) / "champion", sample)
-            settings = platform.up(settings, only={"model-server"})
+            settings = up_down.up(settings, only={"model-server"})
             yield settings, found
         finally:
-            platform.down(settings)
+            up_down.down(settings)
 
 
 def fill(settings: Settings, topic: str, events: Events) -> None:
@@ -98,8 +99,8 @@ def fill(settings: Settings, topic: str, events: Events) -> None:
 
 def create(settings: Settings, *names: str) -> None:
     """Topics as ``transactions`` is one."""
-    like = next(topic for topic in topics.all_topics(settings) if topic.name == topics.TRANSACTIONS)
-    topics.create(settings, [replace(like, name=name) for name in names])
+    like = next(topic for topic in topics.all_topics(settings.partitions) if topic.name == topics.TRANSACTIONS)
+    create_topics(settings, [replace(like, name=name) for name in names])
 
 
 def write_profiles(settings: Settings, cards: Sequence[str]) -> None:

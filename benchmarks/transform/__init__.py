@@ -1,1 +1,1 @@
-"""How fast ``features.transform`` is, beside river and pandas on the same events: ``python -m benchmarks.transform``."""
+"""How fast ``features.transform.update`` is, beside river and pandas on the same events: ``python -m benchmarks.transform``."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.common import Spread, machine, spread, write
 from benchmarks.transform import events, measure
 from benchmarks.transform.report import Result, section
-from features.columns import from_transactions
-from features.events import Transaction
+from features.base.events import Transaction
+from features.transform.columns import from_transactions
 
 _PANDAS_REPEATS = 3
 

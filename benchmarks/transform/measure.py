@@ -14,11 +14,11 @@ from benchmarks.common import spread
 from benchmarks.rolling import agreement, by_pandas, by_river, subset
 from benchmarks.transform.events import BATCH, Stream, columns_of, simulated
 from benchmarks.transform.report import STATE_DAYS, STATE_EVENTS, Ours, Peer
-from features.card_state import CardState
-from features.catalogue import DEFAULT_AMOUNT_LIMIT
-from features.transform import update
-from features.vector import INDEX, N_STREAM
-from features.windows import DAY_MS
+from features.base.settings import DEFAULT_AMOUNT_LIMIT
+from features.catalogue.vector import INDEX, N_STREAM
+from features.catalogue.windows import DAY_MS
+from features.history.state import CardState
+from features.transform.update import update
 
 Matrix = NDArray[np.float32]
 #: The subset as far as the vector has it: columns of a matrix [n, len(SHARED)] below.

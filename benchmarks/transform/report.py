@@ -67,8 +67,8 @@ def section(path: Path) -> str:
     lines = [
         describe(result.machine),
         "",
-        "| `features.transform.update` over | cards | events before | kept a card | state a card | features | events / CPU s "
-        "| lowest - highest |",
+        "| `features.transform.update.update` over | cards | events before | kept a card | state a card | features "
+        "| events / CPU s | lowest - highest |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         *map(_ours, result.ours),
         "",

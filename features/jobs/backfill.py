@@ -4,7 +4,8 @@ A new feature changes the schema's hash, so its vectors go into a folder of thei
 cut into stretches of days and, within those, into buckets of cards. What a broken-off run has finished is not done again.
 
 A task reads its bucket in the log's order and holds no more than the cards' states, so a card with a long log costs time and
-not memory. Customer and terminal columns hold their missing values: a join fills them as of each event (``features.offline``).
+not memory. Customer and terminal columns hold their missing values: a join fills them as of each event
+(``features.offline.point_in_time``).
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.archive_days import day_folders, day_number, rows
-from features.jobs.card_backfill import Stretch, done_days, remove, runs_of, started
+from features.archive.days import day_folders, day_number, rows
+from features.base.settings import DAY_MS, Features
+from features.catalogue.vector import vector_schema
+from features.jobs.backfill_progress import Stretch, done_days, remove, runs_of, started
 from features.jobs.sources import TRANSACTIONS, archived, history_from
-from features.settings import DAY_MS, Features
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -91,7 +93,7 @@ def backfill(
         job.result()
         tell(look())
         written, days = look().rows, days + end - first
-        stretch.finish(features.vector_schema)
+        stretch.finish(vector_schema(features))
     return Backfilled(days, len(wanted) - len(pending), written, time.monotonic() - begun, root)
 
 
@@ -154,7 +156,7 @@ def _task(stretch: Stretch, features: Features) -> Callable[[Iterator[pa.RecordB
         import pyarrow as pa
         from pyspark import TaskContext
 
-        from features.jobs.bucket_writer import write_bucket
+        from features.jobs.backfill_bucket import write_bucket
 
         context = TaskContext.get()
         assert context is not None

@@ -1,12 +1,12 @@
 """Parity: the features of served scores, computed again in batch and compared with what the stream served, bit by bit.
 
-The batch runs the same transform (``features.transform.update``) over each card's whole history, in the order in which the log
-holds it, through ``applyInPandas``. Cards are grouped into buckets by a hash: a group a card costs Spark a call to Python and
+The batch runs the same transform (``features.transform.update.update``) over each card's whole history, in the order in which the
+log holds it, through ``applyInPandas``. Cards are grouped into buckets by a hash: a group a card costs Spark a call to Python and
 some frames for a handful of rows each.
 
 Customer and terminal columns were read by the stream, not computed from the log, so they are compared only where a ``store`` is
-named: with what its offline rows give as of each event (``features.as_of``). The two must be equal where everything that an
-event may see was in the online store by the time it was scored. What was there at that moment is written down nowhere, so on a
+named: with what its offline rows give as of each event (``features.offline.as_of``). The two must be equal where everything that
+an event may see was in the online store by the time it was scored. What was there at that moment is written down nowhere, so on a
 running platform a difference there may be the online store's age and no bug (``features.skew`` measures that).
 """
 
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from features.differences import Differences, between, together
-from features.settings import Features, Settings, SettingsError
-from features.tables import TRANSFORMED, Recomputation, in_log_order, number, schema_of, vectors
-from features.vector import N_STREAM, WIDTH
+from features.base.settings import Features, Settings, SettingsError
+from features.catalogue.vector import N_STREAM, WIDTH, vector_schema
+from features.skew.differences import Differences, between, together
+from features.transform.arrow import TRANSFORMED, Recomputation, in_log_order, number, schema_of, vectors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,17 +75,17 @@ def width(store: Settings | None) -> int:
 
 
 def of_a_bucket(rows: pa.Table, features: Features, start_ms: int, end_ms: int, store: Settings | None = None) -> Differences:
-    """``compare`` for some cards: all their scores, in any order. Raises features.store.StoreMissing."""
+    """``compare`` for some cards: all their scores, in any order. Raises features.feast_repo.store.StoreMissing."""
     import pyarrow as pa
 
     table = in_log_order(rows)
     time = number(table, "event_time_ms", np.int64)
     schema = table.column("schema").to_numpy()
-    wanted = np.flatnonzero((time >= start_ms) & (time < end_ms) & (schema == features.vector_schema))
+    wanted = np.flatnonzero((time >= start_ms) & (time < end_ms) & (schema == vector_schema(features)))
     again = Recomputation(features).vectors(table)[wanted]
     there = table.take(pa.array(wanted))
     if store is not None:
-        from features.as_of import fill_as_of
+        from features.offline.as_of import fill_as_of
 
         fill_as_of(store, there, again)
     return between(there, vectors(there.column("features")), again, np.arange(width(store)))

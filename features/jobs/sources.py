@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.archive_days import day_folders
-from features.settings import Settings
-from features.tables import HISTORY_MS
+from features.archive.days import day_folders
+from features.base.settings import Settings
+from features.transform.arrow import HISTORY_MS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,14 +55,14 @@ def from_topic(
     """Committed scores of a topic with event times in [start_ms, end_ms): columns SERVED.
 
     Records that do not decode are left out. The whole topic is read: its clock is the broker's, not the events'. The session
-    needs the connector's jars. Raises features.settings.SettingsError for a Kafka setting that has no Java name.
+    needs the connector's jars. Raises features.base.settings.SettingsError for a Kafka setting that has no Java name.
     """
     from pyspark.sql import functions as f
 
-    from features.jobs import kafka
+    from features.jobs import kafka_source
 
     reader = spark.read.format("kafka").option("subscribe", topic).option("startingOffsets", "earliest")
-    for name, value in kafka.options(settings).items():
+    for name, value in kafka_source.options(settings).items():
         reader = reader.option(name, value)
     records = reader.load().select("value", "partition", "offset").where(f.col("value").isNotNull())
     rows = records.mapInArrow(_decoded, SERVED)
@@ -95,6 +95,6 @@ def _within(time: Column, start_ms: int | None, end_ms: int | None) -> Column:
 
 
 def _decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    from features.jobs.kafka import decoded
+    from features.jobs.kafka_source import decoded
 
     return decoded(batches)

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.archive_days import day_name
-from features.as_of import joined
-from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
-from features.repo import layout
-from features.settings import DAY_MS, Settings
-from features.tables import lists, number
-from features.vector import NAMES
+from features.archive import layout
+from features.archive.days import day_name
+from features.base.settings import DAY_MS, Settings
+from features.catalogue.vector import NAMES, vector_schema
+from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
+from features.offline.as_of import joined
+from features.transform.arrow import lists, number
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Rows of a file, and of a join: a vector, its tiles and its keys take some 2 kB.
 ROWS_A_FILE = 200_000
 MANIFEST = "_training_set.json"
-#: The columns of the set; ``features`` in the order of ``features.vector.NAMES``.
+#: The columns of the set; ``features`` in the order of ``features.catalogue.vector.NAMES``.
 COLUMNS = (
     *("transaction_id", "card_id", "terminal_id", "event_time_ms", "amount_minor"),
     *("schema", "features", "is_fraud", "known"),
@@ -64,12 +64,12 @@ def training_set(
     """Make the set of [start_ms, end_ms] in ``out`` (replaced as a whole) and return what is in it.
 
     ``scores``: folders of archived or backfilled vectors. ``exclude``: faulty [start, end) in ms. ``tell(parts, of_parts, rows)``
-    is called after each join. Raises features.store.StoreMissing before ``driftloop up``.
+    is called after each join. Raises features.feast_repo.store.StoreMissing before ``driftloop up``.
     """
     from pyspark.sql import functions as f
 
     settled_ms = end_ms - settings.labels.delay_ms
-    found = TrainingSet(settings.features.vector_schema, NAMES, start_ms, end_ms, settled_ms)
+    found = TrainingSet(vector_schema(settings.features), NAMES, start_ms, end_ms, settled_ms)
     clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), found.schema, end_ms, exclude)
     outcomes = spark.read.schema(OUTCOMES).parquet(str(settings.archive / "outcomes"))
     day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")

@@ -13,7 +13,7 @@ import msgspec
 
 def main(folder: str, day: str) -> None:
     os.nice(10)
-    from features.settings import load
+    from features.base.settings import load
     from features.skew.check import check
 
     report = check(load(folder), int(day))

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.archive_locks import reading
-from features.differences import between
-from features.settings import DAY_MS, Features, Settings
+from features.archive.locks import reading
+from features.base.settings import DAY_MS, Features, Settings
+from features.catalogue.vector import FEATURES, vector_schema
+from features.feast_repo.store import StoreMissing
+from features.skew.differences import between
 from features.skew.report import SkewReport
 from features.skew.sample import Sample, read
-from features.store import StoreMissing
-from features.tables import Recomputation, number, vectors
-from features.vector import FEATURES
+from features.transform.arrow import Recomputation, number, vectors
 
 #: Where a feature's value comes from; what is computed from the transaction alone counts as the card's.
 SOURCES = {
@@ -55,13 +55,13 @@ def recompute(sample: Sample, day: int, features: Features) -> tuple[pa.Table, N
     """The served rows of this schema, their vectors, and the card's columns of the same vectors again (float32 [n, WIDTH])."""
     again = Recomputation(features).vectors(sample.history)
     again = again[number(sample.history, "event_time_ms", np.int64) // DAY_MS == day]
-    current = np.flatnonzero(sample.served.column("schema").to_numpy() == features.vector_schema)
+    current = np.flatnonzero(sample.served.column("schema").to_numpy() == vector_schema(features))
     rows = sample.served.take(pa.array(current))
     return rows, vectors(rows.column("features")), again[current]
 
 
 def fill_from_store(settings: Settings, rows: pa.Table, again: NDArray[np.float32]) -> None:
     """The other columns. Feast is imported by then, and not before."""
-    from features.as_of import fill_as_of
+    from features.offline.as_of import fill_as_of
 
     fill_as_of(settings, rows, again)

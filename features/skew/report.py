@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from features.differences import Differences
+from features.skew.differences import Differences
 
 
 class SkewReport(msgspec.Struct):

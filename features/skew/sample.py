@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.archive_days import day_folders, day_name
-from features.settings import DAY_MS
-from features.tables import HISTORY_MS, TRANSFORMED, in_log_order
+from features.archive.days import day_folders, day_name
+from features.base.settings import DAY_MS
+from features.transform.arrow import HISTORY_MS, TRANSFORMED, in_log_order
 
 #: What DuckDB may take: the sample itself is small, the scan goes through all rows.
 _MEMORY = "512MB"

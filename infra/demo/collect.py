@@ -11,10 +11,10 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from numpy.typing import NDArray
 
-from features.events import DriftReport, ModelEvent, RetrainRequest
-from features.settings import Settings
+from features.base.events import DriftReport, ModelEvent, RetrainRequest
+from features.base.settings import Settings
 from streams import topics
-from streams.kafka import consumer
+from streams.kafka.clients import consumer
 
 
 class _Transaction(msgspec.Struct, gc=False):

@@ -6,7 +6,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from features.settings import Settings
+from features.base.settings import Settings
 
 
 def counter(settings: Settings, process: str, name: str) -> float:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events import ModelEvent
-from features.settings import DAY_MS, Settings
+from features.base.events import ModelEvent
+from features.base.settings import DAY_MS, Settings
 from infra.demo.collect import Collected, Scores
 from infra.demo.story import Injection, Story
 from infra.demo.summary import Day, Incident

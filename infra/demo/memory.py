@@ -6,8 +6,8 @@ import threading
 
 import psutil
 
-from features.settings import Settings
-from infra import supervise
+from features.base.settings import Settings
+from infra.platform import supervisor
 
 PERIOD_S = 2.0
 
@@ -34,7 +34,7 @@ class MemoryWatch:
     def _watch(self) -> None:
         while not self._stopped.wait(PERIOD_S):
             total = 0.0
-            for name, process in supervise.processes(self._settings).items():
+            for name, process in supervisor.processes(self._settings).items():
                 used = _resident_mb(process.pid) if process.pid else 0.0
                 self.peak_mb[name] = max(used, self.peak_mb.get(name, 0.0))
                 total += used

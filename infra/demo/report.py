@@ -11,7 +11,7 @@ import msgspec
 from infra.demo import pictures
 from infra.demo.story import Story
 from infra.demo.tell import Told
-from serving.store import ModelStore
+from serving.store.model_store import ModelStore
 
 _STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1f2933;max-width:1080px;margin:2rem auto;padding:0 1rem}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from features.settings import DAY_MS
+from features.base.settings import DAY_MS
 from streams.publish.batch import Batch
 
 
@@ -48,8 +48,8 @@ END_DAY = 62
 
 def simulated(cards: int, seed: int) -> Story:
     """62 simulated days: 30 to learn from, a data fault on day 37, and from day 42 on frauds of a kind that nobody has seen."""
-    from streams.simulate.options import Fault, Options, PatternDrift
-    from streams.simulate.simulation import Simulation
+    from streams.simulate.card_fraud.options import Fault, Options, PatternDrift
+    from streams.simulate.card_fraud.simulation import Simulation
 
     options = Options(
         cards=cards,

@@ -12,8 +12,7 @@ from confluent_kafka import Producer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from features.settings import FILE_NAME, Settings, load
-from infra import platform, supervise
+from features.base.settings import FILE_NAME, Settings, load
 from infra.demo import judge
 from infra.demo.collect import Collected, collect
 from infra.demo.counters import counter
@@ -22,8 +21,9 @@ from infra.demo.story import Story
 from infra.demo.summary import Seconds, Summary
 from infra.demo.truth import Truth
 from infra.errors import PlatformError
+from infra.platform import supervisor, up_down
 from streams import topics
-from streams.kafka import producer
+from streams.kafka.clients import producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
 from streams.publish.probe import control_probe
@@ -57,7 +57,7 @@ def tell(folder: Path, story: Story, console: Console) -> Told:
     watch = MemoryWatch(settings)
     try:
         console.print(f"[bold]driftloop demo[/bold]: {story.title}")
-        settings = platform.up(settings, progress=lambda what, how, s: console.print(f"  {what:<14} {how:<24} {s:6.1f} s"))
+        settings = up_down.up(settings, progress=lambda what, how, s: console.print(f"  {what:<14} {how:<24} {s:6.1f} s"))
         up_s = time.monotonic() - began
         watch.start()
         truth = Truth()
@@ -86,7 +86,7 @@ def _down(settings: Settings) -> None:
     """End the platform, whoever is impatient meanwhile: a second ^C would leave half of it running."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        platform.down(settings)
+        up_down.down(settings)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -103,7 +103,7 @@ def fresh(folder: Path, story: Story) -> Settings:
             raise PlatformError(
                 f"{folder} was not made by a demo, which begins with an empty folder; choose another one with --dir"
             )
-        if supervise.running(load(folder)):
+        if supervisor.running(load(folder)):
             raise PlatformError(
                 f"the platform in {folder} is up; end it with driftloop --dir {folder} down, or choose another --dir"
             )
@@ -172,7 +172,7 @@ class _Champion:
     """The version that the serving document names."""
 
     def __init__(self, settings: Settings) -> None:
-        from serving.store import ModelStore
+        from serving.store.model_store import ModelStore
 
         self._store = ModelStore(settings.model_store)
 

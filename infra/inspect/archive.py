@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from features.archive_locks import reading
-from features.settings import Settings
-from features.vector import INDEX
+from features.archive.locks import reading
+from features.base.settings import Settings
+from features.catalogue.vector import INDEX, vector_schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def history(settings: Settings, card_id: str, last: int, names: list[str]) -> li
         )
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
-    schema = settings.features.vector_schema
+    schema = vector_schema(settings.features)
     for row in rows:
         row["features"] = _named(row["features"], names) if row["schema"] == schema else None
     return [Past(**row) for row in reversed(rows)]

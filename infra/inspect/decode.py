@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.inspect.tail import Seen, newest
 
 T = TypeVar("T", bound=msgspec.Struct)

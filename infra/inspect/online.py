@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from features.ids import hashed
-from features.online import Activity, ProfileReader, ProfilesUnavailable
-from features.profiles import (
+from features.base.redaction import hashed
+from features.base.settings import Settings
+from features.catalogue.vector import NAMES, vector_schema
+from features.online.store import Activity, ProfileReader, ProfilesUnavailable
+from features.transform.profiles import (
     CATEGORIES,
     CATEGORY_MEANS,
     COUNT,
@@ -20,8 +22,6 @@ from features.profiles import (
     MEAN_AMOUNT,
     Profiles,
 )
-from features.settings import Settings
-from features.vector import NAMES
 from infra.errors import PlatformError
 
 _HOURS_A_DAY = 24
@@ -43,7 +43,7 @@ class UnknownEntity(PlatformError):
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A customer's profile. Amounts in currency units; ``hours``: shares of the hours of the day, UTC; categories (with their
-    mean amounts) and terminals by their numbers (``features.columns``), most used first.
+    mean amounts) and terminals by their numbers (``features.transform.columns``), most used first.
     """
 
     as_of_ms: int
@@ -105,7 +105,7 @@ def card(settings: Settings, card_id: str) -> Card:
         raise UnknownEntity(
             f"the online store knows no card {hashed(settings, card_id)}; it does after the card's first scored transaction"
         )
-    return Card(card_id, profile=profile) if activity is None else _card(activity, profile, settings.features.vector_schema)
+    return Card(card_id, profile=profile) if activity is None else _card(activity, profile, vector_schema(settings.features))
 
 
 def terminal(settings: Settings, terminal_id: str) -> Terminal:

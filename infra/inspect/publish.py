@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.inspect.tail import Unreachable
-from streams import kafka
-from streams.entrance import check
-from streams.refusal import refused
+from streams.kafka import clients
+from streams.kafka.access import check
+from streams.kafka.refusal import refused
 
 
 def publish(settings: Settings, topic: str, key: str, event: msgspec.Struct, timeout_s: float = 10.0) -> None:
@@ -21,7 +21,7 @@ def publish(settings: Settings, topic: str, key: str, event: msgspec.Struct, tim
         if error is not None:
             failed.append(error)
 
-    producer = kafka.producer(settings, None, **{"log_level": 0, "message.timeout.ms": int(timeout_s * 1000)})
+    producer = clients.producer(settings, None, **{"log_level": 0, "message.timeout.ms": int(timeout_s * 1000)})
     try:
         producer.produce(topic, msgspec.json.encode(event), key.encode(), on_delivery=delivered)
         left = producer.flush(timeout_s + 1)

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
-from streams import kafka
-from streams.entrance import check
-from streams.refusal import Refused, refused
+from streams.kafka import clients
+from streams.kafka.access import check
+from streams.kafka.refusal import Refused, refused
 
 #: Brokers want a name; nobody joins this group.
 GROUP = "driftloop-inspect"
@@ -167,7 +167,7 @@ def _open(settings: Settings) -> Consumer:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or name another folder with --dir")
     check(settings)
     # Without log_level librdkafka tells stderr of every failed connection; our own message says it once.
-    return kafka.consumer(settings, GROUP, **{"log_level": 0, "queued.min.messages": 2000})
+    return clients.consumer(settings, GROUP, **{"log_level": 0, "queued.min.messages": 2000})
 
 
 def _bounds(consumer: Consumer, topic: str, timeout_s: float) -> dict[int, tuple[int, int]]:

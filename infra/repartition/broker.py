@@ -17,8 +17,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from features.settings import Settings
-from streams import kafka
+from features.base.settings import Settings
+from streams.kafka import clients
 
 _REQUEST_S = 30.0
 #: A configuration is in force at the broker a moment after it was accepted.
@@ -42,7 +42,7 @@ def bounds(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dic
     while True:
         try:
             # A new client each time: one that knew the topic before it was made anew asks for its leaders of then.
-            return _bounds(kafka.admin(settings, log_level=2), topic, numbers)
+            return _bounds(clients.admin(settings, log_level=2), topic, numbers)
         except KafkaException as error:
             if error.args[0].code() not in _NOT_YET or time.monotonic() > deadline:
                 raise

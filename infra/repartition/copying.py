@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
-from features.settings import Settings
-from features.tables import HISTORY_MS
+from features.base.settings import Settings
+from features.transform.arrow import HISTORY_MS
 from infra.errors import PlatformError
-from infra.repartition.journal import Journal
+from infra.platform.repartition_journal import Journal
 from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
-from infra.repartition.partitioners import HASHES, Evidence, Name, Unexplained
 from streams import topics
-from streams.admission import Admission
-from streams.copied import HEADER, genuine
-from streams.core import Record
-from streams.intake import Intake, admission, limits_of
-from streams.label_joiner import LabelIntake
-from streams.limits import History
+from streams.engine.repartition_header import HEADER, genuine
+from streams.engine.settings_history import History
+from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
+from streams.kafka.records import Record
+from streams.labels.joiner import LabelIntake
+from streams.scoring.admission.admission import Admission
+from streams.scoring.intake import Intake, admission, limits_of
 
 #: Told (what, of how many records) as it goes on.
 Tell = Callable[[str, int], None]
@@ -62,7 +62,7 @@ class Taken:
     """Of transactions, those that the scorer took, by what its restore would say of the old log."""
 
     def __init__(self, settings: Settings, histories: Mapping[int, History]) -> None:
-        """``histories``: by partition, by what it was processed (``streams.limits``)."""
+        """``histories``: by partition, by what it was processed (``streams.engine.settings_history``)."""
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
         self._intake = Intake(settings.scoring, self._of)
@@ -83,7 +83,8 @@ class TakenLabels:
     """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
 
     def __init__(self, lead_ms: int, histories: Mapping[int, History]) -> None:
-        """``lead_ms``: where ``histories``, by partition, does not say by what it was processed (``streams.limits``)."""
+        """``lead_ms``: where ``histories``, by partition, does not say by what it was processed
+        (``streams.engine.settings_history``)."""
         self._intake = LabelIntake(lead_ms)
         for partition, history in histories.items():
             self._intake.decided(partition, history)

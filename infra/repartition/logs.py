@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from features.settings import Settings
-from streams import kafka
-from streams.core import Record
-from streams.restore import record_of
+from features.base.settings import Settings
+from streams.engine.replay_log import record_of
+from streams.kafka import clients
+from streams.kafka.records import Record
 
 _PATIENCE_S = 60.0
 #: Records that are held of all partitions together while they are merged.
@@ -22,7 +22,7 @@ class Reader:
 
     def __init__(self, settings: Settings, piece: int) -> None:
         self._piece = piece
-        self._consumer = kafka.consumer(settings, "driftloop-repartition", **{"queued.min.messages": piece, "log_level": 2})
+        self._consumer = clients.consumer(settings, "driftloop-repartition", **{"queued.min.messages": piece, "log_level": 2})
 
     def __enter__(self) -> Reader:
         return self
@@ -67,7 +67,7 @@ class Writer:
 
     def __init__(self, settings: Settings) -> None:
         # Waits as long as a broker restarts; more than one try a record is safe, for the producer is idempotent.
-        self._producer = kafka.producer(settings, None, **{"linger.ms": 20, "log_level": 2})
+        self._producer = clients.producer(settings, None, **{"linger.ms": 20, "log_level": 2})
         self._failed: KafkaError | None = None
         #: The highest offset that was given to a record of this writer.
         self.newest: dict[tuple[str, int], int] = {}

@@ -1,4 +1,6 @@
-"""How far the label joiner and the drift monitor had come in the old log: what the copies carry (``streams.copied``)."""
+"""How far the label joiner and the drift monitor had come in the old log: what the copies carry
+(``streams.engine.repartition_header``).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from streams import topics
-from streams.copied import Copied, copied
-from streams.core import Record
-from streams.drift.data import ScoreSeen
-from streams.drift.outcomes import OutcomeSeen
+from streams.drift.data.looks import ScoreSeen
+from streams.drift.performance.mature_outcomes import OutcomeSeen
 from streams.drift.watermark import Watermark
-from streams.label_joiner import JoinedScore, JoinLimits
-from streams.limits import History, Since, at
+from streams.engine.repartition_header import Copied, copied
+from streams.engine.settings_history import History, Since, at
+from streams.kafka.records import Record
+from streams.labels.joiner import JoinedScore, JoinLimits
 
 _joined = msgspec.json.Decoder(JoinedScore).decode
 _seen = msgspec.json.Decoder(ScoreSeen).decode
@@ -24,7 +26,8 @@ _UNREADABLE = (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError,
 class Marks:
     """Is shown all scores and outcomes of the old log, in order per partition; then gives the mark of every record.
 
-    ``delay_ms``: the label joiner's, where ``delays`` does not say by partition which limits counted (``streams.limits``).
+    ``delay_ms``: the label joiner's, where ``delays`` does not say by partition which limits counted
+    (``streams.engine.settings_history``).
     """
 
     def __init__(self, partitions: int, delay_ms: int, delays: Mapping[int, History] | None = None) -> None:

@@ -16,7 +16,7 @@ from statistics import median_low
 import msgspec
 
 from streams import topics
-from streams.core import Record
+from streams.kafka.records import Record
 
 AHEAD = 9
 _ANY = -(2**62)

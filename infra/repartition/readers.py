@@ -7,13 +7,14 @@ import time
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
+from infra.platform.repartition_journal import Journal, Position
 from infra.repartition.copying import SPREAD
-from infra.repartition.journal import Journal, Position
-from streams import kafka, notes
-from streams.committed import Committed
-from streams.notes import Note
+from streams.engine import commit_metadata
+from streams.engine.commit_metadata import Note
+from streams.kafka import clients
+from streams.kafka.committed import Committed
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep, LockstepError
 
@@ -59,7 +60,7 @@ def noted(settings: Settings, partitions: int) -> dict[str, dict[int, Note]]:
     made: dict[str, dict[int, Note]] = {topic: {} for topic in SPREAD}
     for commits in found.values():
         for (topic, partition), one in commits.items():
-            note, other = notes.read(one.metadata), made[topic].get(partition, Note())
+            note, other = commit_metadata.read(one.metadata), made[topic].get(partition, Note())
             made[topic][partition] = Note(max(note.copied, other.copied), note.limits or other.limits)
     return made
 
@@ -101,7 +102,7 @@ def commit(settings: Settings, journal: Journal) -> None:
             for p, n in journal.topics[name].counts.items()
         }
     for group, places in wanted.items():
-        member = kafka.consumer(settings, group, log_level=2)
+        member = clients.consumer(settings, group, log_level=2)
         try:
             offsets = [
                 TopicPartition(*place, offset, Note(journal.topics[place[0]].counts[place[1]]).text())

@@ -14,25 +14,26 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from features import generations
-from features.generations import Generation
-from features.settings import ADMIN, Settings
-from infra import components, platform, ports, supervise
+from features.archive import generations
+from features.archive.generations import Generation
+from features.base.settings import ADMIN, Settings
 from infra.errors import PlatformError
-from infra.locks import exclusive
-from infra.platform import Progress
-from infra.repartition import broker, copying, journal, readers
+from infra.platform import components, ports, repartition_journal, supervisor, up_down
+from infra.platform.repartition_journal import Journal, TopicPlan
+from infra.platform.up_down import Progress
+from infra.repartition import broker, copying, readers
 from infra.repartition.copying import SPREAD, temporary
-from infra.repartition.journal import Journal, TopicPlan
-from infra.repartition.partitioners import Name
 from infra.repartition.switching import Interrupted, switch
-from streams import kafka, topics
-from streams.cluster import cluster_id
+from infra.services.locks import exclusive
+from streams import topics
+from streams.engine.snapshot_store import Store
+from streams.kafka import clients
+from streams.kafka.cluster import cluster_id
+from streams.kafka.partitioners import Name
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep, LockstepError
 from streams.publish.probe import control_probe
-from streams.scorer import Scorer
-from streams.snapshots import Store
+from streams.scoring.scorer import Scorer
 
 #: What reads or writes the spread topics. The model server and the control plane stay.
 PROCESSES = ("scorer", "writers", "drift-monitor")
@@ -55,9 +56,9 @@ def repartition(settings: Settings, wish: Wish, progress: Progress) -> Journal:
     """Return what was done. Raises Interrupted where the broker or a producer did not follow: the same call goes on."""
     if "DRIFTLOOP_PARTITIONS" in os.environ:
         raise PlatformError("DRIFTLOOP_PARTITIONS is set and would win over what is written down; unset it first")
-    unfinished = journal.read(settings)
+    unfinished = repartition_journal.read(settings)
     if unfinished is not None and not settings.bootstrap_servers:
-        settings = platform.services(settings, progress)
+        settings = up_down.services(settings, progress)
     run = _Run(settings, wish, progress)
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         try:
@@ -99,7 +100,7 @@ class _Run:
         settings = self._settings
         if not settings.bootstrap_servers and not settings.ports.kafka:
             raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or name another with --dir")
-        admin = kafka.admin(self._admin_settings, log_level=2)
+        admin = clients.admin(self._admin_settings, log_level=2)
         try:
             admin.list_topics(timeout=10)
         except KafkaException as error:
@@ -128,21 +129,21 @@ class _Run:
             f"{len(SPREAD)} topics, up to {offsets:,} records, are copied from {before} to {wanted} partitions; the processors "
             "stand still meanwhile, and producers must"
         )
-        running = supervise.processes(self._settings)
+        running = supervisor.processes(self._settings)
         plan = Journal(
             begun_ms=time.time_ns() // 1_000_000,
             before=before,
             partitions=wanted,
             running=[name for name in PROCESSES if name in running and running[name].wanted],
         )
-        journal.write(self._settings, plan)
+        repartition_journal.write(self._settings, plan)
         try:
             self._copy(admin, plan, there)
         except BaseException:
             self._abandon(admin, plan)
             raise
         plan.phase = "switching"
-        journal.write(self._settings, plan)
+        repartition_journal.write(self._settings, plan)
         return plan
 
     def _drain(self) -> None:
@@ -207,11 +208,11 @@ class _Run:
             if plan.phase == "switching" and not plan.topics[topic].done:
                 came = switch(self._admin_settings, admin, plan, topic)
                 plan.topics[topic].done = True
-                journal.write(self._settings, plan)
+                repartition_journal.write(self._settings, plan)
                 self._tell(topic, f"has {plan.partitions} partitions" + (f", {came:,} new" if came else ""))
         if plan.phase == "switching":
             plan.phase = "finishing"
-            journal.write(self._settings, plan)
+            repartition_journal.write(self._settings, plan)
 
     def _finish(self, admin: AdminClient, plan: Journal) -> None:
         settings = self._settings
@@ -221,27 +222,27 @@ class _Run:
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))
         broker.drop(admin, *map(temporary, SPREAD))
-        journal.remove(settings)
+        repartition_journal.remove(settings)
         self._start(plan.running)
 
     def _abandon(self, admin: AdminClient, plan: Journal) -> None:
         """The originals are untouched: back to how it was."""
         broker.drop(admin, *map(temporary, SPREAD))
-        journal.remove(self._settings)
+        repartition_journal.remove(self._settings)
         self._start(plan.running)
 
     def _stop(self, names: list[str]) -> None:
-        platform.stop_parts(self._settings, _parts(names), self._progress, self._began)
+        up_down.stop_parts(self._settings, _parts(names), self._progress, self._began)
 
     def _start(self, names: list[str]) -> None:
         if not names:
             return
-        there = supervise.processes(self._settings)
+        there = supervisor.processes(self._settings)
         if "redis" not in there or not there["redis"].wanted:
             # The platform went down in between: half of it is no use.
             self._tell("processors", "start with driftloop up")
             return
-        platform.bring_up(self._settings, _parts(names), self._progress, self._began)
+        up_down.bring_up(self._settings, _parts(names), self._progress, self._began)
 
     def _count(self, what: str, records: int) -> None:
         self._tell(what, f"{records:,} records")

@@ -14,13 +14,13 @@ from itertools import chain
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
-from features.settings import Settings
+from features.base.settings import Settings
 from infra.errors import PlatformError
+from infra.platform.repartition_journal import Journal, TopicPlan
 from infra.repartition import broker
 from infra.repartition.copying import Target, temporary
-from infra.repartition.journal import Journal, TopicPlan
 from infra.repartition.logs import HELD, Reader, Writer
-from streams.core import Record
+from streams.kafka.records import Record
 
 _MOST_ROUNDS = 5
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.events import ModelEvent
+from features.base.events import ModelEvent
 
 Identity = tuple[str, str, str | None, str | None, str | None, int | None]
 

@@ -22,21 +22,22 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from features.events import DriftReport, ModelEvent, ModelState, RetrainRequest
-from features.ids import told
-from features.settings import Settings
-from retrain import metrics
+from features.base.events import DriftReport, ModelEvent, ModelState, RetrainRequest
+from features.base.redaction import told
+from features.base.settings import Settings
+from retrain.control import metrics
 from retrain.control import result as results
 from retrain.control.announced import Announced
 from retrain.control.launcher import Launcher
+from retrain.control.policy import Decision, decide
 from retrain.control.publisher import NotPublished, Publisher
-from retrain.control.records import Run, policy_state, run_id
 from retrain.control.result import Result
 from retrain.control.rollout import Announcement, Rollout, announcements, unsettled
-from retrain.policy import Decision, decide
-from retrain.schedule import due
-from streams.core import Record, dead_letter
-from streams.metrics import DLQ
+from retrain.control.run_records import Run, policy_state, run_id
+from retrain.control.schedule import due
+from streams.engine.core import dead_letter
+from streams.engine.metrics import DLQ
+from streams.kafka.records import Record
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +227,7 @@ class Controller:
     # Rollout
 
     async def roll(self) -> None:
-        """One look at the model server. Raises NotPublished, serving.store.StoreError."""
+        """One look at the model server. Raises NotPublished, serving.store.model_store.StoreError."""
         await self._restored.wait()
         async with self._lock:
             await self._rollout.look()

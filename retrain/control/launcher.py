@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from features.events import RetrainRequest
-from features.settings import Settings
+from features.base.events import RetrainRequest
+from features.base.settings import Settings
 from retrain.control.result import FILE_NAME as RESULT_FILE
 
 log = logging.getLogger(__name__)

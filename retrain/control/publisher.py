@@ -9,12 +9,12 @@ import uuid
 import msgspec
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from features.events import ModelEvent, RetrainRequest
-from features.settings import Settings
+from features.base.events import ModelEvent, RetrainRequest
+from features.base.settings import Settings
 from retrain.control.announced import Announced
 from streams import topics
-from streams.core import Produce
-from streams.kafka import consumer, producer
+from streams.kafka.clients import consumer, producer
+from streams.kafka.records import Produce
 
 #: Long enough for a broker that restarts; a step that cannot be published is tried again at the next turn.
 ACK_S = 30.0

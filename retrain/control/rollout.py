@@ -16,11 +16,11 @@ from typing import Literal
 import aiohttp
 import msgspec
 
-from features.settings import Settings
+from features.base.settings import Settings
 from retrain.control.announced import Announced
-from serving.document import ServingDocument
-from serving.rollout import on_shadow_progress
-from serving.store import ModelStore, StaleGeneration
+from serving.rollout.transitions import on_shadow_progress
+from serving.store.document import ServingDocument
+from serving.store.model_store import ModelStore, StaleGeneration
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from features.settings import Settings
+from features.base.settings import Settings
+from features.catalogue.vector import vector_schema
 from retrain.pipeline.window import Window
 from retrain.training import gate, onnx
 from retrain.training.dataset import Dataset
@@ -28,7 +29,7 @@ class Report(msgspec.Struct, frozen=True):
 
 def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: int, window: Window) -> Report:
     """Score ``holdout`` with the candidate and with the champion of the serving document, if there is one."""
-    from serving.store import ModelStore
+    from serving.store.model_store import ModelStore
 
     options = settings.training
     candidate = evaluate(
@@ -37,7 +38,7 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
     store = ModelStore(settings.model_store, settings.model)
     version = store.serving().champion
     champion = None
-    if version is not None and store.manifest(version).schema == settings.features.vector_schema:
+    if version is not None and store.manifest(version).schema == vector_schema(settings.features):
         scores = onnx.score(store.path(version) / "model.onnx", holdout.vectors)
         champion = evaluate(
             scores,

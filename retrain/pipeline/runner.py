@@ -19,9 +19,9 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from features.events import RetrainRequest
-from features.settings import Settings
-from retrain.pipeline import record
+from features.base.events import RetrainRequest
+from features.base.settings import Settings
+from retrain.pipeline import step_record
 
 RESULT = "result.json"
 #: Time for the steps of a killed runner to notice that it is gone and let go of the lock.
@@ -63,7 +63,7 @@ def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
         if done is not None and done.state != "failed":
             return done
         (run_dir / RESULT).unlink(missing_ok=True)
-        shutil.rmtree(run_dir / record.FOLDER, ignore_errors=True)
+        shutil.rmtree(run_dir / step_record.FOLDER, ignore_errors=True)
         with _terminated_as_failed(run_dir):
             start = time.monotonic()
             error = _run_pipeline(request, settings, run_dir)
@@ -77,7 +77,7 @@ def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
 
 def collect(run_dir: Path, error: str | None) -> Result:
     """The result of the steps' records; ``error`` is what the runner itself saw go wrong, None where nothing did."""
-    steps = record.read_all(run_dir)
+    steps = step_record.read_all(run_dir)
     result = Result(
         "failed",
         run_id=run_dir.name,
@@ -146,7 +146,7 @@ def _run_pipeline(request: RetrainRequest, settings: Settings, run_dir: Path) ->
 
 @contextmanager
 def _locked(run_dir: Path) -> Iterator[None]:
-    with (run_dir / record.LOCK).open("a") as handle:
+    with (run_dir / step_record.LOCK).open("a") as handle:
         deadline = time.monotonic() + LOCK_WAIT_S
         while True:
             try:

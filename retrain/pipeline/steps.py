@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from features.archive_locks import reading
-from features.events import RetrainRequest
-from features.settings import Settings, load
+from features.archive.locks import reading
+from features.base.events import RetrainRequest
+from features.base.settings import Settings, load
+from features.catalogue.vector import vector_schema
 from retrain.pipeline import report
-from retrain.pipeline.record import recorded
+from retrain.pipeline.step_record import recorded
 from retrain.pipeline.window import NotEnoughData, Window, newest_event_ms, window
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
     """Spark: labelled rows of the window to ``rows``, daily customer profiles to ``profiles`` (folders of Parquet)."""
     with recorded(Path(run_dir), "prepare") as details:
         settings = load(settings_dir)
-        from features.jobs import prepare as job
-        from features.jobs.profile import daily_profiles
-        from features.jobs.session import jvm_usage, spark_session
+        from features.jobs import labelled_rows as job
+        from features.jobs.daily_profiles import daily_profiles
+        from features.jobs.spark_session import jvm_usage, spark_session
 
         asked = msgspec.json.decode(request, type=RetrainRequest)
         for kind in ("scores", "outcomes"):
@@ -46,7 +47,7 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
         try:
             locks.enter_context(reading(settings.archive))
             archived = spark.read.schema(job.SCORES).parquet(str(settings.archive / "scores"))
-            scores = job.clean_scores(archived, settings.features.vector_schema, chosen.end_ms, chosen.exclude)
+            scores = job.clean_scores(archived, vector_schema(settings.features), chosen.end_ms, chosen.exclude)
             outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
             labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
             labelled.drop("schema").write.parquet(rows, mode="overwrite")
@@ -64,15 +65,15 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
     """Feast: publish the profiles, then recompute the columns that come from Feast as of each event."""
     with recorded(Path(run_dir), "features") as details:
         settings = load(settings_dir)
-        from features.jobs.profile_store import publish_profiles
-        from retrain.pipeline import join
+        from features.jobs.publish_profiles import publish_profiles
+        from retrain.pipeline import training_table
         from retrain.training import dataset
 
         details["profiles"] = publish_profiles(settings, Path(profiles))
-        data = join.training_table(settings, Path(rows))
+        data = training_table.training_table(settings, Path(rows))
         if len(data) == 0:
             raise NotEnoughData(
-                f"no archived score of schema {settings.features.vector_schema} has a known outcome in the window; "
+                f"no archived score of schema {vector_schema(settings.features)} has a known outcome in the window; "
                 "wait for labels to mature"
             )
         details |= {"rows": len(data), "known": int(data.known.sum()), "frauds": int(data.is_fraud.sum())}
@@ -83,8 +84,8 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
     """Keras, then ONNX with its check."""
     with recorded(Path(run_dir), "train") as details:
         settings = load(settings_dir)
-        from retrain.training import model as keras_model
         from retrain.training import onnx
+        from retrain.training.families import perceptron as keras_model
 
         data, split, chosen = _judged(settings, run_dir, table)
         learned = data.take(split.train)
@@ -101,7 +102,7 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
         )
         sample = data.vectors[np.linspace(0, len(data) - 1, min(len(data), 2000)).astype(np.int64)]
         Path(model).parent.mkdir(parents=True, exist_ok=True)
-        details["export_difference"] = onnx.export(fitted, Path(model), sample, settings.features.vector_schema)
+        details["export_difference"] = onnx.export(fitted, Path(model), sample, vector_schema(settings.features))
 
 
 def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation: str) -> None:
@@ -126,7 +127,7 @@ def register(settings_dir: str, run_dir: str, request: str, verdict: str, table:
     """Add the version to the model store, rejected ones too; return its name. Twice for one run gives one version."""
     with recorded(Path(run_dir), "register") as details:
         settings = load(settings_dir)
-        from retrain import registry
+        from retrain.pipeline import register as registry
         from retrain.training import dataset
 
         manifest = registry.register(
@@ -146,7 +147,7 @@ def register(settings_dir: str, run_dir: str, request: str, verdict: str, table:
 def deploy(settings_dir: str, run_dir: str, version: str) -> str:
     """Write the serving document: ``promoted`` where there is no champion, else ``shadow``."""
     with recorded(Path(run_dir), "deploy") as details:
-        from retrain import registry
+        from retrain.pipeline import register as registry
 
         role, previous = registry.deploy(load(settings_dir), version)
         details |= {"serving": role, "previous": previous}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from features import archive_days
-from features.events import RetrainRequest
-from features.settings import DAY_MS, Settings
+from features.archive import days
+from features.base.events import RetrainRequest
+from features.base.settings import DAY_MS, Settings
 
 
 class NotEnoughData(ValueError):
@@ -41,7 +41,7 @@ def newest_event_ms(archive: Path) -> int:
 
     Raises NotEnoughData where nothing is archived.
     """
-    newest = archive_days.newest_event_ms(archive)
+    newest = days.newest_event_ms(archive)
     if newest is not None:
         return newest
     raise NotEnoughData(f"nothing is archived in {archive}; publish transactions and let the archive processor run first")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.vector import NAMES, WIDTH
+from features.catalogue.vector import NAMES, WIDTH
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features.vector import WIDTH
+from features.catalogue.vector import WIDTH
 
 if TYPE_CHECKING:
     import keras

@@ -1,7 +1,7 @@
 """The drift monitor: scores and outcomes in, drift reports and retrain requests out.
 
 Guarantee: each window is reported exactly once, after any crash: reports, requests and offsets are one transaction
-(``streams.shell``), and the windows that are open are rebuilt from the log.
+(``streams.engine.shell``), and the windows that are open are rebuilt from the log.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from features.events import Cause, DriftReport, ModelEvent, RetrainRequest
-from features.settings import Settings
-from streams import metrics, topics
-from streams.codec import BatchDecoder, encode
-from streams.copied import Copied, copied
-from streams.core import Output, Produce, Record
-from streams.drift.asking import Asking
-from streams.drift.data import DataMonitor, Judged, ScoreSeen
+from features.base.events import Cause, DriftReport, ModelEvent, RetrainRequest
+from features.base.settings import Settings
+from streams import topics
+from streams.drift.data.looks import DataMonitor, Judged, ScoreSeen
 from streams.drift.intervals import Interval
-from streams.drift.outcomes import OutcomeSeen, PerformanceMonitor
+from streams.drift.performance.mature_outcomes import OutcomeSeen, PerformanceMonitor
 from streams.drift.references import References
+from streams.drift.requests import Asking
+from streams.engine import metrics
+from streams.engine.codec import BatchDecoder, encode
+from streams.engine.core import Output
+from streams.engine.repartition_header import Copied, copied
+from streams.kafka.records import Produce, Record
 
 _Said = DriftReport | RetrainRequest
 

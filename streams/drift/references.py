@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from features import vector
-from features.settings import Settings
+from features.base.settings import Settings
+from features.catalogue import vector
 
 
 class ReferenceUnusable(ValueError):

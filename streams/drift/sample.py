@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from features import vector
+from features.catalogue import vector
 
 
 def priorities(ids: Sequence[str], seed: int) -> NDArray[np.uint32]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.copied import Copied
+from streams.engine.repartition_header import Copied
 
 #: A partition that has shown nothing is waited for until this many records came: by then a spread key would have hit it.
 WAIT_RECORDS = 20_000
@@ -16,9 +16,9 @@ class Watermark:
     A partition without a single record holds the watermark back only at the start (WAIT_RECORDS), so that a key space
     too small to reach every partition cannot stop the windows.
 
-    After a repartition the least is another one than before. As long as there are copies only (``streams.copied``), it is not
-    ahead of what it was then: windows beyond were not reported. Once all that was processed before is seen (``settle``), it is
-    not behind it either: the windows up to there were.
+    After a repartition the least is another one than before. As long as there are copies only
+    (``streams.engine.repartition_header``), it is not ahead of what it was then: windows beyond were not reported. Once all that
+    was processed before is seen (``settle``), it is not behind it either: the windows up to there were.
     """
 
     def __init__(self, partitions: int) -> None:

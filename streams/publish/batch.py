@@ -16,7 +16,7 @@ Strings: TypeAlias = NDArray[np.object_]
 class Transactions:
     """Columns of n transactions. Text columns are object arrays of str, None where the producer would leave the field out.
 
-    ``latitude`` and ``longitude`` are NaN where unknown. ``entry_mode`` is the position in ``features.events.ENTRY_MODES``
+    ``latitude`` and ``longitude`` are NaN where unknown. ``entry_mode`` is the position in ``features.base.events.ENTRY_MODES``
     and ``pin_used`` 0 or 1; both are -1 where unknown. Arrays must not be changed once the object is made.
     """
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events import ENTRY_MODES, EntryMode, Label, Transaction
-from streams.codec import encode
+from features.base.events import ENTRY_MODES, EntryMode, Label, Transaction
+from streams.engine.codec import encode
 from streams.publish.batch import SOURCES, Labels, Transactions
 
 _MODES: list[EntryMode | None] = [*ENTRY_MODES, None]

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.events import ENTRY_MODES
+from features.base.events import ENTRY_MODES
 from streams.publish.batch import SOURCES, Batch, Labels, Transactions, Truth
 from streams.publish.encode import encode_labels, encode_transactions
 

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from features.settings import Settings
-from streams.committed import Committed, Partition
-from streams.ends import Ends
-from streams.kafka import consumer
+from features.base.settings import Settings
+from streams.kafka.clients import consumer
+from streams.kafka.committed import Committed, Partition
+from streams.kafka.end_offsets import Ends
 
 #: Returns what it waits for, in words, or None when there is nothing to wait for.
 Probe = Callable[[], str | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import urllib.request
 
-from features.settings import Settings
+from features.base.settings import Settings
 from streams.publish.lockstep import Probe
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from features.settings import DAY_MS, Settings
+from features.base.settings import DAY_MS, Settings
 from streams import topics
-from streams.kafka import producer
+from streams.kafka.clients import producer
 from streams.publish.batch import Batch, Labels, no_labels
 from streams.publish.encode import encode_labels, encode_transactions, keys
 from streams.publish.lockstep import Lockstep

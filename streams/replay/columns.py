@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.events import ENTRY_MODES
+from features.base.events import ENTRY_MODES
 from streams.replay.mapping import ReplayError
 
 #: Currencies whose minor unit is not a hundredth (ISO 4217).
@@ -19,7 +19,7 @@ _EXPONENTS = {
     ),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
 }
-#: Bounds of features.events.EventTime.
+#: Bounds of features.base.events.EventTime.
 _EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000
 _MOST_MINOR = 1_000_000_000_00
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.streams import champion
-from features.card_state import CardState
-from features.columns import from_transactions
-from features.events import Transaction
-from features.settings import Settings
-from features.transform import update
-from features.vector import NAMES
+from features.base.events import Transaction
+from features.base.settings import Settings
+from features.catalogue.vector import NAMES
+from features.history.state import CardState
+from features.transform.columns import from_transactions
+from features.transform.update import update
 from streams.drift.references import StoredReferences
 
 _REFERENCE = 5_000

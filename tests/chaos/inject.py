@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 import redis
 
-from features.settings import Settings
-from infra import supervise
+from features.base.settings import Settings
 from infra.errors import PlatformError
+from infra.platform import supervisor
 from streams import topics
 from tests.chaos.plan import Fault
 from tests.chaos.processes import Child, wait_until
@@ -98,7 +98,7 @@ class Injector:
 
     def kill(self, name: str) -> None:
         """SIGKILL to a process of the platform's supervisor, which starts it again."""
-        process = supervise.processes(self._settings).get(name)
+        process = supervisor.processes(self._settings).get(name)
         if process is None or not process.pid:
             raise PlatformError(f"{name} does not run")
         os.kill(process.pid, signal.SIGKILL)

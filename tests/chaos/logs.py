@@ -6,10 +6,10 @@ import uuid
 
 from confluent_kafka import TopicPartition
 
-from features.settings import Settings
-from streams.core import Record
-from streams.kafka import consumer
-from streams.restore import record_of
+from features.base.settings import Settings
+from streams.engine.replay_log import record_of
+from streams.kafka.clients import consumer
+from streams.kafka.records import Record
 
 
 def committed(settings: Settings, topic: str, partitions: int) -> dict[int, list[Record]]:

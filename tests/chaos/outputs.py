@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 import pyarrow.parquet as pq
 
-from features import archive_manifest
-from features.events import Alert, DeadLetter, DriftReport, Label, Outcome, RetrainRequest, Score
-from features.online import ProfileReader
-from features.settings import Settings
-from features.vector import unpacked
+from features.archive import manifest
+from features.base.events import Alert, DeadLetter, DriftReport, Label, Outcome, RetrainRequest, Score
+from features.base.settings import Settings
+from features.catalogue.vector import unpacked
+from features.online.store import ProfileReader
 from streams import topics
-from streams.core import Record
+from streams.kafka.records import Record
 from tests.chaos.logs import committed
 
 #: Counts for the report, and what does not hold, in words.
@@ -88,7 +88,7 @@ def archived(settings: Settings, topic: str, raw: Log, columns: tuple[str, ...])
         (record.partition, record.offset, *(_value(record, name) for name in columns)) for part in raw.values() for record in part
     )
     wrong = [] if rows == wanted else [f"archived {topic}: {sum(rows.values())}, in the log: {sum(wanted.values())}"]
-    through = archive_manifest.read(settings.archive).topics.get(topic, {})
+    through = manifest.read(settings.archive).topics.get(topic, {})
     for partition, records in raw.items():
         end = records[-1].offset + 1 if records else 0
         told = through[partition].next_offset if partition in through else 0

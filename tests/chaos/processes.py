@@ -10,8 +10,8 @@ import threading
 import time
 from pathlib import Path
 
-from infra.supervise import MARKER
-from infra.tail import last_lines
+from infra.platform.log_tail import last_lines
+from infra.platform.supervisor import MARKER
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ class Child:
         self.ends: list[tuple[int, list[str]]] = []
         self._killed: set[int] = set()
         self._folder = folder
-        self._command = [sys.executable, "-P", "-m", "infra.cli", "run", *arguments]
+        self._command = [sys.executable, "-P", "-m", "infra.cli.main", "run", *arguments]
         known = {"DRIFTLOOP_DIR": str(folder), "PYTHONPATH": str(ROOT), MARKER: str(folder)}
         self._environment = {**os.environ, **known, **environment}
         self._ending = threading.Event()

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaException
 
-from features.settings import Settings
+from features.base.settings import Settings
 from streams import topics
-from streams.committed import Committed, Partition
-from streams.ends import Ends
+from streams.kafka.committed import Committed, Partition
+from streams.kafka.end_offsets import Ends
 
 _ANSWER_S = 3.0
 
@@ -19,7 +19,7 @@ class Progress:
 
     def __init__(self, settings: Settings, groups: Mapping[str, tuple[str, ...]]) -> None:
         self._groups = groups
-        self._partitions = {topic.name: topic.partitions for topic in topics.all_topics(settings)}
+        self._partitions = {topic.name: topic.partitions for topic in topics.all_topics(settings.partitions)}
         self._committed = Committed(settings)
         self._ends = Ends(settings, _ANSWER_S, log_level=2)
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.online import OnlineWriter
-from features.settings import Settings, load
-from infra import furnish, leftovers
-from infra import platform as local
+from features.base.settings import Settings, load
+from features.online.store import OnlineWriter
+from infra.platform import leftovers, provision
+from infra.platform import up_down as local
 from streams import topics
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
@@ -102,7 +102,7 @@ class Run:
         settings = load(self._folder)
         try:
             settings = local.up(settings, only={"kafka", "redis"})
-            furnish.features(settings)
+            provision.features(settings)
             payments = [one.value for one in self._world.history if one.topic == topics.TRANSACTIONS]
             champion.install(settings, self._folder / "v1", self._seed, payments)
             self._with_processes(settings)
@@ -157,7 +157,7 @@ class Run:
         if (ended := result.counts["processes that ended by themselves"]) > causes:
             result.wrong.append(f"processes that ended by themselves: {ended}, and the faults account for {causes}")
         result.wrong += [f"{name} was asked to end, and ended with {code}" for name, code in codes.items() if code]
-        left = [process for process in leftovers.find(settings) if "infra.cli" in process.cmdline()]
+        left = [process for process in leftovers.find(settings) if "infra.cli.main" in process.cmdline()]
         result.wrong += [f"left behind: {process.cmdline()}" for process in left]
 
     def _history(self, settings: Settings) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, Message
 
-from features.settings import Settings
-from streams.kafka import producer
+from features.base.settings import Settings
+from streams.kafka.clients import producer
 from tests.chaos.world import Sent
 
 

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from features.events import Score, Transaction
-from streams.core import Record
+from features.base.events import Score, Transaction
+from streams.kafka.records import Record
 from tests.chaos.expected import disagreements
 from tests.chaos.unbroken import Unbroken
 from tests.chaos.verify import excused

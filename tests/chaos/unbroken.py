@@ -6,15 +6,15 @@ from collections import Counter
 
 import msgspec
 
-from features.events import DeadLetter, Score
-from features.online import ProfileReader
-from features.reading import Reader
-from features.settings import Settings
-from serving import auth
-from serving.client import KServeClient
+from features.base.events import DeadLetter, Score
+from features.base.settings import Settings
+from features.online.cached_reader import Reader
+from features.online.store import ProfileReader
+from serving.client.client import KServeClient
+from serving.server import auth
 from streams import topics
-from streams.core import Record
-from streams.scorer import Scorer
+from streams.kafka.records import Record
+from streams.scoring.scorer import Scorer
 
 _BATCH = 2000
 

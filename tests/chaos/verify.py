@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from features.events import Score
-from features.settings import Settings
-from features.vector import N_STREAM, NAMES, unpacked
+from features.base.events import Score
+from features.base.settings import Settings
+from features.catalogue.vector import N_STREAM, NAMES, unpacked
 from streams import topics
-from streams.core import Record
+from streams.kafka.records import Record
 from tests.chaos import outputs
 from tests.chaos.expected import disagreements
 from tests.chaos.logs import committed

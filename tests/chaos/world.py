@@ -16,11 +16,11 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
-from features.events import Label, Transaction
-from streams.codec import encode
+from features.base.events import Label, Transaction
+from streams.engine.codec import encode
 from streams.publish.encode import encode_transactions
-from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
 
 HISTORY_DAYS, LIVE_DAYS = 8, 6
 DELAY_DAYS = 7.0

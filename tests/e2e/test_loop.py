@@ -18,20 +18,20 @@ import numpy as np
 import pytest
 
 from dashboards.check import check_live
-from features.settings import FILE_NAME, Settings, load
-from infra import leftovers, supervise
-from infra import platform as local
+from features.base.settings import FILE_NAME, Settings, load
 from infra.demo.collect import Collected, collect
 from infra.demo.tell import toml
 from infra.demo.truth import Truth, average_precision
+from infra.platform import leftovers, supervisor
+from infra.platform import up_down as local
 from streams import topics
-from streams.kafka import producer
+from streams.kafka.clients import producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
 from streams.publish.probe import control_probe
 from streams.publish.publisher import Publisher
-from streams.simulate.options import Fault, Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Fault, Options
+from streams.simulate.card_fraud.simulation import Simulation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
@@ -86,7 +86,7 @@ def collected(story: Story) -> Collected:
 
 
 def _kill_scorer(settings: Settings) -> None:
-    pid = supervise.processes(settings)["scorer"].pid
+    pid = supervisor.processes(settings)["scorer"].pid
     os.kill(pid, signal.SIGKILL)
 
 

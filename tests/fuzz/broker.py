@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from features.events import DeadLetter, Score
-from features.settings import Settings, load
-from infra import platform as local
+from features.base.events import DeadLetter, Score
+from features.base.settings import Settings, load
+from infra.platform import up_down as local
 from streams import topics
 from tests.fuzz.core import PARTITIONS, Found, Judge, records
 from tests.integration.killing import Killing, settings_of

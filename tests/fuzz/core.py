@@ -14,15 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.events import DeadLetter, Score, Transaction
-from features.prediction import Prediction
-from features.profiles import Profiles, unknown
-from features.reading import Reader
-from features.settings import Settings
+from features.base.events import DeadLetter, Score, Transaction
+from features.base.model_client import Prediction
+from features.base.settings import Settings
+from features.online.cached_reader import Reader
+from features.transform.profiles import Profiles, unknown
 from streams import topics
-from streams.copied import genuine
-from streams.core import ATTEMPT_HEADER, MOST_DIGITS, MOST_HEADERS, MOST_KEY, Produce, Record
-from streams.scorer import Scorer
+from streams.engine.core import ATTEMPT_HEADER, MOST_DIGITS, MOST_HEADERS, MOST_KEY
+from streams.engine.repartition_header import genuine
+from streams.kafka.records import Produce, Record
+from streams.scoring.scorer import Scorer
 from streams.topics import DLQ_MAX_BYTES
 from tests.fuzz.headers import hostile_headers
 from tests.fuzz.hostile import Hostile

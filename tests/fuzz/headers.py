@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from streams.copied import HEADER
-from streams.core import ATTEMPT_HEADER
+from streams.engine.core import ATTEMPT_HEADER
+from streams.engine.repartition_header import HEADER
 
 Headers = list[tuple[str, bytes | None]]
 

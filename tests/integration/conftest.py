@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from features.settings import Settings, load
-from infra import leftovers
-from infra import platform as local
+from features.base.settings import Settings, load
+from infra.platform import leftovers
+from infra.platform import up_down as local
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -35,8 +35,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """One Spark for all tests that need one: most of what it costs is its start."""
-    from features.jobs.session import spark_session
-    from infra.spark import connector
+    from features.jobs.spark_session import spark_session
+    from infra.cli.spark import connector
 
     folder = tmp_path_factory.mktemp("spark")
     session = spark_session("test", folder / "cache", folder / "scratch", jars=connector())

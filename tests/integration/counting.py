@@ -13,11 +13,12 @@ import numpy as np
 from confluent_kafka import KafkaError, TopicPartition
 from numpy.typing import NDArray
 
-from features.settings import Settings
+from features.base.settings import Settings
 from streams import topics
-from streams.core import Output, Produce, Record, dead_letter
-from streams.kafka import consumer, producer
-from streams.shell import Shell
+from streams.engine.core import Output, dead_letter
+from streams.engine.shell import Shell
+from streams.kafka.clients import consumer, producer
+from streams.kafka.records import Produce, Record
 
 
 class RunningCount:

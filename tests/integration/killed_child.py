@@ -18,9 +18,11 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from features.settings import Settings
-from streams.core import Core, Output, Record, Sink
-from streams.shell import Shell
+from features.base.settings import Settings
+from features.catalogue.vector import vector_schema
+from streams.engine.core import Core, Output, Sink
+from streams.engine.shell import Shell
+from streams.kafka.records import Record
 
 
 class Renamed:
@@ -56,20 +58,20 @@ class Renamed:
 def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
     """The processor as ``driftloop run`` builds it; the scorer without a model server."""
     if name == "archive":
-        from streams.archive import Archive, ArchiveSink
+        from streams.writers.archive import Archive, ArchiveSink
 
-        return Archive(settings.features.vector_schema), ArchiveSink(settings)
+        return Archive(vector_schema(settings.features)), ArchiveSink(settings)
     if name == "feast-writer":
-        from streams.feast_writer import FeastSink, FeastWriter
+        from streams.writers.card_activity import FeastSink, FeastWriter
 
         return FeastWriter(), FeastSink(settings)
     if name == "label-joiner":
-        from streams.label_joiner import LabelJoiner
+        from streams.labels.joiner import LabelJoiner
 
         return LabelJoiner(settings.labels.delay_ms), None
     if name == "terminal-risk":
-        from features.windows import HOUR_MS
-        from streams.terminal_risk import TerminalRisk, TerminalRiskSink
+        from features.catalogue.windows import HOUR_MS
+        from streams.writers.counterpart_risk import TerminalRisk, TerminalRiskSink
 
         return TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS), TerminalRiskSink(settings)
     if name == "drift-monitor":
@@ -78,9 +80,9 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
 
         return DriftMonitor(settings, StoredReferences(settings)), None
     if name == "scorer":
-        from features.online import ProfileReader
-        from features.reading import Reader
-        from streams.scorer import Scorer
+        from features.online.cached_reader import Reader
+        from features.online.store import ProfileReader
+        from streams.scoring.scorer import Scorer
         from tests.integration.scoring_child import NoChampion
 
         return Scorer(settings, NoChampion(), Reader(ProfileReader(settings), settings.feast)), None
@@ -90,8 +92,8 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
 @contextmanager
 def _compacting(settings: Settings) -> Iterator[None]:
     """Merges without pause, so that kills meet it; ended before the interpreter goes away beneath it."""
-    from features.archive_places import places
-    from features.compaction import compact_all
+    from features.archive.compaction import compact_all
+    from features.archive.places import places
 
     ended = threading.Event()
 

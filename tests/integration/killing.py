@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 from confluent_kafka import KafkaError, TopicPartition
 
-from features.settings import Settings
+from features.base.settings import Settings
 from streams import topics
-from streams.core import Record
-from streams.kafka import consumer, producer
+from streams.engine.replay_log import record_of
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
+from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
-from streams.restore import record_of
 from streams.topics import Topic
 
 ROOT = Path(__file__).parents[2]
@@ -45,7 +46,7 @@ class Killing:
         self._rng = np.random.default_rng(seed)
         self._partitions = partitions
         made = [*inputs, *outputs, topics.DLQ]
-        topics.create(settings, [Topic(f"{topic}-{self.suffix}", partitions) for topic in made])
+        create(settings, [Topic(f"{topic}-{self.suffix}", partitions) for topic in made])
         self._file = settings.dir / "child.json"
         child = settings.model_copy(update={"kafka": {"group.instance.id": f"{name}-{self.suffix}"}, "partitions": partitions})
         self._file.write_text(child.model_dump_json())

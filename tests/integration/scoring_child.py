@@ -15,14 +15,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.online import ProfileReader
-from features.prediction import Prediction
-from features.reading import Reader
-from features.settings import load
+from features.base.model_client import Prediction
+from features.base.settings import load
+from features.online.cached_reader import Reader
+from features.online.store import ProfileReader
 from streams import topics
-from streams.core import Output, Record
-from streams.scorer import Scorer
-from streams.shell import Shell
+from streams.engine.core import Output
+from streams.engine.shell import Shell
+from streams.kafka.records import Record
+from streams.scoring.scorer import Scorer
 
 
 class NoChampion:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.repo import layout
-from features.settings import DAY_MS, Settings
-from features.vector import INDEX, SCHEMA, WIDTH
+from features.archive import layout
+from features.base.settings import DAY_MS, Settings
+from features.catalogue.vector import INDEX, SCHEMA, WIDTH
 
 START_MS = 1_735_689_600_000  # 2025-01-01
 MODES = np.array(["chip", "contactless", "online"])

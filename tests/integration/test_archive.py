@@ -10,20 +10,20 @@ import duckdb
 import msgspec
 import pytest
 
-from features.offline import point_in_time
-from features.online import ProfileReader
-from features.settings import DAY_MS, Settings, load
-from features.store import apply
-from features.terminal_tiles import as_of
-from features.vector import SCHEMA
+from features.base.settings import DAY_MS, Settings, load
+from features.catalogue.vector import SCHEMA
+from features.feast_repo.store import apply
+from features.offline.point_in_time import point_in_time
+from features.online.store import ProfileReader
+from features.transform.counterpart_tiles import as_of
 from streams import topics
-from streams.archive import Archive, ArchiveSink
-from streams.core import Core, Sink
-from streams.feast_writer import FeastSink, FeastWriter
-from streams.kafka import producer
-from streams.label_joiner import LabelJoiner
-from streams.shell import Shell
-from streams.terminal_risk import TerminalRisk, TerminalRiskSink
+from streams.engine.core import Core, Sink
+from streams.engine.shell import Shell
+from streams.kafka.clients import producer
+from streams.labels.joiner import LabelJoiner
+from streams.writers.archive import Archive, ArchiveSink
+from streams.writers.card_activity import FeastSink, FeastWriter
+from streams.writers.counterpart_risk import TerminalRisk, TerminalRiskSink
 from tests.unit.streams.records import DAY, T0, label, score
 
 N = 600

@@ -11,14 +11,14 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from features.archive_days import day_folders, day_name, day_number
+from features.archive.days import day_folders, day_name, day_number
+from features.base.settings import Settings, load
+from features.catalogue.vector import N_STREAM
 from features.jobs.backfill import Backfilled, Progress, backfill
-from features.jobs.card_backfill import Stretch, done_days, folder
-from features.settings import Settings, load
-from features.tables import in_log_order, vectors
-from features.vector import N_STREAM
-from streams.archive import Archived
-from streams.simulate.options import Options
+from features.jobs.backfill_progress import Stretch, done_days, folder
+from features.transform.arrow import in_log_order, vectors
+from streams.simulate.card_fraud.options import Options
+from streams.writers.archive import Archived
 from tests.served import archive, served, transactions
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings

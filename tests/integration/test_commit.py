@@ -1,4 +1,4 @@
-"""Transactions on a real broker, one test for each line of the table in ``streams.commit``."""
+"""Transactions on a real broker, one test for each line of the table in ``streams.kafka.transactions``."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from features.settings import Settings
-from streams import commit, metrics, topics
-from streams.commit import Aborted, Stopped, Transactions
-from streams.committed import Committed
-from streams.core import Produce
-from streams.held_back import HeldBack
-from streams.kafka import consumer, producer
-from streams.patience import gets_through
+from features.base.settings import Settings
+from streams import topics
+from streams.kafka import metrics
+from streams.kafka import transactions as commit
+from streams.kafka.clients import consumer, producer
+from streams.kafka.committed import Committed
+from streams.kafka.create_topics import create
+from streams.kafka.open_transactions import HeldBack
+from streams.kafka.records import Produce
+from streams.kafka.stuck_client import gets_through
+from streams.kafka.transactions import Aborted, Stopped, Transactions
 from streams.topics import Topic
 from tests.integration.counting import read, wait_for
 
@@ -90,7 +93,7 @@ class Bench:
 
     def __init__(self, settings: Settings) -> None:
         self.topic = f"commit-{uuid.uuid4().hex[:8]}"
-        topics.create(settings, [Topic(self.topic, 2)])
+        create(settings, [Topic(self.topic, 2)])
         self.group = f"group-{self.topic}"
         self.settings = settings
         self.stop = threading.Event()
@@ -137,7 +140,7 @@ class Bench:
 
 @pytest.fixture
 def bench(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr("streams.kafka.Producer", Troubled)
+    monkeypatch.setattr("streams.kafka.clients.Producer", Troubled)
     made = Bench(platform)
     yield made
     made.source.close()

@@ -19,13 +19,13 @@ import msgspec
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
 
-from features.events import Cause, DeadLetter, ModelEvent, RetrainRequest
-from features.settings import Settings
-from infra.lag import group_lags
+from features.base.events import Cause, DeadLetter, ModelEvent, RetrainRequest
+from features.base.settings import Settings
+from infra.platform.lag import group_lags
 from retrain.control.launcher import COMMAND_VARIABLE
-from retrain.control.records import run_id
+from retrain.control.run_records import run_id
 from streams import topics
-from streams.kafka import consumer, producer
+from streams.kafka.clients import consumer, producer
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +45,7 @@ while request["evidence"].get("wait") and not (folder / "go").exists():
 result = {"state": "rejected", "reason": "no better", "metrics": {"ap": 0.5, "roc_auc": None}}
 (folder / "result.json").write_text(json.dumps(result))
 """
-MAIN = "from features.settings import load; from retrain.control.app import main; main(load())"
+MAIN = "from features.base.settings import load; from retrain.control.faust.app import main; main(load())"
 
 
 class Control:

@@ -9,15 +9,15 @@ from functools import partial
 import pytest
 from confluent_kafka import TopicPartition
 
-from features.settings import Settings
-from streams import topics
-from streams.copied import HEADER, Copied, copied
-from streams.core import Record
-from streams.kafka import consumer, producer
-from streams.limits import History, Since
-from streams.notes import Note
+from features.base.settings import Settings
+from streams.engine.commit_metadata import Note
+from streams.engine.repartition_header import HEADER, Copied, copied
+from streams.engine.settings_history import History, Since
+from streams.engine.shell import Shell
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
+from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
-from streams.shell import Shell
 from streams.topics import Topic
 from tests.integration.counting import RunningCount, running, wait_for
 
@@ -54,7 +54,7 @@ class Copies(RunningCount):
 def test_only_what_was_copied_is_a_copy_when_it_is_read_again(platform: Settings) -> None:
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     mark = Copied(5, None)
     sender = producer(platform)
     for n in range(6):
@@ -84,7 +84,7 @@ def test_only_what_was_copied_is_a_copy_when_it_is_read_again(platform: Settings
 def test_a_processor_knows_by_what_limits_its_log_was_processed(platform: Settings) -> None:
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     sender = producer(platform)
     for limits, expected in [
         ((7, 1), (Since(0, (7, 1)),)),

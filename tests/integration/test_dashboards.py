@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-import streams.metrics as ours
+import streams.engine.metrics as ours
 from dashboards.build import FOLDER
 from dashboards.promql import queries
 from dashboards.scrape import scrape_config
-from features.settings import Ports, Settings
-from infra.ports import free_ports
-from streams.http import serve
+from features.base.settings import Ports, Settings
+from infra.platform.ports import free_ports
+from streams.engine.health_page import serve
 
 PROMETHEUS = shutil.which("prometheus")
 

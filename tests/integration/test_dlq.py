@@ -19,17 +19,19 @@ import pytest
 import typer
 from confluent_kafka import TopicPartition
 
-from features.events import DeadLetter
-from features.settings import Settings
-from infra import cli
+from features.base.events import DeadLetter
+from features.base.settings import Settings
+from infra.cli import main
+from infra.dead_letters import handled
 from infra.inspect.publish import publish
-from infra.letters import handled
 from streams import topics
-from streams.core import ATTEMPT_HEADER, Output, Produce, Record, dead_letter
-from streams.kafka import consumer, producer
+from streams.engine.core import ATTEMPT_HEADER, Output, dead_letter
+from streams.engine.replay_log import record_of
+from streams.engine.shell import Shell
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
+from streams.kafka.records import Produce, Record
 from streams.publish.lockstep import Lockstep
-from streams.restore import record_of
-from streams.shell import Shell
 from streams.topics import Topic
 
 pytestmark = pytest.mark.integration
@@ -74,14 +76,14 @@ class Moody:
 def pair(platform: Settings) -> tuple[str, str]:
     """Two fresh topics with two partitions."""
     name = uuid.uuid4().hex[:8]
-    topics.create(platform, [Topic(f"in-{name}", 2), Topic(f"out-{name}", 2)])
+    create(platform, [Topic(f"in-{name}", 2), Topic(f"out-{name}", 2)])
     return f"in-{name}", f"out-{name}"
 
 
 @pytest.fixture
 def run(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
-    return lambda *arguments: cli.run(["dlq", *arguments])
+    return lambda *arguments: main.run(["dlq", *arguments])
 
 
 @contextmanager
@@ -203,7 +205,7 @@ def test_one_record_that_its_topic_no_longer_takes_keeps_no_other_back(
 ) -> None:
     source, _ = pair
     small = f"small-{source}"
-    topics.create(platform, [Topic(small, 2, {"max.message.bytes": "2000"})])
+    create(platform, [Topic(small, 2, {"max.message.bytes": "2000"})])
     values = [f"v{i}".encode() for i in range(7)]
     values[4] = os.urandom(3000)
     for i, value in enumerate(values):
@@ -271,7 +273,7 @@ def test_killed_in_the_middle_each_letter_is_sent_once(platform: Settings, pair:
         sender.produce(topics.DLQ, msgspec.json.encode(letter), f"k{i}".encode())
     assert sender.flush(30) == 0
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "infra.cli", "--dir", str(platform.dir), "dlq", "replay", "--topic", source, "--yes"]
+    command = [sys.executable, "-m", "infra.cli.main", "--dir", str(platform.dir), "dlq", "replay", "--topic", source, "--yes"]
     kills = 0
     for _ in range(2):
         with subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stdout=subprocess.DEVNULL) as child:

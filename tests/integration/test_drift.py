@@ -16,15 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 from confluent_kafka import TopicPartition
 
-from features import vector
-from features.events import DriftReport
-from features.settings import Drift, Settings
+from features.base.events import DriftReport
+from features.base.settings import Drift, Settings
+from features.catalogue import vector
 from streams import topics
-from streams.core import Record
 from streams.drift.monitor import DriftMonitor
 from streams.drift.references import StoredReferences
-from streams.kafka import consumer, producer
-from streams.shell import Shell
+from streams.engine.shell import Shell
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
+from streams.kafka.records import Record
 from streams.topics import Topic
 from tests.unit.streams.drift.synthetic import GivenReferences, clock_records, score_records, scores_of, times_of, vectors
 
@@ -77,7 +78,7 @@ def test_windows_are_judged_once_across_a_restart(platform: Settings, tmp_path: 
     settings = platform.model_copy(update={"model": name, "dir": tmp_path, "partitions": 2, "drift": Drift(min_rows=300)})
     inputs = (f"scores-{name}", f"outcomes-{name}", f"events-{name}")
     names = dict(zip((topics.SCORES, topics.OUTCOMES, topics.MODEL_EVENTS), inputs, strict=True))
-    topics.create(settings, [Topic(topic, 2) for topic in inputs])
+    create(settings, [Topic(topic, 2) for topic in inputs])
     reference = GivenReferences("v1").get("v1")
     path = StoredReferences(settings).path("v1")
     path.parent.mkdir(parents=True)

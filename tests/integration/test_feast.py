@@ -11,15 +11,15 @@ import pytest
 import redis
 from numpy.typing import NDArray
 
-from features.feast_encoding import PROJECT
-from features.offline import point_in_time, write_profiles_offline, write_terminal_risk
-from features.online import Activity, OnlineWriter, ProfileReader, ProfileRow, ProfilesUnavailable, TerminalRow
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
-from features.repo.layout import customer_profile_folder
-from features.settings import DAY_MS, Settings, load
-from features.store import apply
-from features.vector import SCHEMA, SERVICE, WIDTH
-from features.windows import HOUR_MS
+from features.archive.layout import customer_profile_folder
+from features.base.settings import DAY_MS, Settings, load
+from features.catalogue.vector import SCHEMA, SERVICE, WIDTH
+from features.catalogue.windows import HOUR_MS
+from features.feast_repo.store import apply
+from features.offline.point_in_time import point_in_time, write_profiles_offline, write_terminal_risk
+from features.online.feast_encoding import PROJECT
+from features.online.store import Activity, OnlineWriter, ProfileReader, ProfileRow, ProfilesUnavailable, TerminalRow
+from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
 T0 = 17_600 * DAY_MS
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from features.repo import layout
-from features.settings import FILE_NAME, Settings, load
-from features.store import apply, open_store, write_config
-from features.vector import SERVICE
-from infra.ports import free_ports
+from features.archive import layout
+from features.base.settings import FILE_NAME, Settings, load
+from features.catalogue.vector import SERVICE
+from features.feast_repo.store import apply, open_store, write_config
+from infra.platform.ports import free_ports
 
 FEAST = Path(sys.executable).with_name("feast")
 

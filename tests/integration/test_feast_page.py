@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.online import Activity, OnlineWriter
-from features.settings import FILE_NAME, Settings, load
-from features.store import apply, config, import_feast
-from features.vector import SCHEMA, WIDTH
+from features.base.settings import FILE_NAME, Settings, load
+from features.catalogue.vector import SCHEMA, WIDTH
+from features.feast_repo.store import apply, config, import_feast
+from features.online.store import Activity, OnlineWriter
 from tests.profile_rows import profile_row
 
 pytestmark = pytest.mark.integration

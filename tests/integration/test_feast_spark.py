@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features.events import EVENT_OF
-from features.repo import layout
-from features.repo.ddl import schema
-from features.settings import DAY_MS, FILE_NAME, Settings, load
-from features.store import apply
+from features.archive import layout
+from features.base.events import EVENT_OF
+from features.base.settings import DAY_MS, FILE_NAME, Settings, load
+from features.feast_repo.ddl import schema
+from features.feast_repo.store import apply
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

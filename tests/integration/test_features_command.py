@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from features.online import Activity, OnlineWriter, TerminalRow
-from features.settings import DAY_MS, Settings
-from features.vector import NAMES, SCHEMA, WIDTH
-from infra import cli
-from infra.ports import free_ports
+from features.base.settings import DAY_MS, Settings
+from features.catalogue.vector import NAMES, SCHEMA, WIDTH
+from features.online.store import Activity, OnlineWriter, TerminalRow
+from infra.cli import main
+from infra.platform.ports import free_ports
 from tests.profile_rows import profile_row, tiles
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ def _written(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["features", "show", "card", "show-1", "--json"]) == 0
+    assert main.run(["features", "show", "card", "show-1", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["features"] == {name: float(i) for i, name in enumerate(NAMES)}
     assert (told["score"], told["transaction_id"], told["event_time_ms"], told["schema_is_current"]) == (0.25, "tx-1", T0, True)
@@ -40,7 +40,7 @@ def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) 
     assert (told["profile"]["mean_amount"], told["profile"]["transactions"]) == (17.5, 90)
     assert (len(told["profile"]["hours"]), len(told["profile"]["categories"]), len(told["profile"]["terminals"])) == (24, 16, 16)
 
-    assert cli.run(["features", "show", "card", "show-1"]) == 0
+    assert main.run(["features", "show", "card", "show-1"]) == 0
     text = capsys.readouterr().out
     assert "as of:        2018-03-10 00:00:00 UTC" in text
     assert f"schema:       {SCHEMA} (today's)" in text
@@ -49,7 +49,7 @@ def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_vector_of_another_schema_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["features", "show", "card", "show-2"]) == 0
+    assert main.run(["features", "show", "card", "show-2"]) == 0
     text = capsys.readouterr().out
     assert f"old (not today's, which is {SCHEMA}" in text
     assert "profile:      none yet" in text
@@ -57,26 +57,26 @@ def test_a_vector_of_another_schema_is_said_to_be_one(capsys: pytest.CaptureFixt
 
 
 def test_a_card_of_which_only_the_profile_is_known(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["features", "show", "card", "show-3"]) == 0
+    assert main.run(["features", "show", "card", "show-3"]) == 0
     assert "vector:       none yet" in capsys.readouterr().out
 
 
 def test_a_terminal_by_day(capsys: pytest.CaptureFixture[str]) -> None:
     found = tiles(T0, 24)
-    assert cli.run(["features", "show", "terminal", "show-t", "--json"]) == 0
+    assert main.run(["features", "show", "terminal", "show-t", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["as_of_ms"], told["hours"]) == (T0, 24)
     assert sum(day["outcomes"] for day in told["days"]) == found[:, 1].sum()
     first = told["days"][0]
     of_day = found[found[:, 0] * 3_600_000 // DAY_MS == first["day_ms"] // DAY_MS]
     assert [first["outcomes"], first["frauds"], first["unexplained"]] == of_day[:, 1:].sum(axis=0).tolist()
-    assert cli.run(["features", "show", "terminal", "show-t"]) == 0
+    assert main.run(["features", "show", "terminal", "show-t"]) == 0
     assert f"{found[:, 1].sum()} outcomes in 24 hours, {found[:, 2].sum()} of them fraud" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["card", "terminal"])
 def test_unknown_is_one_line_and_exit_code_1(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.run(["features", "show", kind, "nobody"]) == 1
+    assert main.run(["features", "show", kind, "nobody"]) == 1
     told = capsys.readouterr()
     assert told.err.startswith(f"driftloop: the online store knows no {kind} ")
     assert "nobody" not in told.err, "ids stand in messages as keyed hashes"
@@ -85,7 +85,7 @@ def test_unknown_is_one_line_and_exit_code_1(kind: str, capsys: pytest.CaptureFi
 
 def test_redis_away_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIFTLOOP_FEAST__REDIS", f"127.0.0.1:{next(free_ports(set()))}")
-    assert cli.run(["features", "show", "card", "show-1"]) == 1
+    assert main.run(["features", "show", "card", "show-1"]) == 1
     error = capsys.readouterr().err
     assert "did not answer" in error
     assert error.count("\n") == 1

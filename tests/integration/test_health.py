@@ -13,17 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from features.events import Transaction
-from features.online import ProfileReader
-from features.reading import Reader
-from features.settings import Settings
-from serving.client import KServeClient
-from streams import metrics, topics
-from streams import shell as shells
-from streams.codec import encode
-from streams.http import serve
-from streams.scorer import Scorer
-from streams.shell import Shell
+from features.base.events import Transaction
+from features.base.settings import Settings
+from features.online.cached_reader import Reader
+from features.online.store import ProfileReader
+from serving.client.client import KServeClient
+from streams.engine import metrics
+from streams.engine import shell as shells
+from streams.engine.codec import encode
+from streams.engine.health_page import serve
+from streams.engine.shell import Shell
+from streams.kafka.create_topics import create
+from streams.scoring.scorer import Scorer
 from streams.topics import Topic
 from tests.integration.counting import Held, read, running, send, wait_for
 from tests.integration.scoring_child import Elsewhere
@@ -45,7 +46,7 @@ def stuck_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def pair(platform: Settings) -> tuple[str, str]:
     """Two fresh topics with two partitions."""
     name = uuid.uuid4().hex[:8]
-    topics.create(platform, [Topic(f"in-{name}", 2), Topic(f"out-{name}", 2)])
+    create(platform, [Topic(f"in-{name}", 2), Topic(f"out-{name}", 2)])
     return f"in-{name}", f"out-{name}"
 
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import pytest
 from confluent_kafka import Producer, TopicPartition
 
-from features.settings import Settings
-from streams import topics
-from streams.commit import Transactions
-from streams.ends import Ends
-from streams.held_back import HeldBack
-from streams.kafka import consumer, producer
+from features.base.settings import Settings
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
+from streams.kafka.end_offsets import Ends
+from streams.kafka.open_transactions import HeldBack
+from streams.kafka.transactions import Transactions
 from streams.topics import Topic
 
 pytestmark = pytest.mark.integration
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 def topic(platform: Settings) -> str:
     """A topic of one's own with two partitions."""
     name = f"held-{uuid.uuid4().hex[:8]}"
-    topics.create(platform, [Topic(name, 2)])
+    create(platform, [Topic(name, 2)])
     return name
 
 

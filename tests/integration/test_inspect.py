@@ -15,14 +15,16 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from features.events import Alert, DeadLetter, DriftReport, ModelEvent, RetrainRequest, Score, Transaction
-from features.settings import Settings
-from infra import cli
+from features.base.events import Alert, DeadLetter, DriftReport, ModelEvent, RetrainRequest, Score, Transaction
+from features.base.settings import Settings
+from infra.cli import main
 from infra.inspect import tail
 from infra.inspect.decode import newest_events
 from infra.inspect.publish import publish
 from infra.inspect.tail import UnknownTopic, Unreachable
-from streams import kafka, topics
+from streams import topics
+from streams.kafka import clients
+from streams.kafka.create_topics import create
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +37,7 @@ Run = Callable[..., Any]
 def topic(platform: Settings) -> str:
     """A topic of one's own with two partitions."""
     name = f"inspect-{uuid.uuid4().hex[:8]}"
-    topics.create(platform, [topics.Topic(name, 2)])
+    create(platform, [topics.Topic(name, 2)])
     admin = AdminClient({"bootstrap.servers": platform.bootstrap})
     # The broker answers the creation a moment before it knows of the topic itself.
     _until(lambda: name in admin.list_topics(timeout=10).topics and admin.list_topics(name, 10).topics[name].error is None)
@@ -48,7 +50,7 @@ def run_json(platform: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest
     monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
 
     def run(*arguments: str) -> Any:
-        assert cli.run([*arguments, "--json"]) == 0
+        assert main.run([*arguments, "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
     return run
@@ -62,7 +64,7 @@ def _until(true: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def _transactional(settings: Settings) -> Producer:
-    producer = kafka.producer(settings, f"inspect-{uuid.uuid4().hex}")
+    producer = clients.producer(settings, f"inspect-{uuid.uuid4().hex}")
     producer.init_transactions(10)
     return producer
 
@@ -202,7 +204,7 @@ def test_alerts(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture
         publish(platform, topics.ALERTS, card, alert)
         time.sleep(0.003)
     assert [alert["transaction"]["card_id"] for alert in run_json("alerts", "-n", "2")] == cards[1:]
-    assert cli.run(["alerts", "-n", "1"]) == 0
+    assert main.run(["alerts", "-n", "1"]) == 0
     table = capsys.readouterr().out
     assert cards[2] in table
     assert "12.50 EUR" in table
@@ -216,7 +218,7 @@ def test_drift(platform: Settings, run_json: Run) -> None:
 
 def test_retrain_asks_as_of_the_newest_event(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture[str]) -> None:
     newest = AT + 86_400_000
-    producer = kafka.producer(platform)
+    producer = clients.producer(platform)
     for partition in range(platform.partitions):
         for back in range(120):
             paid = Transaction(f"t{back}", newest - 1000 * back, f"c{partition}", "m", 1)
@@ -227,7 +229,7 @@ def test_retrain_asks_as_of_the_newest_event(platform: Settings, run_json: Run, 
     request = run_json("retrain", "--reason", " because I say so ")
     assert request["event_time_ms"] == newest - 1000 * 20
     assert (request["cause"], request["reason"], request["model"]) == ("manual", "because I say so", platform.model)
-    assert cli.run(["retrain", "--reason", "again"]) == 0
+    assert main.run(["retrain", "--reason", "again"]) == 0
     said = capsys.readouterr().out
     events = newest_events(platform, topics.RETRAIN_REQUESTS, RetrainRequest, 2).events
     first, second = (event.idempotency_key for _, event in events)
@@ -254,11 +256,11 @@ def test_dlq(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture[st
     assert one == both[1]
     assert run_json("dlq", "show", one["place"]) == one
 
-    assert cli.run(["dlq", "show", both[0]["place"]]) == 0
+    assert main.run(["dlq", "show", both[0]["place"]]) == 0
     shown = capsys.readouterr().out
     for part in ("transactions 1:7", "no amount", "h = x", '"a": 1'):
         assert part in shown
-    assert cli.run(["dlq", "show", "0:99999999"]) == 2
+    assert main.run(["dlq", "show", "0:99999999"]) == 2
     assert "driftloop dlq list" in capsys.readouterr().err
-    assert cli.run(["dlq", "list", "--processor", mine]) == 0
+    assert main.run(["dlq", "list", "--processor", mine]) == 0
     assert capsys.readouterr().out.count(mine) == 2

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
-from features.columns import category_number, terminal_number
-from features.jobs.prepare import OUTCOMES, SCORES, clean_scores, training_rows
-from features.jobs.profile import Habits, daily_profiles
-from features.jobs.session import jvm_usage
-from features.profiles import CATEGORIES, CATEGORY_MEANS, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, MEAN_AMOUNT
-from features.vector import SCHEMA
-from features.windows import DAY_MS, HOUR_MS
+from features.catalogue.vector import SCHEMA
+from features.catalogue.windows import DAY_MS, HOUR_MS
+from features.jobs.daily_profiles import Habits, daily_profiles
+from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
+from features.jobs.spark_session import jvm_usage
+from features.transform.columns import category_number, terminal_number
+from features.transform.profiles import CATEGORIES, CATEGORY_MEANS, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, MEAN_AMOUNT
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 

@@ -11,22 +11,22 @@ import pyarrow.dataset as ds
 import pytest
 from pyspark.sql import SparkSession
 
-from features.archive_days import day_folders, day_number
-from features.differences import Differences
-from features.events import Score
+from features.archive.days import day_folders, day_number
+from features.base.events import Score
+from features.base.settings import Features, Settings, load
+from features.catalogue.vector import N_STREAM, unpacked
 from features.jobs.backfill import backfill
-from features.jobs.card_backfill import folder
+from features.jobs.backfill_progress import folder
 from features.jobs.parity import compare
 from features.jobs.sources import from_topic, stage
-from features.settings import Features, Settings, load
-from features.tables import in_log_order, vectors
-from features.vector import N_STREAM, unpacked
-from infra.days import whole_days
-from streams import topics
-from streams.archive import Archived
-from streams.kafka import producer
-from streams.simulate.options import Options
+from features.skew.differences import Differences
+from features.transform.arrow import in_log_order, vectors
+from infra.cli.job_days import whole_days
+from streams.kafka.clients import producer
+from streams.kafka.create_topics import create
+from streams.simulate.card_fraud.options import Options
 from streams.topics import Topic
+from streams.writers.archive import Archived
 from tests.served import served, tampered, transactions
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
@@ -43,7 +43,7 @@ def rows() -> list[Archived]:
 @pytest.fixture
 def topic(platform: Settings) -> str:
     name = f"jobs-{uuid.uuid4().hex[:8]}"
-    topics.create(platform, [Topic(name, PARTITIONS)])
+    create(platform, [Topic(name, PARTITIONS)])
     return name
 
 

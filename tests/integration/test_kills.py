@@ -11,21 +11,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import archive_manifest, vector
-from features.archive_places import places
-from features.compaction import compact_all
-from features.events import DriftReport, Outcome
-from features.online import ProfileReader
-from features.repo import layout
-from features.settings import Drift, Settings
-from features.store import apply
-from features.windows import HOUR_MS
+from features.archive import layout, manifest
+from features.archive.compaction import compact_all
+from features.archive.places import places
+from features.base.events import DriftReport, Outcome
+from features.base.settings import Drift, Settings
+from features.catalogue import vector
+from features.catalogue.windows import HOUR_MS
+from features.feast_repo.store import apply
+from features.online.store import ProfileReader
 from streams import topics
-from streams.core import Record
 from streams.drift.monitor import DriftMonitor
 from streams.drift.references import StoredReferences
-from streams.label_joiner import LabelJoiner
-from streams.terminal_risk import TerminalRisk
+from streams.kafka.records import Record
+from streams.labels.joiner import LabelJoiner
+from streams.writers.counterpart_risk import TerminalRisk
 from tests.integration.killing import Killing, settings_of
 from tests.unit.streams.drift.synthetic import (
     GivenReferences,
@@ -84,7 +84,7 @@ def test_the_archive_is_complete_without_duplicates(platform: Settings, tmp_path
         seen = sorted((row["kafka_partition"], row["kafka_offset"]) for part in rows for row in part)
         assert seen == sorted((one.partition, one.offset) for one in good if one.topic == topic)
         ends = {p: max(o for q, o in seen if q == p) + 1 for p in range(PARTITIONS)}
-        assert {p: at.next_offset for p, at in archive_manifest.read(settings.archive).topics[topic].items()} == ends
+        assert {p: at.next_offset for p, at in manifest.read(settings.archive).topics[topic].items()} == ends
     assert len(killing.read(topics.DLQ)) == len(records) - len(good)
     compact_all(places(settings))
     assert max(len(list(day.glob("*.parquet"))) for day in (settings.archive / "scores").glob("day=*")) == PARTITIONS

@@ -14,13 +14,15 @@ import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from features.settings import Settings
-from streams import metrics, topics
-from streams.cluster import cluster_id
-from streams.core import Output, Record
+from features.base.settings import Settings
+from streams.engine import metrics
+from streams.engine.core import Output
+from streams.engine.shell import Shell
+from streams.engine.snapshot_store import Snapshot, Store
+from streams.kafka.cluster import cluster_id
+from streams.kafka.create_topics import create
+from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
-from streams.shell import Shell
-from streams.snapshots import Snapshot, Store
 from streams.topics import Topic
 from tests.integration.counting import RunningCount, SnapshottedCount, expected, read, running, send, wait_for
 
@@ -32,7 +34,7 @@ def pair(platform: Settings) -> tuple[str, str]:
     """Two fresh topics with two partitions."""
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     return source, target
 
 
@@ -240,7 +242,7 @@ def test_a_log_that_is_cut_off_beneath_its_reader_is_said_and_the_state_begins_l
     send(platform, source, [f"v{i}".encode() for i in range(100)])
     core = SnapshottedCount(source, target)
     if not cooperative:  # as cores with several inputs
-        topics.create(platform, [Topic(f"more-{source}", 2)])
+        create(platform, [Topic(f"more-{source}", 2)])
         core.inputs = (source, f"more-{source}")
     shell = Shell(settings, core)
     process = core.process

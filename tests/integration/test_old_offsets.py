@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 
-from features.settings import Settings, SettingsError, Snapshots
-from streams import topics
-from streams.cluster import cluster_id
-from streams.core import Record
-from streams.kafka import admin, consumer, producer
+from features.base.settings import Settings, SettingsError, Snapshots
+from streams.engine.replay_log import Span, replay
+from streams.engine.shell import Shell
+from streams.engine.snapshot_store import Snapshot, Store
+from streams.kafka.clients import admin, consumer, producer
+from streams.kafka.cluster import cluster_id
+from streams.kafka.create_topics import create
+from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
-from streams.restore import Span, replay
-from streams.shell import Shell
-from streams.snapshots import Snapshot, Store
 from streams.topics import Topic
 from tests.integration.counting import SnapshottedCount, expected, read, running, send, wait_for
 
@@ -42,7 +42,7 @@ def snapshots_of(settings: Settings, folder: Path, source: str) -> Store:
 def test_offsets_behind_a_snapshot_are_not_believed(platform: Settings, tmp_path: Path) -> None:
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
     values = [f"v{i}".encode() for i in range(200)]
     send(settings, source, values[:100])
@@ -69,7 +69,7 @@ def test_offsets_behind_a_snapshot_are_not_believed(platform: Settings, tmp_path
 def test_a_snapshot_beyond_the_log_is_of_another_log(platform: Settings, tmp_path: Path) -> None:
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
     for number in (0, 1):
         snapshots_of(settings, tmp_path, source).write(source, number, Snapshot(999, "1", {"count": np.array([5])}))
@@ -85,7 +85,7 @@ def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
 ) -> None:
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     settings = platform.model_copy(update={"snapshots": Snapshots(path=str(tmp_path), interval_s=3600)})
     values = [f"v{i}".encode() for i in range(200)]
     send(settings, source, values)
@@ -99,7 +99,7 @@ def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
             super().restore(records)
             shell.stop()
 
-    monkeypatch.setattr("streams.in_hand.replay", partial(replay, batch=10))
+    monkeypatch.setattr("streams.engine.assignment.replay", partial(replay, batch=10))
     core = Stopped(source, target)
     shell = Shell(settings, core)
     began = time.monotonic()
@@ -120,10 +120,10 @@ def test_a_log_that_ends_before_what_is_committed_is_left_to_a_person(
     platform: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another log, or one that lost its end: read from its beginning or its end, one of the two would repeat or lose records."""
-    monkeypatch.setattr("streams.in_hand._BACK_S", 1.0)
+    monkeypatch.setattr("streams.engine.assignment._BACK_S", 1.0)
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     values = [f"v{i}".encode() for i in range(100)]
     send(platform, source, values)
     set_offsets(platform, f"count-{source}", source, [20, 5000])
@@ -136,7 +136,7 @@ def test_a_log_that_ends_before_what_is_committed_is_left_to_a_person(
 
 def test_a_log_that_is_cut_while_it_is_read_again_is_an_error(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     source = f"in-{uuid.uuid4().hex[:8]}"
-    topics.create(platform, [Topic(source, 1)])
+    create(platform, [Topic(source, 1)])
     sender = producer(platform)
     for i in range(50):
         sender.produce(source, f"v{i}".encode())
@@ -144,7 +144,7 @@ def test_a_log_that_is_cut_while_it_is_read_again_is_an_error(platform: Settings
     asked = admin(platform)
     for future in asked.delete_records([TopicPartition(source, 0, 30)]).values():
         future.result(10)
-    monkeypatch.setattr("streams.restore._begins", lambda *_: {0: 0})  # as it was a moment ago
+    monkeypatch.setattr("streams.engine.replay_log._begins", lambda *_: {0: 0})  # as it was a moment ago
     found: list[Record] = []
     with pytest.raises(KafkaException):
         replay(platform, {(source, 0): Span(0, 50)}, found.extend)

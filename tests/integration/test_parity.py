@@ -10,17 +10,17 @@ import msgspec
 import pytest
 from pyspark.sql import SparkSession
 
-from features.differences import Differences
-from features.events import Score
+from features.base.events import Score
+from features.base.settings import FILE_NAME, Features, Settings, load
+from features.catalogue.vector import N_STREAM, WIDTH
+from features.feast_repo.store import apply
 from features.jobs.parity import compare
 from features.jobs.sources import NothingThere, archived, history_from
-from features.online import ProfileReader
-from features.reading import Reader
-from features.settings import FILE_NAME, Features, Settings, load
-from features.store import apply
-from features.vector import N_STREAM, WIDTH
-from streams.archive import Archived
-from streams.simulate.options import Options
+from features.online.cached_reader import Reader
+from features.online.store import ProfileReader
+from features.skew.differences import Differences
+from streams.simulate.card_fraud.options import Options
+from streams.writers.archive import Archived
 from tests.at_rest import tables
 from tests.served import archive, disordered, history, served, tampered, transactions
 
@@ -89,7 +89,7 @@ def test_the_command_compares_what_was_read_from_feast_when_asked(platform: Sett
     assert isinstance(changed.event, Score)
     archive(settings, tampered(rows, 1500, "terminal_count_30d"))
 
-    command = [sys.executable, "-m", "infra.cli", "--dir", str(tmp_path), "parity", "--profiles", "--buckets", "2", "--json"]
+    command = [sys.executable, "-m", "infra.cli.main", "--dir", str(tmp_path), "parity", "--profiles", "--buckets", "2", "--json"]
     told = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
     assert told.returncode == 1, told.stderr.decode()
     found = msgspec.json.decode(told.stdout, type=Differences)

@@ -21,21 +21,22 @@ import pytest
 from confluent_kafka import TopicPartition
 from pyspark.sql import SparkSession
 
-from features.differences import Differences
-from features.events import Score, Transaction
+from features.base.events import Score, Transaction
+from features.base.settings import FILE_NAME, Features, Settings, load
+from features.catalogue.vector import INDEX, N_STREAM, NAMES, SCHEMA, WIDTH, unpacked
+from features.feast_repo.store import apply
 from features.jobs.parity import compare
 from features.jobs.sources import archived
-from features.settings import FILE_NAME, Features, Settings, load
-from features.store import apply
-from features.vector import INDEX, N_STREAM, NAMES, SCHEMA, WIDTH, unpacked
+from features.skew.differences import Differences
 from streams import topics
-from streams.archive import Archive, Archived, ArchiveSink
-from streams.codec import encode
-from streams.core import Record
-from streams.kafka import consumer, producer
+from streams.engine.codec import encode
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
+from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
-from streams.simulate.options import Options
+from streams.simulate.card_fraud.options import Options
 from streams.topics import Topic
+from streams.writers.archive import Archive, Archived, ArchiveSink
 from tests.at_rest import Tables, tables
 from tests.served import disordered, history
 
@@ -159,7 +160,7 @@ def test_stream_and_spark_agree_to_the_last_bit(
     name = uuid.uuid4().hex[:8]
     source, target = f"parity-in-{name}", f"parity-out-{name}"
     settings = own_folder(platform, tmp_path / "platform")
-    topics.create(settings, [Topic(source, PARTITIONS), Topic(target, PARTITIONS)])
+    create(settings, [Topic(source, PARTITIONS), Topic(target, PARTITIONS)])
     began = time.monotonic()
     took: dict[str, float] = {}
 

@@ -7,9 +7,9 @@ import uuid
 import pytest
 from confluent_kafka import Message, Producer
 
-from features.settings import Settings
-from infra.repartition.partitioners import HASHES, Evidence, Name
-from streams import topics
+from features.base.settings import Settings
+from streams.kafka.create_topics import create
+from streams.kafka.partitioners import HASHES, Evidence, Name
 from streams.topics import Topic
 
 pytestmark = pytest.mark.integration
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 )
 def test_keys_are_explained_by_the_partitioner_that_put_them_there(platform: Settings, setting: str, name: Name) -> None:
     topic = f"spread-{uuid.uuid4().hex[:8]}"
-    topics.create(platform, [Topic(topic, 7)])
+    create(platform, [Topic(topic, 7)])
     sender = Producer({"bootstrap.servers": platform.bootstrap, "partitioner": setting})
     evidence, places = Evidence(7), set[int]()
 

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from features.events import RetrainRequest
-from features.settings import Settings, load
-from features.vector import NAMES, SCHEMA
+from features.base.events import RetrainRequest
+from features.base.settings import Settings, load
+from features.catalogue.vector import NAMES, SCHEMA
 from retrain.pipeline.runner import RESULT, Result
-from serving.store import ModelStore
+from serving.store.model_store import ModelStore
 from tests.integration import synthetic_archive
 
 pytestmark = pytest.mark.timeout(900)
@@ -26,7 +26,7 @@ DAYS = 40
 @pytest.fixture(scope="module")
 def loop(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, int]:
     """A folder of its own (archive, Feast repository, models) on the shared Redis, and the newest event time in it."""
-    from features.store import apply
+    from features.feast_repo.store import apply
 
     folder = tmp_path_factory.mktemp("pipeline")
     (folder / "driftloop.toml").write_text(f"[ports]\nredis = {platform.ports.redis}\n")
@@ -40,7 +40,7 @@ def _run(settings: Settings, newest_ms: int, name: str, **environment: str) -> R
     run_dir.mkdir(parents=True)
     request = RetrainRequest(f"key-{name}", settings.model, "manual", newest_ms, reason="test")
     (run_dir / "request.json").write_bytes(msgspec.json.encode(request))
-    command = [sys.executable, "-c", "from infra.commands.pipeline import app; app()", "run"]
+    command = [sys.executable, "-c", "from infra.cli.commands.pipeline import app; app()", "run"]
     arguments = ["--request", str(run_dir / "request.json"), "--run-dir", str(run_dir)]
     known = {**os.environ, "DRIFTLOOP_DIR": str(settings.dir), **environment}
     with (run_dir / "log").open("w") as log:

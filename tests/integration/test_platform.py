@@ -15,11 +15,13 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from redis import Redis
 
-from features.settings import Settings, load
-from infra import cli, kafka, leftovers, ports, supervise
-from infra import platform as local
+from features.base.settings import Settings, load
+from infra.cli import main
 from infra.errors import ComponentFailed, PlatformError
-from infra.status import status
+from infra.platform import leftovers, ports, supervisor
+from infra.platform import up_down as local
+from infra.platform.status import status
+from infra.services import kafka_broker
 from streams.topics import all_topics
 
 pytestmark = pytest.mark.integration
@@ -37,7 +39,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def _pids(settings: Settings) -> dict[str, int]:
-    return {name: process.pid for name, process in supervise.processes(settings).items() if process.pid}
+    return {name: process.pid for name, process in supervisor.processes(settings).items() if process.pid}
 
 
 def _write(settings: Settings, value: bytes) -> None:
@@ -82,14 +84,14 @@ def test_the_life_of_a_platform(folder: Path) -> None:
 
     # Everything is killed, supervisor first so that it restarts nothing: the data is there after the next up.
     _write(settings, b"before")
-    _silence(supervise.pid(settings), *first.values())
-    assert not supervise.running(settings)
+    _silence(supervisor.pid(settings), *first.values())
+    assert not supervisor.running(settings)
     local.up(load(folder), only=SERVICES)
     assert not set(_pids(settings).values()) & set(first.values())
     assert _read(settings) == (b"before", b"before")
 
     # Only supervisor is killed: what it left behind is ended before the new ones start on the same ports.
-    _silence(supervise.pid(settings))
+    _silence(supervisor.pid(settings))
     local.up(load(folder), only=SERVICES)
     assert len(leftovers.find(settings)) == 1 + len(SERVICES)
 
@@ -101,7 +103,7 @@ def test_the_life_of_a_platform(folder: Path) -> None:
 
     local.down(settings)
     assert leftovers.find(settings) == []
-    assert not supervise.socket_path(settings).exists()
+    assert not supervisor.socket_path(settings).exists()
     assert not (folder / "run").exists()
     assert all(ports.is_free(port) for port in (settings.ports.kafka, settings.ports.redis))
     local.down(settings)  # a second one, too, does no harm
@@ -120,7 +122,7 @@ def test_two_platforms_side_by_side(platform: Settings, folder: Path) -> None:
 def test_status_tells_a_program_what_it_needs(platform: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DRIFTLOOP_DIR", "")
-        assert cli.run(["--dir", str(platform.dir), "status", "--json"]) == 1  # our own processes do not run here
+        assert main.run(["--dir", str(platform.dir), "status", "--json"]) == 1  # our own processes do not run here
     found = json.loads(capsys.readouterr().out)
     assert found["state"] == "partly up"
     by_name = {one["name"]: one for one in found["components"]}
@@ -159,13 +161,13 @@ def test_lag_is_what_a_group_has_not_read_yet(platform: Settings) -> None:
 
 
 def test_kafka_formats_its_folder_for_the_level_that_we_know(platform: Settings) -> None:
-    assert kafka.metadata_level(platform.dir / "kafka" / "log") == kafka.LEVEL
+    assert kafka_broker.metadata_level(platform.dir / "kafka" / "log") == kafka_broker.LEVEL
 
 
 def test_topics_are_created_as_they_are_written_down(platform: Settings) -> None:
     admin = Producer({"bootstrap.servers": platform.bootstrap})
     there = admin.list_topics(timeout=10).topics
-    for topic in all_topics(platform):
+    for topic in all_topics(platform.partitions):
         assert len(there[topic.name].partitions) == topic.partitions
 
 
@@ -201,14 +203,14 @@ def test_a_setting_that_cannot_be_used_is_told_at_once_with_its_exit_code(folder
     # Mended while it waits for its next try.
     (folder / "driftloop.toml").write_text((folder / "driftloop.toml").read_text().replace("nosuch://here", "snapshots"))
     settings = local.up(load(folder), only={"scorer"})
-    assert supervise.processes(settings)["scorer"].state in {"STARTING", "RUNNING"}
+    assert supervisor.processes(settings)["scorer"].state in {"STARTING", "RUNNING"}
 
 
 def test_a_folder_too_deep_for_a_socket(folder: Path) -> None:
     deep = folder / ("deep" * 25)
     settings = local.up(load(deep), only={"redis"})
     try:
-        parent = supervise.socket_path(settings).parent
+        parent = supervisor.socket_path(settings).parent
         assert not parent.is_relative_to(folder)
         assert stat.S_IMODE(parent.stat().st_mode) == 0o700
         assert parent.stat().st_uid == os.getuid()

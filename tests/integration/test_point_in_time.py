@@ -13,12 +13,12 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.offline import point_in_time, write_profiles_offline, write_terminal_risk
-from features.online import ProfileRow, TerminalRow
-from features.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
-from features.settings import Settings, load
-from features.store import apply
-from features.windows import DAY_MS, HOUR_MS
+from features.base.settings import Settings, load
+from features.catalogue.windows import DAY_MS, HOUR_MS
+from features.feast_repo.store import apply
+from features.offline.point_in_time import point_in_time, write_profiles_offline, write_terminal_risk
+from features.online.store import ProfileRow, TerminalRow
+from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
 pytestmark = pytest.mark.timeout(300)
 

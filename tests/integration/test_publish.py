@@ -11,15 +11,16 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from features.events import Label, Transaction
-from features.settings import DAY_MS, Settings
-from infra import cli
+from features.base.events import Label, Transaction
+from features.base.settings import DAY_MS, Settings
+from infra.cli import main
 from streams import topics
-from streams.kafka import consumer, producer
+from streams.kafka.clients import consumer, producer
+from streams.kafka.create_topics import create
 from streams.publish.lockstep import Lockstep, LockstepError
 from streams.publish.publisher import Publisher, PublishError
-from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.integration
 def own(platform: Settings) -> str:
     """A topic of one's own with two partitions."""
     name = f"publish-{uuid.uuid4().hex[:8]}"
-    topics.create(platform, [topics.Topic(name, 2)])
+    create(platform, [topics.Topic(name, 2)])
     return name
 
 
@@ -174,11 +175,11 @@ def test_days_that_are_not_yet_are_refused_before_they_are_published(
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
     before = len(read_all(platform, topics.TRANSACTIONS))
-    assert cli.run(["simulate", "--start", "2089-01-05", "--days", "1", "--cards", "5"]) == 2
+    assert main.run(["simulate", "--start", "2089-01-05", "--days", "1", "--cards", "5"]) == 2
     assert "event time reaches 2089-01-05, which is not yet" in " ".join(capsys.readouterr().err.split())
     # Payments of a week ago, and labels that nobody can have yet.
     start = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
     arguments = ["--start", start, "--days", "1", "--cards", "300", "--fraud-rate", "0.2", "--all-labels"]
-    assert cli.run(["simulate", *arguments]) == 2
+    assert main.run(["simulate", *arguments]) == 2
     assert "label time reaches" in " ".join(capsys.readouterr().err.split())
     assert len(read_all(platform, topics.TRANSACTIONS)) == before

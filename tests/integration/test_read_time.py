@@ -9,15 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.columns import from_transactions
-from features.events import Transaction
-from features.offline import write_profiles_offline, write_terminal_risk
-from features.online import OnlineWriter, ProfileReader, TerminalRow
-from features.profiles import CATEGORIES, fill
-from features.reading import Reader
-from features.settings import DAY_MS, Settings, load
-from features.store import apply
-from features.vector import N_STREAM, NAMES, SERVICE, WIDTH
+from features.base.events import Transaction
+from features.base.settings import DAY_MS, Settings, load
+from features.catalogue.vector import N_STREAM, NAMES, SERVICE, WIDTH
+from features.feast_repo.store import apply
+from features.offline.point_in_time import write_profiles_offline, write_terminal_risk
+from features.online.cached_reader import Reader
+from features.online.store import OnlineWriter, ProfileReader, TerminalRow
+from features.transform.columns import from_transactions
+from features.transform.fill import fill
+from features.transform.profiles import CATEGORIES
 from tests.profile_rows import profile_row, tiles
 
 pytestmark = pytest.mark.integration

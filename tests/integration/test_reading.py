@@ -15,12 +15,12 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from features.feast_encoding import key_prefix, redis_key
-from features.online import OnlineWriter, ProfileReader, ProfilesUnavailable, TerminalRow
-from features.reading import Reader
-from features.settings import DAY_MS, Settings, load
-from infra.ports import free_ports
-from infra.redis import binary
+from features.base.settings import DAY_MS, Settings, load
+from features.online.cached_reader import Reader
+from features.online.feast_encoding import key_prefix, redis_key
+from features.online.store import OnlineWriter, ProfileReader, ProfilesUnavailable, TerminalRow
+from infra.platform.ports import free_ports
+from infra.services.redis_server import binary
 from tests.profile_rows import profile_row, tiles
 
 pytestmark = pytest.mark.integration

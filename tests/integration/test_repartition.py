@@ -19,28 +19,29 @@ import pyarrow.dataset as ds
 import pytest
 from confluent_kafka import TopicPartition
 
-from features import generations
-from features.card_state import CardState
-from features.columns import from_transactions
-from features.events import Label, Outcome, Score, Transaction
-from features.settings import DAY_MS, Features, Settings, load
-from features.tables import Recomputation, in_log_order, vectors
-from features.transform import update
-from features.vector import N_STREAM, unpacked
-from infra import cli, leftovers, supervise
-from infra import platform as local
-from infra.repartition import journal
+from features.archive import generations
+from features.base.events import Label, Outcome, Score, Transaction
+from features.base.settings import DAY_MS, Features, Settings, load
+from features.catalogue.vector import N_STREAM, unpacked
+from features.history.state import CardState
+from features.transform.arrow import Recomputation, in_log_order, vectors
+from features.transform.columns import from_transactions
+from features.transform.update import update
+from infra.cli import main
+from infra.platform import leftovers, repartition_journal, supervisor
+from infra.platform import up_down as local
+from infra.platform.repartition_journal import Journal
 from infra.repartition.copying import SPREAD, temporary
-from infra.repartition.journal import Journal
-from infra.repartition.partitioners import HASHES
-from streams import kafka, topics
-from streams.committed import Committed
-from streams.copied import Copied, copied
-from streams.core import Record
+from streams import topics
+from streams.engine.repartition_header import Copied, copied
+from streams.kafka import clients
+from streams.kafka.committed import Committed
+from streams.kafka.partitioners import HASHES
+from streams.kafka.records import Record
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
 from streams.publish.probe import control_probe
-from streams.simulate.options import Options
+from streams.simulate.card_fraud.options import Options
 from tests.chaos.logs import committed
 from tests.served import transactions
 
@@ -80,7 +81,7 @@ class Stream:
         due by then."""
         settings = load(self.folder)
         part = self.payments[len(self.published) : int(share * len(self.payments))]
-        sender = kafka.producer(settings)
+        sender = clients.producer(settings)
         for one in self.published[len(self.published) - repeated :]:
             sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode(), headers=[Copied().header()])
         self.published += part
@@ -100,7 +101,7 @@ class Stream:
 
     def slip(self, count: int) -> None:
         """The next few payments, while no processor runs: what a producer gets past its stop."""
-        sender = kafka.producer(load(self.folder))
+        sender = clients.producer(load(self.folder))
         part = self.payments[len(self.published) : len(self.published) + count]
         for one in part:
             sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode(), headers=[Copied().header()])
@@ -118,7 +119,7 @@ def command(folder: Path, partitions: int) -> subprocess.Popen[str]:
     arguments = ["--dir", str(folder), "repartition", "--partitions", str(partitions), "--yes"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [sys.executable, "-m", "infra.cli", *arguments],
+        [sys.executable, "-m", "infra.cli.main", *arguments],
         cwd=ROOT,
         env=environment,
         text=True,
@@ -132,7 +133,7 @@ def kill_when(folder: Path, partitions: int, due: Callable[[Journal], bool]) -> 
     child = command(folder, partitions)
     try:
         while child.poll() is None:
-            found = journal.read(load(folder))
+            found = repartition_journal.read(load(folder))
             if found is not None and due(found):
                 child.send_signal(signal.SIGKILL)
                 break
@@ -141,7 +142,7 @@ def kill_when(folder: Path, partitions: int, due: Callable[[Journal], bool]) -> 
     finally:
         child.kill()
     assert child.returncode == -signal.SIGKILL, output
-    left = journal.read(load(folder))
+    left = repartition_journal.read(load(folder))
     assert left is not None
     return left
 
@@ -149,10 +150,10 @@ def kill_when(folder: Path, partitions: int, due: Callable[[Journal], bool]) -> 
 def finish(folder: Path, partitions: int) -> str:
     output = command(folder, partitions).communicate(timeout=600)[0]
     assert f"the topics have {partitions} partitions" in output, output
-    assert journal.read(load(folder)) is None
+    assert repartition_journal.read(load(folder)) is None
     settings = load(folder)
     assert settings.partitions == partitions
-    there = kafka.admin(settings).list_topics(timeout=10).topics
+    there = clients.admin(settings).list_topics(timeout=10).topics
     assert {len(there[topic].partitions) for topic in SPREAD} == {partitions}
     assert not any(temporary(topic) in there for topic in SPREAD)
     return output
@@ -160,7 +161,7 @@ def finish(folder: Path, partitions: int) -> str:
 
 def commit(settings: Settings, group: str, offsets: dict[int, int]) -> None:
     """As a reader of somebody else's does."""
-    reader = kafka.consumer(settings, group)
+    reader = clients.consumer(settings, group)
     reader.commit(offsets=[TopicPartition(topics.LABELS, p, offset) for p, offset in offsets.items()], asynchronous=False)
     reader.close()
 
@@ -173,7 +174,7 @@ def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
     begun = threading.Event()
 
     def publish() -> None:
-        sender = kafka.producer(settings)
+        sender = clients.producer(settings)
         while not ended.wait(0.2):
             sender.produce(topics.TRANSACTIONS, msgspec.json.encode(again), again.card_id.encode())
             assert sender.flush(60) == 0
@@ -255,7 +256,7 @@ def _archive(settings: Settings, stream: Stream) -> None:
 def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     folder = platform.dir
     stream = Stream(platform)
-    sender = kafka.producer(platform)
+    sender = clients.producer(platform)
     sender.produce(topics.TRANSACTIONS, b"{", stream.payments[0].card_id.encode())
     assert sender.flush(30) == 0
     sender.close()
@@ -266,9 +267,9 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     assert kill_when(folder, 6, lambda j: j.phase == "copying" and bool(j.topics or j.running)).phase == "copying"
     stream.slip(3)
     kill_when(folder, 6, lambda j: j.phase == "switching" and j.topics[topics.SCORES].done)
-    assert cli.run(["--dir", str(folder), "up"]) == 2
+    assert main.run(["--dir", str(folder), "up"]) == 2
     assert "is unfinished; run driftloop repartition --partitions 6 again" in capsys.readouterr().err
-    assert cli.run(["--dir", str(folder), "repartition", "--partitions", "5", "--yes"]) == 2
+    assert main.run(["--dir", str(folder), "repartition", "--partitions", "5", "--yes"]) == 2
     assert "finish it first, with --partitions 6" in capsys.readouterr().err
     kill_when(folder, 6, lambda j: j.phase == "finishing")
     finish(folder, 6)
@@ -282,8 +283,8 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     check(stream)
 
     # A broker that was restarted leads with higher epochs than those of the topics to come.
-    supervise.stop_component(platform, "kafka")
-    while supervise.processes(platform)["kafka"].wanted:
+    supervisor.stop_component(platform, "kafka")
+    while supervisor.processes(platform)["kafka"].wanted:
         time.sleep(0.1)
     local.up(load(folder))
     ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
@@ -291,9 +292,9 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     commit(load(folder), "slow auditors", {0: 1})
 
     with publishing(load(folder), stream.published[-1]):
-        assert cli.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
+        assert main.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
     assert "driftloop: producers still publish to transactions; stop them first" in capsys.readouterr().err
-    assert journal.read(load(folder)) is None
+    assert repartition_journal.read(load(folder)) is None
 
     output = finish(folder, 3)
     assert "spread by murmur2" in output
@@ -309,5 +310,5 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     letters = [r for records in committed(load(folder), topics.DLQ, 1).values() for r in records]
     assert len(letters) == 1
 
-    assert cli.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
+    assert main.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
     assert capsys.readouterr().err == "driftloop: --partitions is 3, which is what the topics have\n"

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 
-from features.settings import Settings, load
-from infra import leftovers, supervise
-from infra import platform as local
-from infra.lag import group_lags
+from features.base.settings import Settings, load
+from infra.platform import leftovers, supervisor
+from infra.platform import up_down as local
+from infra.platform.lag import group_lags
 from streams import topics
-from streams.committed import Committed
-from streams.ends import Ends
-from streams.kafka import consumer, producer
+from streams.kafka.clients import consumer, producer
+from streams.kafka.committed import Committed
+from streams.kafka.end_offsets import Ends
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
 
@@ -89,7 +89,7 @@ def test_who_asks_for_ends_again_and_again_outlives_a_killed_broker(tmp_path: Pa
     with broker(tmp_path) as settings:
         ends = Ends(settings, 10.0)
         assert in_time(ends) == {(TOPIC, 0): 0}
-        os.kill(supervise.processes(settings)["kafka"].pid, signal.SIGKILL)
+        os.kill(supervisor.processes(settings)["kafka"].pid, signal.SIGKILL)
         in_time(ends)
         publish_one(settings)
         assert in_time(ends) == {(TOPIC, 0): 1}

@@ -23,19 +23,20 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from features.events import Score, Transaction
-from features.settings import Settings, SettingsError, load
-from infra import leftovers, supervise
-from infra import platform as local
-from infra.run import SHELLS
+from features.base.events import Score, Transaction
+from features.base.settings import Settings, SettingsError, load
+from infra.platform import leftovers, supervisor
+from infra.platform import up_down as local
+from infra.platform.processors import SHELLS
 from streams import topics
-from streams.codec import encode
-from streams.committed import Committed
-from streams.held_back import HeldBack
-from streams.kafka import producer
+from streams.engine.codec import encode
+from streams.engine.runner import END_S
+from streams.kafka.clients import producer
+from streams.kafka.committed import Committed
+from streams.kafka.create_topics import create
+from streams.kafka.open_transactions import HeldBack
 from streams.publish.lockstep import Lockstep
-from streams.runner import END_S
-from streams.simulate.options import Options
+from streams.simulate.card_fraud.options import Options
 from tests.integration.counting import committed, wait_for
 from tests.served import transactions
 
@@ -64,7 +65,7 @@ class Run:
 
     def __init__(self, settings: Settings, log: Path, environment: dict[str, str]) -> None:
         self._log = log
-        command = [sys.executable, "-m", "infra.cli", "--dir", str(settings.dir), "run", "scorer"]
+        command = [sys.executable, "-m", "infra.cli.main", "--dir", str(settings.dir), "run", "scorer"]
         with log.open("wb") as file:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, stdout=file, stderr=file
@@ -184,7 +185,7 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
     for event in events:
         sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
     assert sender.flush(30) == 0
-    broker = psutil.Process(supervise.processes(own)["kafka"].pid)
+    broker = psutil.Process(supervisor.processes(own)["kafka"].pid)
     with running(own, tmp_path / "first", DRIFTLOOP_SCORING__MAX_BATCH=str(BATCH)) as scorer:
         wait_for(lambda: sum(committed_offsets(own).values()) > before + BATCH, START_S)
         broker.suspend()
@@ -239,4 +240,4 @@ def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings,
     with pytest.raises(
         SettingsError, match=f"has {own.partitions + 1} partitions, and the setting partitions says {own.partitions}"
     ):
-        topics.create(own, topics.all_topics(own))
+        create(own, topics.all_topics(own.partitions))

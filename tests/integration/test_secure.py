@@ -21,19 +21,21 @@ from pyspark.sql import SparkSession
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from features.events import DeadLetter, ModelEvent
-from features.jobs.kafka import options
-from features.settings import Settings, load
-from infra import certificates, cli, leftovers, supervise
-from infra import platform as local
+from features.base.events import DeadLetter, ModelEvent
+from features.base.settings import Settings, load
+from features.jobs.kafka_source import options
+from infra.cli import main
 from infra.inspect.decode import newest_events
 from infra.inspect.publish import publish
+from infra.platform import leftovers, supervisor
+from infra.platform import up_down as local
+from infra.security import certificates
 from retrain.control.launcher import COMMAND_VARIABLE
-from serving.document import ServingDocument
-from serving.store import ModelStore
+from serving.store.document import ServingDocument
+from serving.store.model_store import ModelStore
 from streams import topics
-from streams.kafka import consumer, producer
-from streams.refusal import refused
+from streams.kafka.clients import consumer, producer
+from streams.kafka.refusal import refused
 from tests.unit.serving.tiny_models import make_manifest, onnx_bytes, version_folder
 
 pytestmark = [pytest.mark.integration, pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
@@ -68,9 +70,9 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             before = local.up(load(folder), only={"kafka"})
             publish(before, topics.DLQ, "before", EARLIER)
             local.down(before)
-            assert cli.run(["--dir", str(folder), "up", "--secure"]) == 0
+            assert main.run(["--dir", str(folder), "up", "--secure"]) == 0
             arguments = ["simulate", "--days", "3", "--cards", "60", "--fraud-rate", "0.05", "--lockstep", "1d", "--all-labels"]
-            assert cli.run(["--dir", str(folder), *arguments]) == 0
+            assert main.run(["--dir", str(folder), *arguments]) == 0
             yield load(folder)
         finally:
             local.down(load(folder))
@@ -89,7 +91,7 @@ class Runner:
         self._folder, self._capsys = str(settings.dir), capsys
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
-        code = cli.run(["--dir", self._folder, *arguments])
+        code = main.run(["--dir", self._folder, *arguments])
         told = self._capsys.readouterr()
         return code, told.out, told.err
 
@@ -191,7 +193,7 @@ def _letters(run: Runner, attempt: int) -> list[dict[str, Any]]:
 
 
 def test_a_broker_that_was_killed_lets_everybody_in_again(secure: Settings, run: Runner) -> None:
-    os.kill(supervise.processes(secure)["kafka"].pid, signal.SIGKILL)
+    os.kill(supervisor.processes(secure)["kafka"].pid, signal.SIGKILL)
     deadline = time.monotonic() + 150
     arguments = (
         "simulate",

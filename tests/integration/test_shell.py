@@ -16,14 +16,18 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from prometheus_client import REGISTRY
 
-from features.events import DeadLetter
-from features.settings import Settings
-from streams import metrics, stall, topics
-from streams.committed import Committed
-from streams.core import ATTEMPT_HEADER, Output, Produce, Record
-from streams.kafka import consumer, producer
+from features.base.events import DeadLetter
+from features.base.settings import Settings
+from streams import topics
+from streams.engine import metrics
+from streams.engine.core import ATTEMPT_HEADER, Output
+from streams.engine.shell import Shell
+from streams.kafka import stall
+from streams.kafka.clients import consumer, producer
+from streams.kafka.committed import Committed
+from streams.kafka.create_topics import create
+from streams.kafka.records import Produce, Record
 from streams.publish.lockstep import Lockstep
-from streams.shell import Shell
 from streams.topics import Topic
 from tests.integration.counting import Held, RunningCount, committed, expected, read, running, send, wait_for
 
@@ -35,7 +39,7 @@ def pair(platform: Settings) -> tuple[str, str]:
     """Two fresh topics with two partitions."""
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
-    topics.create(platform, [Topic(source, 2), Topic(target, 2)])
+    create(platform, [Topic(source, 2), Topic(target, 2)])
     return source, target
 
 
@@ -71,7 +75,7 @@ def test_output_is_exact_across_a_stop_and_a_crash(platform: Settings, pair: tup
 def test_committed_offsets_reach_the_end_behind_commit_markers(platform: Settings, pair: tuple[str, str]) -> None:
     source, target = pair
     name = uuid.uuid4().hex[:8]
-    topics.create(platform, [Topic(f"last-{name}", 2)])
+    create(platform, [Topic(f"last-{name}", 2)])
     send(platform, source, [f"v{i}".encode() for i in range(10)])
     second = RunningCount(target, f"last-{name}")
     with running(Shell(platform, RunningCount(source, target))), running(Shell(platform, second)):
@@ -253,7 +257,7 @@ def test_a_batch_that_is_never_taken_turns_health_red(
     platform: Settings, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = pair
-    monkeypatch.setattr("streams.shell.STUCK_S", 1.0)
+    monkeypatch.setattr("streams.engine.shell.STUCK_S", 1.0)
     core = RunningCount(source, target)
     process, mended = core.process, threading.Event()
 

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from prometheus_client import REGISTRY
 
-from features.archive_days import newest_complete_day
-from features.events import Score
-from features.offline import write_profiles_offline
-from features.online import ProfileRow
-from features.profiles import HOME_LAT, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
-from features.settings import DAY_MS, Settings, load
-from features.store import apply
-from streams.archive import Archived
-from streams.simulate.options import Options
-from streams.skew import SkewWatch
+from features.archive.days import newest_complete_day
+from features.base.events import Score
+from features.base.settings import DAY_MS, Settings, load
+from features.feast_repo.store import apply
+from features.offline.point_in_time import write_profiles_offline
+from features.online.store import ProfileRow
+from features.transform.profiles import HOME_LAT, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
+from streams.drift.skew_watch import SkewWatch
+from streams.simulate.card_fraud.options import Options
+from streams.writers.archive import Archived
 from tests.served import archive, served, tampered, transactions
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]

@@ -10,18 +10,18 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from features.as_of import joined
-from features.jobs.prepare import SCORES, clean_transactions
-from features.jobs.profile import daily_profiles
-from features.jobs.profile_store import publish_profiles
+from features.archive.layout import customer_profile_folder
+from features.base.settings import DAY_MS, Settings, load
+from features.catalogue.vector import INDEX, NAMES, SCHEMA, WIDTH
+from features.feast_repo.store import apply
+from features.jobs.daily_profiles import daily_profiles
+from features.jobs.labelled_rows import SCORES, clean_transactions
+from features.jobs.publish_profiles import publish_profiles
 from features.jobs.sources import archived
 from features.jobs.training_set import MANIFEST, TrainingSet, read, training_set
-from features.online import ProfileReader
-from features.repo.layout import customer_profile_folder
-from features.settings import DAY_MS, Settings, load
-from features.store import apply
-from features.tables import vectors
-from features.vector import INDEX, NAMES, SCHEMA, WIDTH
+from features.offline.as_of import joined
+from features.online.store import ProfileReader
+from features.transform.arrow import vectors
 from tests.integration import synthetic_archive
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings

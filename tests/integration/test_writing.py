@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.online import Activity, OnlineWriter, ProfileReader, TerminalRow
-from features.settings import DAY_MS, Settings
-from features.vector import SCHEMA
+from features.base.settings import DAY_MS, Settings
+from features.catalogue.vector import SCHEMA
+from features.online.store import Activity, OnlineWriter, ProfileReader, TerminalRow
 from tests.profile_rows import profile_row, tiles
 
 pytestmark = pytest.mark.integration

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from features import generate, rooms, state_version, vector
-from features.catalogue import FEATURES
-from features.fingerprint import modules
-from features.generated import FINGERPRINT
-from streams import partition_version
+from features.base import rooms
+from features.base.fingerprint import modules
+from features.catalogue import generate, vector
+from features.catalogue.entries import FEATURES
+from features.history import version
+from features.transform.generated import FINGERPRINT
+from streams.scoring import partition_version
 
-ROOT = Path(vector.__file__).parents[1]
+ROOT = Path(vector.__file__).parents[2]
 #: As they were on 2026-11-30, before any file moved. Each stored vector and model carries one of these.
 SCHEMAS = {
     220: "fraud_v1-0b8c9945e1",
@@ -25,31 +27,40 @@ SCHEMAS = {
     500: "fraud_v1-a787fa6614",
     1_000_000_000: "fraud_v1-77fe93473b",
 }
+
+
+def files_of(places: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The modules of rooms, and single files as they are."""
+    return tuple(module for place in places for module in modules(place))
+
+
 #: Each hash: of which files, and how.
 HASHES: dict[str, tuple[tuple[Path, ...], Callable[[tuple[Path, ...]], str]]] = {
     "schema": (rooms.FORMULAS, lambda files: vector.schema_hash(formulas=files)),
-    "generated": (generate.SOURCES, lambda files: generate.fingerprint(sources=files)),
-    "cards": (state_version.SOURCES, state_version.state_version),
-    "partition": (partition_version.SOURCES, partition_version.version),
+    "generated": (files_of(generate.SOURCES), lambda files: generate.fingerprint(sources=files)),
+    "cards": (files_of(version.SOURCES), version.state_version),
+    "partition": (files_of(rooms.PARTITION), partition_version.version),
 }
 #: What hashed files import beside each other, and why it does not count.
 NOT_HASHED = {
     "generated": {
-        "features.columns": "loops take its arrays, which are in features.read",
-        "features.events": "loops see no events",
-        "features.generated": "hashed as it is made, from the catalogue",
+        "features.base.events": "loops see no events",
     },
-    "cards": {"features.events": "how the wire looks; columns are made of it"},
+    "cards": {"features.base.events": "how the wire looks; columns are made of it"},
     "partition": {
-        "features.events": "the fields of a payment are hashed by name",
-        "features.settings": "the limits that count are kept with the offsets",
-        "features.transform": "what is served of a history, not what is kept of it",
-        "streams.core": "a record and how one is sent: all processors stand on it",
-        **{f"features.{name}": "in the hash of cards" for name in ("card_state", "columns", "compiled", "state_copy", "windows")},
+        "features.base.events": "the fields of a payment are hashed by name",
+        "features.base.settings": "the limits that count are kept with the offsets",
+        "features.transform.update": "what is served of a history, not what is kept of it",
+        "streams.engine.core": "how a record is refused: all processors stand on it",
+        "streams.kafka.records": "a record as it lies in its topic",
+        **{
+            f"features.{name}": "in the hash of cards"
+            for name in ("history.state", "history.copy_on_write", "transform.columns", "base.compiled", "catalogue.windows")
+        },
     },
 }
 #: These two hold paths and the hashing itself: what they do is in every hash.
-HASHING = {"features.fingerprint", "features.rooms"}
+HASHING = {"features.base.fingerprint", "features.base.rooms"}
 
 
 def names() -> list[object]:
@@ -99,7 +110,7 @@ def test_the_schema_is_what_it_was(limit: int, schema: str) -> None:
 def test_a_move_changes_no_hash(tmp_path: Path, name: str) -> None:
     files, hashed = HASHES[name]
     copies = copied(files, tmp_path / "room", moved)
-    assert all(copy.read_text().count("Moved.") > 1 for copy in copies)
+    assert all(copy.read_text().count("Moved.") >= 1 for copy in copies)
     # The schema alone takes its files in their order.
     assert hashed(copies if name == "schema" else (tmp_path / "room",)) == hashed(files)
 

@@ -12,10 +12,10 @@ import aiohttp
 import faust
 
 from benchmarks.streams.peers.card_window import question, step
-from features.settings import Settings, load
-from features.store import import_feast
-from features.vector import WIDTH
-from serving import auth
+from features.base.settings import Settings, load
+from features.catalogue.vector import WIDTH
+from features.feast_repo.store import import_feast
+from serving.server import auth
 
 APP_ID = "benchmark-faust"
 _FEATURES = ["customer_profile:profile", "customer_profile:usual", "terminal_risk:tiles"]

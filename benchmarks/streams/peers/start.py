@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks.feast.readers import VIEWS
 from benchmarks.streams.child import ROOT, Child
-from features import feast_encoding as encoding
-from features.settings import Settings
-from features.vector import WIDTH
-from infra import cache
+from features.base.settings import Settings
+from features.catalogue.vector import WIDTH
+from features.online import feast_encoding as encoding
+from infra.services import cache_folder
 
 QUIX = ("quixstreams==3.28.1", "redis==6.4.0", "requests==2.32.5")
 _ARRAYS = {"terminal_risk": ["tiles"], "customer_profile": ["profile", "usual"]}
@@ -52,7 +52,7 @@ def quix(settings: Settings, python: Path, group: str, source: str, target: str,
 
 def quix_python() -> Path:
     """The Python of an environment that holds Quix Streams; made once, in the cache. Raises RuntimeError where pip fails."""
-    folder = cache.folder() / "peers" / "-".join(QUIX).replace("==", "_")
+    folder = cache_folder.folder() / "peers" / "-".join(QUIX).replace("==", "_")
     python = folder / "bin" / "python"
     done = folder / "complete"
     if not done.exists():

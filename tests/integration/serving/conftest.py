@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from features.settings import Settings
-from serving.client import KServeClient
+from features.base.settings import Settings
+from serving.client.client import KServeClient
 from tests.integration.serving.process import Server
 from tests.unit.serving.tiny_models import onnx_bytes
 

@@ -17,15 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from features.settings import Settings, load
-from serving.client import KServeClient
-from serving.document import ServingDocument
-from serving.store import ModelStore
+from features.base.settings import Settings, load
+from serving.client.client import KServeClient
+from serving.store.document import ServingDocument
+from serving.store.model_store import ModelStore
 from tests.unit.serving.tiny_models import WIDTH, make_manifest, version_folder
 
 TOKEN = "a-token"
 ROWS = np.random.default_rng(5).normal(size=(8, WIDTH)).astype(np.float32)
-MAIN = "from features.settings import load; from serving.server import main; main(load())"
+MAIN = "from features.base.settings import load; from serving.server.main import main; main(load())"
 
 
 def free_ports(count: int) -> list[int]:

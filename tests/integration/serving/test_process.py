@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from features.vector import SCHEMA
-from serving import rollout
+from features.catalogue.vector import SCHEMA
+from serving.rollout import transitions
 from tests.integration.serving.process import MAIN, ROWS, TOKEN, Server, free_ports, v2_body, wait_for
 from tests.unit.serving.tiny_models import onnx_bytes
 
@@ -38,7 +38,7 @@ def test_from_nothing_to_a_champion_to_sigterm(tmp_path: Path) -> None:
         assert server.status["failed_predictions"] == 0
 
         server.add("v1", onnx_bytes())
-        document = rollout.on_registered(server.store.serving(), "v1", 1000)
+        document = transitions.on_registered(server.store.serving(), "v1", 1000)
         server.store.write_serving(document, 0)
         wait_for(lambda: client.predict(ROWS, SCHEMA, 1) is not None, 10, "the champion answers")
         assert server.get("/v2/models/fraud/ready", token=None).status == 200

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from features.ids import hashed
-from features.online import Activity, OnlineWriter
-from features.vector import SCHEMA
-from serving.client import KServeClient
+from features.base.redaction import hashed
+from features.catalogue.vector import SCHEMA
+from features.online.store import Activity, OnlineWriter
+from serving.client.client import KServeClient
 from tests.integration.serving.process import ROWS, Server, v2_body
 from tests.unit.serving.tiny_models import WIDTH, expected
 

@@ -6,10 +6,10 @@ import grpc
 import numpy as np
 import pytest
 
-from features.prediction import ModelRefused, ModelUnavailable
-from features.vector import SCHEMA
-from serving import wire
-from serving.client import KServeClient
+from features.base.model_client import ModelRefused, ModelUnavailable
+from features.catalogue.vector import SCHEMA
+from serving.client import wire
+from serving.client.client import KServeClient
 from tests.integration.serving.process import ROWS, TOKEN, Server, v2_body
 from tests.unit.serving.tiny_models import WIDTH
 

@@ -7,8 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from features.vector import SCHEMA
-from serving.client import KServeClient
+from features.catalogue.vector import SCHEMA
+from serving.client.client import KServeClient
 from tests.integration.serving.process import ROWS, Server
 from tests.unit.serving.tiny_models import expected
 

@@ -11,7 +11,7 @@ from benchmarks.rolling import agreement, by_pandas, subset
 from benchmarks.rolling.by_polars import rolling
 from benchmarks.transform import events, measure
 from benchmarks.transform.events import Stream
-from features.segment import COLUMNS_A_CARD, ROW_BYTES
+from features.history.row_layout import COLUMNS_A_CARD, ROW_BYTES
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from benchmarks.streams.profile import summary
 from benchmarks.streams.tables import cards, latency, state, tuning
 from benchmarks.streams.tables import throughput as table
 from benchmarks.streams.world import simulate
-from features.events import Transaction
+from features.base.events import Transaction
 
 HERE = Machine("a processor", 2, 23.4, "Linux x86_64", "3.11.7", "2026-11-25", 0.25)
 

@@ -10,20 +10,21 @@ from typing import Any
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
-import retrain.metrics
-import serving.metrics
-import streams.metrics
 from dashboards import build
 from dashboards.check import Exposed, missing_metrics, wrong_processes
-from streams.batch_histogram import BatchHistogram
+from retrain.control import metrics as control
+from serving.server import metrics as serving
+from streams.engine import metrics as engine
+from streams.engine.batch_histogram import BatchHistogram
+from streams.kafka import metrics as kafka
 
 #: Which module's metrics each process exposes.
 MODULES: dict[str, list[ModuleType]] = {
-    "scorer": [streams.metrics],
-    "writers": [streams.metrics],
-    "drift-monitor": [streams.metrics],
-    "control": [retrain.metrics],
-    "model-server": [serving.metrics],
+    "scorer": [engine, kafka],
+    "writers": [engine, kafka],
+    "drift-monitor": [engine, kafka],
+    "control": [control],
+    "model-server": [serving],
 }
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
 
@@ -66,7 +67,7 @@ def test_a_metric_without_labels_is_asked_of_one_process(dashboard: dict[str, An
     # Every process that imports the module exposes such a metric, at zero: without the process, panels show the wrong one.
     from dashboards.promql import queries, selectors
 
-    shared = {name for name, labels in _declared(streams.metrics).items() if not labels - {"le"}}
+    shared = {name for name, labels in _declared(engine).items() if not labels - {"le"}}
     for query in queries(dashboard):
         for selector in selectors(query.expr):
             assert selector.metric not in shared or "process" in selector.labels, query

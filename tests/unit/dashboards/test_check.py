@@ -8,8 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from dashboards.check import ANY_LABEL, check_live, exposed_metrics, missing_metrics, wrong_processes
-from features.settings import Ports, Settings
-from streams.http import serve
+from features.base.settings import Ports, Settings
+from streams.engine.health_page import serve
 
 
 def _dashboard(expr: str, legend: str = "") -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from dashboards import scrape
-from features.settings import Ports, Settings, SettingsError
+from features.base.settings import Ports, Settings, SettingsError
 
 
 def test_one_target_a_process_with_its_name() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from features.vector import FEATURES, N_STREAM
+from features.catalogue.vector import FEATURES, N_STREAM
 
 HOUR = 3_600_000
 DAY = 24 * HOUR

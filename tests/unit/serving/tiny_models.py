@@ -11,9 +11,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from features import vector
-from serving import manifest as manifests
-from serving.manifest import Manifest
+from features.catalogue import vector
+from serving.store import manifest as manifests
+from serving.store.manifest import Manifest
 
 WIDTH = vector.WIDTH
 

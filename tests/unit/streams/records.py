@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from features.events import Decision, Label, Outcome, Score, Transaction
-from features.vector import SCHEMA, WIDTH, packed
-from streams.core import Record
+from features.base.events import Decision, Label, Outcome, Score, Transaction
+from features.catalogue.vector import SCHEMA, WIDTH, packed
+from streams.kafka.records import Record
 
 T0 = 1_520_000_000_000
 HOUR = 3_600_000

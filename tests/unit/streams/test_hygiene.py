@@ -11,20 +11,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from features.events import EVENT_OF, DeadLetter, Score
-from features.online import ProfileReader
-from features.reading import Reader
-from features.settings import Settings, load
-from features.vector import SCHEMA
-from serving.client import KServeClient
-from streams.archive import Archive, ArchiveSink
-from streams.codec import BatchDecoder
-from streams.core import Record, dead_letter
-from streams.feast_writer import FeastSink, FeastWriter
-from streams.label_joiner import LabelJoiner
-from streams.refusal import Refused
-from streams.scorer import Scorer
-from streams.terminal_risk import TerminalRisk
+from features.base.events import EVENT_OF, DeadLetter, Score
+from features.base.settings import Settings, load
+from features.catalogue.vector import SCHEMA
+from features.online.cached_reader import Reader
+from features.online.store import ProfileReader
+from serving.client.client import KServeClient
+from streams.engine.codec import BatchDecoder
+from streams.engine.core import dead_letter
+from streams.kafka.records import Record
+from streams.kafka.refusal import Refused
+from streams.labels.joiner import LabelJoiner
+from streams.scoring.scorer import Scorer
+from streams.writers.archive import Archive, ArchiveSink
+from streams.writers.card_activity import FeastSink, FeastWriter
+from streams.writers.counterpart_risk import TerminalRisk
 from tests.unit.streams.records import T0, score
 
 TEXT, NUMBER = "marker-4929123412341234", 4929123412341234

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.differences import Differences
-from features.events import Score
+from features.base.events import Score
+from features.base.settings import Features, Labels, Settings, SettingsError, load
+from features.catalogue.vector import N_STREAM, NAMES, WIDTH, unpacked
+from features.feast_repo.store import apply
 from features.jobs.parity import compare, of_a_bucket
-from features.reading import Reader
-from features.settings import Features, Labels, Settings, SettingsError, load
-from features.store import apply
-from features.vector import N_STREAM, NAMES, WIDTH, unpacked
+from features.online.cached_reader import Reader
+from features.skew.differences import Differences
 from streams import topics
-from streams.archive import Archived, table
-from streams.simulate.options import Options
+from streams.simulate.card_fraud.options import Options
+from streams.writers.archive import Archived, table
 from tests.at_rest import Newest, Tables, tables
 from tests.served import disordered, history, served, tampered
 

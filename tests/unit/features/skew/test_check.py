@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from features.archive_days import newest_complete_day
-from features.settings import Settings, load
+from features.archive.days import newest_complete_day
+from features.base.settings import Settings, load
+from features.catalogue.vector import FEATURES, N_STREAM
 from features.skew.check import SOURCES, check
 from features.skew.sample import read
-from features.vector import FEATURES, N_STREAM
-from streams.archive import Archived
-from streams.simulate.options import Options
+from streams.simulate.card_fraud.options import Options
+from streams.writers.archive import Archived
 from tests.served import archive, served, tampered, transactions
 
 FEATURE = "mean_7d"

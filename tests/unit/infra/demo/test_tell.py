@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from features.settings import FILE_NAME
+from features.base.settings import FILE_NAME
 from infra.demo.story import Story
 from infra.demo.tell import MARK, fresh
 from infra.errors import PlatformError

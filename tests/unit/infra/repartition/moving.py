@@ -9,11 +9,11 @@ import msgspec
 from infra.repartition.copying import TakenLabels, Target
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged
-from infra.repartition.partitioners import HASHES
 from streams import topics
-from streams.copied import HEADER
-from streams.core import Record
-from streams.limits import History
+from streams.engine.repartition_header import HEADER
+from streams.engine.settings_history import History
+from streams.kafka.partitioners import HASHES
+from streams.kafka.records import Record
 from tests.unit.streams.records import DAY
 
 #: By topic, then by partition.

@@ -8,22 +8,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from features.events import Transaction
-from features.settings import Scoring, load
+from features.base.events import Transaction
+from features.base.settings import Scoring, load
 from infra.errors import PlatformError
-from infra.repartition import copying, journal
+from infra.platform import repartition_journal
+from infra.platform.repartition_journal import Journal, TopicPlan
+from infra.repartition import copying
 from infra.repartition.copying import Taken, TakenLabels, Target, chosen, taken_of, temporary
-from infra.repartition.journal import Journal, TopicPlan
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
-from infra.repartition.partitioners import HASHES, Evidence, Name, Unexplained
 from infra.repartition.switching import foreign
 from streams import topics
-from streams.copied import HEADER, Copied, copied
-from streams.core import Record
-from streams.event_clock import CARDS
-from streams.intake import limits_of
-from streams.limits import Since
+from streams.engine.repartition_header import HEADER, Copied, copied
+from streams.engine.settings_history import Since
+from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
+from streams.kafka.records import Record
+from streams.scoring.admission.event_clock import CARDS
+from streams.scoring.intake import limits_of
 from tests.unit.streams.records import DAY, HOUR, T0, label, score
 
 
@@ -67,19 +68,19 @@ def test_where_one_partition_tells_nothing_the_documented_way_is_taken() -> None
 
 def test_the_journal_is_what_was_written_until_it_is_removed(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert journal.read(settings) is None
-    journal.refuse_unfinished(settings)
+    assert repartition_journal.read(settings) is None
+    repartition_journal.refuse_unfinished(settings)
     plan = TopicPlan({"retention.ms": "1"}, 1, {0: 5, 1: 7}, {0: 4}, True)
     wanted = Journal(1, 4, 6, ["scorer"], "switching", "crc32", {"g": {"alerts": "begin"}}, {"scores": plan}, 9, 2)
-    journal.write(settings, wanted)
-    assert journal.read(settings) == wanted
+    repartition_journal.write(settings, wanted)
+    assert repartition_journal.read(settings) == wanted
     with pytest.raises(PlatformError, match="run driftloop repartition --partitions 6 again"):
-        journal.refuse_unfinished(settings)
-    journal.remove(settings)
-    assert journal.read(settings) is None
-    journal.path(settings).write_text("{")
+        repartition_journal.refuse_unfinished(settings)
+    repartition_journal.remove(settings)
+    assert repartition_journal.read(settings) is None
+    repartition_journal.path(settings).write_text("{")
     with pytest.raises(PlatformError, match="is damaged"):
-        journal.read(settings)
+        repartition_journal.read(settings)
 
 
 def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from features.events import DeadLetter, DriftReport, Outcome
-from features.settings import Drift
+from features.base.events import DeadLetter, DriftReport, Outcome
+from features.base.settings import Drift
 from streams import topics
-from streams.core import Output
 from streams.drift.monitor import DriftMonitor
-from streams.label_joiner import LabelJoiner
-from streams.limits import History, went_on
+from streams.engine.core import Output
+from streams.engine.settings_history import History, went_on
+from streams.labels.joiner import LabelJoiner
 from tests.unit.infra.repartition.moving import Writer, moved
 from tests.unit.streams.drift.synthetic import GivenReferences, settings_for
 from tests.unit.streams.records import DAY, HOUR, T0, label, score

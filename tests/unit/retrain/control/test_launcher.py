@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from features.events import RetrainRequest
-from features.settings import Settings, load
+from features.base.events import RetrainRequest
+from features.base.settings import Settings, load
 from retrain.control.launcher import COMMAND_VARIABLE, Launcher
 from retrain.control.result import FILE_NAME
 

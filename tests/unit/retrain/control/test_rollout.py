@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from features.events import ModelEvent, ModelState
+from features.base.events import ModelEvent, ModelState
 from retrain.control.announced import Announced
 from retrain.control.rollout import Announcement, ServerStatus, announcements, next_document, unsettled
-from serving.document import ServingDocument
+from serving.store.document import ServingDocument
 
 SHADOWING = ServingDocument(generation=2, champion="v1", shadow="v2", shadow_transactions=100)
 

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # kfp's own deprecations, at 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    from retrain.pipeline.compiled import write
+    from retrain.pipeline.compile_ir import write
 
     path = tmp_path_factory.mktemp("ir") / "pipeline.yaml"
     write(path)
@@ -44,7 +44,7 @@ def test_steps_with_outside_effects_are_retried_and_none_is_cached(compiled: dic
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
-    from retrain.pipeline.compiled import write
+    from retrain.pipeline.compile_ir import write
 
     with pytest.raises(ValueError, match=r"\.yaml"):
         write(tmp_path / "pipeline.json")

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from features.events import RetrainRequest
-from features.settings import Settings
-from retrain.pipeline import record, runner
+from features.base.events import RetrainRequest
+from features.base.settings import Settings
+from retrain.pipeline import runner, step_record
 
 
 def _steps(run_dir: Path, **details: Mapping[str, object]) -> None:
     for step, values in details.items():
-        with record.recorded(run_dir, step) as found:
+        with step_record.recorded(run_dir, step) as found:
             found.update(values)
 
 
@@ -43,7 +43,7 @@ def test_a_skipped_deployment_is_a_failure_not_a_success(tmp_path: Path) -> None
 
 
 def test_a_failed_step_gives_its_own_words(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no labels"), record.recorded(tmp_path, "train"):
+    with pytest.raises(ValueError, match="no labels"), step_record.recorded(tmp_path, "train"):
         raise ValueError("no labels\nand much more")
     result = runner.collect(tmp_path, "Pipeline finished with status FAILURE")
     assert (result.state, result.reason) == ("failed", "train: no labels")
@@ -56,7 +56,7 @@ def test_a_step_that_left_no_record_gives_the_runner_s_words(tmp_path: Path) -> 
 def test_a_busy_folder_is_refused_and_a_finished_one_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     request = RetrainRequest("k", "fraud", "manual", 1_735_689_600_000)
     monkeypatch.setattr(runner, "LOCK_WAIT_S", 0.1)
-    with (tmp_path / record.LOCK).open("w") as handle:
+    with (tmp_path / step_record.LOCK).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         with pytest.raises(runner.RunBusy, match="another process"):
             runner.run(request, Settings(), tmp_path)

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.events import RetrainRequest
-from features.settings import DAY_MS, Settings
+from features.base.events import RetrainRequest
+from features.base.settings import DAY_MS, Settings
 from retrain.pipeline.window import NotEnoughData, newest_event_ms, window
 
 NOW = 1_735_689_600_000

@@ -11,14 +11,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features import vector
-from features.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score, Transaction
-from features.settings import DAY_MS, Drift, Settings
+from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score, Transaction
+from features.base.settings import DAY_MS, Drift, Settings
+from features.catalogue import vector
 from streams import topics
-from streams.core import Output, Record
-from streams.drift.columns import ENTRY_NAMES
+from streams.drift.data.columns import ENTRY_NAMES
 from streams.drift.monitor import DriftMonitor
 from streams.drift.references import Reference, ReferenceUnusable
+from streams.engine.core import Output
+from streams.kafka.records import Record
 
 #: A Monday.
 START_MS = 19_905 * DAY_MS

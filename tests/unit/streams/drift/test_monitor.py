@@ -8,11 +8,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from features.events import DriftReport, Outcome
-from features.settings import DAY_MS, Drift
+from features.base.events import DriftReport, Outcome
+from features.base.settings import DAY_MS, Drift
 from streams import topics
-from streams.core import Record
 from streams.drift.monitor import DriftMonitor
+from streams.kafka.records import Record
 from tests.unit.streams.drift.synthetic import (
     START_MS,
     GivenReferences,

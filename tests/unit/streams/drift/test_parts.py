@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from features import vector
-from streams.drift import intervals, performance
-from streams.drift.precision import BINS, average_precision, bins_of
+from features.catalogue import vector
+from streams.drift import intervals
+from streams.drift.performance import version_quality
+from streams.drift.performance.precision import BINS, average_precision, bins_of
 from streams.drift.sample import Sample, priorities
 from streams.drift.watermark import WAIT_RECORDS, Watermark
 
@@ -67,5 +68,5 @@ def test_average_precision_without_frauds_is_undefined() -> None:
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
-    for module in (intervals, performance):
+    for module in (intervals, version_quality):
         assert doctest.testmod(module).failed == 0

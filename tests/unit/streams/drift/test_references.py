@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import vector
+from features.catalogue import vector
 from streams.drift.references import ReferenceUnusable, StoredReferences
 from tests.unit.streams.drift.synthetic import settings_for
 

@@ -6,10 +6,10 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from features.events import Label, Transaction
+from features.base.events import Label, Transaction
 from streams.publish.files import TruthFile, write_files
-from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
 
 SIMULATION = Simulation(Options(cards=200, terminals=60))
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from streams.archive import Archive
-from streams.feast_writer import FeastWriter
-from streams.label_joiner import LabelJoiner
+from streams.labels.joiner import LabelJoiner
 from streams.publish.groups import GROUPS
-from streams.scorer import Scorer
-from streams.terminal_risk import TerminalRisk
+from streams.scoring.scorer import Scorer
+from streams.writers.archive import Archive
+from streams.writers.card_activity import FeastWriter
+from streams.writers.counterpart_risk import TerminalRisk
 
 
 @pytest.mark.parametrize("core", [Archive, FeastWriter, LabelJoiner, Scorer, TerminalRisk])

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from features.settings import DAY_MS
+from features.base.settings import DAY_MS
 from streams.publish.batch import no_labels
 from streams.publish.merge import due, segments
-from streams.simulate.options import Options
-from streams.simulate.simulation import Simulation
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
 
 HOUR_MS = 3_600_000
 

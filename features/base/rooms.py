@@ -1,0 +1,36 @@
+"""Where the sources lie that are hashed (``features.base.fingerprint``): rooms, or single files of one.
+
+Paths stand here only, and this file is part of no hash, so that a move changes none.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_FEATURES = Path(__file__).parents[1]
+_CATALOGUE = _FEATURES / "catalogue"
+_TRANSFORM = _FEATURES / "transform"
+_STREAMS = _FEATURES.parent / "streams"
+_ENGINE = _STREAMS / "engine"
+_SCORING = _STREAMS / "scoring"
+
+#: What formulas call, with its constants, and the windows. In this order they are hashed into the vector's schema.
+FORMULAS = (_CATALOGUE / "formulas.py", _CATALOGUE / "geo.py", _CATALOGUE / "windows.py")
+#: How all of it is compiled.
+COMPILED = (_FEATURES / "base" / "compiled.py",)
+#: A card's history: what is kept of an event, and what is read from it.
+HISTORY = (_FEATURES / "history",)
+#: The columns that the history is made of.
+COLUMNS = (_TRANSFORM / "columns.py",)
+#: What the compiled loops call beside the history, and the arrays that they are given.
+PROFILES = (_TRANSFORM / "profiles.py", _TRANSFORM / "read_columns.py", _TRANSFORM / "counterpart_tiles.py")
+#: What the scorer takes of a partition's log, and what it keeps of ids and of the clock.
+PARTITION = (
+    _SCORING / "admission",
+    _SCORING / "intake.py",
+    _SCORING / "partition_state.py",
+    _ENGINE / "codec.py",
+    _ENGINE / "future.py",
+    _ENGINE / "repartition_header.py",
+    _ENGINE / "settings_history.py",
+)

@@ -1,0 +1,1 @@
+"""What a vector is made of: the features, their formulas and the names that formulas use."""

@@ -1,0 +1,336 @@
+"""The catalogue: one entry a feature. Everything else about features is made from it (``make features``).
+
+A formula is a Python expression over the names in ``features.catalogue.ingredients`` and the functions in
+``features.catalogue.formulas``; it is what runs, compiled, in the stream and in every batch job, and what docs/features.md
+prints. A vector is always finite: a model server can refuse NaN outright, and JSON has none. So each feature names the value that
+stands for missing, and when.
+
+The order here is the order in the vector: first what the stream computes, then what is read from Feast as of the event.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from features.base.settings import DEFAULT_AMOUNT_LIMIT
+from features.catalogue.windows import TERMINAL_DAYS, WINDOWS
+
+#: Which view a value comes from: computed in the stream, or read from Feast as of the event.
+Source = Literal["transaction", "card", "customer", "terminal"]
+#: The Kafka topic behind each source.
+TOPIC: dict[Source, str] = {
+    "transaction": "transactions",
+    "card": "transactions",
+    "customer": "scores",
+    "terminal": "outcomes",
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of the vector, float32. ``missing`` stands for an unknown value, ``when_missing`` says when that is."""
+
+    name: str
+    source: Source
+    unit: str
+    meaning: str
+    formula: str
+    missing: float = 0.0
+    when_missing: str = ""
+    window: str = ""
+    dtype: str = "float32"
+
+
+def _mode(name: str, number: int, meaning: str) -> Feature:
+    return Feature(name, "transaction", "0/1", meaning, f"entry_mode == {number}", 0.0, "entry mode unknown")
+
+
+_TRANSACTION = (
+    Feature("amount", "transaction", "currency units", "amount of this transaction", "minor / MINOR"),
+    Feature("hour", "transaction", "hours", "hour of the day, UTC, with its fraction", "hour"),
+    Feature("weekend", "transaction", "0/1", "Saturday or Sunday, UTC", "weekday >= 5"),
+    Feature("night", "transaction", "0/1", "before 06:00 UTC", "hour < 6.0"),
+    _mode("used_chip", 0, "the chip was read"),
+    _mode("entry_contactless", 1, "contactless"),
+    _mode("entry_swipe", 2, "the magnetic stripe was read"),
+    _mode("entry_manual", 3, "the number was keyed in"),
+    _mode("online_order", 4, "bought online"),
+    Feature("used_pin_number", "transaction", "0/1", "the PIN was entered", "pin_used", -1.0, "not told"),
+    Feature("has_location", "transaction", "0/1", "latitude and longitude are known", "located"),
+    Feature(
+        "amount_above_limit",
+        "transaction",
+        "0/1",
+        f"amount above the setting `features.amount_limit`, {DEFAULT_AMOUNT_LIMIT} currency units unless told otherwise",
+        "minor > AMOUNT_LIMIT * MINOR",
+    ),
+)
+
+
+def _of_window(w: str) -> tuple[Feature, ...]:
+    def card(name: str, unit: str, meaning: str, formula: str, missing: float = 0.0, when: str = "") -> Feature:
+        return Feature(f"{name}_{w}", "card", unit, meaning, formula.replace("W", w), missing, when, w)
+
+    return (
+        card("count", "transactions", "of the card in the window, this one included", "count_W"),
+        card("sum", "currency units", "spent in the window, this one included", "total_W / MINOR"),
+        card("mean", "currency units", "mean amount of the window, this one included", "total_W / MINOR / count_W"),
+        card("max", "currency units", "highest amount of the window, this one included", "highest_W / MINOR"),
+        card(
+            "std",
+            "currency units",
+            "standard deviation of the amounts of the window, this one included",
+            "deviation(count_W, spread_W)",
+        ),
+        card(
+            "ratio_to_mean",
+            "ratio",
+            "amount over the mean of the earlier ones in the window",
+            "ratio_to_others(count_W, total_W, minor)",
+            1.0,
+            "no earlier one, or all of amount zero",
+        ),
+        card(
+            "zscore",
+            "deviations",
+            "amount less the mean of the earlier ones in the window, over their standard deviation",
+            "zscore(count_W, total_W, others_spread_W, minor)",
+            0.0,
+            "fewer than two earlier ones, or all equal",
+        ),
+    )
+
+
+_NEVER = "no earlier one in 90 days"
+_HISTORY = (
+    Feature("seconds_since_last", "card", "seconds", "since the card's last transaction", "since_last", -1.0, _NEVER, "90d"),
+    Feature(
+        "distance_from_last_transaction",
+        "card",
+        "km",
+        "from the card's last known place",
+        "km_from_last",
+        -1.0,
+        "a place is unknown",
+        "90d",
+    ),
+    Feature("speed_kmh", "card", "km/h", "needed to come from the last known place", "speed", -1.0, "a place is unknown", "90d"),
+    Feature("repeat_retailer", "card", "0/1", "the card used this terminal before", "repeat", 0.0, "", "90d"),
+    *(
+        Feature(f"terminals_{w}", "card", "terminals", "different ones, this one included", f"distinct_{w}", 0.0, "", w)
+        for w in ("1d", "7d", "30d", "90d")
+    ),
+    *(
+        Feature(
+            f"new_terminals_{w}", "card", "terminals", "that the card had not used in the 90 days before", f"new_{w}", 0.0, "", w
+        )
+        for w in ("1d", "7d", "30d")
+    ),
+    *(
+        Feature(f"share_{what}_30d", "card", "share", f"of transactions {how}", f"share({what}_30d, count_30d)", 0.0, "", "30d")
+        for what, how in (("night", "before 06:00 UTC"), ("online", "online"), ("contactless", "contactless"))
+    ),
+    Feature(
+        "decayed_count",
+        "card",
+        "transactions",
+        "each counting 2^-(age in days), age in whole hours, this one included",
+        "decayed_count",
+        0.0,
+        "",
+        "7d",
+    ),
+    Feature(
+        "decayed_sum",
+        "card",
+        "currency units",
+        "each amount times 2^-(age in days), age in whole hours, this one included",
+        "decayed_total / MINOR",
+        0.0,
+        "",
+        "7d",
+    ),
+    Feature(
+        "ratio_to_median_purchase_price",
+        "card",
+        "ratio",
+        "amount over the exact median of the earlier ones",
+        "minor / median if median > 0.0 else 1.0",
+        1.0,
+        "no earlier one, or median zero",
+        "90d",
+    ),
+    Feature(
+        "ratio_to_robust_mean",
+        "card",
+        "ratio",
+        "amount over the mean of the earlier ones up to 2.6 medians, drawn towards 50 currency units by 2 transactions",
+        "robust_ratio",
+        0.0,
+        "",
+        "90d",
+    ),
+    Feature(
+        "max_robust_ratio_3d",
+        "card",
+        "ratio",
+        "highest ratio_to_robust_mean of the earlier ones, each as of its own arrival",
+        "highest_ratio_3d",
+        0.0,
+        "no earlier one",
+        "3d",
+    ),
+    Feature(
+        "max_robust_ratio_14d",
+        "card",
+        "ratio",
+        "highest ratio_to_robust_mean of the earlier ones, each as of its own arrival",
+        "highest_ratio_14d",
+        0.0,
+        "no earlier one",
+        "14d",
+    ),
+    Feature(
+        "high_amounts_14d",
+        "card",
+        "transactions",
+        "earlier ones with a ratio_to_robust_mean above 2.6",
+        "high_14d",
+        0.0,
+        "",
+        "14d",
+    ),
+    Feature(
+        "days_since_high",
+        "card",
+        "days",
+        "since the last one with a ratio_to_robust_mean above 2.6",
+        "since_high",
+        -1.0,
+        "none in 90 days",
+        "90d",
+    ),
+)
+
+_UNKNOWN = "no profile yet"
+_CUSTOMER = (
+    Feature(
+        "distance_from_home",
+        "customer",
+        "km",
+        "from the home in the customer profile",
+        "known(km_from_home)",
+        -1.0,
+        "home or place unknown",
+    ),
+    Feature(
+        "ratio_to_usual_amount", "customer", "ratio", "amount over the mean amount", "over(minor, usual_amount)", 1.0, _UNKNOWN
+    ),
+    Feature(
+        "ratio_to_category_amount",
+        "customer",
+        "ratio",
+        "amount over the mean amount at this merchant category",
+        "over(minor, category_amount)",
+        1.0,
+        "category new to the card, or not told",
+    ),
+    Feature(
+        "usual_hour_share",
+        "customer",
+        "share",
+        "of the card's transactions within an hour of this hour of the day",
+        "known(hour_share)",
+        -1.0,
+        _UNKNOWN,
+    ),
+    Feature("usual_terminal", "customer", "0/1", "one of the card's 16 most used terminals", "usual_terminal", 0.0, _UNKNOWN),
+)
+
+
+def _of_days(days: int) -> tuple[Feature, ...]:
+    def terminal(name: str, unit: str, meaning: str, formula: str) -> Feature:
+        return Feature(f"{name}_{days}d", "terminal", unit, meaning, formula.replace("W", f"{days}d"), 0.0, "", f"{days}d")
+
+    return (
+        terminal("terminal_count", "transactions", "with a known outcome at the terminal", "outcomes_W"),
+        terminal("terminal_frauds", "transactions", "known as fraud at the terminal", "frauds_W"),
+        terminal("terminal_risk", "share", "of fraud among the known, drawn to 0.01 by one", "risk(outcomes_W, frauds_W)"),
+    )
+
+
+_TERMINAL = (
+    *(feature for days in TERMINAL_DAYS for feature in _of_days(days)),
+    Feature(
+        "terminal_last_label",
+        "terminal",
+        "share",
+        "of fraud in the newest hour with known outcomes",
+        "last_label",
+        -1.0,
+        "nothing known",
+        "60d",
+    ),
+    Feature(
+        "terminal_days_since_fraud",
+        "terminal",
+        "days",
+        "from the newest hour with a known fraud to the label horizon",
+        "since_fraud",
+        -1.0,
+        "none known",
+        "60d",
+    ),
+    Feature(
+        "terminal_days_since_genuine",
+        "terminal",
+        "days",
+        "from the newest hour with a known genuine one to the label horizon",
+        "since_genuine",
+        -1.0,
+        "none known",
+        "60d",
+    ),
+    Feature(
+        "terminal_fraud_run",
+        "terminal",
+        "transactions",
+        "length of the unbroken run of frauds at the end of what is known",
+        "run",
+        0.0,
+        "",
+        "60d",
+    ),
+    Feature(
+        "terminal_fraud_run_days",
+        "terminal",
+        "days",
+        "from that run's first hour to the label horizon",
+        "run_days",
+        0.0,
+        "",
+        "60d",
+    ),
+    *(
+        Feature(
+            f"terminal_unexplained_{days}d",
+            "terminal",
+            "transactions",
+            "known as fraud, of an amount that is normal for their cards",
+            f"unexplained_{days}d",
+            0.0,
+            "",
+            f"{days}d",
+        )
+        for days in (7, 28)
+    ),
+)
+
+FEATURES: tuple[Feature, ...] = (
+    *_TRANSACTION,
+    *(feature for w in WINDOWS for feature in _of_window(w)),
+    *_HISTORY,
+    *_CUSTOMER,
+    *_TERMINAL,
+)

@@ -1,0 +1,238 @@
+"""Writes what is made from the catalogue: ``features/transform/generated.py`` and docs/features.md. ``python -m
+features.catalogue.generate``.
+
+The compiled loops are generated, not interpreted: each formula becomes one line of a function that numba compiles as a whole.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from features.base.fingerprint import of_code
+from features.base.rooms import COMPILED, FORMULAS, HISTORY, PROFILES
+from features.catalogue import entries, ingredients
+from features.catalogue.entries import Feature
+
+HERE = Path(__file__).parent
+TARGET = HERE.parent / "transform" / "generated.py"
+DOCUMENT = HERE.parents[1] / "docs" / "features.md"
+#: What the generated functions call: a change in any of these changes what they compute.
+SOURCES = (*HISTORY, *PROFILES, *FORMULAS, *COMPILED)
+_STREAM = ("transaction", "card")
+
+
+class FormulaError(ValueError):
+    """A formula that cannot be compiled; the message names the feature."""
+
+
+def fingerprint(features: tuple[Feature, ...] = entries.FEATURES, sources: Iterable[Path] = SOURCES) -> str:
+    """Hash the generated code and what it calls: 16 hexadecimal digits. Raises FormulaError."""
+    return of_code(sources, _code(features, ""))[:16]
+
+
+def source(features: tuple[Feature, ...] = entries.FEATURES) -> str:
+    """The text of ``features/transform/generated.py``. Raises FormulaError."""
+    return _code(features, fingerprint(features))
+
+
+def _code(features: tuple[Feature, ...], made_of: str) -> str:
+    """``made_of``: the fingerprint that it carries."""
+    stream = [(i, f) for i, f in enumerate(features) if f.source in _STREAM]
+    read = [(i, f) for i, f in enumerate(features) if f.source not in _STREAM]
+    if [i for i, _ in stream] != list(range(len(stream))):
+        raise FormulaError("the catalogue must name the features of the stream before those that are read from Feast")
+    history = {**ingredients.EVENT, **ingredients.HISTORY}
+    known = {**ingredients.EVENT, **ingredients.PROFILE, **ingredients.OUTCOMES}
+    return _TEMPLATE.format(
+        fingerprint=made_of,
+        stream="\n".join(_lines(stream, history)),
+        read="\n".join(_lines(read, known)),
+        functions=", ".join(sorted({name for f in features for name in _names(f) if name in _functions()})),
+    )
+
+
+@cache
+def _functions() -> set[str]:
+    tree = ast.parse((HERE / "formulas.py").read_text())
+    functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    constants = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name) and not target.id.startswith("_")
+    }
+    return functions | constants
+
+
+def _names(feature: Feature) -> list[str]:
+    """The names in a feature's formula, in their order."""
+    try:
+        tree = ast.parse(feature.formula, mode="eval")
+    except SyntaxError as error:
+        raise FormulaError(f"feature {feature.name}: the formula {feature.formula!r} is no expression ({error})") from error
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+
+
+def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) -> list[str]:
+    """Code lines: the ingredients that are used, then one line a feature."""
+    functions = _functions()
+    used: dict[str, None] = {}
+    for _, feature in features:
+        for name in _names(feature):
+            if name in functions:
+                continue
+            if name not in names:
+                raise FormulaError(
+                    f"feature {feature.name}: the formula uses {name}, which features/catalogue/ingredients.py does not offer "
+                    f"to a feature of source {feature.source}"
+                )
+            used[name] = None
+    lines = [f"        {name} = {names[name][0]}" for name in names if name in used and names[name][0] != name]
+    lines = [line.replace(" = amount", " = rows.amount[i]") for line in lines]
+    return lines + [f"        out[i, {i}] = {feature.formula}  # {feature.name}" for i, feature in features]
+
+
+def document(features: tuple[Feature, ...] = entries.FEATURES) -> str:
+    """The text of docs/features.md."""
+    sections = []
+    for name, heading in (
+        ("transaction", "Of the transaction itself"),
+        ("card", "Of the card's history: computed in the stream"),
+        ("customer", "Of the customer profile: by batch, read from Feast as of the event"),
+        ("terminal", "Of the terminal's known outcomes: read from Feast as of the event, behind the label delay"),
+    ):
+        rows = [f for f in features if f.source == name]
+        sections += [
+            f"## {heading}",
+            "",
+            f"{len(rows)} features; from the topic `{entries.TOPIC[rows[0].source]}`." if rows else "",
+            "",
+            "| feature | type | unit | window | meaning | formula | missing |",
+            "| --- | --- | --- | --- | --- | --- | --- |",
+            *(
+                f"| `{f.name}` | {f.dtype} | {f.unit} | {f.window or '-'} | {f.meaning} | `{f.formula}` | "
+                f"{f'{f.missing:g}: {f.when_missing}' if f.when_missing else 'never'} |"
+                for f in rows
+            ),
+            "",
+        ]
+    offered = [("Event", ingredients.EVENT), ("Card's history", ingredients.HISTORY)]
+    offered += [("Customer profile", ingredients.PROFILE), ("Terminal's known outcomes", ingredients.OUTCOMES)]
+    names = []
+    for heading, group in offered:
+        names += [f"### {heading}", "", "| name | meaning |", "| --- | --- |"]
+        names += [f"| `{name}` | {meaning} |" for name, (_, meaning) in group.items()] + [""]
+    return "\n".join([_PREFACE.format(count=len(features)), *sections, "## Names that formulas use", "", *names]).rstrip() + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Write both; with ``--check`` only say whether they are up to date (0) or not (1)."""
+    wanted = {TARGET: source(), DOCUMENT: document()}
+    stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
+    if "--check" in arguments:
+        for path in stale:
+            sys.stderr.write(f"{path} is out of date: run make features\n")
+        return 1 if stale else 0
+    for path in stale:
+        path.write_text(wanted[path])
+    return 0
+
+
+_PREFACE = """<!-- Written by `make features` from features/catalogue/entries.py; edit that. -->
+# Features
+
+{count} features, float32, in the order of the vector. One catalogue entry each, one formula each: the stream, the Spark jobs,
+Feast's on-demand view and the training set all run the same compiled function. How to add one:
+[how-to-add-a-feature.md](how-to-add-a-feature.md).
+
+- A window of length W at event time t is (t - W, t], in event time, to the millisecond.
+- A card's history is its newest 2,048 transactions of at most 91 days: a card with 100,000 transactions in a window has
+  the features of its newest 2,048. An event that comes up to a day late finds all of its windows; one that comes later,
+  what is kept.
+- A late event is put in at its event time. Vectors that were published stay as they were, later ones see it.
+- What counts as a high amount for any card is the setting `features.amount_limit`. It is part of the vector's schema: vectors,
+  models and training sets that were made with another limit are refused, as those of other formulas are.
+- A terminal's outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
+  `labels.step_hours`.
+"""
+
+_TEMPLATE = '''"""Written by ``make features`` from the catalogue; edit that. The loops behind ``update`` and ``fill``."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.history.arrival import Rows
+from features.base.compiled import compiled_cached
+from features.catalogue.formulas import {functions}
+from features.history.insert import take_in
+from features.history.prefetch import AHEAD, fetch_card, fetch_rows
+from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
+from features.transform.read_columns import Read
+from features.history.running_sums import LANE_BITS, LANE_MASK
+from features.history.row_layout import History
+from features.transform.counterpart_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
+from features.history.findings import (
+    DECAYED_COUNT,
+    DECAYED_TOTAL,
+    HIGH_14D,
+    KM,
+    MEDIAN,
+    RATIO,
+    RATIO_3D,
+    RATIO_14D,
+    REPEAT,
+    SINCE_HIGH,
+    SINCE_LAST,
+    SPEED,
+    Walk,
+)
+from features.catalogue.windows import DAY_MS, HOUR_MS
+
+#: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
+FINGERPRINT = "{fingerprint}"
+
+
+@compiled_cached
+def stream_rows(
+    h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
+) -> None:
+    """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
+    n = slots.shape[0]
+    for i in range(n):
+        if i + 2 * AHEAD < n:
+            fetch_card(h, slots[i + 2 * AHEAD])
+        if i + AHEAD < n:
+            fetch_rows(h, slots[i + AHEAD])
+        take_in(h, slots[i], rows, i, w)
+        time = rows.time[i]
+{stream}
+
+
+@compiled_cached
+def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float32], t: Known) -> None:
+    """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one terminal."""
+    for i in range(rows.time.shape[0]):
+        time = rows.time[i]
+        profile, usual = rows.customer[i], rows.usual[i]
+        km_from_home = distance_from_home(profile, rows.latitude[i], rows.longitude[i])
+        usual_amount = profile[MEAN_AMOUNT]
+        category_amount = category_mean(profile, usual, rows.category[i])
+        hour_share = share_around(profile, time)
+        usual_terminal = is_usual_terminal(usual, rows.terminal[i])
+        horizon = (time - delay_ms) // HOUR_MS
+        horizon -= horizon % step_hours
+        read(rows.tiles, rows.begin[i], rows.end[i], horizon, t)
+{read}
+'''
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,41 @@
+"""All objects of the feature repository, for one platform's folder.
+
+Import it through ``features.feast_repo.store``, never first: importing feast switches prometheus_client to its multi-process
+mode.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView, Project
+
+from features.base.settings import Settings
+from features.feast_repo import services, views
+from features.feast_repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
+from features.feast_repo.read_time import read_time
+from features.online.feast_encoding import PROJECT
+
+FeastObject: TypeAlias = Project | Entity | FeatureView | OnDemandFeatureView | FeatureService
+
+
+def build(settings: Settings) -> list[FeastObject]:
+    """All objects of the repository, their sources where ``settings`` say."""
+    card_activity = views.card_activity(settings)
+    terminal_risk = views.terminal_risk(settings)
+    customer_profile = views.customer_profile(settings)
+    at_read = read_time(settings, terminal_risk, customer_profile)
+    return [
+        Project(
+            name=PROJECT, description="Card fraud: what the model's vector is made of", owner=OWNER, tags={"clock": "event time"}
+        ),
+        CARD,
+        TERMINAL,
+        CUSTOMER,
+        card_activity,
+        terminal_risk,
+        customer_profile,
+        at_read,
+        services.by_card(card_activity),
+        services.vector(card_activity, terminal_risk, customer_profile, at_read),
+    ]

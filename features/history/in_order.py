@@ -1,0 +1,90 @@
+"""What the history says of an event that is its card's newest: by the running sums, and a look at its last day."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.base.compiled import compiled_inside
+from features.catalogue.windows import LENGTHS
+from features.history.findings import Walk, decayed, high, of_the_last, spread
+from features.history.median import robust
+from features.history.row_layout import (
+    HIGHEST,
+    LANES,
+    LONG,
+    LOW,
+    NEWEST_HIGH,
+    ROW,
+    SHORT,
+    TOTAL,
+    XX,
+    XY,
+    YY,
+    History,
+    Segment,
+    age,
+    amount_of,
+    segment,
+    window,
+)
+from features.history.running_sums import BELOW, SPLIT, come, lanes_of, leave
+
+_LENGTHS = np.array(LENGTHS, dtype=np.int64)
+
+
+@compiled_inside
+def go_on(h: History, slot: int, last: int, w: Walk) -> None:
+    """Fill ``w``; set the ratio and the flag HIGH_AMOUNT of row ``last``."""
+    card, sums = segment(h, slot), h.cards[slot]
+    leave(sums, card, last)
+    first = sums[window(LONG - 1) + ROW]
+    newest_high = sums[NEWEST_HIGH]
+    robust(h, slot, card, first, last, sums[window(LONG - 1) + HIGHEST], w)
+    _sum_last_day(card, max(sums[window(0) + ROW], 0), last, w)
+    come(sums, card, last)
+    amount = amount_of(card, last)
+    my_x, my_y = amount >> SPLIT, amount & BELOW
+    for k in range(LONG):
+        s = sums[window(k) : window(k + 1)]
+        n = last - s[ROW] + 1
+        upper = (s[TOTAL] - s[LOW]) >> SPLIT
+        lower = s[LOW]
+        xx, xy, yy = s[XX], s[XY], s[YY]
+        at = SHORT + k
+        w.counts[at], w.total[at], w.highest[at] = n, s[TOTAL], s[HIGHEST]
+        w.lanes[at] = s[LANES]
+        w.spread[at] = spread(n, upper, lower, xx, xy, yy)
+        w.others[at] = spread(n - 1, upper - my_x, lower - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)
+    of_the_last(card, first, last, w)
+    decayed(card, sums[window(0) + ROW], last, w)
+    high(card, first, last, newest_high, w)
+
+
+@compiled_inside
+def _sum_last_day(card: Segment, lo: int, last: int, w: Walk) -> None:
+    """The windows up to a day, row by row."""
+    total = lanes = low = xx = xy = yy = highest = np.int64(0)
+    amount = amount_of(card, last)
+    my_x, my_y = amount >> SPLIT, amount & BELOW
+    j = last
+    for k in range(SHORT):
+        before = j
+        while j >= lo and age(card, j) < _LENGTHS[k]:
+            a = amount_of(card, j)
+            x, y = a >> SPLIT, a & BELOW
+            total += a
+            low += y
+            xx += x * x
+            xy += x * y
+            yy += y * y
+            highest = np.int64(max(highest, a))
+            lanes += lanes_of(np.int64(card.flags[j]))
+            j -= 1
+        n = last - j
+        w.counts[k], w.total[k], w.highest[k], w.lanes[k] = n, total, highest, lanes
+        if k > 0 and j == before:
+            w.spread[k], w.others[k] = w.spread[k - 1], w.others[k - 1]
+            continue
+        high = (total - low) >> SPLIT
+        w.spread[k] = spread(n, high, low, xx, xy, yy)
+        w.others[k] = spread(n - 1, high - my_x, low - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)

@@ -1,0 +1,135 @@
+"""Running sums over a card's long windows: what an event that comes in order adds to, and takes away from, what was known.
+
+All sums are integers, so that adding and taking away is exact: the results are those of walking back through the history, to the
+bit. An event that comes late is answered by that walk (``features.history.late``), and the sums are made anew for the next one.
+
+A card's running sums are columns of its row of ``History.cards`` (``features.history.row_layout``), here ``s``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base.compiled import compiled, compiled_inside
+from features.catalogue.windows import LENGTHS, MAX_ROWS
+from features.history.row_layout import (
+    HIGH_AMOUNT,
+    HIGHEST,
+    LANES,
+    LONG,
+    LOW,
+    NEWEST_HIGH,
+    NEWEST_USE,
+    ROW,
+    SHORT,
+    TOTAL,
+    VALID,
+    XX,
+    XY,
+    YY,
+    Segment,
+    age,
+    amount_of,
+    window,
+)
+
+_LONG_MS = np.array(LENGTHS[SHORT:], dtype=np.int64)
+
+#: An amount is 2^SPLIT x + y: a square can need 74 bits, so x^2, x y and y^2 are summed apart.
+SPLIT = 20
+BELOW = (1 << SPLIT) - 1
+LANE_BITS = 12
+LANE_MASK = (1 << LANE_BITS) - 1
+
+
+@compiled_inside
+def lanes_of(flags: int) -> int:
+    """The first five flags of ``features.history.row_layout``, each in a lane of twelve bits: sums of them count five flags at
+    once."""
+    lanes: int = flags & 1
+    for bit in range(1, 5):
+        lanes |= (flags & 1 << bit) << (LANE_BITS - 1) * bit
+    return lanes
+
+
+@compiled_inside
+def _add(s: NDArray[np.int64], at: int, amount: int, flags: int, sign: int) -> None:
+    x, y = amount >> SPLIT, amount & BELOW
+    s[at + TOTAL] += sign * amount
+    s[at + LOW] += sign * y
+    s[at + XX] += sign * x * x
+    s[at + XY] += sign * x * y
+    s[at + YY] += sign * y * y
+    s[at + LANES] += sign * lanes_of(flags)
+
+
+@compiled
+def begin(s: NDArray[np.int64], card: Segment, rows: int, late: int) -> None:
+    """Make the sums anew, as of the last of the first ``rows`` rows, which is ``late`` ms older than the card's newest."""
+    s[window(0) : window(LONG)] = 0
+    s[VALID] = 1
+    s[NEWEST_HIGH] = -1
+    if rows == 0:
+        return
+    for k in range(LONG):
+        at = window(k)
+        first = rows - 1
+        while first > max(rows - MAX_ROWS, 0) and age(card, first - 1) < late + _LONG_MS[k]:
+            first -= 1
+        s[at + ROW] = first
+        for j in range(first, rows):
+            amount = amount_of(card, j)
+            _add(s, at, amount, np.int64(card.flags[j]), 1)
+            s[at + HIGHEST] = max(s[at + HIGHEST], amount)
+    for j in range(s[window(LONG - 1) + ROW], rows):
+        if card.flags[j] & HIGH_AMOUNT:
+            s[NEWEST_HIGH] = j
+
+
+@compiled_inside
+def leave(s: NDArray[np.int64], card: Segment, last: int) -> None:
+    """Take away the rows that are in no window of the event at row ``last``, the newest, any more."""
+    for k in range(LONG):
+        at = window(k)
+        row = s[at + ROW]
+        again = False
+        while row < last and (age(card, row) >= _LONG_MS[k] or row <= last - MAX_ROWS):
+            amount = amount_of(card, row)
+            _add(s, at, amount, np.int64(card.flags[row]), -1)
+            again |= amount == s[at + HIGHEST]
+            row += 1
+        s[at + ROW] = row
+        if again:
+            s[at + HIGHEST] = _highest(card, row, last)
+    if s[NEWEST_HIGH] < s[window(LONG - 1) + ROW]:
+        s[NEWEST_HIGH] = -1
+
+
+@compiled_inside
+def come(s: NDArray[np.int64], card: Segment, last: int) -> None:
+    """Add the event at row ``last`` to all windows."""
+    amount, flags = amount_of(card, last), np.int64(card.flags[last])
+    for k in range(LONG):
+        at = window(k)
+        _add(s, at, amount, flags, 1)
+        s[at + HIGHEST] = max(s[at + HIGHEST], amount)
+    if flags & HIGH_AMOUNT:
+        s[NEWEST_HIGH] = last
+
+
+@compiled_inside
+def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
+    """``row`` lost its flag NEWEST_USE: the windows that hold it count one terminal less."""
+    for k in range(LONG):
+        at = window(k)
+        if row >= s[at + ROW]:
+            s[at + LANES] -= NEWEST_USE
+
+
+@compiled
+def _highest(card: Segment, begin: int, end: int) -> int:
+    found = np.int64(0)
+    for j in range(begin, end):
+        found = max(found, amount_of(card, j))
+    return int(found)

@@ -1,0 +1,102 @@
+"""What a Spark task of the backfill does: one bucket of cards in log order, through the transform, into one file a day."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from features.archive import layout
+from features.base.settings import DAY_MS, Features
+from features.catalogue.vector import vector_schema
+from features.jobs.backfill_progress import Stretch
+from features.transform.arrow import Recomputation, lists, number
+
+_TRANSACTION = (
+    *("transaction_id", "event_time_ms", "card_id", "terminal_id", "amount_minor", "currency", "latitude", "longitude"),
+    *("country", "merchant_category", "entry_mode", "pin_used", "kafka_partition", "kafka_offset"),
+)
+#: A backfilled row: the transaction, its vector and that vector's schema, and its time as Feast asks for it.
+BACKFILLED = pa.schema([layout.SCORES.field(name) for name in (*_TRANSACTION, "schema", "features", "event_timestamp")])
+#: Rows of a day that are held before they are written as one row group.
+HELD = 8192
+
+
+def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch], features: Features) -> int:
+    """Compute and write the days of ``stretch`` from batches with columns ``_TRANSACTION`` in log order, history included.
+
+    Returns the rows written. Memory: the bucket's card state and HELD rows a day, however long the log of a card is.
+    """
+    transform = Recomputation(features)
+    files: dict[int, _DayFile] = {}
+    try:
+        for batch in batches:
+            table = pa.Table.from_batches([batch])
+            vectors = transform.vectors(table)
+            day = number(table, "event_time_ms", np.int64) // DAY_MS
+            for one in np.unique(day[(day >= stretch.first) & (day < stretch.end)]).tolist():
+                if one not in files:
+                    files[one] = _DayFile(stretch.file(one, bucket))
+                files[one].add(_rows(table, vectors, np.flatnonzero(day == one), vector_schema(features)))
+        for file in files.values():
+            file.finish()
+    except BaseException:
+        for file in files.values():
+            file.drop()
+        raise
+    rows = {day: file.rows for day, file in files.items()}
+    stretch.bucket_done(bucket, rows)
+    return sum(rows.values())
+
+
+def _rows(table: pa.Table, vectors: NDArray[np.float32], rows: NDArray[np.int64], schema_name: str) -> pa.Table:
+    there = table.take(pa.array(rows)).select(_TRANSACTION)
+    time = pa.array(number(there, "event_time_ms", np.int64) * 1000).cast(pa.timestamp("us", tz="UTC"))
+    schema = pa.repeat(pa.scalar(schema_name), len(rows))
+    return pa.table([*there.columns, schema, lists(vectors[rows]), time], names=BACKFILLED.names).cast(BACKFILLED)
+
+
+class _DayFile:
+    """A Parquet file under a hidden name, until it is whole."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.rows = 0
+        self._path = path
+        self._hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._file = self._hidden.open("wb")
+        self._writer = pq.ParquetWriter(self._file, BACKFILLED, compression="zstd")
+        self._held: list[pa.Table] = []
+        self._count = 0
+
+    def add(self, rows: pa.Table) -> None:
+        self._held.append(rows)
+        self._count += rows.num_rows
+        if self._count >= HELD:
+            self._flush()
+
+    def finish(self) -> None:
+        self._flush()
+        self._writer.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._hidden.replace(self._path)
+
+    def drop(self) -> None:
+        if not self._file.closed:
+            self._writer.close()
+            self._file.close()
+        self._hidden.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        if self._held:
+            table = pa.concat_tables(self._held)
+            self._writer.write_table(table)
+            self.rows += table.num_rows
+            self._held, self._count = [], 0

@@ -1,0 +1,1 @@
+"""The one feature transform, for stream and batch: columns in, vectors out."""

@@ -1,0 +1,40 @@
+"""Fill the columns of the vector that are read from Feast: one function for the stream, Feast's on-demand view and the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.transform.columns import Columns
+from features.transform.counterpart_tiles import new_known
+from features.transform.generated import read_rows
+from features.transform.profiles import Profiles
+from features.transform.read_columns import Read
+
+
+def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay_ms: int, step_hours: int) -> None:
+    """Write the customer and terminal columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
+
+    ``delay_ms`` and ``step_hours`` are those of ``settings.labels``; see ``features.transform.counterpart_tiles`` for what they
+    mean.
+    """
+    if len(batch):
+        read_rows(
+            Read(
+                batch.event_time_ms,
+                batch.amount_minor,
+                batch.terminal,
+                batch.category,
+                batch.latitude,
+                batch.longitude,
+                np.ascontiguousarray(profiles.customer),
+                np.ascontiguousarray(profiles.usual),
+                np.ascontiguousarray(profiles.tiles),
+                profiles.begin,
+                profiles.end,
+            ),
+            delay_ms,
+            step_hours,
+            vectors,
+            new_known(),
+        )

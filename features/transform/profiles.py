@@ -1,0 +1,106 @@
+"""Customer profile and terminal tiles as of each event, and what formulas read from a profile.
+
+A customer profile is two arrays:
+
+- ``profile`` float32 [PROFILE_WIDTH]: home latitude and longitude in degrees (NaN while unknown), mean amount in currency units,
+  number of transactions behind it, then the shares of the 24 hours of the day (UTC), then the mean amounts at the merchant
+  categories that ``usual`` names;
+- ``usual`` int64 [USUAL_WIDTH]: the most used merchant categories (``features.transform.columns.category_number``), then the most
+  used terminals (``features.transform.columns.terminal_number``), most used first, 0 where there are fewer.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base.compiled import compiled
+from features.catalogue.geo import haversine_km
+from features.catalogue.windows import DAY_MS, HOUR_MS
+
+HOURS, CATEGORIES, TERMINALS = 24, 16, 16
+HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT, HOUR_SHARES = range(5)
+CATEGORY_MEANS = HOUR_SHARES + HOURS
+PROFILE_WIDTH = CATEGORY_MEANS + CATEGORIES
+USUAL_WIDTH = CATEGORIES + TERMINALS
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """What Feast knew of n transactions' cards and terminals, row by row.
+
+    ``customer`` float32 [n, PROFILE_WIDTH], NaN where missing; ``usual`` int64 [n, USUAL_WIDTH], zeros where missing; the tiles
+    of row i are ``tiles[begin[i]:end[i]]`` (int64 [m, 4]; rows may share them, and an unknown terminal has none); ``*_ts_ms``
+    int64 [n]: the event time that each is of, 0 where missing.
+    """
+
+    customer: NDArray[np.float32]
+    usual: NDArray[np.int64]
+    customer_ts_ms: NDArray[np.int64]
+    tiles: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
+    terminal_ts_ms: NDArray[np.int64]
+
+    def age_ms(self, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Event time minus the time of the older profile found, int64 [n]; -1 where none was found, never below 0 otherwise."""
+        latest = np.iinfo(np.int64).max
+        customer = np.where(self.customer_ts_ms > 0, self.customer_ts_ms, latest)
+        terminal = np.where(self.terminal_ts_ms > 0, self.terminal_ts_ms, latest)
+        oldest = np.minimum(customer, terminal)
+        return np.where(oldest == latest, -1, np.maximum(event_time_ms - oldest, 0))
+
+
+def unknown(n: int) -> Profiles:
+    """What is read where nothing is known of n transactions."""
+    zeros = np.zeros(n, dtype=np.int64)
+    return Profiles(
+        np.full((n, PROFILE_WIDTH), np.nan, dtype=np.float32),
+        np.zeros((n, USUAL_WIDTH), dtype=np.int64),
+        zeros,
+        np.zeros((0, 4), dtype=np.int64),
+        zeros,
+        zeros,
+        zeros,
+    )
+
+
+@compiled
+def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude: float) -> float:
+    """km, NaN where home or place is unknown."""
+    home = np.float64(profile[HOME_LAT]), np.float64(profile[HOME_LON])
+    km: float = haversine_km(home[0], home[1], np.float64(latitude), np.float64(longitude))
+    return km
+
+
+@compiled
+def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
+    """Mean amount at a merchant category, currency units; NaN where the card did not use it, or it is not told (0)."""
+    if category != 0:
+        for k in range(CATEGORIES):
+            if usual[k] == category:
+                mean: float = profile[CATEGORY_MEANS + k]
+                return mean
+    return math.nan
+
+
+@compiled
+def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
+    """Share of the card's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without a profile."""
+    hour = time_ms % DAY_MS // HOUR_MS
+    total = 0.0
+    for near in (hour + HOURS - 1, hour, hour + 1):
+        total += profile[HOUR_SHARES + near % HOURS]
+    return total
+
+
+@compiled
+def is_usual_terminal(usual: NDArray[np.int64], terminal: int) -> float:
+    """1 or 0."""
+    for k in range(CATEGORIES, USUAL_WIDTH):
+        if usual[k] == terminal and terminal != 0:
+            return 1.0
+    return 0.0

@@ -1,0 +1,1 @@
+"""The command line: ``driftloop [--dir FOLDER] COMMAND``."""

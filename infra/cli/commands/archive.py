@@ -1,0 +1,83 @@
+"""``driftloop archive``"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli import context
+from infra.errors import PlatformError
+
+if TYPE_CHECKING:
+    from features.base.settings import Settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="See how far the archive is complete; merge its small files.")
+
+COLUMNS = ("topic", ">partition", ">complete below offset", "newest event", "written")
+
+
+@app.command(help="Up to which offset each partition is archived, and which days are complete.")
+def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+    from infra.inspect import show
+
+    found = described(context.settings())
+    if as_json:
+        show.document(found)
+        return
+    rows = (
+        (topic, partition, f"{at['next_offset']:,}", show.when(at["newest_event_ms"]), show.when(at["written_at_ms"]))
+        for topic, partitions in found["topics"].items()
+        for partition, at in partitions.items()
+    )
+    show.table(COLUMNS, rows, f"nothing is archived in {found['archive']}")
+    for topic, kept in found["files"].items():
+        print(f"{topic}: {kept['days']} days, {kept['files']:,} files, {kept['megabytes']:,.1f} MB")
+    print(f"complete days: up to {found['complete_through'] or '(none yet)'}")
+
+
+@app.command(help="Merge small files now. Readers see each record once meanwhile; exit code 1 where one of ours holds them.")
+def compact() -> None:
+    from features.archive.compaction import CompactionFailed, ReadersThere, compact_all
+    from features.archive.exchange import ExchangeUnsupported
+    from features.archive.places import places
+
+    settings = context.settings()
+    try:
+        done = compact_all(places(settings))
+    except ReadersThere as error:
+        raise Busy(f"{error}; try again when it is done") from error
+    except (ExchangeUnsupported, CompactionFailed) as error:
+        raise Busy(str(error)) from error
+    print(f"{done.before:,} files of {done.rows:,} rows are {done.after:,} now")
+
+
+class Busy(PlatformError):
+    """It cannot be done now, or here. The request was fine: exit code 1."""
+
+    exit_code = 1
+
+
+def described(settings: Settings) -> dict[str, Any]:
+    """The manifest, the newest complete day of the scores, and the files of each topic."""
+    import msgspec
+
+    from features.archive import manifest as archive_manifest
+    from features.archive.days import day_folders, day_name, newest_complete_day
+
+    try:
+        manifest = archive_manifest.read(settings.archive)
+    except archive_manifest.ManifestBroken as error:
+        raise PlatformError(str(error)) from error
+    complete = newest_complete_day(settings.archive / "scores")
+    files = {}
+    for topic in ("scores", "outcomes"):
+        days = day_folders(settings.archive / topic)
+        sizes = [path.stat().st_size for day in days for path in day.glob("[!._]*.parquet")]
+        files[topic] = {"days": len(days), "files": len(sizes), "megabytes": round(sum(sizes) / 1e6, 3)}
+    return {
+        "archive": str(settings.archive),
+        "complete_through": None if complete is None else day_name(complete).removeprefix("day="),
+        **msgspec.to_builtins(manifest, str_keys=True),
+        "files": files,
+    }

@@ -1,0 +1,198 @@
+"""``driftloop features``"""
+
+from __future__ import annotations
+
+import difflib
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.catalogue.vector import vector_schema
+from infra.cli import context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from features.catalogue.vector import Feature
+    from infra.inspect.archive import Past
+    from infra.inspect.online import Card, Profile, Terminal
+
+app = typer.Typer(
+    help="Look at features: what they mean, and their values.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
+
+LIST_COLUMNS = (">#", "name", "type", "unit", "window", "source", "meaning")
+HISTORY_COLUMNS = ("event time", "transaction", "terminal", ">amount", "decision", ">score")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+class Kind(StrEnum):
+    """What can be shown."""
+
+    card = "card"
+    terminal = "terminal"
+
+
+class CardOnly(StrEnum):
+    """What has a history."""
+
+    card = "card"
+
+
+@app.command("list", help="Every feature of the vector, in its order.")
+def list_features(as_json: AsJson = False) -> None:
+    from dataclasses import asdict
+
+    from features.catalogue.vector import FEATURES
+    from infra.inspect import show
+
+    schema = vector_schema(context.settings().features)
+    if as_json:
+        show.document({"schema": schema, "features": [{"position": i} | asdict(f) for i, f in enumerate(FEATURES)]})
+    else:
+        show.table(LIST_COLUMNS, (listed(i, feature) for i, feature in enumerate(FEATURES)), "")
+        print(f"schema {schema}")
+
+
+def listed(position: int, feature: Feature) -> tuple[str, ...]:
+    """One feature as cells of ``LIST_COLUMNS``."""
+    return (
+        str(position),
+        feature.name,
+        feature.dtype,
+        feature.unit,
+        feature.window or "-",
+        feature.source,
+        feature.meaning,
+    )
+
+
+@app.command("show", help="What the online store holds of a card (its latest vector and profile) or of a terminal.")
+def show_entity(
+    kind: Annotated[Kind, typer.Argument()],
+    entity: Annotated[str, typer.Argument(metavar="ID")],
+    as_json: AsJson = False,
+) -> None:
+    from infra.inspect import online, show
+
+    settings = context.settings()
+    if kind is Kind.card:
+        card = online.card(settings, entity)
+        show.document(card) if as_json else _tell_card(card, vector_schema(settings.features))
+    else:
+        terminal = online.terminal(settings, entity)
+        show.document(terminal) if as_json else _tell_terminal(terminal)
+
+
+@app.command("history", help="The archived transactions of a card, with the values of features.")
+def history(
+    kind: Annotated[CardOnly, typer.Argument()],
+    card: Annotated[str, typer.Argument(metavar="ID")],
+    last: Annotated[int, typer.Option("--last", min=1, max=1_000_000, help="How many, the newest.")] = 20,
+    feature: Annotated[list[str] | None, typer.Option("--feature", help="Show this feature; may be repeated.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array, with all features unless some are named.")] = False,
+) -> None:
+    from features.base.redaction import hashed
+    from features.catalogue.vector import NAMES
+    from infra.inspect import show
+    from infra.inspect.archive import history as archived
+    from infra.inspect.online import UnknownEntity
+
+    names = known(feature or (list(NAMES) if as_json else []), NAMES)
+    settings = context.settings()
+    past = archived(settings, card, last, names)
+    if not past:
+        name = hashed(settings, card)
+        raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {name}; it is seconds behind")
+    if as_json:
+        show.document(past)
+        return
+    columns = (*HISTORY_COLUMNS, *(f">{name}" for name in names))
+    show.table(columns, (remembered(row, names) for row in past), "")
+
+
+def known(names: Sequence[str], choice: Sequence[str]) -> list[str]:
+    """``names``, each once. Raises typer.BadParameter for one that is no feature."""
+    for name in names:
+        if name not in choice:
+            near = difflib.get_close_matches(name, choice, 3)
+            hint = f"did you mean {', '.join(near)}?" if near else "driftloop features list names them"
+            raise typer.BadParameter(f"there is no feature {name!r}; {hint}")
+    return list(dict.fromkeys(names))
+
+
+def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
+    """One archived transaction as cells; a feature of another schema is a dash."""
+    from infra.inspect import show
+
+    return (
+        show.when(row.event_time_ms),
+        row.transaction_id,
+        row.terminal_id,
+        show.amount(row.amount_minor, row.currency),
+        row.decision,
+        show.figure(row.score),
+        *("-" if row.features is None else number(row.features[name]) for name in names),
+    )
+
+
+def number(value: float) -> str:
+    """A feature's value as short as it is exact enough to read."""
+    return f"{value:.6g}"
+
+
+def age(seconds: float) -> str:
+    """Wall time since then, in the unit that suits it."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if abs(seconds) >= 2 * length:
+            return f"{seconds / length:,.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _tell_card(card: Card, schema: str) -> None:
+    from features.catalogue.vector import FEATURES
+    from infra.inspect import show
+
+    print(show.printable(f"card {card.card}"))
+    if card.event_time_ms is None or card.age_s is None:
+        print("vector:       none yet")
+    else:
+        judged = "today's" if card.schema_is_current else f"not today's, which is {schema}: its values are numbered"
+        print(f"as of:        {show.when(card.event_time_ms)} UTC, {age(card.age_s)} ago")
+        print(show.printable(f"transaction:  {card.transaction_id}"))
+        print(f"score:        {show.figure(card.score)}")
+        print(show.printable(f"schema:       {card.schema} ({judged})"))
+    _tell_profile(card.profile)
+    units = {feature.name: feature.unit for feature in FEATURES}
+    if card.features:
+        print()
+        rows = ((name, number(value), units.get(name, "-")) for name, value in card.features.items())
+        show.table(("feature", ">value", "unit"), rows, "")
+
+
+def _tell_profile(profile: Profile | None) -> None:
+    from infra.inspect import show
+
+    if profile is None:
+        print("profile:      none yet")
+        return
+    home = "unknown" if profile.home is None else f"{profile.home[0]:.4f}, {profile.home[1]:.4f}"
+    busiest = sorted(range(len(profile.hours)), key=lambda hour: -profile.hours[hour])[:3]
+    hours = ", ".join(f"{hour:02d}:00 {profile.hours[hour]:.0%}" for hour in busiest if profile.hours[hour] > 0)
+    print(f"profile:      as of {show.when(profile.as_of_ms)} UTC, from {profile.transactions:,} transactions")
+    print(f"  home:       {home}")
+    print(f"  usually:    {profile.mean_amount:,.2f} currency units; most often at {hours or 'no hour'} UTC")
+    print(f"  known:      {len(profile.categories)} merchant categories, {len(profile.terminals)} terminals")
+
+
+def _tell_terminal(terminal: Terminal) -> None:
+    from infra.inspect import show
+
+    outcomes, frauds = sum(day.outcomes for day in terminal.days), sum(day.frauds for day in terminal.days)
+    print(show.printable(f"terminal {terminal.terminal}"))
+    print(f"as of:        {show.when(terminal.as_of_ms)} UTC, {age(terminal.age_s)} ago")
+    print(f"known:        {outcomes:,} outcomes in {terminal.hours} hours, {frauds:,} of them fraud\n")
+    rows = ((show.when(day.day_ms)[:10], str(day.outcomes), str(day.frauds), str(day.unexplained)) for day in terminal.days)
+    show.table(("day", ">outcomes", ">frauds", ">unexplained"), rows, "no outcomes are kept")

@@ -1,0 +1,18 @@
+"""``driftloop hash``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infra.cli import context
+
+
+def command(ids: Annotated[list[str], typer.Argument(help="Ids of cards, terminals or transactions.")]) -> None:
+    """Print how log lines and error messages of this platform call an id."""
+    from features.base.redaction import hashed
+
+    settings = context.settings()
+    for one in ids:
+        print(hashed(settings, one))

@@ -1,0 +1,100 @@
+"""``driftloop parity``"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.catalogue.vector import vector_schema
+from infra.cli import context, spark
+
+if TYPE_CHECKING:
+    from features.skew.differences import Differences
+
+
+def command(
+    start: spark.Start = None,
+    end: spark.End = None,
+    source: Annotated[
+        spark.Source, typer.Option(help="Where served vectors are read from: the archive, or the topic scores.")
+    ] = "archive",
+    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
+    profiles: Annotated[
+        bool,
+        typer.Option(
+            "--profiles",
+            help="Also the customer and terminal features, with the offline store as of each event; what differs there may be "
+            "the online store's age when the score was made.",
+        ),
+    ] = False,
+    partitions: Annotated[int, typer.Option(min=1, help="Spark's partitions.")] = 4,
+    buckets: Annotated[int, typer.Option(min=1, help="Groups of cards; one is in memory as a whole, about 2 kB a row.")] = 16,
+    master: spark.Master = spark.MASTER,
+    driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
+    scratch: spark.Scratch = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    from features.archive.locks import reading
+    from features.jobs.parity import compare
+    from features.jobs.sources import NothingThere, archived, from_topic, history_from
+    from infra.errors import PlatformError
+    from infra.inspect import show
+
+    settings = context.settings()
+    start_ms, end_ms = spark.span(start, end)
+    size = spark.Size(master, driver_memory, scratch)
+    if source == "archive":
+        spark.needs_archive(settings, start_ms, end_ms)
+    else:
+        spark.needs_broker(settings)
+    if profiles:
+        spark.needs_store(settings)
+    with reading(settings.archive), spark.session("parity", size, kafka=source == "kafka") as (running, _):
+        history = history_from(start_ms)
+        try:
+            if source == "archive":
+                scores = archived(running, settings.archive, history, end_ms)
+            else:
+                scores = from_topic(running, settings, topic, history, end_ms)
+        except NothingThere as error:
+            raise PlatformError(str(error)) from error
+        store = settings if profiles else None
+        found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
+    if not found.vectors:
+        schema = vector_schema(settings.features)
+        raise PlatformError(
+            f"no score in that range has a vector of schema {schema}, so nothing was compared; see --from, --to and [features]"
+        )
+    if as_json:
+        show.document(found)
+    else:
+        _print(found, "features" if profiles else "card features")
+    if found.differing:
+        raise typer.Exit(1)
+
+
+def _print(found: Differences, compared: str) -> None:
+    from infra.inspect import show
+
+    print(
+        f"{found.vectors:,} events x {found.features} {compared} computed again in batch: {found.differing:,} of "
+        f"{found.values:,} values differ, by {found.mean:g} on average and {found.largest:g} at most"
+    )
+    if not found.differing:
+        return
+    print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
+    columns = ("event time", "card", "transaction", "partition:offset", "feature", ">served", ">in batch")
+    rows = (
+        (
+            show.when(d.event_time_ms),
+            d.card_id,
+            d.transaction_id,
+            f"{d.kafka_partition}:{d.kafka_offset}",
+            d.feature,
+            repr(d.served),
+            repr(d.recomputed),
+        )
+        for d in found.first
+    )
+    show.table(columns, rows, "")

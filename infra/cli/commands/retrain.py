@@ -1,0 +1,72 @@
+"""``driftloop retrain``"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli import context
+
+if TYPE_CHECKING:
+    from features.base.events import RetrainRequest
+    from features.base.settings import Settings
+
+
+def command(
+    reason: Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history later.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the request as JSON.")] = False,
+) -> None:
+    from infra.inspect import show
+
+    if not reason.strip():
+        raise typer.BadParameter("--reason is empty; say why, whoever reads the history later will want to know")
+    settings = context.settings().as_user("operator")
+    request = ask(settings, reason.strip())
+    if as_json:
+        show.document(request)
+        return
+    print(f"asked for a retraining of {request.model}: {request.idempotency_key} (event time {show.when(request.event_time_ms)})")
+    print("follow it:   driftloop logs control")
+    print("see it land: driftloop models")
+
+
+def ask(settings: Settings, reason: str) -> RetrainRequest:
+    """Publish a request with the cause ``manual`` and a key of its own, as of the newest score; return it.
+
+    Raises PlatformError where nothing was scored yet, Unreachable.
+    """
+    import uuid
+
+    from features.base.events import RetrainRequest
+    from infra.inspect.publish import publish
+    from streams.topics import RETRAIN_REQUESTS
+
+    request = RetrainRequest(
+        idempotency_key=f"manual-{uuid.uuid4().hex[:16]}",
+        model=settings.model,
+        cause="manual",
+        event_time_ms=newest_event_time(settings),
+        reason=reason,
+    )
+    publish(settings, RETRAIN_REQUESTS, settings.model, request)
+    return request
+
+
+def newest_event_time(settings: Settings) -> int:
+    """The newest event time among the last scores of all partitions. Raises PlatformError where there are none."""
+    from features.base.events import Score
+    from infra.errors import PlatformError
+    from infra.inspect.decode import decoder
+    from infra.inspect.tail import newest_each
+    from streams.topics import SCORES
+
+    decode = decoder(Score)
+    # A producer may be a little out of order, so the last record alone need not be the newest event.
+    scores = map(decode, newest_each(settings, SCORES, 100).records)
+    times = [score.transaction.event_time_ms for score in scores if score is not None]
+    if not times:
+        raise PlatformError(
+            "nothing was scored yet, so there is nothing to learn from; publish transactions first (driftloop simulate)"
+        )
+    return max(times)

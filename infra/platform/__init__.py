@@ -1,0 +1,1 @@
+"""The local platform: its components, their supervisor, and how it goes up and down."""

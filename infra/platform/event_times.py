@@ -1,0 +1,77 @@
+"""How far each processor has come in event time, by its own metrics.
+
+Offsets say how many records are to be done; event time says how old the world is that a processor looks at. It is compared with
+the newest payment that was published, not with the clock, so that a replay of an old month reads as it should.
+"""
+
+from __future__ import annotations
+
+import urllib.request
+from http.client import HTTPException
+from typing import TypedDict
+
+import numpy as np
+from prometheus_client.parser import text_string_to_metric_families
+
+from features.base.events import Transaction
+from features.base.settings import Settings
+from infra.errors import PlatformError
+from infra.inspect.decode import decoder
+from infra.inspect.tail import newest_each
+from streams.engine.future import ahead
+from streams.topics import TRANSACTIONS
+
+#: Records are a little out of order, and some cannot be read.
+_LAST = 50
+_HOUR_MS = 3_600_000
+_METRIC = "driftloop_event_time_seconds"
+
+
+class EventTime(TypedDict):
+    """``newest_ms``: newest event time seen; ``behind_s``: how far that is behind the newest that was published."""
+
+    newest_ms: int
+    behind_s: float
+
+
+def event_times(settings: Settings, published_ms: int | None = None, timeout_s: float = 2.0) -> dict[str, EventTime]:
+    """By processor; those that have seen nothing, or do not answer, are left out. ``published_ms``: see ``newest_published``."""
+    newest: dict[str, float] = {}
+    for port in settings.ports.metrics.values():
+        if port:
+            newest |= _seen(port, timeout_s)
+    # Never behind what a processor has seen: the newest payment need not be among the last records.
+    latest = max(newest.values(), default=0.0)
+    if published_ms is not None:
+        latest = max(latest, published_ms / 1000)
+    return {name: EventTime(newest_ms=round(time * 1000), behind_s=latest - time) for name, time in sorted(newest.items())}
+
+
+def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
+    """The newest event time, ms, among the last payments of each partition that the scorer can take; None where Kafka does not
+    answer or there is none."""
+    decode = decoder(Transaction)
+    try:
+        seen = newest_each(settings, TRANSACTIONS, _LAST, timeout_s=timeout_s).records
+    except PlatformError:
+        return None
+    found = [(event.event_time_ms, one.timestamp_ms) for one in seen if (event := decode(one)) is not None]
+    if not found:
+        return None
+    times, appended = np.array(found, dtype=np.int64).T
+    sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * _HOUR_MS))]
+    return int(sane.max()) if len(sane) else None
+
+
+def _seen(port: int, timeout_s: float) -> dict[str, float]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=timeout_s) as answer:
+            text = answer.read().decode()
+    except (OSError, HTTPException):
+        return {}
+    return {
+        sample.labels["processor"]: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == _METRIC and sample.value > 0
+    }

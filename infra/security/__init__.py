@@ -1,0 +1,1 @@
+"""Users, rights, secrets and certificates of a secure platform."""

@@ -1,0 +1,135 @@
+"""Who may do what at the broker: the users of a secure platform and their rights. docs/security.md shows this table.
+
+A processor reads the topics of its core, writes what follows from them, commits in the one group of its name, and opens
+transactions under ids that begin with its name. What is not here is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from features.base.settings import ONLOOKER
+from retrain.control.faust.topics import APP_ID, RUNS_CHANGELOG
+from streams.topics import (
+    ALERTS,
+    DLQ,
+    DLQ_HANDLED,
+    DRIFT_REPORTS,
+    LABELS,
+    MODEL_EVENTS,
+    OUTCOMES,
+    RETRAIN_REQUESTS,
+    SCORES,
+    TRANSACTIONS,
+)
+
+EVERYTHING = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
+#: Groups of readers that join nobody and commit nothing: brokers want a name from them, too.
+_LONELY = "driftloop-"
+
+
+@dataclass(frozen=True)
+class Access:
+    """The rights of one user. ``groups``: may be joined and committed in; ``looks_at``: may be asked about; a name that ends in
+    * stands for all that begin so."""
+
+    user: str
+    purpose: str
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    looks_at: tuple[str, ...] = ()
+    transactional_ids: tuple[str, ...] = ()
+
+
+def _processor(name: str, purpose: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> Access:
+    return Access(name, purpose, reads, (*writes, DLQ), (name,), (f"{_LONELY}*",), (f"driftloop-{name}-*",))
+
+
+TABLE = (
+    _processor("scorer", "scores transactions", (TRANSACTIONS,), (SCORES, ALERTS)),
+    _processor("feast-writer", "fills the online store", (SCORES,), ()),
+    _processor("archive", "fills the archive", (SCORES, OUTCOMES), ()),
+    _processor("label-joiner", "joins labels to scores", (LABELS, SCORES), (OUTCOMES,)),
+    _processor("terminal-risk", "fills the terminals' risk", (OUTCOMES,), ()),
+    _processor("drift-monitor", "watches for drift", (SCORES, OUTCOMES, MODEL_EVENTS), (DRIFT_REPORTS, RETRAIN_REQUESTS)),
+    Access(
+        APP_ID,
+        "starts runs, rolls versions out",
+        (RETRAIN_REQUESTS, DRIFT_REPORTS, MODEL_EVENTS, RUNS_CHANGELOG),
+        (MODEL_EVENTS, RETRAIN_REQUESTS, RUNS_CHANGELOG, DLQ),
+        (APP_ID,),
+        (f"{_LONELY}*",),
+    ),
+    Access("producer", "publishes payments and labels: your programs, `simulate`, `replay`", (), (TRANSACTIONS, LABELS)),
+    Access(
+        "analyst",
+        "reads alerts and says what they were: your programs, `alerts`",
+        (ALERTS,),
+        (LABELS,),
+        ("analyst*",),
+        (f"{_LONELY}*",),
+    ),
+    Access(
+        "operator",
+        "asks for a retraining, replays dead letters: `retrain`, `dlq`",
+        (SCORES, DLQ, DLQ_HANDLED),
+        tuple(name for name in EVERYTHING if name != ALERTS),
+        (),
+        (f"{_LONELY}*",),
+        ("driftloop-dlq",),
+    ),
+    Access("jobs", "reads topics in Spark: `job`, `parity`", (TRANSACTIONS, SCORES), (), (), ("spark-kafka-*",)),
+    Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", EVERYTHING, (), (), ("*",)),
+)
+
+BY_USER = {access.user: access for access in TABLE}
+USERS = tuple(BY_USER)
+
+Kind = Literal["topic", "group", "transactional_id"]
+Operation = Literal["read", "write", "describe"]
+
+
+class Rule(NamedTuple):
+    """One rule as the broker knows it; ``prefixed``: of all names that begin with ``name``."""
+
+    user: str
+    kind: Kind
+    name: str
+    prefixed: bool
+    operation: Operation
+
+
+def rules() -> Iterator[Rule]:
+    """The table as the broker's rules. To read or to write includes to describe."""
+    for access in TABLE:
+        wanted: tuple[tuple[Kind, Operation, tuple[str, ...]], ...] = (
+            ("topic", "read", access.reads),
+            ("topic", "write", access.writes),
+            ("group", "read", access.groups),
+            ("group", "describe", access.looks_at),
+            ("transactional_id", "write", access.transactional_ids),
+        )
+        for kind, operation, names in wanted:
+            for name in names:
+                # A lone * is the broker's own word for all.
+                prefixed = name != "*" and name.endswith("*")
+                yield Rule(access.user, kind, name.removesuffix("*") if prefixed else name, prefixed, operation)
+
+
+def markdown() -> str:
+    """The table for docs/security.md."""
+
+    def cell(names: tuple[str, ...]) -> str:
+        return ", ".join(f"`{name}`" for name in names) or "-"
+
+    head = "| user | for | reads topics | writes topics | commits in groups | asks about groups | transactional ids |"
+    lines = [head, "| --- " * 7 + "|"]
+    lines += [
+        f"| `{one.user}` | {one.purpose} | {cell(one.reads)} | {cell(one.writes)} | {cell(one.groups)} | {cell(one.looks_at)} "
+        f"| {cell(one.transactional_ids)} |"
+        for one in TABLE
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Faust and aiokafka: everything that touches their insides."""

@@ -1,0 +1,27 @@
+"""What comes from Feast: see every event as it was seen, or would have been, at its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from features.base.settings import Settings
+from features.offline.as_of import joined
+from features.transform.arrow import number
+from retrain.training.dataset import Dataset
+from retrain.training.split import card_hash
+
+
+def training_table(settings: Settings, folder: Path) -> Dataset:
+    """The prepared rows in ``folder``, in event-time order, their customer and terminal columns recomputed as of each event."""
+    table = pq.read_table(folder).sort_by("event_time_ms")
+    return Dataset(
+        joined(settings, table),
+        number(table, "event_time_ms", np.int64),
+        number(table, "amount_minor", np.int64),
+        number(table, "is_fraud", np.bool_),
+        number(table, "known", np.bool_),
+        card_hash(table.column("card_id").to_pylist()),
+    )

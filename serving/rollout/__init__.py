@@ -1,0 +1,1 @@
+"""The rollout as a pure state machine."""

@@ -1,0 +1,30 @@
+"""uvicorn as one of several servers in a process."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+#: Seconds for the requests in flight when a server stops.
+GRACE_S = 3
+
+
+class Server(uvicorn.Server):
+    """Leaves signals to ``serving.server.main``: uvicorn would re-raise them once it stopped, in the middle of the others'
+    stop."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    def stop(self) -> None:
+        """Take no more requests and finish those in flight; ``serve`` returns then."""
+        self.should_exit = True
+
+
+def config(app: FastAPI) -> uvicorn.Config:
+    """For a socket that is bound already. Quiet: a line for every request would fill the log with what the metrics say better."""
+    return uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S)

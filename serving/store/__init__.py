@@ -1,0 +1,1 @@
+"""The model store: immutable versions, their manifests, and the document that says what is served."""

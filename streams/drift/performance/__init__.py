@@ -1,0 +1,1 @@
+"""Performance drift: outcomes by the time at which they became known."""

@@ -1,0 +1,195 @@
+"""Performance drift: outcomes by windows of the time at which they became known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from features.base.events import DriftReport
+from features.base.settings import DAY_MS, Settings
+from streams.drift.intervals import Interval, covers
+from streams.drift.performance.precision import bins_of
+from streams.drift.performance.version_quality import LabelledFraud, Performance
+from streams.drift.watermark import Watermark
+from streams.engine.repartition_header import Copied
+
+#: Versions whose performance is kept: the champion's, and those that may become it again by a roll back.
+VERSIONS_KEPT = 4
+
+
+class OutcomeSeen(msgspec.Struct, gc=False):
+    """What the monitor needs of an outcome."""
+
+    transaction_id: str
+    event_time_ms: int
+    outcome_time_ms: int
+    is_fraud: bool
+    source: str
+    score: float | None = None
+    threshold: float | None = None
+    model_version: str | None = None
+    late: bool = False
+
+
+@dataclass
+class _Window:
+    """Outcomes that became known in one window."""
+
+    frauds: dict[str, list[LabelledFraud]] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    outcomes: int = 0
+    fraud_labels: int = 0
+
+
+class PerformanceMonitor:
+    """Outcomes of every version, judged for the champion.
+
+    Frauds wait until their window closes and are then taken in the order of their labels, so that the detectors see the same
+    order whichever way the partitions were interleaved. Genuine outcomes are only counted.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._window_ms = int(settings.drift.window_hours * 3_600_000)
+        self.clear()
+
+    def clear(self) -> None:
+        """Back to the state before the first record."""
+        self.watermark = Watermark(self._settings.partitions)
+        self.versions: dict[str, Performance] = {}
+        self._windows: dict[int, _Window] = {}
+        self._closed_to_ms = 0
+        self._known: dict[int, tuple[int, int]] = {}
+
+    def labels(self) -> tuple[int, int]:
+        """Outcomes and frauds among them that became known in the last ``training.days``."""
+        windows = [*self._known.values(), *((w.outcomes, w.fraud_labels) for w in self._windows.values())]
+        return sum(o for o, _ in windows), sum(f for _, f in windows)
+
+    def take(
+        self,
+        partitions: Sequence[int],
+        seen: Sequence[OutcomeSeen],
+        faulty: Sequence[Interval],
+        copies: Sequence[Copied | None] = (None,),
+    ) -> None:
+        """Take outcomes and the partitions they came from, in offset order per partition; ``copies``: what is told of copies."""
+        if seen:
+            self.watermark.note(copies)
+        newest: dict[int, tuple[int, int]] = {}
+        genuine: dict[tuple[str, int], list[float]] = {}
+        for partition, outcome in zip(partitions, seen, strict=True):
+            time, count = newest.get(partition, (0, 0))
+            newest[partition] = (max(time, outcome.outcome_time_ms), count + 1)
+            start = max(outcome.outcome_time_ms // self._window_ms * self._window_ms, self._closed_to_ms)
+            window = self._windows.setdefault(start, _Window())
+            window.outcomes += not outcome.late
+            window.fraud_labels += outcome.is_fraud
+            version = outcome.model_version
+            if outcome.score is None or outcome.threshold is None or version is None:
+                continue
+            window.rows[version] = window.rows.get(version, 0) + 1
+            if outcome.is_fraud:
+                window.frauds.setdefault(version, []).append(_labelled(outcome))
+            elif not outcome.late and not covers(faulty, outcome.event_time_ms):
+                genuine.setdefault((version, outcome.event_time_ms // self._window_ms), []).append(outcome.score)
+        for (version, number), scores in genuine.items():
+            self._performance(version).count(number * self._window_ms, bins_of(np.array(scores)), is_fraud=False)
+        for partition, (time, count) in newest.items():
+            self.watermark.see(partition, time, count)
+
+    def _performance(self, version: str) -> Performance:
+        found = self.versions.get(version)
+        if found is None:
+            found = self.versions[version] = Performance(version, self._settings.drift.adwin_delta)
+            if len(self.versions) > VERSIONS_KEPT:
+                self.versions.pop(next(iter(self.versions)))
+        return found
+
+    def advance(self, scores_ms: int | None, champion: str | None, faulty: Sequence[Interval]) -> list[DriftReport]:
+        """Close the windows that outcomes and scores (``scores_ms``, their watermark) have both passed, oldest first.
+
+        Scores must have passed, for only then it is known whether their data was faulty. One report for each window in
+        which outcomes of ``champion`` became known.
+        """
+        outcomes_ms = self.watermark.time_ms
+        if outcomes_ms is None or scores_ms is None:
+            return []
+        now = min(outcomes_ms, scores_ms)
+        reports = []
+        for start in sorted(s for s in self._windows if s + self._window_ms <= now):
+            window, end = self._windows.pop(start), start + self._window_ms
+            self._known[start] = (window.outcomes, window.fraud_labels)
+            for version, frauds in window.frauds.items():
+                self._feed(version, [f for f in frauds if not covers(faulty, f.event_time_ms)], end)
+            if champion is not None and champion in window.rows and champion in self.versions:
+                reports.append(self._report(self.versions[champion], start, end, window.rows[champion]))
+        self._closed_to_ms = max(self._closed_to_ms, now // self._window_ms * self._window_ms)
+        kept_from = now - self._settings.training.days * DAY_MS
+        for start in [s for s in self._known if s < kept_from]:
+            del self._known[start]
+        return reports
+
+    def _feed(self, version: str, frauds: list[LabelledFraud], end_ms: int) -> None:
+        performance = self._performance(version)
+        performance.feed(frauds, end_ms)
+        for fraud in frauds:
+            start = fraud.event_time_ms // self._window_ms * self._window_ms
+            performance.count(start, np.array([fraud.score_bin]), is_fraud=True)
+            if fraud.late:
+                performance.uncount(start, fraud.score_bin)
+
+    def _report(self, performance: Performance, start_ms: int, end_ms: int, rows: int) -> DriftReport:
+        mature_ms = (end_ms - self._settings.labels.delay_ms) // self._window_ms * self._window_ms
+        ap, ap_frauds = performance.average_precision(mature_ms, self._window_ms)
+        evidence: dict[str, object] = {
+            "ap": _number(ap),
+            "ap_frauds": ap_frauds,
+            "ap_up_to_ms": mature_ms,
+            "recall": _number(1.0 - performance.missed_recently()),
+            "recall_frauds": performance.frauds_recently,
+            "error": _number(performance.error()),
+            "frauds_seen": performance.frauds_seen,
+        }
+        detection = performance.detection
+        if detection is not None:
+            evidence |= {
+                "label_source": detection.source,
+                "error_before": _number(detection.error_before),
+                "error_after": _number(detection.error_after),
+                "frauds_before": detection.frauds_before,
+                "frauds_after": detection.frauds_after,
+            }
+        return DriftReport(
+            report_id=f"performance-{performance.version}-{start_ms}",
+            model=self._settings.model,
+            model_version=performance.version,
+            kind="performance",
+            window_start_ms=start_ms,
+            window_end_ms=end_ms,
+            rows=rows,
+            verdict="ok" if detection is None else "concept_drift",
+            action="none",
+            evidence=evidence,
+        )
+
+
+def _labelled(outcome: OutcomeSeen) -> LabelledFraud:
+    score, threshold = outcome.score or 0.0, outcome.threshold or 0.0
+    return LabelledFraud(
+        outcome.outcome_time_ms,
+        outcome.transaction_id,
+        outcome.event_time_ms,
+        outcome.source,
+        missed=score < threshold,
+        score_bin=int(bins_of(np.array([score]))[0]),
+        late=outcome.late,
+    )
+
+
+def _number(value: float) -> float | None:
+    """nan as None, as JSON has no nan."""
+    return None if np.isnan(value) else round(value, 4)

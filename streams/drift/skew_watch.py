@@ -1,0 +1,121 @@
+"""Skew in production: of each complete day, a sample of what was served is computed again and the difference exported.
+
+A thin watch around ``features.skew``: it looks at the archive now and then, has the newest complete day checked by a child
+process, and sets the metrics. Days that go by faster than that (a replayed month) are passed over. Whatever goes wrong is logged
+and counted; it never ends the process that the watch lives in.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+
+import msgspec
+
+from features.archive.days import day_name, newest_complete_day
+from features.base.redaction import hashed
+from features.base.settings import DAY_MS, Settings
+from features.skew.differences import Difference
+from features.skew.report import SkewReport
+from streams.engine import metrics
+
+log = logging.getLogger(__name__)
+
+#: A check of a few hundred cards takes seconds; one that takes this long hangs.
+LONGEST_S = 900.0
+
+
+class CheckFailed(RuntimeError):
+    """The child did not answer; the message says why."""
+
+
+class SkewWatch:
+    """Checks complete days until ``stop()``. Runs beside shells (``streams.engine.runner``)."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._checked: int | None = None
+
+    def run(self) -> None:
+        """The loop. Raises nothing."""
+        if self._settings.skew.cards == 0:
+            log.info("skew: no cards are to be checked (skew.cards = 0)")
+        while not self._stop.wait(self._settings.skew.interval_s):
+            if self._settings.skew.cards:
+                self.look()
+
+    def look(self) -> SkewReport | None:
+        """Check the newest complete day unless it was checked before; None where there is nothing to check, or it failed."""
+        try:
+            day = newest_complete_day(self._settings.archive / "scores")
+            if day is None or day == self._checked:
+                return None
+            report = self._check(day)
+        except Exception as error:
+            if not self._stop.is_set():
+                metrics.SKEW_FAILURES.inc()
+                log.warning("skew: the check failed, and is tried again: %s", error, exc_info=not isinstance(error, CheckFailed))
+            return None
+        self._checked = day
+        export(self._settings, report)
+        return report
+
+    def stop(self) -> None:
+        """End the loop; a check that is running is given up."""
+        self._stop.set()
+        child = self._child
+        if child is not None:
+            child.terminate()
+
+    def health(self) -> list[str]:
+        """Nothing that a restart would mend."""
+        return []
+
+    @property
+    def checking(self) -> bool:
+        """Whether a check is running."""
+        return self._child is not None
+
+    def _check(self, day: int) -> SkewReport:
+        command = [sys.executable, "-P", "-m", "features.skew", str(self._settings.dir), str(day)]
+        # Its log lines go where ours go.
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
+            self._child = child
+            try:
+                out, _ = child.communicate(timeout=LONGEST_S)
+            except subprocess.TimeoutExpired as error:
+                child.kill()
+                raise CheckFailed(f"{day_name(day)}: no answer for {LONGEST_S:.0f} s") from error
+            finally:
+                self._child = None
+        if child.returncode:
+            raise CheckFailed(f"{day_name(day)}: the check ended with exit code {child.returncode}; see the lines before")
+        return msgspec.json.decode(out.splitlines()[-1] if out else b"", type=SkewReport)
+
+
+def export(settings: Settings, report: SkewReport) -> None:
+    """Set the metrics to what was found, and say it in the log."""
+    metrics.SKEW_VECTORS.set(report.vectors)
+    metrics.SKEW_LAST_DAY.set(report.day * DAY_MS / 1000)
+    for source, found in report.sources.items():
+        metrics.SKEW_VALUES.labels(source).set(found.differing)
+        metrics.SKEW_LARGEST.labels(source).set(found.largest)
+    told = ", ".join(f"{source} {found.differing} of {found.values}" for source, found in report.sources.items())
+    log.info(
+        "skew on %s: %d vectors of %d cards, values that differ: %s", day_name(report.day), report.vectors, report.cards, told
+    )
+    card = report.sources.get("card")
+    if card is not None and card.first:
+        log.warning("skew on %s: the first one is %s", day_name(report.day), _words(settings, card.first[0]))
+
+
+def _words(settings: Settings, one: Difference) -> str:
+    # Where it is, and not what it is: values of features are made of amounts.
+    return (
+        f"{one.feature} of transaction {hashed(settings, one.transaction_id)} (card {hashed(settings, one.card_id)}, "
+        f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"
+    )

@@ -1,0 +1,77 @@
+"""By which settings each part of a log was processed, so that reading it again decides what was decided then.
+
+A processor's state follows from its log and from a few settings: how long an id is remembered, say. A setting may change while
+the log stays. What was refused before must not count as taken when the log is read again, nor what was said as unsaid. So a core
+names the settings that decide (``Limited``), and the offsets from which each of their values counted are committed beside the
+offsets themselves (``streams.engine.commit_metadata``).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from streams.kafka.records import Record
+
+#: The values of the settings that decide, in the core's own order; in ms, say.
+Limits = tuple[int, ...]
+#: A commit's metadata has room for so many; of a log with more changes, the first are taken to have been like the next.
+MOST = 40
+
+
+class Since(NamedTuple):
+    """From this offset on, these limits count."""
+
+    offset: int
+    limits: Limits
+
+
+History = tuple[Since, ...]
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """A core whose state depends on limits. It has them when it is made, and keeps them."""
+
+    @property
+    def limits(self) -> Limits: ...
+
+    def decided(self, partition: tuple[str, int], history: History) -> None:
+        """Told before a partition's state is brought back: how it was processed so far. The last entry is of now."""
+        ...
+
+
+def went_on(history: History, offset: int, limits: Limits) -> History:
+    """The history of a partition that is processed by ``limits`` from ``offset`` on. An empty one is one without changes."""
+    if not history:
+        return (Since(0, limits),)
+    kept = tuple(one for one in history if one.offset < offset)
+    if kept and kept[-1].limits == limits:
+        return kept[-MOST:]
+    return (*kept, Since(offset, limits))[-MOST:]
+
+
+def by_limits(
+    records: Sequence[Record], histories: Mapping[tuple[str, int], History]
+) -> Iterator[tuple[list[Record], dict[tuple[str, int], Limits]]]:
+    """The records in parts, each with the limits of its partitions; the order within a partition stays. Partitions without a
+    history are left out of the limits."""
+    if all(len(history) <= 1 for history in histories.values()):
+        yield list(records), {place: history[0].limits for place, history in histories.items() if history}
+        return
+    parts: dict[int, list[Record]] = {}
+    for record in records:
+        parts.setdefault(_era(histories.get((record.topic, record.partition), ()), record.offset), []).append(record)
+    for era in sorted(parts):
+        places = {(record.topic, record.partition) for record in parts[era]}
+        yield parts[era], {place: histories[place][era].limits for place in places if histories.get(place)}
+
+
+def at(history: History, offset: int) -> Limits:
+    """The limits that counted at this offset. Of a history that is not empty."""
+    return history[_era(history, offset)].limits
+
+
+def _era(history: History, offset: int) -> int:
+    return max(0, bisect_right(history, offset, key=lambda since: since.offset) - 1) if len(history) > 1 else 0

@@ -1,0 +1,1 @@
+"""The label joiner: scores and labels in, outcomes out."""

@@ -1,0 +1,1 @@
+"""The JSON Schemas of all topics, written from the event structs."""

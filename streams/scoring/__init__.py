@@ -1,0 +1,1 @@
+"""The scorer: transactions in; scores, alerts and dead letters out."""

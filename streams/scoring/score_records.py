@@ -1,0 +1,162 @@
+"""A scored micro-batch as records: a score each, and alerts. The hot path's last step, so it avoids what it can.
+
+A transaction's JSON was made when it was compared with earlier ones (``streams.scoring.admission.admission``) and goes into its
+score as it is.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base.events import Alert, Decision, Score, Transaction
+from features.base.model_client import Prediction
+from features.catalogue.formulas import HIGH
+from features.catalogue.vector import INDEX, WIDTH, packed
+from streams import topics
+from streams.engine import metrics
+from streams.engine.codec import encode
+from streams.kafka.records import Produce, Record
+from streams.scoring import fallback_rules
+from streams.scoring.reason_codes import reasons
+
+_RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
+_VECTOR_BYTES = 4 * WIDTH
+
+
+class WireScore(msgspec.Struct, gc=False):
+    """``features.base.events.Score``, field by field, with the transaction as the JSON that it is already."""
+
+    transaction: msgspec.Raw
+    schema: str
+    features: bytes
+    decision: Decision
+    score: float | None
+    threshold: float | None
+    model: str | None
+    model_version: str | None
+    shadow_score: float | None
+    shadow_version: str | None
+    unusual: bool | None
+    degraded: bool
+    late: bool
+    cold: bool
+    profile_age_ms: int | None
+    scored_at_ms: int
+    model_ms: float
+    profile_ms: float
+
+
+assert WireScore.__struct_fields__ == Score.__struct_fields__
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """n transactions and what is known of them. ``bodies``: their canonical JSON. ``prediction`` None: no champion yet."""
+
+    records: Sequence[Record]
+    events: Sequence[Transaction]
+    bodies: Sequence[bytes]
+    vectors: NDArray[np.float32]
+    prediction: Prediction | None
+    ages_ms: NDArray[np.int64]
+    degraded: bool
+    late: NDArray[np.bool_]
+    cold: NDArray[np.bool_]
+    profile_s: float
+    model_s: float
+
+
+def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
+    """One score a transaction, on its own partition, and an alert behind each that reaches the threshold."""
+    n = len(batch.events)
+    now_ms = time.time_ns() // 1_000_000
+    profile_ms, model_ms = round(batch.profile_s * 1000, 3), round(batch.model_s * 1000, 3)
+    nothing: list[float | None] = [None] * n
+    values, shadow = nothing, nothing
+    alerting = np.zeros(n, dtype=np.bool_)
+    threshold: float | None = None
+    name = version = shadow_version = None
+    degraded, prediction = batch.degraded, batch.prediction
+    if prediction is not None:
+        name, version, shadow_version, threshold = model, prediction.version, prediction.shadow_version, prediction.threshold
+        if version == fallback_rules.VERSION:
+            name, degraded = fallback_rules.NAME, True
+        scores = prediction.scores.astype(np.float64)
+        alerting = scores >= prediction.threshold
+        values = scores.tolist()
+        if prediction.shadow_scores is not None:
+            shadow = prediction.shadow_scores.astype(np.float64).tolist()
+    data = packed(batch.vectors)
+    unusual = ((batch.vectors[:, _RATIO] > HIGH) | (batch.vectors[:, _ABOVE_LIMIT] > 0)).tolist()
+    quiet: Decision = "unscored" if prediction is None else "approve"
+    produce: list[Produce] = []
+    at = 0
+    raw = msgspec.Raw
+    for record, event, body, value, other, alert, odd, behind, lost, age in zip(
+        batch.records,
+        batch.events,
+        batch.bodies,
+        values,
+        shadow,
+        alerting.tolist(),
+        unusual,
+        batch.late.tolist(),
+        batch.cold.tolist(),
+        batch.ages_ms.tolist(),
+        strict=True,
+    ):
+        key = event.card_id.encode()
+        score = WireScore(
+            raw(body),
+            schema,
+            data[at : at + _VECTOR_BYTES],
+            "alert" if alert else quiet,
+            value,
+            threshold,
+            name,
+            version,
+            other,
+            shadow_version,
+            odd,
+            degraded,
+            behind,
+            lost,
+            None if age < 0 else age,
+            now_ms,
+            model_ms,
+            profile_ms,
+        )
+        produce.append(Produce(topics.SCORES, key, encode(score), record.partition))
+        if alert and prediction is not None:
+            made = _alert(event, batch.vectors[at // _VECTOR_BYTES], float(value or 0.0), prediction, name or "")
+            produce.append(Produce(topics.ALERTS, key, encode(made), record.partition))
+        at += _VECTOR_BYTES
+    return produce
+
+
+def _alert(event: Transaction, vector: NDArray[np.float32], score: float, prediction: Prediction, model: str) -> Alert:
+    codes, evidence = reasons(vector)
+    return Alert(event, score, prediction.threshold, model, prediction.version, codes, evidence)
+
+
+def count(batch: Scored) -> None:
+    """Put them on the metrics page."""
+    n, prediction, degraded = len(batch.events), batch.prediction, batch.degraded
+    if prediction is None:
+        metrics.SCORES.labels("unscored").inc(n)
+    else:
+        scores = prediction.scores.astype(np.float64)
+        alerts = int((scores >= prediction.threshold).sum())
+        metrics.SCORES.labels("alert").inc(alerts)
+        metrics.SCORES.labels("approve").inc(n - alerts)
+        metrics.SCORE_VALUE.observe(scores)
+        degraded |= prediction.version == fallback_rules.VERSION
+    metrics.DEGRADED.inc(n * degraded)
+    metrics.LATE.inc(int(batch.late.sum()))
+    metrics.COLD.inc(int(batch.cold.sum()))

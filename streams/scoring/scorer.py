@@ -1,0 +1,180 @@
+"""The scorer: transactions in; scores, alerts and dead letters out, in one transactional hop.
+
+Card features come from the scorer's own state, customer and terminal features from Feast's online store (one read a
+micro-batch), the score from the model server (one call a micro-batch). With no champion yet, vectors are published unscored:
+they are what the first model learns from.
+
+Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.engine.shell). Repeated
+transactions are dropped, and those that contradict an earlier one or come from the future become dead letters
+(streams.scoring.intake). The state is that of the log of ``transactions``, as it was processed, whatever the settings are by now
+(streams.engine.settings_history): it is brought back from a snapshot and the log behind it (streams.engine.snapshot_schedule), or
+from the log alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base.model_client import ModelClient, ModelRefused, ModelUnavailable, Prediction
+from features.base.settings import Settings
+from features.catalogue.vector import WIDTH, vector_schema
+from features.online.cached_reader import Reader
+from features.transform.fill import fill
+from streams import topics
+from streams.engine import metrics
+from streams.engine.core import Output
+from streams.engine.settings_history import History, Limits
+from streams.kafka.records import Record
+from streams.scoring import fallback_rules
+from streams.scoring.intake import Intake, Taken, admission
+from streams.scoring.partition_state import PartitionCopy, PartitionState
+from streams.scoring.partition_version import version
+from streams.scoring.score_records import Scored, count, score_records
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 2.0
+#: While rules score, the model server is asked again this often.
+_ASK_AGAIN_S = 1.0
+
+
+class Scorer:
+    """The core. ``wait`` is how it waits for the model server: it is handed seconds, and may raise to end the wait."""
+
+    name = "scorer"
+    inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
+    outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
+    replays: tuple[str, ...] = (topics.TRANSACTIONS,)
+
+    def __init__(
+        self, settings: Settings, model: ModelClient, profiles: Reader, wait: Callable[[float], None] = time.sleep
+    ) -> None:
+        self.wait = wait
+        self._model_name = settings.model
+        self._scoring = settings.scoring
+        self._cards_a_step = settings.snapshots.cards_a_step
+        self._labels = settings.labels
+        self._amount_limit, self._schema = settings.features.amount_limit, vector_schema(settings.features)
+        self._model = model
+        self._profiles = profiles
+        self._state: dict[int, PartitionState] = defaultdict(self._new_state)
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission)
+        self._ask_again_at = 0.0
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
+        taken, dead = self._intake.take(records)
+        output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, self._intake.repeated)])
+        if taken is None:
+            return output
+        batch, events = taken.columns, taken.events
+        vectors, cold = self._vectors(taken)
+        started = time.perf_counter()
+        times = batch.event_time_ms
+        read = self._profiles.read(batch.card, [e.terminal_id for e in events], times)
+        fill(vectors, batch, read.profiles, self._labels.delay_ms, self._labels.step_hours)
+        profile_s = time.perf_counter() - started
+        metrics.PROFILE_READ.observe(profile_s)
+        started = time.perf_counter()
+        prediction = self._predict(vectors, int(times.max()))
+        model_s = time.perf_counter() - started
+        metrics.MODEL_CALL.observe(model_s)
+        output.newest_ms = int(times.max())
+        ages = read.profiles.age_ms(times)
+        scored = Scored(
+            taken.records, events, taken.bodies, vectors, prediction, ages, read.degraded, taken.late, cold, profile_s, model_s
+        )
+        output.produce += score_records(scored, self._model_name, self._schema)
+        output.counted.append(partial(count, scored))
+        for partition, _ in taken.spread:
+            metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
+            metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
+        return output
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Take transactions into the card state again, without scoring."""
+        for taken in self._intake.again(records):
+            self._vectors(taken)
+
+    @property
+    def limits(self) -> Limits:
+        """See ``streams.engine.settings_history.Limited``."""
+        return self._intake.limits
+
+    def decided(self, partition: tuple[str, int], history: History) -> None:
+        """See ``streams.engine.settings_history.Limited``."""
+        self._intake.decided(partition, history)
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        for _, partition in partitions:
+            self._state.pop(partition, None)
+            for gauge in (metrics.STATE_BYTES, metrics.STATE_CARDS):
+                with suppress(KeyError):
+                    gauge.remove(partition)
+
+    @property
+    def state_version(self) -> str:
+        """See ``streams.engine.core.Snapshotted``."""
+        return version()
+
+    def copy(self, partition: int) -> PartitionCopy:
+        """See ``streams.engine.core.Snapshotted``."""
+        return self._state[partition].copy(self._cards_a_step)
+
+    def load(self, partition: int, arrays: dict[str, NDArray[Any]]) -> None:
+        """See ``streams.engine.core.Snapshotted``."""
+        self._state[partition].load(arrays)
+
+    def begins_late(self, partition: int) -> None:
+        """See ``streams.engine.core.Snapshotted``."""
+        self._state[partition].begins_late()
+
+    def _new_state(self) -> PartitionState:
+        return PartitionState(admission(self._scoring))
+
+    def _vectors(self, taken: Taken) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Take the transactions into the cards' state; return their vectors and whether each is cold."""
+        batch = taken.columns
+        if len(taken.spread) == 1:
+            return self._state[taken.spread[0][0]].update(batch, self._amount_limit)
+        vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
+        cold = np.empty(len(batch), dtype=np.bool_)
+        for partition, rows in taken.spread:
+            vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows), self._amount_limit)
+        return vectors, cold
+
+    def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:
+        """Ask until there is an answer, or, where rules may step in, until they do."""
+        began = time.monotonic()
+        by_rules = self._scoring.fallback == "rules"
+        if by_rules and began < self._ask_again_at:
+            return fallback_rules.predict(vectors)
+        pause = _FIRST_PAUSE_S
+        while True:
+            try:
+                prediction = self._model.predict(vectors, self._schema, event_time_ms)
+            except (ModelUnavailable, ModelRefused) as error:
+                metrics.MODEL_UNAVAILABLE.inc()
+                waited = time.monotonic() - began
+                if by_rules and (self._ask_again_at > 0 or waited >= self._scoring.fallback_after_s):
+                    log.warning("rules score, the model server does not: %s", error)
+                    self._ask_again_at = time.monotonic() + _ASK_AGAIN_S
+                    return fallback_rules.predict(vectors)
+                if pause == _FIRST_PAUSE_S:
+                    log.warning("the stream waits for the model server: %s", error)
+                self.wait(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            else:
+                self._ask_again_at = 0.0
+                return prediction

@@ -1,0 +1,47 @@
+"""Compile what the scorer's first transaction would otherwise wait for, before the scorer joins its group.
+
+numba keeps what it has compiled beside the source, and loads it within a second. Where there is nothing yet (a new checkout,
+another processor, a changed formula) it takes half a minute: too long with a batch in hand. ``make setup`` runs this file.
+"""
+
+from __future__ import annotations
+
+from features.base.events import Transaction
+from features.base.settings import Settings
+from features.online.decode_reply import OF_A_CARD, OF_A_TERMINAL, decode
+from features.transform.fill import fill
+from streams import topics
+from streams.engine.codec import encode
+from streams.engine.snapshot_store import Snapshot
+from streams.engine.snapshot_store import decode as decoded
+from streams.engine.snapshot_store import encode as encoded
+from streams.kafka.records import Record
+from streams.scoring.admission.table import empty, move
+from streams.scoring.intake import Intake, admission
+from streams.scoring.partition_state import PartitionState
+
+_PAYMENT = Transaction("t", 1_767_600_000_000, "c", "m", 100)
+
+
+def warm(settings: Settings) -> None:
+    """Take one payment through a state, a read of profiles and the vector's columns, copy the state and load the copy, and forget
+    all of it."""
+    state = PartitionState(admission(settings.scoring))
+    state.copy(1)  # the payment comes while it is under way
+    record = Record(topics.TRANSACTIONS, 0, 0, b"c", encode(_PAYMENT), [], _PAYMENT.event_time_ms)
+    taken, _ = Intake(settings.scoring, lambda _: state.admission).take([record])
+    assert taken is not None
+    vectors, _ = state.update(taken.columns, settings.features.amount_limit)
+    profiles = decode([None] * (OF_A_CARD + OF_A_TERMINAL), 1)
+    fill(vectors, taken.columns, profiles, settings.labels.delay_ms, settings.labels.step_hours)
+    copy = state.copy(settings.snapshots.cards_a_step)
+    while not copy.done:
+        copy.step()
+    # What a start from a snapshot takes, whose arrays cannot be written, and what a table of ids that is left does.
+    PartitionState(admission(settings.scoring)).load(decoded(b"".join(encoded(Snapshot(0, "", copy.arrays())))).arrays)
+    table = empty(1)
+    move(table[:1], table, 0)
+
+
+if __name__ == "__main__":
+    warm(Settings())

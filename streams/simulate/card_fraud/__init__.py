@@ -1,0 +1,1 @@
+"""A seeded world of cards and terminals that pays, is defrauded, and drifts on demand."""

@@ -1,0 +1,38 @@
+"""Data faults: producers that send something else than what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from streams.publish.batch import Transactions
+from streams.simulate.card_fraud.options import Fault
+from streams.simulate.card_fraud.rows import DAY_MS, MANUAL
+
+
+def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) -> Transactions:
+    """The transactions as faulty producers send them; those outside every fault's time are as before.
+
+    ``amount_unit``: cents sent as if they were currency units, 100 times too much. ``location_missing``: no place.
+    ``entry_mode_stuck``: always ``manual``.
+    """
+    for fault in faults:
+        begin = start_ms + fault.day * DAY_MS
+        hit = (transactions.event_time_ms >= begin) & (transactions.event_time_ms < begin + fault.days * DAY_MS)
+        if not hit.any():
+            continue
+        if fault.kind == "amount_unit":
+            amount = np.where(hit, transactions.amount_minor * 100, transactions.amount_minor)
+            transactions = replace(transactions, amount_minor=amount)
+        elif fault.kind == "location_missing":
+            transactions = replace(
+                transactions,
+                latitude=np.where(hit, np.nan, transactions.latitude),
+                longitude=np.where(hit, np.nan, transactions.longitude),
+            )
+        else:
+            stuck = np.where(hit, MANUAL, transactions.entry_mode).astype(np.int8)
+            transactions = replace(transactions, entry_mode=stuck)
+    return transactions

@@ -1,0 +1,118 @@
+"""The simulation: any day of a seeded world, as a pure function of the options and the day's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.publish.batch import Batch, Labels, Transactions, Truth, concat_labels
+from streams.simulate.card_fraud import patterns
+from streams.simulate.card_fraud.faults import spoil
+from streams.simulate.card_fraud.genuine import genuine
+from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, label
+from streams.simulate.card_fraud.options import PATTERNS, TRUTH_NAMES, UNBORN, AmountDrift, Options, Pattern, PatternDrift
+from streams.simulate.card_fraud.rows import DAY_MS, ONLINE, Rows, concat
+from streams.simulate.card_fraud.world import CATEGORIES, World, build
+
+
+class Simulation:
+    """A seeded history that has no end.
+
+    ``day(n)`` depends on nothing but the options and n, so days may be made in any order, twice, or by several processes,
+    and a history may be continued where another process left it. Memory: the world, and one day.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.world: World = build(options)
+        self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
+
+    def day_start_ms(self, day: int) -> int:
+        """Event time at which ``day`` begins."""
+        return self.options.start_ms + day * DAY_MS
+
+    def days(self, first: int, end: int) -> Iterator[Batch]:
+        """The days [first, end), one batch each, in order."""
+        return map(self.day, range(first, end))
+
+    def day(self, n: int) -> Batch:
+        """Everything that happens on day ``n``. Raises ValueError for a negative day."""
+        if n < 0:
+            raise ValueError(f"day is {n}; the simulation begins with day 0")
+        weekend = (self.options.start.weekday() + n) % 7 >= 5
+        rows = concat([genuine(self.world, self.options.seed, n, weekend, self._factor(n)), *self._frauds(n)])
+        rows = rows.take(np.argsort(rows.time, kind="stable"))
+        start = self.day_start_ms(n)
+        honest = self._columns(rows, n, start)
+        truth = Truth(rows.pattern, TRUTH_NAMES)
+        usual = np.exp(self.world.log_amount[rows.card]) * 100.0
+        rng = np.random.default_rng([self.options.seed, 6, n])
+        labels = label(honest, truth.is_fraud, rows.amount > 8.0 * usual, rng)
+        return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
+
+    def pending_labels(self, day: int) -> Labels:
+        """Labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
+        start = self.day_start_ms(day)
+        parts = [self.day(n).labels for n in range(max(0, day - MAX_DELAY_DAYS - 1), day)]
+        if not parts:
+            parts = [self.day(0).labels.take(slice(0, 0))]
+        joined = concat_labels(parts)
+        return joined.take(joined.label_time_ms >= start)
+
+    def _factor(self, n: int) -> NDArray[np.float64]:
+        """What amounts are multiplied by in each minute of day ``n`` [1440]; the latest drift counts."""
+        minute = n + np.arange(1440) / 1440.0
+        factor = np.ones(1440)
+        for drift in sorted((d for d in self.options.drifts if isinstance(d, AmountDrift)), key=lambda d: d.day):
+            factor[minute >= drift.day] = drift.factor
+        return factor
+
+    def _alive(self, pattern: Pattern, time: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+        """Whether the pattern lives at each ``time`` (ms of day ``n``); the latest switch counts."""
+        alive = np.full(len(time), pattern not in UNBORN)
+        day = n + time / DAY_MS
+        switches = [d for d in self.options.drifts if isinstance(d, PatternDrift) and d.pattern == pattern]
+        for drift in sorted(switches, key=lambda d: d.day):
+            alive[day >= drift.day] = drift.on
+        return alive
+
+    def _frauds(self, n: int) -> list[Rows]:
+        """The frauds of day ``n``, pattern by pattern. Each has its own dice: one that dies leaves the others as they were."""
+        seed = self.options.seed
+        factor = float(self._factor(n).mean())
+        found = []
+        for code, pattern in enumerate(PATTERNS, start=1):
+            rng = np.random.default_rng([seed, 5, code, n])
+            if pattern == "compromised_terminal":
+                per_day = self._per_day * patterns.LEAK_SHARE
+                rows = patterns.compromised_terminal(self.world, rng, seed, n, per_day, factor)
+            else:
+                kind = patterns.CAMPAIGNS[pattern]
+                campaigns = int(rng.poisson(self._per_day * kind.share / kind.mean_rows))
+                rows = kind.make(self.world, rng, campaigns, factor)
+            rows = rows.take(self._alive(pattern, rows.time, n))
+            rows.pattern[:] = code
+            found.append(rows)
+        return found
+
+    def _columns(self, rows: Rows, n: int, start: int) -> Transactions:
+        world = self.world
+        # The day is part of the number, so that ids are unique whichever days are made.
+        prefix = f"t{self.options.seed}-{n:04d}"
+        ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
+        return Transactions(
+            transaction_id=ids,
+            event_time_ms=start + rows.time,
+            card_id=world.card_id[rows.card],
+            terminal_id=world.terminal_id[rows.terminal],
+            amount_minor=rows.amount,
+            currency=np.full(len(rows), "EUR", dtype=object),
+            latitude=np.where(rows.entry_mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
+            longitude=np.where(rows.entry_mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
+            country=world.terminal_country[rows.terminal],
+            merchant_category=CATEGORIES[world.category[rows.terminal]],
+            entry_mode=rows.entry_mode,
+            pin_used=rows.pin_used,
+        )

@@ -1,0 +1,1 @@
+"""The processors that write files and online rows, and the compaction beside them."""

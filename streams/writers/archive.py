@@ -1,0 +1,164 @@
+"""Archive: scores and outcomes in, Parquet by event day out, each record once.
+
+Guarantee: each record of scores and outcomes that is in no dead letter is in exactly one row, after any crash.
+
+A file holds records of one day and one partition and is named by its first and last offset:
+``archive/scores/day=2018-04-01/scores-2-000000000812-000000001405.parquet``. The shell hands records over in offset order, so
+whatever a day and partition have up to the highest offset in their file names is there, and a replayed record at or below it is
+skipped. A file appears whole, by a rename, before the offsets are committed; looking and writing are one step among writers
+(``features.archive.locks``). Then ``archive/manifest.json`` says how far it is complete (``features.archive.manifest``).
+Small files are merged in the background (``streams.writers.compaction_watch``). Partitions have the archive's numbers, which go
+on after a repartition (``features.archive.generations``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+
+from features.archive import layout, manifest
+from features.archive.compaction import last_offsets
+from features.archive.days import day_name
+from features.archive.generations import Generations
+from features.archive.locks import writing
+from features.archive.manifest import Through
+from features.base.events import Outcome, Score
+from features.base.settings import DAY_MS, Settings
+from features.catalogue.vector import WIDTH, unpacked
+from streams import topics
+from streams.engine.codec import BatchDecoder
+from streams.engine.core import Output, dead_letter
+from streams.kafka.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One record for the archive, with its offset in Kafka and the archive's number of its partition."""
+
+    topic: str
+    partition: int
+    offset: int
+    event: Score | Outcome
+
+    @property
+    def event_time_ms(self) -> int:
+        """The transaction's."""
+        event = self.event
+        return event.transaction.event_time_ms if isinstance(event, Score) else event.event_time_ms
+
+    @property
+    def day(self) -> int:
+        """Days since 1970, UTC, of the transaction."""
+        return self.event_time_ms // DAY_MS
+
+
+class WrongWidth(ValueError):
+    """A score's vector is not as long as its schema says."""
+
+
+class Archive:
+    """Pure core: decodes. No state. Rows are Archived.
+
+    ``schema``: the vectors that must be WIDTH long; ``generations``: those of the log that is read.
+    """
+
+    name = "archive"
+    inputs: tuple[str, ...] = (topics.SCORES, topics.OUTCOMES)
+    outputs: tuple[str, ...] = (topics.DLQ,)
+    replays: tuple[str, ...] = ()
+
+    def __init__(self, schema: str, generations: Generations | None = None) -> None:
+        self._schema = schema
+        self._number = (generations or Generations()).partition
+        self._scores = BatchDecoder(Score, self.name)
+        self._outcomes = BatchDecoder(Outcome, self.name)
+
+    def process(self, records: Sequence[Record]) -> Output:
+        scores, score_events, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
+        outcomes, outcome_events, outcome_letters = self._outcomes.decode(r for r in records if r.topic == topics.OUTCOMES)
+        rows: list[Archived] = []
+        for record, event in zip(scores, score_events, strict=True):
+            if event.schema == self._schema and len(event.features) != 4 * WIDTH:
+                # One such row would fail every training whose window holds it.
+                reason = WrongWidth(f"features has {len(event.features) // 4} values, and schema {self._schema} has {WIDTH}")
+                score_letters.append(dead_letter(record, self.name, reason))
+            else:
+                rows.append(self._archived(record, event))
+        rows += [self._archived(record, event) for record, event in zip(outcomes, outcome_events, strict=True)]
+        return Output(score_letters + outcome_letters, rows, max((row.event_time_ms for row in rows), default=None))
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Nothing to restore."""
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Nothing to forget."""
+
+    def _archived(self, record: Record, event: Score | Outcome) -> Archived:
+        return Archived(record.topic, self._number(record.partition), record.offset, event)
+
+
+class ArchiveSink:
+    """Writes the core's rows. Looks at the folder each time, since another member may have written there in between."""
+
+    #: A full disk, or one that is away.
+    unavailable: tuple[type[Exception], ...] = (OSError,)
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.archive
+
+    def write(self, rows: list[Archived]) -> None:
+        """One file for each topic, day and partition in ``rows`` that holds anything new."""
+        groups: dict[tuple[str, int, int], list[Archived]] = {}
+        for row in rows:
+            groups.setdefault((row.topic, row.day, row.partition), []).append(row)
+        with writing(self._root):
+            covered = {(topic, day): last_offsets(self._folder(topic, day)) for topic, day, _ in groups}
+            for (topic, day, partition), group in groups.items():
+                last = covered[topic, day].get(partition, -1)
+                new = [row for row in group if row.offset > last]
+                if new:
+                    name = f"{topic}-{partition}-{new[0].offset:012d}-{new[-1].offset:012d}.parquet"
+                    layout.write(table(topic, new), self._folder(topic, day) / name)
+            manifest.advance(self._root, _through(rows))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _folder(self, topic: str, day: int) -> Path:
+        return self._root / topic / day_name(day)
+
+
+def _through(rows: Sequence[Archived]) -> dict[tuple[str, int], Through]:
+    now_ms = time.time_ns() // 1_000_000
+    found: dict[tuple[str, int], Through] = {}
+    for row in rows:
+        through = found.setdefault((row.topic, row.partition), Through(0, 0, now_ms))
+        through.next_offset = max(through.next_offset, row.offset + 1)
+        through.newest_event_ms = max(through.newest_event_ms, row.event_time_ms)
+    return found
+
+
+def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
+    """Rows of one topic as a table: layout.SCORES with the transaction's fields in line, or layout.OUTCOMES."""
+    flat = []
+    for row in rows:
+        place = {"kafka_partition": row.partition, "kafka_offset": row.offset}
+        event = row.event
+        if isinstance(event, Score):
+            time = {"event_timestamp": event.transaction.event_time_ms * 1000}
+            vector = {"features": unpacked(event.features)}
+            flat.append(_fields(event.transaction) | _fields(event) | vector | time | place)
+        else:
+            flat.append(_fields(event) | place)
+    schema = layout.SCORES if topic == topics.SCORES else layout.OUTCOMES
+    columns = {field.name: [row[field.name] for row in flat] for field in schema}
+    return pa.table(columns, schema=schema)
+
+
+def _fields(event: msgspec.Struct) -> dict[str, object]:
+    return {name: getattr(event, name) for name in event.__struct_fields__}

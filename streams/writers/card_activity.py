@@ -1,0 +1,79 @@
+"""Feast writer: scores in, the latest vector of each card out to Feast's online store.
+
+Guarantee: at least once and newest wins, which together leave each card with its newest score, by event time, after any crash. A
+batch writes each card once, before its offsets are committed; it may be written again, and older rows lose in the store
+(``features.online.store``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import redis
+
+from features.base.events import Score
+from features.base.settings import Settings
+from features.catalogue.vector import unpacked
+from features.online.store import Activity, OnlineWriter
+from streams import topics
+from streams.engine.codec import BatchDecoder
+from streams.engine.core import Output
+from streams.kafka.records import Record
+
+
+class FeastWriter:
+    """Pure core: no state. Rows are ``features.online.store.Activity``."""
+
+    name = "feast-writer"
+    inputs: tuple[str, ...] = (topics.SCORES,)
+    outputs: tuple[str, ...] = (topics.DLQ,)
+    replays: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self._decoder = BatchDecoder(Score, self.name)
+
+    def process(self, records: Sequence[Record]) -> Output:
+        """The newest score of each card in the batch, by event time, then by offset. Unscored ones count: the vector is there."""
+        _, scores, letters = self._decoder.decode(records)
+        newest: dict[str, Score] = {}
+        for score in scores:
+            card = score.transaction.card_id
+            held = newest.get(card)
+            if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
+                newest[card] = score
+        newest_ms = max((score.transaction.event_time_ms for score in newest.values()), default=None)
+        return Output(letters, [_row(score) for score in newest.values()], newest_ms)
+
+    def restore(self, records: Sequence[Record]) -> None:
+        """Nothing to restore."""
+
+    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+        """Nothing to forget."""
+
+
+def _row(score: Score) -> Activity:
+    transaction = score.transaction
+    return Activity(
+        card_id=transaction.card_id,
+        event_time_ms=transaction.event_time_ms,
+        vector=unpacked(score.features),
+        schema=score.schema,
+        score=score.score,
+        transaction_id=transaction.transaction_id,
+    )
+
+
+class FeastSink:
+    """Writes the core's rows to Redis. Raises redis.RedisError where Redis is away: the shell waits, the batch is not
+    committed."""
+
+    unavailable: tuple[type[Exception], ...] = (redis.RedisError, OSError)
+
+    def __init__(self, settings: Settings) -> None:
+        self._writer = OnlineWriter(settings)
+
+    def write(self, rows: list[Activity]) -> None:
+        self._writer.write_activity(rows)
+
+    def close(self) -> None:
+        self._writer.close()

@@ -1,0 +1,60 @@
+"""What is made from the catalogue is up to date, and a formula that cannot run is refused by name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from features.catalogue import generate
+from features.catalogue.entries import FEATURES, TOPIC, Feature
+from features.catalogue.vector import N_STREAM, NAMES
+from features.catalogue.windows import WINDOWS
+
+
+def test_the_files_are_up_to_date() -> None:
+    assert generate.main(["--check"]) == 0
+
+
+def test_names_are_unique_and_the_stream_comes_first() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert all(f.source in ("transaction", "card") for f in FEATURES[:N_STREAM])
+    assert all(f.source in ("customer", "terminal") for f in FEATURES[N_STREAM:])
+
+
+def test_every_entry_says_everything() -> None:
+    for feature in FEATURES:
+        assert feature.unit
+        assert feature.meaning
+        assert feature.formula
+        assert feature.dtype == "float32"
+        assert feature.source in TOPIC
+        # A value that stands for missing outside the range of the others has to be explained.
+        assert feature.missing >= 0 or feature.when_missing, feature.name
+        suffix = re.search(r"_(\d+[mhd])$", feature.name)
+        assert suffix is None or feature.window == suffix[1], feature.name
+
+
+def test_all_windows_have_their_seven_features() -> None:
+    families = ("count", "sum", "mean", "max", "std", "ratio_to_mean", "zscore")
+    assert {f"{family}_{w}" for family in families for w in WINDOWS} <= set(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("count_1d +", "feature made_up: the formula 'count_1d +' is no expression"),
+        ("count_1y", "feature made_up: the formula uses count_1y, which features/catalogue/ingredients.py does not offer"),
+        ("frauds_7d", "does not offer to a feature of source card"),
+    ],
+)
+def test_a_formula_that_cannot_run_is_refused_by_name(formula: str, said: str) -> None:
+    with pytest.raises(generate.FormulaError, match=re.escape(said)):
+        generate.source((Feature("made_up", "card", "1", "nothing", formula),))
+
+
+def test_a_feature_out_of_order_is_refused() -> None:
+    read, stream = FEATURES[-1], FEATURES[0]
+    with pytest.raises(generate.FormulaError, match="before those that are read"):
+        generate.source((read, replace(stream, name="made_up")))

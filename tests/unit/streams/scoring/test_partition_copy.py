@@ -1,0 +1,98 @@
+"""A partition that goes on from a copy and the log behind it says what one says that never stopped."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from features.transform.columns import from_transactions
+from streams.scoring.admission.admission import NEW, Admission
+from streams.scoring.partition_state import PartitionState
+from streams.simulate.card_fraud.options import Options
+from tests.served import transactions
+
+_DAY_MS = 86_400_000
+EVENTS = from_transactions(transactions(Options(cards=60, terminals=40, seed=5), 30))
+_, CARDS = np.unique(np.array(EVENTS.card), return_inverse=True)
+#: Every tenth comes again, in the same batch or later, every other time with another body; the first one's hash is 0.
+LOG = np.sort(np.concatenate([np.arange(1000), np.arange(0, 1000, 10), np.arange(0, 900, 30) + 100]), kind="stable")
+BODIES = np.arange(len(LOG)) % 2
+
+
+def empty() -> PartitionState:
+    return PartitionState(Admission(2 * _DAY_MS, _DAY_MS))
+
+
+def take(state: PartitionState, begin: int, end: int) -> tuple[list[Any], NDArray[np.float32]]:
+    """The scorer's way: what is new goes on to the cards. Verdicts and lateness, and vectors."""
+    rows = LOG[begin:end]
+    found = state.admission.admit(rows, BODIES[begin:end], CARDS[rows], EVENTS.event_time_ms[rows])
+    vectors, _ = state.update(EVENTS.take(rows[found.verdict == NEW]), 220)
+    return [found.verdict.tolist(), found.late.tolist()], vectors.copy()
+
+
+def same(found: list[tuple[list[Any], NDArray[np.float32]]], expected: list[tuple[list[Any], NDArray[np.float32]]]) -> None:
+    assert [said for said, _ in found] == [said for said, _ in expected]
+    for (_, one), (_, other) in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 700), st.lists(st.integers(0, 80), max_size=20), st.integers(1, 40))
+def test_a_copy_taken_on_the_way_and_the_log_behind_it(first: int, sizes: list[int], cards_a_step: int) -> None:
+    running = empty()
+    take(running, 0, first)
+    copy = running.copy(cards_a_step)
+    ends = [first, *(first + np.cumsum(sizes, dtype=np.int64)).tolist()]
+    turns = [(begin, min(end, len(LOG))) for begin, end in pairwise(ends)]
+    said = []
+    for begin, end in turns:
+        said.append(take(running, begin, end))
+        if not copy.done:
+            copy.step()
+    while not copy.done:
+        copy.step()
+    again = empty()
+    again.load(copy.arrays())
+    same([take(again, begin, end) for begin, end in turns], said)
+    rest = [(ends[-1], len(LOG))] if ends[-1] < len(LOG) else []
+    same([take(again, *turn) for turn in rest], [take(running, *turn) for turn in rest])
+
+
+def test_a_copy_is_done_when_cards_and_ids_are() -> None:
+    state = empty()
+    take(state, 0, 300)
+    copy, done = state.copy(100), []
+    assert state.cards.cards <= 100
+    for _ in range(2):  # the ids' table has 1,024 places, and a step takes 800
+        copy.step()
+        done.append(copy.done)
+    assert done == [False, True]
+    assert copy.arrays().keys() >= {"cards", "admitted", "clock", "cold"}
+
+
+def finished(state: PartitionState) -> dict[str, NDArray[Any]]:
+    copy = state.copy(100)
+    while not copy.done:
+        copy.step()
+    return copy.arrays()
+
+
+def test_a_load_leaves_a_copy_under_way_as_it_was() -> None:
+    state = empty()
+    take(state, 0, 300)
+    expected, found = empty(), empty()
+    expected.load(finished(state))
+    copy = state.copy(10)
+    copy.step()
+    state.load(finished(empty()))
+    take(state, 300, 600)
+    while not copy.done:
+        copy.step()
+    found.load(copy.arrays())
+    same([take(found, 300, 900)], [take(expected, 300, 900)])
