@@ -20,7 +20,8 @@ Latitude = Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
 Longitude = Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
 #: Free text is bounded, so that whatever is made of a valid record fits into one, too.
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
-Text = Annotated[str, msgspec.Meta(max_length=10_000)]
+TEXT_LENGTH = 10_000
+Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)]
 EntryMode = Literal["chip", "contactless", "swipe", "manual", "online"]
 ENTRY_MODES: tuple[EntryMode, ...] = ("chip", "contactless", "swipe", "manual", "online")
 
@@ -167,12 +168,25 @@ class RetrainRequest(msgspec.Struct, gc=False):
 
 
 ModelState = Literal[
-    "requested", "declined", "running", "failed", "registered", "rejected", "shadow", "canary", "promoted", "rolled_back"
+    "requested",
+    "declined",
+    "running",
+    "failed",
+    "registered",
+    "rejected",
+    "shadow",
+    "canary",
+    "promoted",
+    "rollback_requested",
+    "rolled_back",
 ]
 
 
 class ModelEvent(msgspec.Struct, gc=False):
-    """One step in the life of a training request or of a model version. ``event_time_ms`` is event time, ``at_ms`` wall time."""
+    """One step in the life of a training request or of a model version. ``event_time_ms`` is event time, ``at_ms`` wall time.
+
+    ``by``: who asked for a roll-back (the operating system's user), None of all other steps.
+    """
 
     model: str
     state: ModelState
@@ -186,6 +200,7 @@ class ModelEvent(msgspec.Struct, gc=False):
     cause: str | None = None
     reason: str = ""
     metrics: dict[str, float] = {}
+    by: str | None = None
 
 
 class DeadLetter(msgspec.Struct, gc=False):

@@ -18,6 +18,7 @@ from feast import FeatureView, Field, OnDemandFeatureView, RequestSource
 from feast.types import Float32, Float64, Int64, String
 from numpy.typing import NDArray
 
+from features.base import names
 from features.base.events import Transaction
 from features.base.settings import Settings
 from features.catalogue.vector import FEATURES, N_STREAM, NAMES, WIDTH, vector_schema
@@ -45,6 +46,7 @@ REQUEST = RequestSource(
     owner=OWNER,
     tags={"topic": "transactions", "clock": "event time"},
 )
+names.check(f"{__name__}.REQUEST", (f.name for f in REQUEST.schema), Transaction.__struct_fields__, "field of Transaction")
 
 
 def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:

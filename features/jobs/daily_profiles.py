@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.archive import layout
+from features.base import names
+from features.base.events import ENTRY_MODES
 from features.catalogue.windows import DAY_MS, HOUR_MS
 from features.transform.columns import category_number, terminal_number
 from features.transform.profiles import (
@@ -33,6 +36,9 @@ CARD_PRESENT = ("chip", "contactless", "swipe")
 ROW = "card_id string, event_time_ms long, profile array<float>, usual array<long>"
 #: What a profile is made of.
 NEEDED = ("card_id", "terminal_id", "event_time_ms", "amount_minor", "latitude", "longitude", "entry_mode", "merchant_category")
+names.check(f"{__name__}.CARD_PRESENT", CARD_PRESENT, ENTRY_MODES, "entry mode")
+names.check(f"{__name__}.NEEDED", NEEDED, layout.SCORES.names, "column of the archive of scores")
+names.check_ddl(f"{__name__}.ROW", ROW, (*NEEDED, *layout.CUSTOMER_PROFILE.names), "column of a profile")
 #: Cards are spread over this many groups: fewer cost less overhead, more let hot ones be balanced better.
 GROUPS = 64
 

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.archive import layout
+from features.base import names
 from features.base.events import Score, Transaction
 from features.base.kafka_options import client
 from features.base.settings import Settings, SettingsError
@@ -17,6 +19,8 @@ from features.transform.arrow import schema_of
 
 _TRANSACTION = Transaction.__struct_fields__
 _PLACE = ("kafka_partition", "kafka_offset")
+names.check(f"{__name__}._TRANSACTION", _TRANSACTION, layout.SCORES.names, "column of the archive of scores")
+names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the archive of scores")
 #: The Kafka user of the jobs.
 USER = "jobs"
 #: Settings that both clients know by one name, and librdkafka's that Java calls otherwise.

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from features.archive import layout
+from features.base import names
+
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
@@ -14,6 +17,8 @@ SCORES = (
     "longitude double, entry_mode string, pin_used boolean, merchant_category string, schema string, features array<float>"
 )
 OUTCOMES = "transaction_id string, outcome_time_ms long, is_fraud boolean, late boolean"
+names.check_ddl(f"{__name__}.SCORES", SCORES, layout.SCORES.names, "column of the archive of scores")
+names.check_ddl(f"{__name__}.OUTCOMES", OUTCOMES, layout.OUTCOMES.names, "column of the archive of outcomes")
 
 
 def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.archive import layout
 from features.archive.days import day_folders
+from features.base import names
 from features.base.settings import Settings
 from features.transform.arrow import HISTORY_MS
 
@@ -22,6 +24,7 @@ TRANSACTIONS = (
 )
 #: What was served for it.
 SERVED = f"{TRANSACTIONS}, schema string, features array<float>"
+names.check_ddl(f"{__name__}.SERVED", SERVED, layout.SCORES.names, "column of the archive of scores")
 
 
 class NothingThere(ValueError):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from features.archive import layout
 from features.archive.days import day_name
+from features.base import names
 from features.base.settings import DAY_MS, Settings
 from features.catalogue.vector import NAMES, vector_schema
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
@@ -35,6 +36,7 @@ COLUMNS = (
     *("transaction_id", "card_id", "terminal_id", "event_time_ms", "amount_minor"),
     *("schema", "features", "is_fraud", "known"),
 )
+names.check(f"{__name__}.COLUMNS", COLUMNS, (*layout.SCORES.names, "is_fraud", "known"), "column of the labelled rows")
 
 
 class TrainingSet(msgspec.Struct):

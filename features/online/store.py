@@ -77,9 +77,14 @@ def _fields(view: str, *features: str) -> tuple[bytes, ...]:
     return (encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features))
 
 
-_ACTIVITY_FIELDS = _fields("card_activity", "vector", "schema", "score", "transaction_id")
-_TERMINAL_FIELDS = _fields("terminal_risk", "tiles", "revision")
-_PROFILE_FIELDS = _fields("customer_profile", "profile", "usual", "as_of_ms")
+#: The features of each view, as ``features.feast_repo.views`` declares them; a test compares the two, for Feast is not imported
+#: here.
+VIEWS = {
+    "card_activity": ("vector", "schema", "score", "transaction_id"),
+    "terminal_risk": ("tiles", "revision"),
+    "customer_profile": ("profile", "usual", "as_of_ms"),
+}
+_ACTIVITY_FIELDS, _TERMINAL_FIELDS, _PROFILE_FIELDS = (_fields(view, *features) for view, features in VIEWS.items())
 
 
 class ProfileReader:

@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.archive import layout
+from features.base import names
 from features.catalogue.vector import NAMES
 
 #: Differences that are shown.
 SHOWN = 10
 _PLACE = ["card_id", "transaction_id", "event_time_ms", "kafka_partition", "kafka_offset"]
+names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the archive of scores")
 
 
 class Difference(msgspec.Struct, frozen=True):

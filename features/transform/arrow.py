@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.archive import generations, layout
+from features.base import names
 from features.base.settings import Features
 from features.catalogue.vector import WIDTH
 from features.catalogue.windows import KEEP_MS
@@ -31,6 +32,7 @@ TRANSFORMED = (
     "kafka_partition",
     "kafka_offset",
 )
+names.check(f"{__name__}.TRANSFORMED", TRANSFORMED, layout.SCORES.names, "column of the archive of scores")
 
 
 def schema_of(names: tuple[str, ...]) -> pa.Schema:

@@ -44,6 +44,7 @@ COMMANDS = {
     "drift": Entry("infra.cli.commands.drift:command", "Read the newest drift reports."),
     "hash": Entry("infra.cli.commands.hash:command", "Tell by which hash log lines call an id."),
     "retrain": Entry("infra.cli.commands.retrain:command", "Ask for a retraining."),
+    "rollback": Entry("infra.cli.commands.rollback:command", "Serve the version before again, or another one."),
     "features": Entry("infra.cli.commands.features:app", "Look at features: what they mean, and their values."),
     "repartition": Entry("infra.cli.commands.repartition:command", "Change the number of partitions, in place."),
     "dlq": Entry("infra.cli.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),

@@ -11,7 +11,8 @@ import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from numpy.typing import NDArray
 
-from features.base.events import DriftReport, ModelEvent, RetrainRequest
+from features.base import names
+from features.base.events import DriftReport, ModelEvent, RetrainRequest, Score
 from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import consumer
@@ -28,6 +29,9 @@ class _Score(msgspec.Struct, gc=False):
     decision: str
     score: float | None = None
     model_version: str | None = None
+
+
+names.check_view(_Score, Score)
 
 
 @dataclass

@@ -11,6 +11,7 @@ too few records is followed by a longer one that ends where it began.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -151,11 +152,12 @@ def _forward(consumer: Consumer, high: int, timeout_s: float) -> Iterator[Seen]:
     raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
 
 
-def follow(settings: Settings, topic: str, ends: dict[int, int]) -> Iterator[Seen]:
-    """Records as they come, from the offsets ``ends`` on, for ever."""
+def follow(settings: Settings, topic: str, ends: dict[int, int], seconds: float = math.inf) -> Iterator[Seen]:
+    """Records as they come, from the offsets ``ends`` on, for so many ``seconds``; for ever, where nothing is given."""
+    deadline = time.monotonic() + seconds
     with _open(settings) as consumer:
         consumer.assign([TopicPartition(topic, p, offset) for p, offset in ends.items()])
-        while True:
+        while time.monotonic() < deadline:
             # Short, so that Ctrl-C is heard.
             for message in consumer.consume(500, 0.2):
                 if message.error() is None:

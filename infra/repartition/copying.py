@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
+from features.base import names
+from features.base.events import Label, Outcome, Transaction
 from features.base.settings import Settings
 from features.transform.arrow import HISTORY_MS
 from infra.errors import PlatformError
@@ -36,6 +38,10 @@ def temporary(topic: str) -> str:
 
 class _Card(msgspec.Struct, gc=False):
     card_id: str
+
+
+for _event in (Transaction, Label, Outcome):
+    names.check_view(_Card, _event)
 
 
 class Target:

@@ -15,6 +15,8 @@ from statistics import median_low
 
 import msgspec
 
+from features.base import names
+from features.base.events import Label, Outcome, Score, Transaction
 from streams import topics
 from streams.kafka.records import Record
 
@@ -36,6 +38,10 @@ class _Label(msgspec.Struct, gc=False):
 
 class _Outcome(msgspec.Struct, gc=False):
     outcome_time_ms: int
+
+
+for _view, _event in ((_Transaction, Transaction), (_Scored, Score), (_Label, Label), (_Outcome, Outcome)):
+    names.check_view(_view, _event)
 
 
 @cache

@@ -74,8 +74,8 @@ TABLE = (
     ),
     Access(
         "operator",
-        "asks for a retraining, replays dead letters: `retrain`, `dlq`",
-        (SCORES, DLQ, DLQ_HANDLED),
+        "asks for a retraining or a roll-back, replays dead letters: `retrain`, `rollback`, `dlq`",
+        (SCORES, MODEL_EVENTS, DLQ, DLQ_HANDLED),
         tuple(name for name in EVERYTHING if name != ALERTS),
         (),
         (f"{_LONELY}*",),

@@ -14,6 +14,7 @@ class Announced:
         champion: the version announced as champion last.
         shadow: the version announced as shadow last, while it is neither champion nor replaced.
         promoted: every version that was champion at some time, in order.
+        line: the champions in order, without those that were rolled back.
     """
 
     def __init__(self, model: str) -> None:
@@ -21,19 +22,41 @@ class Announced:
         self.champion: str | None = None
         self.shadow: str | None = None
         self.promoted: list[str] = []
+        self.line: list[str] = []
+        self._rollbacks: dict[str, ModelEvent] = {}
+        self._answered: set[str] = set()
         self._said: set[Identity] = set()
 
     def take(self, event: ModelEvent) -> None:
         """One more event of the log; other models' are passed over."""
         if event.model != self.model:
             return
+        if event.state == "rollback_requested":
+            self._ask(event)
+            return
+        self._answer(event)
         self._said.add(_identity(event))
         if event.state == "shadow":
             self.shadow = event.version
         elif event.state in ("promoted", "rolled_back") and event.version is not None:
             self.champion = event.version
             self.promoted.append(event.version)
+            if event.state == "rolled_back" and event.version in self.line:
+                del self.line[self.line.index(event.version) :]
+            self.line.append(event.version)
             self.shadow = None
+
+    @property
+    def rollbacks(self) -> list[ModelEvent]:
+        """The roll-backs that were asked for and neither carried out nor declined, oldest first."""
+        return list(self._rollbacks.values())
+
+    def before(self, champion: str) -> str | None:
+        """The version that was champion before ``champion`` and was not rolled back; None where the log knows none."""
+        if champion not in self.line:
+            return self.line[-1] if self.line else None
+        place = self.line.index(champion)
+        return self.line[place - 1] if place else None
 
     def said(self, event: ModelEvent) -> bool:
         """Whether this step was published before, say by a control that was killed before it wrote that down.
@@ -42,6 +65,16 @@ class Announced:
         against ``champion`` and ``shadow``.
         """
         return event.state not in ("shadow", "promoted", "rolled_back") and _identity(event) in self._said
+
+    def _ask(self, event: ModelEvent) -> None:
+        key = event.idempotency_key
+        if key is not None and event.version is not None and key not in self._answered:
+            self._rollbacks.setdefault(key, event)
+
+    def _answer(self, event: ModelEvent) -> None:
+        if event.state in ("rolled_back", "declined") and event.idempotency_key in self._rollbacks:
+            del self._rollbacks[event.idempotency_key]
+            self._answered.add(event.idempotency_key)
 
 
 def _identity(event: ModelEvent) -> Identity:

@@ -25,7 +25,8 @@ import msgspec
 from features.base.events import DriftReport, ModelEvent, ModelState, RetrainRequest
 from features.base.redaction import told
 from features.base.settings import Settings
-from retrain.control import metrics
+from features.catalogue.vector import vector_schema
+from retrain.control import metrics, rollback
 from retrain.control import result as results
 from retrain.control.announced import Announced
 from retrain.control.launcher import Launcher
@@ -114,6 +115,10 @@ class Controller:
         """One record of ``drift-reports``: the clock of the schedule. Never raises."""
         await self._persist(record, self._report)
 
+    async def told(self, record: Record) -> None:
+        """One record of ``model-events``: a roll-back that somebody asks for. Never raises."""
+        await self._persist(record, self._told)
+
     async def _persist(self, record: Record, work: Callable[[Record], Awaitable[None]]) -> None:
         """Try until the broker takes what follows; only a record that cannot be worked on at all is given up."""
         while True:
@@ -171,6 +176,12 @@ class Controller:
         await self._publisher.request(request)
         # The next report may come before this request does.
         self._scheduled = request.idempotency_key
+
+    async def _told(self, record: Record) -> None:
+        event = msgspec.json.decode(record.value or b"", type=ModelEvent)
+        # The rest of the log is this control's own words.
+        if event.state == "rollback_requested":
+            self._announced.take(event)
 
     # Runs
 
@@ -230,13 +241,50 @@ class Controller:
         """One look at the model server. Raises NotPublished, serving.store.model_store.StoreError."""
         await self._restored.wait()
         async with self._lock:
+            await self._carry_out()
             await self._rollout.look()
+            await self._answer()
             status = self._rollout.status
             for due_now in announcements(status, self._announced) if status is not None else []:
                 run = self._run_of(due_now.version)
                 # The deploy step comes before the run's last word: "registered" is to be said first.
                 if run is not None or not self.active:
                     await self._announce(due_now, run)
+
+    async def _carry_out(self) -> None:
+        """Write the newest roll-back that was asked for, if it may be; an older one that was not written is overtaken."""
+        requests = self._announced.rollbacks
+        for request in requests:
+            await self._rollout.read()
+            last = request is requests[-1]
+            if rollback.is_written(self._rollout.document, request):
+                if not last:
+                    await self._publisher.event(rollback.answer(request, "rolled_back"))
+                continue
+            why_not = (
+                await asyncio.to_thread(self._why_not, request) if last else "another roll-back was asked for after this one"
+            )
+            if why_not is not None:
+                log.warning("no roll-back to %s: %s", request.version, why_not)
+                await self._publisher.event(rollback.answer(request, "declined", reason=why_not))
+                continue
+            await self._rollout.roll_back(str(request.version), str(request.idempotency_key))
+
+    def _why_not(self, request: ModelEvent) -> str | None:
+        rollout, schema = self._rollout, vector_schema(self._settings.features)
+        return rollback.outdated(rollout.document, request) or rollback.refusal(
+            rollout.store, rollout.document, self._announced, str(request.version), schema
+        )
+
+    async def _answer(self) -> None:
+        """Say so where a roll-back is done."""
+        status = self._rollout.status
+        seen = (status.last_event_time_ms if status is not None else None) or 0
+        for request in self._announced.rollbacks:
+            if rollback.is_served(self._rollout.document, status, request):
+                log.info("rolled back to %s as %s asked: %s", request.version, request.by, request.reason)
+                await self._publisher.event(rollback.answer(request, "rolled_back", seen))
+                self._count()
 
     async def _announce(self, announcement: Announcement, run: Run | None) -> None:
         status = self._rollout.status
@@ -259,7 +307,8 @@ class Controller:
 
     def unsettled(self) -> list[str]:
         """Why the rollout is not at rest, in words."""
-        return unsettled(self._rollout.document, self._rollout.status, self._announced)
+        asked = [f"a roll-back to {request.version} is not done yet" for request in self._announced.rollbacks]
+        return asked + unsettled(self._rollout.document, self._rollout.status, self._announced)
 
     def _run_of(self, version: str) -> Run | None:
         return next((run for run in self._runs.values() if run.version == version), None)

@@ -18,7 +18,7 @@ import msgspec
 
 from features.base.settings import Settings
 from retrain.control.announced import Announced
-from serving.rollout.transitions import on_shadow_progress
+from serving.rollout.transitions import on_shadow_progress, rollback
 from serving.store.document import ServingDocument
 from serving.store.model_store import ModelStore, StaleGeneration
 
@@ -90,14 +90,14 @@ class Rollout:
         self._announced = announced
         self._url = f"{settings.rest_url}/v2/models/{settings.model}/status"
         self._token_file = settings.token_file
-        self._store = ModelStore(settings.model_store, settings.model)
+        self.store = ModelStore(settings.model_store, settings.model)
         self._http: aiohttp.ClientSession | None = None
         self.document = ServingDocument(model=settings.model)
         self.status: ServerStatus | None = None
 
     async def look(self) -> None:
         """One turn: refresh ``document`` and ``status``, promote where it is time. Raises StoreError."""
-        self.document = await asyncio.to_thread(self._store.serving)
+        await self.read()
         if self.document.generation == 0:
             self.status = None
             return
@@ -105,13 +105,27 @@ class Rollout:
         if self.status is None:
             return
         following = next_document(self.document, self.status, self._announced)
-        if following is not self.document:
-            try:
-                self.document = await asyncio.to_thread(self._store.write_serving, following, self.document.generation)
-            except StaleGeneration as error:
-                log.info("%s; the next turn looks again", error)
-            else:
-                log.info("promoted %s: generation %d", following.champion, following.generation)
+        if following is not self.document and await self._write(following):
+            log.info("promoted %s: generation %d", following.champion, following.generation)
+
+    async def read(self) -> None:
+        """Refresh ``document``. Raises StoreError."""
+        self.document = await asyncio.to_thread(self.store.serving)
+
+    async def roll_back(self, version: str, key: str) -> None:
+        """Write the document of the roll-back ``key``, once. Raises StoreError."""
+        following = rollback(self.document, version, key)
+        if following is not self.document and await self._write(following):
+            log.info("rolled back to %s: generation %d", version, following.generation)
+
+    async def _write(self, following: ServingDocument) -> bool:
+        """Whether it was written; not where somebody else wrote in between: the next turn looks again."""
+        try:
+            self.document = await asyncio.to_thread(self.store.write_serving, following, self.document.generation)
+        except StaleGeneration as error:
+            log.info("%s; the next turn looks again", error)
+            return False
+        return True
 
     async def close(self) -> None:
         if self._http is not None:

@@ -58,7 +58,7 @@ def decode_response(data: bytes) -> Prediction:
     if scores is None:
         raise MalformedResponse(
             f"'score' in the model server's answer holds values that are not in [0, 1] (from {given.min()} to {given.max()});"
-            f" a rollback to another version helps, or {_ELSE}"
+            f" driftloop rollback --reason TEXT serves the version before, or {_ELSE}"
         )
     shadow = _floats("shadow_score", raw["shadow_score"]) if "shadow_score" in raw else None
     shadow_version = response.parameters["shadow_version"].string_param if "shadow_version" in response.parameters else ""

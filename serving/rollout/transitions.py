@@ -38,11 +38,13 @@ def on_shadow_progress(document: ServingDocument, count: int) -> ServingDocument
     return _next(document, champion=document.shadow, shadow=None, shadow_transactions=0)
 
 
-def rollback(document: ServingDocument, version: str) -> ServingDocument:
-    """Serve ``version``, and nothing beside it, from now on."""
-    if document.champion == version and document.shadow is None and document.challenger is None:
+def rollback(document: ServingDocument, version: str, key: str) -> ServingDocument:
+    """Serve ``version``, and nothing beside it, from now on. ``key`` names the roll-back: each is carried out once."""
+    served_alone = document.champion == version and document.shadow is None and document.challenger is None
+    if document.rollback == key or served_alone:
         return document
-    return _next(document, champion=version, shadow=None, shadow_transactions=0)
+    following = _next(document, champion=version, shadow=None, shadow_transactions=0)
+    return msgspec.structs.replace(following, rollback=key)
 
 
 def _next(document: ServingDocument, *, champion: str | None, shadow: str | None, shadow_transactions: int) -> ServingDocument:

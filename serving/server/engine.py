@@ -139,7 +139,8 @@ class Engine:
                 self._failed += len(rows)
             metrics.FAILED.labels(champion.version, "champion").inc(len(rows))
             log.exception("version %s failed on %d vectors", champion.version, len(rows))
-            message = f"version {champion.version} failed on this request; the server's log says why; a rollback helps"
+            way_out = "the server's log says why; driftloop rollback --reason TEXT serves the version before"
+            message = f"version {champion.version} failed on this request; {way_out}"
             raise PredictionFailed(message) from error
         metrics.SECONDS.labels(champion.version).observe(time.perf_counter() - begin)
         metrics.PREDICTIONS.labels(champion.version, "champion").inc(len(rows))

@@ -35,6 +35,8 @@ class Asking:
 
     def see(self, event: ModelEvent) -> None:
         """Take an event from model-events."""
+        if event.state == "rollback_requested":
+            return
         if event.idempotency_key is not None:
             self._keys.add(event.idempotency_key)
         if event.state == "declined":

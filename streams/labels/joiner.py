@@ -46,7 +46,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from features.base.events import AmountMinor, EventTime, Id, Label, Outcome
+from features.base import names
+from features.base.events import AmountMinor, EventTime, Id, Label, Outcome, Score
 from streams import topics
 from streams.engine import future
 from streams.engine.codec import BatchDecoder, encode
@@ -84,6 +85,9 @@ class JoinedScore(msgspec.Struct, gc=False):
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
+
+
+names.check_view(JoinedScore, Score)
 
 
 class _Known(msgspec.Struct, gc=False):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
+from features.base import names
+from features.base.events import Label, Transaction
+
 Field = Literal[
     "transaction_id",
     "event_time",
@@ -22,6 +25,16 @@ Field = Literal[
     "pin_used",
 ]
 FIELDS: tuple[Field, ...] = get_args(Field)
+#: What a file says in its own units, and which fields of the events are made of it.
+_CONVERTED = {"event_time": "event_time_ms", "amount": "amount_minor"}
+#: What is no field of an event: the ground truth's.
+_TRUTH = "pattern"
+names.check(
+    f"{__name__}.Field",
+    (_CONVERTED.get(field, field) for field in FIELDS if field != _TRUTH),
+    {*Transaction.__struct_fields__, *Label.__struct_fields__},
+    "field of Transaction or Label",
+)
 REQUIRED: tuple[Field, ...] = ("transaction_id", "event_time", "card_id", "terminal_id", "amount", "is_fraud")
 
 #: The columns of the Fraud Detection Handbook's data set.

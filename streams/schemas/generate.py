@@ -31,7 +31,7 @@ KEY_AND_WRITER: dict[str, tuple[str, str]] = {
     topics.OUTCOMES: ("`terminal_id`", "label-joiner"),
     topics.DRIFT_REPORTS: ("model", "drift-monitor"),
     topics.RETRAIN_REQUESTS: ("model", "drift-monitor, `driftloop retrain`"),
-    topics.MODEL_EVENTS: ("model", "control"),
+    topics.MODEL_EVENTS: ("model", "control, `driftloop rollback`"),
     topics.DLQ: ("as the source", "every processor"),
     topics.DLQ_HANDLED: ("the letter's `partition:offset`", "`driftloop dlq`"),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base import names
 from features.base.model_client import Prediction
 from features.catalogue.vector import INDEX
 
@@ -23,6 +24,7 @@ RULES: tuple[tuple[str, float, float], ...] = (
     ("count_10m", 4.0, 0.4),
     ("speed_kmh", 1000.0, 0.4),
 )
+names.check(f"{__name__}.RULES", (column for column, _, _ in RULES), INDEX, "column of the catalogue")
 
 
 def predict(vectors: NDArray[np.float32]) -> Prediction:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base import names
 from features.catalogue.vector import INDEX
 
 
@@ -27,6 +28,8 @@ RULES: tuple[Rule, ...] = (
     Rule("ONLINE_AT_NIGHT", (("online_order", 1.0), ("night", 1.0))),
     Rule("CONTACTLESS_SERIES", (("entry_contactless", 1.0), ("count_1h", 3.0))),
 )
+for _rule in RULES:
+    names.check(f"{__name__}.RULES, {_rule.code}", (name for name, _ in _rule.reach), INDEX, "column of the catalogue")
 
 
 def reasons(vector: NDArray[np.float32]) -> tuple[list[str], dict[str, float]]:

@@ -27,13 +27,20 @@ from features.archive.days import day_name
 from features.archive.generations import Generations
 from features.archive.locks import writing
 from features.archive.manifest import Through
-from features.base.events import Outcome, Score
+from features.base import names
+from features.base.events import Outcome, Score, Transaction
 from features.base.settings import DAY_MS, Settings
 from features.catalogue.vector import WIDTH, unpacked
 from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output, dead_letter
 from streams.kafka.records import Record
+
+_PLACE = ("kafka_partition", "kafka_offset")
+_OF_A_SCORE = (*Transaction.__struct_fields__, *Score.__struct_fields__, "event_timestamp", *_PLACE)
+_OF_AN_OUTCOME = (*Outcome.__struct_fields__, *_PLACE)
+names.check("features.archive.layout.SCORES", layout.SCORES.names, _OF_A_SCORE, "field of Score or its Transaction")
+names.check("features.archive.layout.OUTCOMES", layout.OUTCOMES.names, _OF_AN_OUTCOME, "field of Outcome")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
-"""Control on a real broker: requests in, model events out, through kill -9. The pipeline is a script that only waits."""
+"""Control on a real broker: requests in, model events out, through kill -9. The pipeline is a script that only waits.
+
+Roll-backs on the real model store and model server, too, by the command line.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,11 +25,18 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from features.base.events import Cause, DeadLetter, ModelEvent, RetrainRequest
 from features.base.settings import Settings
+from infra.cli import main
+from infra.cli.commands import rollback
+from infra.inspect.publish import publish
+from infra.inspect.tail import bounds
 from infra.platform.lag import group_lags
 from retrain.control.launcher import COMMAND_VARIABLE
 from retrain.control.run_records import run_id
+from serving.rollout.transitions import on_registered
+from serving.store.model_store import ModelStore
 from streams import topics
 from streams.kafka.clients import consumer, producer
+from tests.unit.serving.tiny_models import make_manifest, onnx_bytes, version_folder
 
 pytestmark = pytest.mark.integration
 
@@ -46,6 +57,7 @@ result = {"state": "rejected", "reason": "no better", "metrics": {"ap": 0.5, "ro
 (folder / "result.json").write_text(json.dumps(result))
 """
 MAIN = "from features.base.settings import load; from retrain.control.faust.app import main; main(load())"
+SERVER = "from features.base.settings import load; from serving.server.main import main; main(load())"
 
 
 class Control:
@@ -228,3 +240,120 @@ def test_a_run_ended_with_control_is_launched_again(control: Control) -> None:
     found = events(control.settings, "stopped")
     assert [event.state for event in found] == ["requested", "running", "running", "rejected"]
     assert found[2].reason.startswith("attempt 2")
+
+
+class Served:
+    """The platform's model store, and a model server on it; versions are deployed as the pipeline does it."""
+
+    def __init__(self, control: Control, folder: Path) -> None:
+        self.settings = control.settings.model_copy(update={"model": MODEL})
+        self.store = ModelStore(self.settings.model_store, MODEL)
+        self._folder = folder
+        self._control = control
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        env = {**os.environ, "DRIFTLOOP_DIR": str(self.settings.dir), "DRIFTLOOP_MODEL": MODEL}
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen([sys.executable, "-c", SERVER], env=env, stdout=log, stderr=log)
+        self._control.wait_for(self._up, 90)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+
+    def deploy(self, version: str, shadow_transactions: int = 0) -> None:
+        data = onnx_bytes()
+        manifest = msgspec.structs.replace(make_manifest(version, data), model=MODEL)
+        self.store.add(version_folder(self._folder / version, version, data, manifest))
+        before = self.store.serving()
+        self.store.write_serving(on_registered(before, version, shadow_transactions), before.generation)
+
+    def _up(self) -> bool:
+        try:
+            port = self.settings.ports.metrics["model-server"]
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+                return True
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+
+@pytest.fixture
+def served(control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """v1 and v2 were champion one after the other, v3 is in shadow."""
+    monkeypatch.setenv("DRIFTLOOP_DIR", str(control.settings.dir))
+    monkeypatch.setenv("DRIFTLOOP_MODEL", MODEL)
+    found = Served(control, tmp_path)
+    try:
+        found.start()
+        for version, shadow in (("v1", 0), ("v2", 0), ("v3", 1000)):
+            found.deploy(version, shadow)
+            control.settle()
+        yield found
+    finally:
+        found.stop()
+        # The folder is other tests', too.
+        shutil.rmtree(found.settings.model_store)
+
+
+def test_a_roll_back_is_carried_out_once_and_ends_the_shadow(
+    control: Control, served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["rollback", "--reason", "misses  too\nmuch", "--json"]) == 0
+    done = msgspec.json.decode(capsys.readouterr().out, type=ModelEvent)
+    assert (done.state, done.version, done.previous) == ("rolled_back", "v1", "v2")
+    assert (done.reason, done.by) == ("misses too much", rollback.user())
+    status = control.settle()["rollout"]
+    assert (status["server"]["champion"], status["server"]["shadow"]) == ("v1", None)
+    assert status["announced"] == {"champion": "v1", "shadow": None}
+    document = served.store.serving()
+    assert (document.champion, document.shadow) == ("v1", None)
+    key = done.idempotency_key
+    assert key is not None
+    assert [event.state for event in events(control.settings, key)] == ["rollback_requested", "rolled_back"]
+
+    for arguments, why in (
+        ([], "no version was champion before v1"),
+        (["--to", "v1"], "v1 is champion already"),
+        (["--to", "v3"], "v3 is newer than v1 and was never champion"),
+        (["--to", "v9"], "'v9' is not in"),
+    ):
+        assert main.run(["rollback", "--reason", "again", *arguments]) == 2
+        told = capsys.readouterr().err
+        assert why in told
+        assert told.count("\n") == 1
+
+    # Asked for while control is away, of a server that is away: the log alone tells of it.
+    served.stop()
+    control.end(signal.SIGKILL)
+    log = rollback.announced(served.settings, bounds(served.settings, topics.MODEL_EVENTS))
+    asked = rollback.request(served.settings, log, "v2", "v1 is worse", 5)
+    publish(served.settings, topics.MODEL_EVENTS, MODEL, asked)
+    control.start()
+    control.wait_for(lambda: served.store.serving().champion == "v2")
+    assert not control.status()["idle"]
+    # Killed before it could say so, and a new version went into shadow meanwhile: it is not rolled back a second time.
+    control.end(signal.SIGKILL)
+    served.deploy("v4", 1000)
+    generation = served.store.serving().generation
+    control.start()
+    served.start()
+    control.settle()
+    document = served.store.serving()
+    assert (document.generation, document.champion, document.shadow) == (generation, "v2", "v4")
+    found = events(control.settings, str(asked.idempotency_key))
+    assert [(event.state, event.version, event.previous) for event in found] == [
+        ("rollback_requested", "v2", "v1"),
+        ("rolled_back", "v2", "v1"),
+    ]
+
+    # One that was overtaken by a promotion is declined, and the document stays.
+    late = msgspec.structs.replace(asked, idempotency_key="late", version="v1", previous="v3")
+    publish(served.settings, topics.MODEL_EVENTS, MODEL, late)
+    control.wait_for(lambda: len(events(control.settings, "late")) == 2)
+    [_, declined] = events(control.settings, "late")
+    assert declined.state == "declined"
+    assert "v2 is champion by now" in declined.reason
+    assert served.store.serving().generation == generation
+    control.settle()

@@ -31,6 +31,7 @@ from infra.platform import leftovers, supervisor
 from infra.platform import up_down as local
 from infra.security import certificates
 from retrain.control.launcher import COMMAND_VARIABLE
+from serving.rollout.transitions import on_registered
 from serving.store.document import ServingDocument
 from serving.store.model_store import ModelStore
 from streams import topics
@@ -169,6 +170,26 @@ def test_control_answers_a_request(secure: Settings, run: Runner) -> None:
     assert states[-3:] == ["requested", "running", "failed"]
 
 
+def test_an_operator_rolls_back(secure: Settings, run: Runner, tmp_path: Path) -> None:
+    """A second version that is served at once, as the pipeline deploys it, and back: under the rights of operator and control."""
+    store, data = ModelStore(secure.model_store), onnx_bytes(bias=10.0)
+    store.add(version_folder(tmp_path / "v2", "v2", data, make_manifest("v2", data, threshold=0.0)))
+    served = store.serving()
+    store.write_serving(on_registered(served, "v2", 0), served.generation)
+    deadline = time.monotonic() + 60
+    while "v2" not in [e.version for _, e in newest_events(secure, topics.MODEL_EVENTS, ModelEvent, 5, _promoted).events]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    code, out, err = run("rollback", "--reason", "to see that it may")
+    assert (code, err) == (0, "")
+    assert "rolled back from v2 to v1" in out
+    assert store.serving().champion == "v1"
+
+
+def _promoted(event: ModelEvent) -> bool:
+    return event.state == "promoted"
+
+
 def test_a_dead_letter_is_replayed_and_discarded(secure: Settings, run: Runner) -> None:
     """The bad record goes to the scorer again, under the operator's rights, and comes back with its count."""
     publish(secure.as_user("producer"), topics.TRANSACTIONS, "bad", EARLIER)
@@ -228,6 +249,7 @@ COMMANDS = (
     ["run", "control"],
     ["simulate", "--days", "1", "--cards", "5"],
     ["retrain", "--reason", "x"],
+    ["rollback", "--reason", "x"],
 )
 
 

@@ -17,12 +17,12 @@ def command(
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history later.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the request as JSON.")] = False,
 ) -> None:
+    from infra.cli.reason import checked
     from infra.inspect import show
 
-    if not reason.strip():
-        raise typer.BadParameter("--reason is empty; say why, whoever reads the history later will want to know")
+    reason = checked(reason)
     settings = context.settings().as_user("operator")
-    request = ask(settings, reason.strip())
+    request = ask(settings, reason)
     if as_json:
         show.document(request)
         return
@@ -39,24 +39,29 @@ def ask(settings: Settings, reason: str) -> RetrainRequest:
     import uuid
 
     from features.base.events import RetrainRequest
+    from infra.errors import PlatformError
     from infra.inspect.publish import publish
     from streams.topics import RETRAIN_REQUESTS
 
+    event_time_ms = newest_event_time(settings)
+    if event_time_ms is None:
+        raise PlatformError(
+            "nothing was scored yet, so there is nothing to learn from; publish transactions first (driftloop simulate)"
+        )
     request = RetrainRequest(
         idempotency_key=f"manual-{uuid.uuid4().hex[:16]}",
         model=settings.model,
         cause="manual",
-        event_time_ms=newest_event_time(settings),
+        event_time_ms=event_time_ms,
         reason=reason,
     )
     publish(settings, RETRAIN_REQUESTS, settings.model, request)
     return request
 
 
-def newest_event_time(settings: Settings) -> int:
-    """The newest event time among the last scores of all partitions. Raises PlatformError where there are none."""
+def newest_event_time(settings: Settings) -> int | None:
+    """The newest event time among the last scores of all partitions; None where nothing was scored yet. Raises Unreachable."""
     from features.base.events import Score
-    from infra.errors import PlatformError
     from infra.inspect.decode import decoder
     from infra.inspect.tail import newest_each
     from streams.topics import SCORES
@@ -64,9 +69,4 @@ def newest_event_time(settings: Settings) -> int:
     decode = decoder(Score)
     # A producer may be a little out of order, so the last record alone need not be the newest event.
     scores = map(decode, newest_each(settings, SCORES, 100).records)
-    times = [score.transaction.event_time_ms for score in scores if score is not None]
-    if not times:
-        raise PlatformError(
-            "nothing was scored yet, so there is nothing to learn from; publish transactions first (driftloop simulate)"
-        )
-    return max(times)
+    return max((score.transaction.event_time_ms for score in scores if score is not None), default=None)

@@ -37,6 +37,7 @@ TURN_S = 0.2
 ROLL_S = 0.5
 REQUESTS = TP(topics.RETRAIN_REQUESTS, 0)
 REPORTS = TP(topics.DRIFT_REPORTS, 0)
+EVENTS = TP(topics.MODEL_EVENTS, 0)
 
 
 def faust_app(settings: Settings) -> faust.App:
@@ -79,7 +80,7 @@ class ControlApp:
         publisher = Publisher(settings, announced)
         self.controller = Controller(settings, publisher, Launcher(settings), announced, self.rollout, self._save)
         # Reports before requests: a report may cause a request (see Progress.behind).
-        self.progress = Progress([REPORTS, REQUESTS], EndOffsets(settings))
+        self.progress = Progress([REPORTS, REQUESTS, EVENTS], EndOffsets(settings))
         self.turned_at = time.monotonic()
         self.rolled_at = 0.0
         self.trouble = "control is starting"
@@ -148,7 +149,13 @@ class ControlApp:
                     await controller.report(_record(event))
                     progress.handled(REPORTS, event.message.offset)
 
-        for tp, work in ((REQUESTS, requests), (REPORTS, reports)):
+        async def events(stream: StreamT[bytes]) -> None:
+            async for event in stream.events():
+                if progress.begin(EVENTS, event.message.offset):
+                    await controller.told(_record(event))
+                    progress.handled(EVENTS, event.message.offset)
+
+        for tp, work in ((REQUESTS, requests), (REPORTS, reports), (EVENTS, events)):
             topic = app.topic(
                 tp.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", partitions=1
             )

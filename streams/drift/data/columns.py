@@ -8,11 +8,13 @@ are what the performance monitor watches).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base import names
 from features.base.events import ENTRY_MODES
 from features.catalogue import vector
 
@@ -32,13 +34,13 @@ NUMERIC: tuple[str, ...] = (
     "distance_from_home",
     "ratio_to_usual_amount",
 )
-#: Compared as shares of categories; the one-hot entry columns are one question, so they count once.
-CATEGORICAL: tuple[str, ...] = ("entry_mode", "pin_used", "has_location")
-SCORE = "score"
-WATCHED: tuple[str, ...] = (*NUMERIC, *CATEGORICAL, SCORE)
+names.check(f"{__name__}.NUMERIC", NUMERIC, vector.INDEX, "column of the catalogue")
 
+#: Columns of the vector, in the order of ENTRY_MODES.
 ENTRY_NAMES: tuple[str, ...] = ("used_chip", "entry_contactless", "entry_swipe", "entry_manual", "online_order")
+names.check(f"{__name__}.ENTRY_NAMES", ENTRY_NAMES, vector.INDEX, "column of the catalogue")
 ENTRY_COLUMNS = [vector.INDEX[name] for name in ENTRY_NAMES]
+_PIN, _LOCATED = vector.INDEX["used_pin_number"], vector.INDEX["has_location"]
 _ENTRY_LABELS = np.array([*ENTRY_MODES, "unknown"], dtype=object)
 _YES_NO = np.array(["no", "yes", "unknown"], dtype=object)
 
@@ -50,6 +52,33 @@ def entry_codes(features: NDArray[np.float32]) -> NDArray[np.intp]:
     """Entry mode of each row of ``features`` [n, WIDTH] as an index into ENTRY_NAMES; its length where it is unknown."""
     one_hot = features[:, ENTRY_COLUMNS]
     return np.where(one_hot.any(axis=1), one_hot.argmax(axis=1), len(ENTRY_NAMES))
+
+
+def _entry_mode(features: NDArray[np.float32]) -> NDArray[np.object_]:
+    labels: NDArray[np.object_] = _ENTRY_LABELS[entry_codes(features)]
+    return labels
+
+
+def _pin_used(features: NDArray[np.float32]) -> NDArray[np.object_]:
+    pin = features[:, _PIN]
+    labels: NDArray[np.object_] = _YES_NO[np.where(pin < 0, 2, pin).astype(int)]
+    return labels
+
+
+def _has_location(features: NDArray[np.float32]) -> NDArray[np.object_]:
+    labels: NDArray[np.object_] = _YES_NO[features[:, _LOCATED].astype(int)]
+    return labels
+
+
+_LABELS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.object_]]] = {
+    "entry_mode": _entry_mode,
+    "pin_used": _pin_used,
+    "has_location": _has_location,
+}
+#: Compared as shares of categories; the one-hot entry columns are one question, so they count once.
+CATEGORICAL: tuple[str, ...] = tuple(_LABELS)
+SCORE = "score"
+WATCHED: tuple[str, ...] = (*NUMERIC, *CATEGORICAL, SCORE)
 
 
 def frame(features: NDArray[np.float32], scores: NDArray[np.float32]) -> pd.DataFrame:
@@ -65,10 +94,8 @@ def frame(features: NDArray[np.float32], scores: NDArray[np.float32]) -> pd.Data
         missing = vector.FEATURES[vector.INDEX[name]].missing
         known = values != missing if missing != 0.0 else np.ones(len(values), dtype=bool)
         columns[name] = np.where(known, np.log1p(np.maximum(values, 0.0)), np.nan)
-    columns["entry_mode"] = _ENTRY_LABELS[entry_codes(features)]
-    pin = features[:, vector.INDEX["used_pin_number"]]
-    columns["pin_used"] = _YES_NO[np.where(pin < 0, 2, pin).astype(int)]
-    columns["has_location"] = _YES_NO[features[:, vector.INDEX["has_location"]].astype(int)]
+    for name, labels_of in _LABELS.items():
+        columns[name] = labels_of(features)
     clipped = np.clip(scores.astype(np.float64), _SCORE_EPSILON, 1.0 - _SCORE_EPSILON)
     columns[SCORE] = np.log(clipped / (1.0 - clipped))
     return pd.DataFrame(columns)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base import names
+from features.base.events import Transaction
 from features.catalogue import vector
 from streams.drift.data.columns import ENTRY_NAMES, entry_codes
 
@@ -16,6 +20,11 @@ _BINS = 11 * _BINS_PER_DECADE
 AMOUNT = vector.INDEX["amount"]
 LOCATED = vector.INDEX["has_location"]
 PIN = vector.INDEX["used_pin_number"]
+
+#: Fields of the transaction that a producer may leave out, and whose presence the vector shows.
+OptionalField = Literal["latitude", "entry_mode", "pin_used"]
+OPTIONAL: tuple[OptionalField, ...] = get_args(OptionalField)
+names.check(f"{__name__}.OPTIONAL", OPTIONAL, Transaction.__struct_fields__, "field of Transaction")
 
 
 class Counts:
@@ -53,11 +62,15 @@ class Counts:
         position = int(np.searchsorted(np.cumsum(self.amounts), quantile * self.rows))
         return float(10.0 ** ((position + 0.5) / _BINS_PER_DECADE + _LOWEST))
 
-    def known_share(self, field: str) -> float:
-        """Share of rows in which ``field`` (latitude, entry_mode or pin_used) is known; nan without rows."""
+    def known_share(self, field: OptionalField) -> float:
+        """Share of rows in which ``field`` is known; nan without rows."""
         if self.rows == 0:
             return float("nan")
-        known = {"latitude": self.located, "entry_mode": self.rows - int(self.modes[-1]), "pin_used": self.pin_known}
+        known: dict[OptionalField, int] = {
+            "latitude": self.located,
+            "entry_mode": self.rows - int(self.modes[-1]),
+            "pin_used": self.pin_known,
+        }
         return known[field] / self.rows
 
 

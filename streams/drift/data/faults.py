@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import ENTRY_MODES
+from features.base import names
+from features.base.events import ENTRY_MODES, Transaction
 from features.catalogue import vector
-from streams.drift.data.counts import Counts, count
+from streams.drift.data.counts import OPTIONAL, Counts, OptionalField, count
 
 HOUR_MS = 3_600_000
 #: Fewer rows are not judged by themselves.
@@ -37,12 +39,18 @@ STUCK_REFERENCE_SHARE = 0.9
 #: ... and that many rows of one mode are that improbable under the reference.
 STUCK_LOG_PROBABILITY = math.log(1e-9)
 
+#: The fields of a transaction that the rules can name.
+Field = Literal["amount_minor", "latitude", "entry_mode", "pin_used"]
+FIELDS: tuple[Field, ...] = get_args(Field)
+names.check(f"{__name__}.FIELDS", FIELDS, Transaction.__struct_fields__, "field of Transaction")
+_HOUR = vector.INDEX["hour"]
+
 
 @dataclass(frozen=True)
 class Finding:
     """One field that breaks a rule: what was measured, and what the reference lets one expect."""
 
-    field: str
+    field: Field
     rule: str
     measured: float
     expected: float
@@ -75,7 +83,7 @@ class Expected:
 
     def __init__(self, features: NDArray[np.float32]) -> None:
         self.total = count(features)
-        hours = features[:, vector.INDEX["hour"]].astype(int) % 24
+        hours = features[:, _HOUR].astype(int) % 24
         by_hour = [count(features[hours == hour]) for hour in range(24)]
         self._by_hour = [c if c.rows >= MIN_REFERENCE_ROWS else None for c in by_hour]
 
@@ -92,7 +100,7 @@ def _unit(now: Counts, expected: Counts) -> Finding | None:
     return None
 
 
-def _missing(field: str, now: Counts, expected: Counts) -> Finding | None:
+def _missing(field: OptionalField, now: Counts, expected: Counts) -> Finding | None:
     measured, usual = now.known_share(field), expected.known_share(field)
     fall = usual - measured
     noise = math.sqrt(max(usual * (1.0 - usual), 0.02) * (1.0 / now.rows + 1.0 / expected.rows))
@@ -125,9 +133,7 @@ def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
     else:
         found = [
             _unit(now, expected),
-            _missing("latitude", now, expected),
-            _missing("entry_mode", now, expected),
-            _missing("pin_used", now, expected),
+            *(_missing(field, now, expected) for field in OPTIONAL),
             _stuck(now, expected),
         ]
     return [finding for finding in found if finding is not None]
@@ -159,9 +165,9 @@ def find(slices: Mapping[int, Counts], slice_ms: int, expected: Expected) -> lis
 
 
 def _runs(
-    what: tuple[str, str],
+    what: tuple[Field, str],
     starts: list[int],
-    findings: Mapping[int, Mapping[tuple[str, str], Finding]],
+    findings: Mapping[int, Mapping[tuple[Field, str], Finding]],
     unjudged: set[int],
     slices: Mapping[int, Counts],
     slice_ms: int,

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from features.base.events import DriftReport
+from features.base import names
+from features.base.events import DriftReport, Score
 from features.base.settings import DAY_MS, Settings
 from features.catalogue import vector
 from features.catalogue.vector import vector_schema
 from streams.drift.data.columns import WATCHED, frame
 from streams.drift.data.distance import compare
-from streams.drift.data.faults import Expected, Fault, find
+from streams.drift.data.faults import FIELDS, Expected, Fault, Field, find
 from streams.drift.data.score_windows import SAMPLE_ROWS, ScoreWindow
 from streams.drift.intervals import Interval, merge
 from streams.drift.references import Reference, References, ReferenceUnusable
@@ -24,12 +25,18 @@ from streams.drift.sample import priorities
 from streams.drift.watermark import Watermark
 from streams.engine.repartition_header import Copied
 
-#: Columns that remember faulty values after the fault is over, and for how many days: they are reported, but they do not
-#: count towards drift until then or until another version, with another reference, is champion.
-AFTERMATH: dict[str, dict[str, float]] = {
+#: Watched columns that remember faulty values of a field after the fault is over, and for how many days: they are reported, but
+#: they do not count towards drift until then or until another version, with another reference, is champion.
+AFTERMATH: dict[Field, dict[str, float]] = {
     "amount_minor": {"sum_1d": 1, "mean_1d": 1, "ratio_to_mean_30d": 30, "ratio_to_usual_amount": 30, "score": 30},
-    "latitude": {"distance_from_last_km": 7},
+    "latitude": {"distance_from_last_transaction": 7},
+    "entry_mode": {},
+    "pin_used": {},
 }
+names.check("streams.drift.data.faults.FIELDS", FIELDS, AFTERMATH, f"key of {__name__}.AFTERMATH")
+names.check(f"{__name__}.AFTERMATH", AFTERMATH, FIELDS, "field that a fault can name (streams.drift.data.faults.FIELDS)")
+for _field, _columns in AFTERMATH.items():
+    names.check(f"{__name__}.AFTERMATH[{_field!r}]", _columns, WATCHED, "watched column (streams.drift.data.columns.WATCHED)")
 
 
 class ScoredTransaction(msgspec.Struct, gc=False):
@@ -48,6 +55,8 @@ class ScoreSeen(msgspec.Struct, gc=False):
     score: float | None = None
     model_version: str | None = None
 
+
+names.check_view(ScoreSeen, Score)
 
 #: Fewer reference rows of a kind of day (workdays, weekends) are no sample of it; all days stand in.
 MIN_DAY_ROWS = 500
@@ -225,12 +234,13 @@ class DataMonitor:
 
     def _counted(self, version: str, start_ms: int) -> set[str]:
         """The watched columns that no earlier fault still lives on in."""
-        counted = set(WATCHED)
-        for fault, then in self._faults:
-            for column, days in AFTERMATH.get(fault.finding.field, {}).items():
-                if then == version and start_ms < fault.end_ms + days * DAY_MS:
-                    counted.discard(column)
-        return counted
+        remembering = {
+            column
+            for fault, then in self._faults
+            for column, days in AFTERMATH[fault.finding.field].items()
+            if then == version and start_ms < fault.end_ms + days * DAY_MS
+        }
+        return set(WATCHED) - remembering
 
     def _reference(self, version: str) -> _Prepared:
         found = self._prepared.get(version)

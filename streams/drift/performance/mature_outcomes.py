@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from features.base.events import DriftReport
+from features.base import names
+from features.base.events import DriftReport, Outcome
 from features.base.settings import DAY_MS, Settings
 from streams.drift.intervals import Interval, covers
 from streams.drift.performance.precision import bins_of
@@ -32,6 +33,9 @@ class OutcomeSeen(msgspec.Struct, gc=False):
     threshold: float | None = None
     model_version: str | None = None
     late: bool = False
+
+
+names.check_view(OutcomeSeen, Outcome)
 
 
 @dataclass

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from features.base.names import UnknownName
 from features.base.settings import load
 from features.catalogue.vector import FEATURES, N_STREAM, SCHEMA, SERVICE
 from features.feast_repo.store import import_feast
+from features.online.store import VIEWS
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +73,16 @@ def test_ages_are_feasts_ttl(tmp_path: Path) -> None:
     settings.feast.profile_max_age_days = 30
     ttl = {found.name: found.ttl.days for found in definitions.build(settings) if hasattr(found, "ttl")}
     assert ttl == {"card_activity": 0, "terminal_risk": 0, "customer_profile": 30}
+
+
+def test_the_online_fields_that_are_written_and_read_without_feast_are_the_views(objects: list[Any]) -> None:
+    views = {found.name: {feature.name for feature in found.features} for found in objects if hasattr(found, "batch_source")}
+    assert views == {view: set(features) for view, features in VIEWS.items()}
+
+
+def test_a_request_with_a_field_that_no_transaction_has_does_not_load(objects: list[Any]) -> None:
+    from features.feast_repo import read_time
+
+    text = Path(read_time.__file__).read_text().replace('name="latitude"', 'name="lat"')
+    with pytest.raises(UnknownName, match=r"features\.repo\.read_time\.REQUEST names 'lat'"):
+        exec(compile(text, read_time.__file__, "exec"), {"__name__": read_time.__name__})

@@ -12,7 +12,7 @@ events = st.lists(
     st.one_of(
         st.tuples(st.just("registered"), names, st.integers(0, 100)),
         st.tuples(st.just("progress"), st.integers(0, 150)),
-        st.tuples(st.just("rollback"), names),
+        st.tuples(st.just("rollback"), names, st.integers(0, 10).map(str)),
     ),
     max_size=30,
 )
@@ -24,8 +24,8 @@ def step(document: ServingDocument, event: tuple[object, ...]) -> ServingDocumen
             return transitions.on_registered(document, version, count)
         case ("progress", int(count)):
             return transitions.on_shadow_progress(document, count)
-        case ("rollback", str(version)):
-            return transitions.rollback(document, version)
+        case ("rollback", str(version), str(key)):
+            return transitions.rollback(document, version, key)
     raise AssertionError(event)
 
 
@@ -81,9 +81,19 @@ def test_a_newer_version_takes_the_place_of_the_one_in_shadow() -> None:
 
 def test_rollback_ends_the_shadow() -> None:
     document = ServingDocument(generation=4, champion="v2", shadow="v3", shadow_transactions=10)
-    back = transitions.rollback(document, "v1")
+    back = transitions.rollback(document, "v1", "a-key")
     assert (back.generation, back.champion, back.shadow) == (5, "v1", None)
-    assert transitions.rollback(back, "v1") is back
+
+
+def test_a_rollback_is_carried_out_once_whatever_came_after_it() -> None:
+    document = ServingDocument(generation=4, champion="v2")
+    back = transitions.rollback(document, "v1", "a-key")
+    assert transitions.rollback(back, "v1", "a-key") is back
+    shadowed = transitions.on_registered(back, "v3", 10)
+    assert transitions.rollback(shadowed, "v1", "a-key") is shadowed
+    promoted = transitions.on_shadow_progress(shadowed, 10)
+    assert transitions.rollback(promoted, "v1", "a-key") is promoted
+    assert transitions.rollback(promoted, "v1", "another").champion == "v1"
 
 
 def test_a_negative_shadow_is_refused() -> None:

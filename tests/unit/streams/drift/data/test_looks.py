@@ -131,6 +131,24 @@ def test_a_data_fault_is_named_and_asks_for_nothing(run: Run, change: Change, fi
     assert "no retraining" in run.reports[1].action
 
 
+def nowhere(values: Vectors, times: NDArray[np.int64]) -> None:
+    values[:, vector.INDEX["has_location"]] = 0
+    values[:, vector.INDEX["distance_from_last_transaction"]] = -1
+    values[:, vector.INDEX["distance_from_home"]] = -1
+
+
+def test_after_a_day_without_locations_the_columns_that_remember_it_do_not_count_for_a_week(run: Run) -> None:
+    run.score_day(0, change=nowhere)
+    for day in range(1, 9):
+        run.score_day(day)
+    run.feed(clock_records(9))
+    assert [fault["field"] for fault in run.reports[0].evidence["faults"]] == ["latitude"]
+    left_out = [report.evidence["not_counted"] for report in run.reports]
+    # The fault ends with its day: its seven days are days 1 to 7.
+    assert left_out == [[], *[["distance_from_last_transaction"]] * 7, []]
+    assert all("distance_from_last_transaction" in report.features for report in run.reports[1:])
+
+
 def test_thin_windows_and_windows_without_reference_are_reported_but_not_judged(run: Run) -> None:
     run.score_day(0, version=None)
     run.score_day(1, rows=100)
