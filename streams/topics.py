@@ -15,6 +15,9 @@ MODEL_EVENTS = "model-events"
 DLQ = "dlq"
 DLQ_HANDLED = "dlq-handled"
 
+#: Every topic of the loop, in the order in which the data walks.
+NAMES = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
+
 #: What the broker takes as one record of ``dlq``; of the other topics, 1 MiB.
 DLQ_MAX_BYTES = 4 * 1024 * 1024
 
@@ -35,7 +38,5 @@ def all_topics(partitions: int) -> list[Topic]:
     """Every topic of the loop; ``partitions``: of those that are spread. Retention is by size and time of arrival at the broker,
     not by event time: a replay of an old month must not be deleted as it is written."""
     keep = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(365 * 86_400_000)}
-    one = (DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
-    names = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, *one)
     own = {DLQ: {"max.message.bytes": str(DLQ_MAX_BYTES)}}
-    return [Topic(name, partitions if name in SPREAD else 1, keep | own.get(name, {})) for name in names]
+    return [Topic(name, partitions if name in SPREAD else 1, keep | own.get(name, {})) for name in NAMES]

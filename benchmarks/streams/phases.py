@@ -19,7 +19,7 @@ from confluent_kafka import Consumer
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings, load
 from features.online.cached_reader import Reader
-from infra.platform.processors import scorer_core
+from infra.platform import scorer
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Core
 from streams.engine.replay_log import Partition
@@ -130,7 +130,7 @@ def main(arguments: list[str]) -> int:
     for owner, name, what in _STEPS:
         setattr(owner, name, clocks.around(what, getattr(owner, name)))
     settings = load().as_user("scorer")
-    core = scorer_core(settings)
+    core = scorer.core(settings)
     shell = Timed(settings, core, clocks)
     core.wait = shell.wait
     spare_collections()

@@ -19,7 +19,7 @@ from confluent_kafka import Consumer
 
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings, load
-from infra.platform.processors import scorer_core
+from infra.platform import scorer
 from streams.engine.core import Core
 from streams.engine.replay_log import Partition
 from streams.engine.shell import Shell
@@ -67,7 +67,7 @@ class Profiled(Shell):
 def main(arguments: list[str]) -> int:
     """0 after SIGTERM."""
     settings = load().as_user("scorer")
-    core = scorer_core(settings)
+    core = scorer.core(settings)
     shell = Profiled(settings, core)
     core.wait = shell.wait
     spare_collections()

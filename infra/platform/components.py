@@ -9,6 +9,7 @@ from functools import partial
 
 from features.base.settings import Settings
 from infra.services import kafka_broker, redis_server
+from streams.topology import TOPOLOGY, Topology
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,7 @@ class Component:
 
 
 #: The processes of ours, by name, with the processors that each runs.
-PROCESSES = {
-    "model-server": ("model-server",),
-    "scorer": ("scorer",),
-    "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk", "compaction"),
-    "drift-monitor": ("drift-monitor", "skew"),
-    "control": ("control",),
-}
+PROCESSES = TOPOLOGY.processes
 
 
 def _run(processors: tuple[str, ...], settings: Settings) -> list[str]:
@@ -44,13 +39,9 @@ def _run(processors: tuple[str, ...], settings: Settings) -> list[str]:
     return [sys.executable, "-P", "-m", "infra.cli.main", "run", *processors]
 
 
-def _ports(name: str, settings: Settings) -> dict[str, int]:
-    own = {"metrics": settings.ports.metrics.get(name, 0)}
-    if name == "model-server":
-        own |= {"rest": settings.ports.rest, "grpc": settings.ports.grpc}
-    if name == "control":
-        own |= {"web": settings.ports.control}
-    return own
+def _ports(name: str, own: dict[str, str], settings: Settings) -> dict[str, int]:
+    metrics = {"metrics": settings.ports.metrics.get(name, 0)}
+    return metrics | {label: getattr(settings.ports, field) for label, field in own.items()}
 
 
 def _kafka_ports(settings: Settings) -> dict[str, int]:
@@ -65,18 +56,22 @@ def _redis_ports(settings: Settings) -> dict[str, int]:
 KAFKA = Component("kafka", 0, kafka_broker.command, _kafka_ports, start_s=2, ready_s=90, stop_s=30)
 REDIS = Component("redis", 0, redis_server.command, _redis_ports, start_s=1, ready_s=30, stop_s=15)
 
-#: All components, in the order in which they start.
-ALL = (
-    KAFKA,
-    REDIS,
-    *(
+
+def ours(topology: Topology = TOPOLOGY) -> tuple[Component, ...]:
+    """The processes that run the topology's processors."""
+    return tuple(
         # Ten seconds: an error in the settings shows after some seconds of imports, and must not become a busy loop of restarts.
         # Five minutes: a scorer that finds nothing compiled takes half of one (streams/scoring/warm_up.py), and more on a busy
         # machine.
-        Component(name, 1, partial(_run, processors), partial(_ports, name), start_s=10, ready_s=300, stop_s=30)
-        for name, processors in PROCESSES.items()
-    ),
-)
+        Component(
+            name, 1, partial(_run, processors), partial(_ports, name, topology.ports(name)), start_s=10, ready_s=300, stop_s=30
+        )
+        for name, processors in topology.processes.items()
+    )
+
+
+#: All components, in the order in which they start.
+ALL = (KAFKA, REDIS, *ours())
 
 
 def of(settings: Settings) -> tuple[Component, ...]:

@@ -6,12 +6,11 @@ from features.base.settings import ADMIN, Settings
 
 
 def topics(settings: Settings) -> list[str]:
-    """Create the topics of the loop and of the control plane that are missing; return their names."""
-    from retrain.control.faust.topics import control_topics
+    """Create the topics of the loop that are missing; return their names."""
     from streams.kafka.create_topics import create
-    from streams.topics import all_topics
+    from streams.topology import TOPOLOGY
 
-    return create(settings.as_user(ADMIN), [*all_topics(settings.partitions), *control_topics(settings)])
+    return create(settings.as_user(ADMIN), TOPOLOGY.topics(settings.partitions))
 
 
 def rights(settings: Settings) -> int:

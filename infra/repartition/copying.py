@@ -28,7 +28,7 @@ from streams.scoring.intake import Intake, admission, limits_of
 Tell = Callable[[str, int], None]
 
 #: In this order, so that what is told reads as the data walks.
-SPREAD = (topics.TRANSACTIONS, topics.SCORES, topics.ALERTS, topics.LABELS, topics.OUTCOMES)
+SPREAD = tuple(name for name in topics.NAMES if name in topics.SPREAD)
 
 
 def temporary(topic: str) -> str:

@@ -34,9 +34,10 @@ from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep, LockstepError
 from streams.publish.probe import control_probe
 from streams.scoring.scorer import Scorer
+from streams.topology import TOPOLOGY
 
 #: What reads or writes the spread topics. The model server and the control plane stay.
-PROCESSES = ("scorer", "writers", "drift-monitor")
+PROCESSES = TOPOLOGY.processes_with(SPREAD)
 _LOCK_S = 300.0
 #: For so long nothing may come: producers that are slow publish every second or so.
 _STILL_S = 3.0

@@ -6,26 +6,14 @@ transactions under ids that begin with its name. What is not here is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from features.base.settings import ONLOOKER
-from retrain.control.faust.topics import APP_ID, RUNS_CHANGELOG
-from streams.topics import (
-    ALERTS,
-    DLQ,
-    DLQ_HANDLED,
-    DRIFT_REPORTS,
-    LABELS,
-    MODEL_EVENTS,
-    OUTCOMES,
-    RETRAIN_REQUESTS,
-    SCORES,
-    TRANSACTIONS,
-)
+from streams.topics import ALERTS, DLQ, DLQ_HANDLED, LABELS, MODEL_EVENTS, NAMES, SCORES, TRANSACTIONS
+from streams.topology import TOPOLOGY, Processor, Topology
 
-EVERYTHING = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
 #: Groups of readers that join nobody and commit nothing: brokers want a name from them, too.
 _LONELY = "driftloop-"
 
@@ -44,25 +32,21 @@ class Access:
     transactional_ids: tuple[str, ...] = ()
 
 
-def _processor(name: str, purpose: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> Access:
-    return Access(name, purpose, reads, (*writes, DLQ), (name,), (f"{_LONELY}*",), (f"driftloop-{name}-*",))
-
-
-TABLE = (
-    _processor("scorer", "scores transactions", (TRANSACTIONS,), (SCORES, ALERTS)),
-    _processor("feast-writer", "fills the online store", (SCORES,), ()),
-    _processor("archive", "fills the archive", (SCORES, OUTCOMES), ()),
-    _processor("label-joiner", "joins labels to scores", (LABELS, SCORES), (OUTCOMES,)),
-    _processor("terminal-risk", "fills the terminals' risk", (OUTCOMES,), ()),
-    _processor("drift-monitor", "watches for drift", (SCORES, OUTCOMES, MODEL_EVENTS), (DRIFT_REPORTS, RETRAIN_REQUESTS)),
-    Access(
-        APP_ID,
-        "starts runs, rolls versions out",
-        (RETRAIN_REQUESTS, DRIFT_REPORTS, MODEL_EVENTS, RUNS_CHANGELOG),
-        (MODEL_EVENTS, RETRAIN_REQUESTS, RUNS_CHANGELOG, DLQ),
-        (APP_ID,),
+def of_processor(one: Processor) -> Access:
+    """The rights that a processor needs."""
+    return Access(
+        one.name,
+        one.purpose,
+        (*one.reads, *one.follows, *one.changelogs),
+        (*one.writes, *one.changelogs),
+        (one.name,),
         (f"{_LONELY}*",),
-    ),
+        (f"driftloop-{one.name}-*",) if one.transactional else (),
+    )
+
+
+#: Users that are no processor.
+_PEOPLE = (
     Access("producer", "publishes payments and labels: your programs, `simulate`, `replay`", (), (TRANSACTIONS, LABELS)),
     Access(
         "analyst",
@@ -76,15 +60,22 @@ TABLE = (
         "operator",
         "asks for a retraining or a roll-back, replays dead letters: `retrain`, `rollback`, `dlq`",
         (SCORES, MODEL_EVENTS, DLQ, DLQ_HANDLED),
-        tuple(name for name in EVERYTHING if name != ALERTS),
+        tuple(name for name in NAMES if name != ALERTS),
         (),
         (f"{_LONELY}*",),
         ("driftloop-dlq",),
     ),
     Access("jobs", "reads topics in Spark: `job`, `parity`", (TRANSACTIONS, SCORES), (), (), ("spark-kafka-*",)),
-    Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", EVERYTHING, (), (), ("*",)),
+    Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", NAMES, (), (), ("*",)),
 )
 
+
+def table(topology: Topology = TOPOLOGY) -> tuple[Access, ...]:
+    """The rights of every user: first of the processors that speak to Kafka, as their entries say."""
+    return (*map(of_processor, topology.streaming), *_PEOPLE)
+
+
+TABLE = table()
 BY_USER = {access.user: access for access in TABLE}
 USERS = tuple(BY_USER)
 
@@ -102,9 +93,9 @@ class Rule(NamedTuple):
     operation: Operation
 
 
-def rules() -> Iterator[Rule]:
+def rules(accesses: Iterable[Access] = TABLE) -> Iterator[Rule]:
     """The table as the broker's rules. To read or to write includes to describe."""
-    for access in TABLE:
+    for access in accesses:
         wanted: tuple[tuple[Kind, Operation, tuple[str, ...]], ...] = (
             ("topic", "read", access.reads),
             ("topic", "write", access.writes),
@@ -119,7 +110,7 @@ def rules() -> Iterator[Rule]:
                 yield Rule(access.user, kind, name.removesuffix("*") if prefixed else name, prefixed, operation)
 
 
-def markdown() -> str:
+def markdown(accesses: Iterable[Access] = TABLE) -> str:
     """The table for docs/security.md."""
 
     def cell(names: tuple[str, ...]) -> str:
@@ -130,6 +121,6 @@ def markdown() -> str:
     lines += [
         f"| `{one.user}` | {one.purpose} | {cell(one.reads)} | {cell(one.writes)} | {cell(one.groups)} | {cell(one.looks_at)} "
         f"| {cell(one.transactional_ids)} |"
-        for one in TABLE
+        for one in accesses
     ]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ Guarantee: each window is reported exactly once, after any crash: reports, reque
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -13,15 +14,17 @@ from typing import Any
 from features.base.events import Cause, DriftReport, ModelEvent, RetrainRequest
 from features.base.settings import Settings
 from streams import topics
+from streams.drift.data import distance
 from streams.drift.data.looks import DataMonitor, Judged, ScoreSeen
 from streams.drift.intervals import Interval
 from streams.drift.performance.mature_outcomes import OutcomeSeen, PerformanceMonitor
-from streams.drift.references import References
+from streams.drift.references import References, StoredReferences
 from streams.drift.requests import Asking
 from streams.engine import metrics
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
 from streams.engine.repartition_header import Copied, copied
+from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Produce, Record
 
 _Said = DriftReport | RetrainRequest
@@ -208,3 +211,10 @@ def _measure(report: DriftReport) -> None:
     nan = float("nan")
     metrics.PERFORMANCE_AP.set(nan if report.evidence["ap"] is None else report.evidence["ap"])
     metrics.PERFORMANCE_ERROR.set(nan if report.evidence["error"] is None else report.evidence["error"])
+
+
+def build(settings: Settings) -> Shell:
+    """The monitor with its shell."""
+    # Evidently takes seconds to import; the first window to be judged must not wait for it.
+    threading.Thread(target=distance.load, name="evidently", daemon=True).start()
+    return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=SINK_BATCH, new_s=NEW_S)

@@ -119,3 +119,8 @@ def _words(settings: Settings, one: Difference) -> str:
         f"{one.feature} of transaction {hashed(settings, one.transaction_id)} (card {hashed(settings, one.card_id)}, "
         f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"
     )
+
+
+def build(settings: Settings) -> SkewWatch:
+    """The watch as a processor."""
+    return SkewWatch(settings)

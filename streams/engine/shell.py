@@ -49,6 +49,10 @@ from streams.topics import DLQ
 
 log = logging.getLogger(__name__)
 
+#: The largest batch of processors that write files, or make few records of many: fewer round trips suit them.
+SINK_BATCH = 20_000
+#: ``new_s`` on a platform: a broker that was killed may say for two to four seconds that nothing was committed (docs/chaos.md).
+NEW_S = 6.0
 #: A transaction of its own just to move offsets past a commit marker costs latency, so it waits for a quiet moment.
 QUIET_S = 0.1
 #: Longest pause between two turns of the loop, or longest wait for something that is away, before /healthz turns red.
@@ -121,6 +125,11 @@ class Shell:
         #: The core's state between two batches is as of what is committed of these.
         self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe)
         self._source: Consumer | None = None
+
+    @property
+    def core(self) -> Core:
+        """The processor that it runs."""
+        return self._core
 
     def stop(self) -> None:
         """Ask the loop to end after the batch in hand. Safe from a signal handler or another thread."""

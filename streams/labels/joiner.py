@@ -48,12 +48,15 @@ import msgspec
 
 from features.base import names
 from features.base.events import AmountMinor, EventTime, Id, Label, Outcome, Score
+from features.base.settings import Settings
+from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine import future
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output, dead_letter
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import History, at, by_limits
+from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Produce, Record
 
 _NAME = "label-joiner"
@@ -394,3 +397,9 @@ def _matured(score: JoinedScore, outcome_ms: int) -> Outcome:
         model_version=score.model_version,
         unusual=score.unusual,
     )
+
+
+def build(settings: Settings) -> Shell:
+    """The joiner with its shell."""
+    core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS))
+    return Shell(settings, core, max_batch=SINK_BATCH, new_s=NEW_S)

@@ -2,14 +2,6 @@
 
 from __future__ import annotations
 
-from streams import topics
+from streams.topology import TOPOLOGY
 
-GROUPS: dict[str, tuple[str, ...]] = {
-    "scorer": (topics.TRANSACTIONS,),
-    "feast-writer": (topics.SCORES,),
-    "archive": (topics.SCORES, topics.OUTCOMES),
-    "label-joiner": (topics.SCORES, topics.LABELS),
-    "terminal-risk": (topics.OUTCOMES,),
-    "drift-monitor": (topics.SCORES, topics.OUTCOMES, topics.MODEL_EVENTS),
-    "control": (topics.RETRAIN_REQUESTS,),
-}
+GROUPS: dict[str, tuple[str, ...]] = TOPOLOGY.groups

@@ -17,23 +17,24 @@ import msgspec
 
 from features.base.events import EVENT_OF
 from streams import topics
+from streams.topology import TOPOLOGY, Topology
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 FOLDER = Path(__file__).parent
 PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 
-#: What the records of each topic are keyed by, and who writes them.
-KEY_AND_WRITER: dict[str, tuple[str, str]] = {
-    topics.TRANSACTIONS: ("`card_id`", "producers"),
-    topics.SCORES: ("`card_id`", "scorer"),
-    topics.ALERTS: ("`card_id`", "scorer"),
-    topics.LABELS: ("`card_id`", "producers, analysts"),
-    topics.OUTCOMES: ("`terminal_id`", "label-joiner"),
-    topics.DRIFT_REPORTS: ("model", "drift-monitor"),
-    topics.RETRAIN_REQUESTS: ("model", "drift-monitor, `driftloop retrain`"),
-    topics.MODEL_EVENTS: ("model", "control, `driftloop rollback`"),
-    topics.DLQ: ("as the source", "every processor"),
-    topics.DLQ_HANDLED: ("the letter's `partition:offset`", "`driftloop dlq`"),
+#: What the records of each topic are keyed by, and who writes them beside processors.
+KEY_AND_OUTSIDERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    topics.TRANSACTIONS: ("`card_id`", ("producers",)),
+    topics.SCORES: ("`card_id`", ()),
+    topics.ALERTS: ("`card_id`", ()),
+    topics.LABELS: ("`card_id`", ("producers", "analysts")),
+    topics.OUTCOMES: ("`terminal_id`", ()),
+    topics.DRIFT_REPORTS: ("model", ()),
+    topics.RETRAIN_REQUESTS: ("model", ("`driftloop retrain`",)),
+    topics.MODEL_EVENTS: ("model", ("`driftloop rollback`",)),
+    topics.DLQ: ("as the source", ()),
+    topics.DLQ_HANDLED: ("the letter's `partition:offset`", ("`driftloop dlq`",)),
 }
 
 Schema = dict[str, Any]
@@ -108,6 +109,14 @@ def _field_rows(struct: Schema) -> list[str]:
     return rows
 
 
+def writers_text(topic: str, topology: Topology = TOPOLOGY) -> str:
+    """Who writes a topic, in words."""
+    writers = topology.writers(topic)
+    if len(writers) > 1 and len(writers) == len(topology.streaming):
+        writers = ("every processor",)
+    return ", ".join((*writers, *KEY_AND_OUTSIDERS[topic][1]))
+
+
 def render_page() -> str:
     """docs/events.md: every topic with its key, its writer and its fields."""
     lines = [
@@ -123,7 +132,7 @@ def render_page() -> str:
         "| --- | --- | --- | --- |",
     ]
     for topic, event in EVENT_OF.items():
-        key, writer = KEY_AND_WRITER[topic]
+        key, writer = KEY_AND_OUTSIDERS[topic][0], writers_text(topic)
         lines.append(f"| `{topic}` | [{event.__name__}](#{event.__name__.lower()}) | {key} | {writer} |")
     for topic, event in EVENT_OF.items():
         document = schema(topic)

@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 import pyarrow as pa
 
-from features.archive import layout, manifest
+from features.archive import generations, layout, manifest
 from features.archive.compaction import last_offsets
 from features.archive.days import day_name
 from features.archive.generations import Generations
@@ -30,10 +30,11 @@ from features.archive.manifest import Through
 from features.base import names
 from features.base.events import Outcome, Score, Transaction
 from features.base.settings import DAY_MS, Settings
-from features.catalogue.vector import WIDTH, unpacked
+from features.catalogue.vector import WIDTH, unpacked, vector_schema
 from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output, dead_letter
+from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Record
 
 _PLACE = ("kafka_partition", "kafka_offset")
@@ -169,3 +170,9 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
 
 def _fields(event: msgspec.Struct) -> dict[str, object]:
     return {name: getattr(event, name) for name in event.__struct_fields__}
+
+
+def build(settings: Settings) -> Shell:
+    """The archive with its shell."""
+    core = Archive(vector_schema(settings.features), generations.read(settings.archive))
+    return Shell(settings, core, ArchiveSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

@@ -18,6 +18,7 @@ from features.online.store import Activity, OnlineWriter
 from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output
+from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Record
 
 
@@ -77,3 +78,8 @@ class FeastSink:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def build(settings: Settings) -> Shell:
+    """The writer with its shell."""
+    return Shell(settings, FeastWriter(), FeastSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

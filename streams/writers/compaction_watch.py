@@ -63,3 +63,8 @@ class CompactionWatch:
     def health(self) -> list[str]:
         """Nothing that a restart would mend."""
         return []
+
+
+def build(settings: Settings) -> CompactionWatch:
+    """The watch as a processor."""
+    return CompactionWatch(settings)

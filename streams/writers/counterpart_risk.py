@@ -17,15 +17,18 @@ from dataclasses import dataclass
 
 import redis
 
+from features.archive import generations
 from features.archive.generations import Generations
 from features.base.events import Outcome
 from features.base.settings import Settings
+from features.catalogue.windows import HOUR_MS
 from features.offline.point_in_time import append_terminal_risk
 from features.online.store import OnlineWriter, TerminalRow
 from features.transform.counterpart_tiles import Terminal, keep_hours, update
 from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output
+from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Record
 
 
@@ -121,3 +124,9 @@ class TerminalRiskSink:
 
     def close(self) -> None:
         self._writer.close()
+
+
+def build(settings: Settings) -> Shell:
+    """The writer with its shell."""
+    core = TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS, generations.read(settings.archive))
+    return Shell(settings, core, TerminalRiskSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

@@ -27,7 +27,7 @@ from features.base.events import Score, Transaction
 from features.base.settings import Settings, SettingsError, load
 from infra.platform import leftovers, supervisor
 from infra.platform import up_down as local
-from infra.platform.processors import SHELLS
+from infra.platform.processors import built
 from streams import topics
 from streams.engine.codec import encode
 from streams.engine.runner import END_S
@@ -205,7 +205,7 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
 def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings, tmp_path: Path) -> None:
     """The last one here: the topic stays as it is then."""
     eager = own.model_copy(update={"kafka": {**own.kafka, "topic.metadata.refresh.interval.ms": "200"}})
-    shell = SHELLS["scorer"](eager)
+    shell = built("scorer", eager)
     failures: list[Exception] = []
 
     def work() -> None:

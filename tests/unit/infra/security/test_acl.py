@@ -11,25 +11,20 @@ from infra.security import acl
 from infra.security.acl import Rule
 from retrain.control.faust.topics import RUNS_CHANGELOG
 from streams import topics
-from streams.drift.monitor import DriftMonitor
-from streams.engine.core import Core
-from streams.labels.joiner import LabelJoiner
 from streams.publish.groups import GROUPS
-from streams.scoring.scorer import Scorer
-from streams.writers.archive import Archive
-from streams.writers.card_activity import FeastWriter
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.topology import TOPOLOGY, Processor
 
-CORES: tuple[type[Core], ...] = (Scorer, FeastWriter, Archive, LabelJoiner, TerminalRisk, DriftMonitor)
 DOCS = Path(__file__).parents[4] / "docs" / "security.md"
 
 
-@pytest.mark.parametrize("core", CORES, ids=lambda core: core.name)
-def test_a_processor_may_read_what_its_core_reads_and_no_more(core: type[Core]) -> None:
-    access = acl.BY_USER[core.name]
-    assert set(access.reads) == {*core.inputs, *core.replays}
-    assert access.groups == (core.name,)
-    assert access.transactional_ids == (f"driftloop-{core.name}-*",)
+@pytest.mark.parametrize("processor", TOPOLOGY.streaming, ids=lambda one: one.name)
+def test_a_processor_may_read_and_write_what_its_entry_says_and_no_more(processor: Processor) -> None:
+    # Its core is held to the entry where it is built (infra.platform.processors).
+    access = acl.BY_USER[processor.name]
+    assert set(access.reads) == {*processor.reads, *processor.follows, *processor.changelogs}
+    assert set(access.writes) == {*processor.writes, *processor.changelogs}
+    assert access.groups == (processor.name,)
+    assert access.transactional_ids == ((f"driftloop-{processor.name}-*",) if processor.transactional else ())
     assert topics.DLQ in access.writes
 
 
@@ -41,7 +36,7 @@ def test_every_group_of_the_loop_has_a_user_that_may_commit_in_it() -> None:
 
 
 def test_nobody_commits_or_opens_transactions_for_another_processor() -> None:
-    processors = {core.name for core in CORES} | {"control"}
+    processors = {one.name for one in TOPOLOGY.streaming}
     for rule in acl.rules():
         if (rule.kind, rule.operation) in {("group", "read"), ("transactional_id", "write")}:
             for other in processors - {rule.user}:

@@ -1,17 +1,20 @@
+"""The groups that the lockstep waits for."""
+
 from __future__ import annotations
 
-import pytest
-
-from streams.labels.joiner import LabelJoiner
 from streams.publish.groups import GROUPS
-from streams.scoring.scorer import Scorer
-from streams.writers.archive import Archive
-from streams.writers.card_activity import FeastWriter
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.topics import RETRAIN_REQUESTS
+from streams.topology import TOPOLOGY
 
 
-@pytest.mark.parametrize("core", [Archive, FeastWriter, LabelJoiner, Scorer, TerminalRisk])
-def test_the_lockstep_watches_what_a_processor_reads(
-    core: type[Archive] | type[FeastWriter] | type[LabelJoiner] | type[Scorer] | type[TerminalRisk],
-) -> None:
-    assert set(GROUPS[core.name]) == set(core.inputs)
+def test_the_lockstep_watches_what_every_processor_on_kafka_reads_and_not_what_it_follows() -> None:
+    assert {group: set(names) for group, names in GROUPS.items()} == {
+        one.name: set(one.reads) for one in TOPOLOGY if one.guarantee != "no stream"
+    }
+    assert GROUPS["control"] == (RETRAIN_REQUESTS,)
+
+
+def test_groups_come_in_the_order_in_which_records_reach_them() -> None:
+    order = list(GROUPS)
+    assert order[0] == "scorer"
+    assert order.index("label-joiner") < order.index("terminal-risk") < order.index("drift-monitor") < order.index("control")

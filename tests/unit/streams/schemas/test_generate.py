@@ -24,6 +24,7 @@ from features.base.events import (
     Transaction,
 )
 from streams.schemas import generate
+from streams.topics import NAMES
 
 AT = 1_767_225_600_000
 
@@ -144,8 +145,11 @@ def test_an_integer_with_a_fraction_is_where_they_differ() -> None:
     assert not _struct_takes("transactions", changed)
 
 
-def test_every_topic_has_its_key_and_writer() -> None:
-    assert set(generate.KEY_AND_WRITER) == set(EVENT_OF)
+def test_every_topic_has_its_key_and_writers() -> None:
+    assert set(generate.KEY_AND_OUTSIDERS) == set(EVENT_OF) == set(NAMES)
+    assert all(generate.writers_text(topic) for topic in NAMES)
+    assert generate.writers_text("retrain-requests") == "drift-monitor, control, `driftloop retrain`"
+    assert generate.writers_text("dlq") == "every processor"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,28 @@
+"""The scorer with its clients: the only processor that asks the model server, which streams do not know."""
+
+from __future__ import annotations
+
+from features.base.settings import Settings
+from features.online.cached_reader import Reader
+from features.online.store import ProfileReader
+from serving.client.client import KServeClient
+from serving.server import auth
+from streams.engine.shell import NEW_S, Shell
+from streams.scoring.scorer import Scorer
+from streams.scoring.warm_up import warm
+
+
+def build(settings: Settings) -> Shell:
+    """The scorer with its shell, compiled."""
+    warm(settings)
+    scorer = core(settings)
+    shell = Shell(settings, scorer, new_s=NEW_S)
+    scorer.wait = shell.wait
+    return shell
+
+
+def core(settings: Settings) -> Scorer:
+    """The scorer with its real clients, without a shell."""
+    token = auth.read(settings.token_file)
+    model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
+    return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
