@@ -34,6 +34,7 @@ COMMANDS = {
     "logs": Entry("infra.cli.commands.logs:command", "Show the logs of one component, or of all."),
     "down": Entry("infra.cli.commands.down:command", "Stop the platform; its data stays."),
     "run": Entry("infra.cli.commands.run:command", "Run processors in this process, as the supervisor does."),
+    "topology": Entry("infra.cli.commands.topology:command", "List the processors: what each reads and writes, and its process."),
     "simulate": Entry("infra.cli.commands.simulate:command", "Publish simulated transactions and labels."),
     "replay": Entry("infra.cli.commands.replay:command", "Publish a Parquet file of transactions and its labels."),
     "demo": Entry(

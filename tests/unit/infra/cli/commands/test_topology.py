@@ -1,0 +1,32 @@
+"""``driftloop topology``: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from infra.cli import main
+from streams.topology import TOPOLOGY
+
+
+def test_it_prints_a_line_for_each_processor_without_a_platform(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--dir", str(tmp_path / "none"), "topology"]) == 0
+    head, _, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[0] == "processor"
+    assert [line.split()[0] for line in lines] == [one.name for one in TOPOLOGY]
+    (scorer,) = (" ".join(line.split()) for line in lines if line.startswith("scorer "))
+    assert scorer == "scorer transactions -> scores, alerts, dlq scorer exactly once scorer"
+    (skew,) = (" ".join(line.split()) for line in lines if line.startswith("skew "))
+    assert skew == "skew - - no stream drift-monitor"
+
+
+def test_its_json_says_all_of_an_entry(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["--dir", str(tmp_path / "none"), "topology", "--json"]) == 0
+    by_name = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert list(by_name) == [one.name for one in TOPOLOGY]
+    control = by_name["control"]
+    assert (control["group"], control["reads"], control["ports"]) == ("control", ["retrain-requests"], {"web": "control"})
+    assert by_name["model-server"]["group"] is None
+    assert by_name["drift-monitor"]["replays"] == ["model-events", "scores", "outcomes"]
