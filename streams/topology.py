@@ -8,7 +8,7 @@ function that builds it, which is imported only where the processor runs.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -83,16 +83,17 @@ class Processor:
         """Whether it commits in Kafka transactions."""
         return self.guarantee in _TRANSACTIONAL
 
-    def load(self) -> Any:
+    def load(self) -> Callable[[Any], Any]:
         """Import and return the function that ``build`` names. Raises TopologyError where there is none."""
         module, _, function = self.build.partition(":")
         try:
-            return getattr(import_module(module), function)
+            found: Callable[[Any], Any] = getattr(import_module(module), function)
         except (ModuleNotFoundError, AttributeError) as error:
             # A module that is missing further down is another fault than a wrong name here.
             if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
                 raise
             raise TopologyError(f"{self.name}: build = {self.build!r} names no function: {error}") from error
+        return found
 
     def check(self, core: Declared) -> None:
         """Raise TopologyError where a core reads, writes or replays something else than its entry says."""

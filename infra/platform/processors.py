@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings
@@ -13,7 +15,7 @@ from infra.security import acl
 from streams.engine.runner import Runnable
 from streams.engine.shell import Shell
 from streams.kafka.access import check
-from streams.topology import TOPOLOGY, Topology
+from streams.topology import TOPOLOGY, Processor, Topology, TopologyError
 
 
 def run_processors(names: list[str], settings: Settings, topology: Topology = TOPOLOGY) -> int:
@@ -27,7 +29,7 @@ def run_processors(names: list[str], settings: Settings, topology: Topology = TO
     for name in names:
         _admitted(settings, name, topology)
     if topology[names[0]].alone:
-        topology[names[0]].load()(settings.as_user(names[0]))
+        _function(topology[names[0]])(settings.as_user(names[0]))
         return 0
     # Half of it is no log to bring a state back from.
     repartition_journal.refuse_unfinished(settings)
@@ -41,13 +43,23 @@ def run_processors(names: list[str], settings: Settings, topology: Topology = TO
 def built(name: str, settings: Settings, topology: Topology = TOPOLOGY) -> Runnable:
     """Build a processor that can run beside others, as the Kafka user of its name.
 
-    Raises TopologyError where its core is not what its entry says.
+    Raises PlatformError where its entry names no function, or its core is not what its entry says.
     """
     processor = topology[name]
-    made: Runnable = processor.load()(settings.as_user(name))
+    made: Runnable = _function(processor)(settings.as_user(name))
     if isinstance(made, Shell):
-        processor.check(made.core)
+        try:
+            processor.check(made.core)
+        except TopologyError as error:
+            raise PlatformError(str(error)) from error
     return made
+
+
+def _function(processor: Processor) -> Callable[[Settings], Any]:
+    try:
+        return processor.load()
+    except TopologyError as error:
+        raise PlatformError(str(error)) from error
 
 
 def _known(names: list[str], topology: Topology) -> None:

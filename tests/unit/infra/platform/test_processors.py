@@ -15,7 +15,7 @@ from infra.security import acl
 from streams import topics
 from streams.engine.shell import Shell
 from streams.schemas import generate
-from streams.topology import TOPOLOGY, Processor, Topology, TopologyError
+from streams.topology import TOPOLOGY, Processor, Topology
 
 #: The one file: a core, and the function that puts it into its shell.
 RINGS = """
@@ -120,8 +120,14 @@ def test_every_processor_is_built_as_its_entry_says(name: str, settings: Setting
 
 def test_a_core_that_reads_something_else_than_its_entry_does_not_start(settings: Settings) -> None:
     other = Processor("rings", "", "rings", "made_up_rings:build", "exactly once", (topics.SCORES,), (topics.ALERTS, topics.DLQ))
-    with pytest.raises(TopologyError, match="rings: its core says inputs = "):
+    with pytest.raises(PlatformError, match="rings: its core says inputs = "):
         processors.built("rings", settings, Topology((other,)))
+
+
+def test_an_entry_that_names_no_function_does_not_start(settings: Settings) -> None:
+    nowhere = Processor("rings", "finds rings", "rings", "made_up_rings:built", "no stream")
+    with pytest.raises(PlatformError, match="rings: build = 'made_up_rings:built' names no function"):
+        processors.run_processors(["rings"], settings, Topology((nowhere,)))
 
 
 def test_an_unknown_name_is_answered_with_those_there_are(settings: Settings) -> None:
