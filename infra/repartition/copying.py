@@ -20,7 +20,7 @@ from streams.engine.repartition_header import HEADER, genuine
 from streams.engine.settings_history import History
 from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
 from streams.kafka.records import Record
-from streams.labels.joiner import LabelIntake
+from streams.labels.label_intake import LabelIntake
 from streams.scoring.admission.admission import Admission
 from streams.scoring.intake import Intake, admission, limits_of
 

@@ -15,7 +15,8 @@ from streams.drift.watermark import Watermark
 from streams.engine.repartition_header import Copied, copied
 from streams.engine.settings_history import History, Since, at
 from streams.kafka.records import Record
-from streams.labels.joiner import JoinedScore, JoinLimits
+from streams.labels.label_intake import JoinLimits
+from streams.labels.outcomes import JoinedScore
 
 _joined = msgspec.json.Decoder(JoinedScore).decode
 _seen = msgspec.json.Decoder(ScoreSeen).decode

@@ -34,5 +34,11 @@ def label(transaction_id: str, time: int, is_fraud: bool, at: int, card: str = "
     return Label(transaction_id, card, terminal, time, is_fraud, at)
 
 
+def ahead(offset: int, transaction_id: str = "x", field: str = "label_time_ms", by: int = DAY) -> Record:
+    """A fraud label of which one time lies so far ahead of the broker's clock, which shows T0."""
+    dated = msgspec.structs.replace(label(transaction_id, T0, True, T0), **{field: T0 + by})
+    return msgspec.structs.replace(record("labels", offset, dated), appended_ms=T0)
+
+
 def outcomes(values: Sequence[bytes]) -> list[Outcome]:
     return [msgspec.json.decode(value, type=Outcome) for value in values]

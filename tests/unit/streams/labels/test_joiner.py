@@ -9,11 +9,10 @@ import pytest
 
 from features.base.events import DeadLetter, Label, Outcome
 from streams.engine import commit_metadata
-from streams.engine.repartition_header import Copied, genuine
 from streams.engine.settings_history import History, Since, went_on
 from streams.kafka.records import Record
-from streams.labels.joiner import LabelIntake, LabelJoiner
-from tests.unit.streams.records import DAY, HOUR, T0, label, outcomes, record, score
+from streams.labels.joiner import LabelJoiner
+from tests.unit.streams.records import DAY, HOUR, T0, ahead, label, outcomes, record, score
 
 DELAY = 7 * DAY
 
@@ -228,12 +227,6 @@ def said_of(joiner: LabelJoiner, *items: Record) -> tuple[list[Outcome], list[De
     return outcomes([one.value for one in made if one.topic == "outcomes"]), letters
 
 
-def ahead(offset: int, transaction_id: str = "x", field: str = "label_time_ms", by: int = DAY) -> Record:
-    """A fraud label of which one time lies so far ahead of the broker's clock, which shows T0."""
-    said = msgspec.structs.replace(label(transaction_id, T0, True, T0), **{field: T0 + by})
-    return msgspec.structs.replace(record("labels", offset, said), appended_ms=T0)
-
-
 def life(lead_ms: int, labels: list[Record], history: History = ()) -> tuple[LabelJoiner, History]:
     """A joiner after a restart that has processed the score of x and these labels, and the history of its labels."""
     joiner = LabelJoiner(DELAY, lead_ms)
@@ -355,15 +348,6 @@ def test_each_partition_of_labels_has_its_own_history() -> None:
     elsewhere = msgspec.structs.replace(ahead(4, "z"), partition=1)
     joiner.restore([refused, taken, elsewhere])
     assert joiner.held == 2
-    assert LabelIntake(HOUR).again([refused, taken, elsewhere]) == ([], []), "without a history the limit of now counts"
     joiner.forget([("labels", 0), ("scores", 0)])
     joiner.restore([refused])
     assert joiner.held == 2, "a history goes with its partition"
-
-
-def test_a_copy_was_taken_and_a_header_of_a_producer_says_nothing() -> None:
-    """Copies of a repartition are read again, never processed; behind where they end, the header is somebody else's."""
-    marked = msgspec.structs.replace(ahead(3), headers=[Copied().header()])
-    assert [len(of) for of in said_of(life(HOUR, [])[0], marked)] == [0, 1]
-    assert LabelIntake(HOUR).again([genuine(marked, end=4)])[0] == [marked]
-    assert LabelIntake(HOUR).again([genuine(marked, end=3)])[0] == []

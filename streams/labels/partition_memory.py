@@ -1,0 +1,149 @@
+"""Remember what one partition's outcomes follow from: pending and decided transactions, labels that wait, and the watermark.
+
+Transactions are remembered for one more delay after their outcome, to know late and repeated labels; a label later than that
+gives a late outcome without score if it says fraud. Memory: about 0.4 kB for each transaction of the last two delays, and the
+labels that wait.
+
+A log that is read again hides when each label came: one that came after its transaction was forgotten was remembered from then
+on. So an old label that is read again is remembered for two delays from the restart on, or the same label once more would be a
+second outcome. The way to less memory: scores read a second time by a consumer that stays one delay behind, so that only labels
+are held.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+import msgspec
+
+from features.base.events import Label, Outcome
+from streams.labels.outcomes import JoinedScore, labelled, matured
+
+
+class _Known(msgspec.Struct, gc=False):
+    """A transaction: pending while ``verdict`` is None."""
+
+    score: JoinedScore | None
+    verdict: bool | None = None
+
+
+@dataclass(slots=True)
+class PartitionMemory:
+    """The state of one partition. What ``take_label``, ``take_score`` and ``pass_time`` return follows from it."""
+
+    #: By what it is processed; of then, while a log is read again.
+    delay: int
+    #: Whether its log is read again: labels were decided at times that nobody knows any more.
+    restoring: bool = False
+    #: The newest event time of its scores; -1: none has come.
+    watermark: int = -1
+    #: What happened until then and is decided is forgotten; a longer delay does not bring it back.
+    forgotten: int = -1
+    #: Whether a score came by itself. Until then all are copies (``streams.engine.repartition_header``), which say themselves
+    #: what had matured.
+    live: bool = False
+    #: Pending and recently decided transactions, by id.
+    known: dict[str, _Known] = field(default_factory=dict)
+    #: (event time, id) of pending transactions.
+    maturing: list[tuple[int, str]] = field(default_factory=list)
+    #: Labels without their score, and (label time, id, whether the outcome was published before a copy) of them.
+    waiting: dict[str, Label] = field(default_factory=dict)
+    expiring: list[tuple[int, str, bool]] = field(default_factory=list)
+    #: (event time, id) of decided transactions, which are forgotten two delays after it.
+    leaving: list[tuple[int, str]] = field(default_factory=list)
+    #: The same of what a label decided while the logs were read again; their time may have passed when that is done.
+    restored: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def held(self) -> int:
+        """Transactions and labels in memory."""
+        return len(self.known) + len(self.waiting)
+
+    def go_on(self, delay: int) -> None:
+        """The log has been read again; what comes next is new, and is processed by ``delay`` ms."""
+        self.delay, self.restoring = delay, False
+        for time, transaction_id in self.restored:
+            heapq.heappush(self.leaving, (time if time > self.forgotten else self.watermark, transaction_id))
+        self.restored.clear()
+
+    def take_label(self, label: Label, published: bool = False) -> Outcome | None:
+        """Take a label, and return the outcome that follows at once. ``published``: a copy whose
+        old partition gave the outcome without score already."""
+        known = self.known.get(label.transaction_id)
+        if known is None:
+            if label.event_time_ms <= self.forgotten:
+                # Its transaction is forgotten: it was decided, as genuine as far as anybody can tell.
+                self._decide(label.transaction_id, _Known(None), label.is_fraud)
+                return labelled(label, None, label.label_time_ms, late=True) if label.is_fraud else None
+            first = self.waiting.get(label.transaction_id)
+            if first is None:
+                heapq.heappush(self.expiring, (label.label_time_ms, label.transaction_id, published))
+            if first is None or (label.is_fraud and not first.is_fraud):
+                self.waiting[label.transaction_id] = label
+        elif known.verdict is None:
+            self._decide(label.transaction_id, known, label.is_fraud)
+            return labelled(label, known.score, label.label_time_ms)
+        elif label.is_fraud and not known.verdict:
+            known.verdict = True
+            return labelled(label, self._remembered(known), label.label_time_ms, late=True)
+        return None
+
+    def take_score(self, score: JoinedScore, is_copy: bool, joined_ms: int | None) -> Outcome | None:
+        """Take a score, and return the outcome that follows where its label waits. ``joined_ms``: of a copy, how far its old
+        partition had come."""
+        transaction = score.transaction
+        self.live |= not is_copy
+        self.watermark = max(self.watermark, transaction.event_time_ms)
+        if transaction.transaction_id in self.known:
+            return None  # the label's wait ended before the score came, or a producer repeated the id
+        known = self.known[transaction.transaction_id] = _Known(score)
+        label = self.waiting.pop(transaction.transaction_id, None)
+        if label is not None:
+            self._decide(transaction.transaction_id, known, label.is_fraud)
+            return labelled(label, score, label.label_time_ms)
+        if joined_ms is not None and transaction.event_time_ms <= joined_ms:
+            self._decide(transaction.transaction_id, known, False, by_label=False)
+        else:
+            heapq.heappush(self.maturing, (transaction.event_time_ms, transaction.transaction_id))
+        return None
+
+    def pass_time(self) -> list[Outcome]:
+        """Go on to the watermark: return the outcomes that are due, and forget what is decided and old."""
+        due = self._decide_due() if self.live else []
+        self.forgotten = max(self.forgotten, self.watermark - 2 * self.delay)
+        while self.leaving and self.leaving[0][0] <= self.forgotten:
+            self.known.pop(heapq.heappop(self.leaving)[1], None)
+        return due
+
+    def _decide_due(self) -> list[Outcome]:
+        now, delay = self.watermark, self.delay
+        due: list[Outcome] = []
+        while self.maturing and self.maturing[0][0] + delay <= now:
+            time, transaction_id = heapq.heappop(self.maturing)
+            known = self.known.get(transaction_id)
+            if known is not None and known.verdict is None and known.score is not None:
+                self._decide(transaction_id, known, False, by_label=False)
+                due.append(matured(known.score, time + delay))
+        while self.expiring and self.expiring[0][0] + delay <= now:
+            time, transaction_id, published = heapq.heappop(self.expiring)
+            label = self.waiting.pop(transaction_id, None)
+            if label is not None:
+                self._decide(transaction_id, _Known(None), label.is_fraud)
+                if not published:
+                    due.append(labelled(label, None, time + delay))
+        return due
+
+    def _decide(self, transaction_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
+        """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
+        on.
+        """
+        known.verdict = verdict
+        self.known[transaction_id] = known
+        event_time = known.score.transaction.event_time_ms if known.score else self.watermark
+        heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, transaction_id))
+
+    def _remembered(self, known: _Known) -> JoinedScore | None:
+        """The score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let go."""
+        score = known.score
+        return score if score is not None and score.transaction.event_time_ms > self.forgotten else None

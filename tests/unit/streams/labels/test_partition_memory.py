@@ -1,0 +1,83 @@
+"""What one partition remembers, and when it forgets. The table of outcomes is tested in test_joiner."""
+
+from __future__ import annotations
+
+import pytest
+
+from features.base.events import Label
+from streams.labels.outcomes import JoinedScore, JoinedTransaction
+from streams.labels.partition_memory import PartitionMemory
+from tests.unit.streams.records import DAY, HOUR, T0, label
+
+DELAY = 7 * DAY
+
+
+def scored(transaction_id: str, time: int) -> JoinedScore:
+    return JoinedScore(JoinedTransaction(transaction_id, T0 + time, "c", "t", 1234), score=0.25)
+
+
+def fraud(transaction_id: str, time: int) -> Label:
+    return label(transaction_id, T0 + time, True, T0 + time + HOUR)
+
+
+@pytest.fixture
+def memory() -> PartitionMemory:
+    return PartitionMemory(DELAY)
+
+
+def take(memory: PartitionMemory, transaction_id: str, time: int) -> list[str]:
+    """A score by itself, and time passes; return the ids of what is due."""
+    assert memory.take_score(scored(transaction_id, time), False, None) is None
+    return [outcome.transaction_id for outcome in memory.pass_time()]
+
+
+def test_a_transaction_is_forgotten_two_delays_after_it(memory: PartitionMemory) -> None:
+    take(memory, "x", 0)
+    assert take(memory, "y", DELAY) == ["x"]
+    assert memory.held == 2
+    take(memory, "z", 2 * DELAY)
+    assert set(memory.known) == {"y", "z"}
+
+
+def test_while_the_log_is_read_again_what_a_label_decided_stays_until_new_records_come(memory: PartitionMemory) -> None:
+    memory.restoring = True
+    assert memory.take_label(fraud("x", 0)) is None
+    outcome = memory.take_score(scored("x", 0), False, None)
+    assert outcome is not None
+    assert outcome.is_fraud
+    take(memory, "y", 2 * DELAY)
+    assert "x" in memory.known, "its label may have come late, and may come again"
+    memory.go_on(DELAY)
+    take(memory, "z", 4 * DELAY - 1)
+    assert "x" in memory.known
+    take(memory, "z2", 4 * DELAY)
+    assert "x" not in memory.known
+
+
+def test_the_delay_of_then_ends_where_the_log_does(memory: PartitionMemory) -> None:
+    memory.delay, memory.restoring = 3 * DELAY, True
+    assert take(memory, "x", 0) == []
+    assert take(memory, "y", DELAY) == []
+    memory.go_on(DELAY)
+    assert take(memory, "z", DELAY + 1) == ["x"]
+
+
+def test_copies_let_no_time_pass(memory: PartitionMemory) -> None:
+    memory.take_score(scored("x", 0), True, None)
+    memory.take_score(scored("y", DELAY), True, None)
+    assert memory.pass_time() == []
+    assert take(memory, "z", DELAY) == ["x"]
+
+
+def test_a_copy_that_had_matured_has_its_outcome(memory: PartitionMemory) -> None:
+    memory.take_score(scored("x", 0), True, T0)
+    memory.take_score(scored("y", 1), True, T0)
+    assert take(memory, "z", DELAY + 1) == ["y"]
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_a_label_without_score_gives_its_outcome_unless_the_old_partition_has(memory: PartitionMemory, published: bool) -> None:
+    memory.take_label(fraud("x", 0), published)
+    assert take(memory, "y", DELAY + HOUR) == ([] if published else ["x"])
+    assert memory.waiting == {}
+    assert memory.known["x"].verdict is True
