@@ -47,6 +47,16 @@ class Taken:
     late: NDArray[np.bool_]
 
 
+class Judged(NamedTuple):
+    """A batch after the intake. ``new``: the transactions that are taken, None where none is; ``dead``: the dead letters of those
+    that cannot be read, contradict an earlier one, or come from the future; ``repeated``: how many were dropped because they came
+    before."""
+
+    new: Taken | None
+    dead: list[Produce]
+    repeated: int
+
+
 class IntakeLimits(NamedTuple):
     """See the settings ``scoring.duplicate_horizon_hours``, ``allowed_lateness_hours`` and ``allowed_lead_hours``."""
 
@@ -75,17 +85,12 @@ class Intake:
         self._histories: dict[tuple[str, int], History] = {}
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Transaction, _PROCESSOR)
-        #: Of the batch that was taken last: how many transactions were dropped because they came before.
-        self.repeated = 0
 
-    def take(self, records: Sequence[Record]) -> tuple[Taken | None, list[Produce]]:
-        """The transactions that are new, None where none is, and the dead letters: of those that cannot be read, contradict an
-        earlier one, or come from the future. ``repeated`` says how many came before.
-        """
-        self.repeated = 0
+    def take(self, records: Sequence[Record]) -> Judged:
+        """Judge a batch of the log: what of it is new, and what becomes of the rest."""
         good, events, dead = self._decoder.decode(records)
         before = np.zeros(len(good), dtype=np.bool_)
-        return self._new(good, events, before, dead, {}) if events else None, dead
+        return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0)
 
     def decided(self, partition: tuple[str, int], history: History) -> None:
         """By what limits the partition was processed so far (``streams.engine.settings_history``)."""
@@ -99,19 +104,20 @@ class Intake:
         for part, limits in by_limits(records, self._histories):
             good, events, dead = self._decoder.decode(part)
             of_then = {number: IntakeLimits(*found) for (_, number), found in limits.items()}
-            taken = self._new(good, events, _taken_before(good), dead, of_then) if events else None
-            if taken is not None:
-                yield taken
+            new = self._judge(good, events, _taken_before(good), dead, of_then).new if events else None
+            if new is not None:
+                yield new
 
-    def _new(
+    def _judge(
         self,
         records: list[Record],
         events: list[Transaction],
         before: NDArray[np.bool_],
         dead: list[Produce],
         of_then: Mapping[int, IntakeLimits],
-    ) -> Taken | None:
-        """``of_then``: by partition, the limits where they are not those of now."""
+    ) -> Judged:
+        """``dead``: the letters of what could not be read, which the others are added to. ``of_then``: by partition, the limits
+        where they are not those of now."""
         columns = from_transactions(events)
         ids = digests([e.transaction_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
@@ -131,16 +137,16 @@ class Intake:
                 ids[rows], content[rows], cards[rows], columns.event_time_ms[rows], before[rows]
             )
         if not verdict.any():
-            return Taken(records, events, bodies, columns, spread, late)
-        self.repeated = int((verdict == DUPLICATE).sum())
+            return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0)
+        repeated = int((verdict == DUPLICATE).sum())
         for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
             why = reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
             dead.append(dead_letter(records[i], _PROCESSOR, why))
         kept = np.flatnonzero(verdict == NEW)
         if not len(kept):
-            return None
+            return Judged(None, dead, repeated)
         records = [records[i] for i in kept.tolist()]
-        return Taken(
+        new = Taken(
             records,
             [events[i] for i in kept.tolist()],
             [bodies[i] for i in kept.tolist()],
@@ -148,6 +154,7 @@ class Intake:
             _by_partition(records),
             late[kept],
         )
+        return Judged(new, dead, repeated)
 
 
 def _conflict() -> ConflictingTransaction:

@@ -74,8 +74,8 @@ class Scorer:
 
     def process(self, records: Sequence[Record]) -> Output:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
-        taken, dead = self._intake.take(records)
-        output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, self._intake.repeated)])
+        taken, dead, repeated = self._intake.take(records)
+        output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, repeated)])
         if taken is None:
             return output
         batch, events = taken.columns, taken.events

@@ -29,7 +29,7 @@ def warm(settings: Settings) -> None:
     state = PartitionState(admission(settings.scoring))
     state.copy(1)  # the payment comes while it is under way
     record = Record(topics.TRANSACTIONS, 0, 0, b"c", encode(_PAYMENT), [], _PAYMENT.event_time_ms)
-    taken, _ = Intake(settings.scoring, lambda _: state.admission).take([record])
+    taken = Intake(settings.scoring, lambda _: state.admission).take([record]).new
     assert taken is not None
     vectors, _ = state.update(taken.columns, settings.features.amount_limit)
     profiles = decode([None] * (OF_A_CARD + OF_A_TERMINAL), 1)

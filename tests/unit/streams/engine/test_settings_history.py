@@ -78,7 +78,7 @@ class Life:
         self.intake.decided((topics.TRANSACTIONS, 0), self.history)
 
     def says(self, records: list[Record]) -> list[tuple[int, str]]:
-        taken, dead = self.intake.take(records)
+        taken, dead, _ = self.intake.take(records)
         said = [(letter.offset, "dead") for letter in (msgspec.json.decode(one.value, type=Offset) for one in dead)]
         if taken is not None:
             said += [(r.offset, "late" if late else "new") for r, late in zip(taken.records, taken.late.tolist(), strict=True)]

@@ -1,0 +1,45 @@
+"""What of a batch is new, what is dead, and what came before. By which limits: see the tests of settings_history."""
+
+from __future__ import annotations
+
+import msgspec
+
+from features.base.events import DeadLetter, Transaction
+from features.base.settings import Scoring
+from streams import topics
+from streams.kafka.records import Record
+from streams.scoring.intake import Intake, admission
+from tests.unit.streams.records import T0, record
+
+
+def intake() -> Intake:
+    only = admission(Scoring())
+    return Intake(Scoring(), lambda _: only)
+
+
+def payment(offset: int, transaction_id: str, amount: int = 100) -> Record:
+    return record(topics.TRANSACTIONS, offset, Transaction(transaction_id, T0, "c", "t", amount))
+
+
+def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
+    batch = [
+        payment(0, "x"),
+        payment(1, "x"),
+        record(topics.TRANSACTIONS, 2, b"{"),
+        payment(3, "x", 101),
+        payment(4, "y"),
+        payment(5, "x"),
+    ]
+    judged = intake().take(batch)
+    assert judged.new is not None
+    assert [one.offset for one in judged.new.records] == [0, 4]
+    letters = [msgspec.json.decode(letter.value, type=DeadLetter) for letter in judged.dead]
+    assert [(one.offset, one.error) for one in letters] == [(2, "DecodeError"), (3, "ConflictingTransaction")]
+    assert judged.repeated == 2
+
+
+def test_a_batch_in_which_nothing_is_new_says_how_many_came_before() -> None:
+    own = intake()
+    assert own.take([payment(0, "x")]).repeated == 0
+    assert own.take([payment(1, "x"), payment(2, "x")]) == (None, [], 2)
+    assert own.take([]) == (None, [], 0)
