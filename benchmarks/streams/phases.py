@@ -130,9 +130,7 @@ def main(arguments: list[str]) -> int:
     for owner, name, what in _STEPS:
         setattr(owner, name, clocks.around(what, getattr(owner, name)))
     settings = load().as_user("scorer")
-    core = scorer.core(settings)
-    shell = Timed(settings, core, clocks)
-    core.wait = shell.wait
+    shell = Timed(settings, scorer.core(settings), clocks)
     spare_collections()
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
     shell.run()

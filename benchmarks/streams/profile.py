@@ -67,9 +67,7 @@ class Profiled(Shell):
 def main(arguments: list[str]) -> int:
     """0 after SIGTERM."""
     settings = load().as_user("scorer")
-    core = scorer.core(settings)
-    shell = Profiled(settings, core)
-    core.wait = shell.wait
+    shell = Profiled(settings, scorer.core(settings))
     spare_collections()
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
     shell.run()

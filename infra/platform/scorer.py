@@ -15,10 +15,7 @@ from streams.scoring.warm_up import warm
 def build(settings: Settings) -> Shell:
     """The scorer with its shell, compiled."""
     warm(settings)
-    scorer = core(settings)
-    shell = Shell(settings, scorer, new_s=NEW_S)
-    scorer.wait = shell.wait
-    return shell
+    return Shell(settings, core(settings), new_s=NEW_S)
 
 
 def core(settings: Settings) -> Scorer:

@@ -55,6 +55,19 @@ class Core(Protocol):
         ...
 
 
+#: Waits so many seconds, while the group hears from this member. It may raise to end the batch in hand; that goes through.
+Wait = Callable[[float], None]
+
+
+@runtime_checkable
+class Waits(Protocol):
+    """A core that may wait within a batch for a service that is away: the shell that takes it over says how."""
+
+    def wait_with(self, wait: Wait) -> None:
+        """Wait by ``wait`` from now on."""
+        ...
+
+
 class Copy(Protocol):
     """A copy of one partition's state as of the moment it was begun, taken in bounded steps between batches.
 

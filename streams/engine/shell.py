@@ -33,7 +33,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.assignment import InHand
-from streams.engine.core import Core, Output, Sink, Snapshotted
+from streams.engine.core import Core, Output, Sink, Snapshotted, Waits
 from streams.engine.replay_log import Partition, record_of
 from streams.engine.snapshot_schedule import Keeper
 from streams.engine.snapshot_store import Store
@@ -125,6 +125,8 @@ class Shell:
         #: The core's state between two batches is as of what is committed of these.
         self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe)
         self._source: Consumer | None = None
+        if isinstance(core, Waits):
+            core.wait_with(self.wait)
 
     @property
     def core(self) -> Core:

@@ -17,7 +17,7 @@ import logging
 import random
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -32,7 +32,7 @@ from features.online.cached_reader import Reader
 from features.transform.fill import fill
 from streams import topics
 from streams.engine import metrics
-from streams.engine.core import Output
+from streams.engine.core import Output, Wait
 from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Record
 from streams.scoring import fallback_rules
@@ -50,17 +50,15 @@ _ASK_AGAIN_S = 1.0
 
 
 class Scorer:
-    """The core. ``wait`` is how it waits for the model server: it is handed seconds, and may raise to end the wait."""
+    """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``)."""
 
     name = "scorer"
     inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
     outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
     replays: tuple[str, ...] = (topics.TRANSACTIONS,)
 
-    def __init__(
-        self, settings: Settings, model: ModelClient, profiles: Reader, wait: Callable[[float], None] = time.sleep
-    ) -> None:
-        self.wait = wait
+    def __init__(self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep) -> None:
+        self._wait = wait
         self._model_name = settings.model
         self._scoring = settings.scoring
         self._cards_a_step = settings.snapshots.cards_a_step
@@ -101,6 +99,10 @@ class Scorer:
             metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
             metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
         return output
+
+    def wait_with(self, wait: Wait) -> None:
+        """See ``streams.engine.core.Waits``."""
+        self._wait = wait
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the card state again, without scoring."""
@@ -173,7 +175,7 @@ class Scorer:
                     return fallback_rules.predict(vectors)
                 if pause == _FIRST_PAUSE_S:
                     log.warning("the stream waits for the model server: %s", error)
-                self.wait(pause * random.uniform(0.5, 1.0))
+                self._wait(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
             else:
                 self._ask_again_at = 0.0

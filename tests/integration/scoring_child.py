@@ -20,7 +20,7 @@ from features.base.settings import load
 from features.online.cached_reader import Reader
 from features.online.store import ProfileReader
 from streams import topics
-from streams.engine.core import Output
+from streams.engine.core import Output, Wait
 from streams.engine.shell import Shell
 from streams.kafka.records import Record
 from streams.scoring.scorer import Scorer
@@ -58,6 +58,9 @@ class Elsewhere:
                 output.produce.append(msgspec.structs.replace(item, topic=self._target))
             at += size
         return output
+
+    def wait_with(self, wait: Wait) -> None:
+        self._scorer.wait_with(wait)
 
     def restore(self, records: Sequence[Record]) -> None:
         self._scorer.restore(records)

@@ -98,7 +98,6 @@ def test_a_stream_that_waits_for_its_model_server_turns_it_red(platform: Setting
     scorer = Scorer(platform, client, Reader(ProfileReader(platform), platform.feast))
     core = Elsewhere(scorer, source, target, seed=1)
     shell = Shell(platform, core)
-    scorer.wait = shell.wait
     waiting = metrics.WAITING.labels(core.name)
     events = [Transaction(f"{source}-{i}", T0 + i, f"c{i}", "t", 100) for i in range(20)]
     try:

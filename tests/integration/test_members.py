@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from features.base.settings import Settings
 from streams.engine import metrics
-from streams.engine.core import Output
+from streams.engine.core import Output, Wait
 from streams.engine.shell import Shell
 from streams.engine.snapshot_store import Snapshot, Store
 from streams.kafka.cluster import cluster_id
@@ -95,7 +95,7 @@ class Waiting(RunningCount):
 
     def __init__(self, source: str, target: str) -> None:
         super().__init__(source, target)
-        self.wait: Callable[[float], None] = time.sleep
+        self._wait: Wait = time.sleep
         self.go_on = threading.Event()
         self.waits = threading.Event()
 
@@ -103,8 +103,11 @@ class Waiting(RunningCount):
         output = super().process(records)
         while not self.go_on.is_set():
             self.waits.set()
-            self.wait(0.05)
+            self._wait(0.05)
         return output
+
+    def wait_with(self, wait: Wait) -> None:
+        self._wait = wait
 
 
 def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(platform: Settings, pair: tuple[str, str]) -> None:
@@ -113,7 +116,6 @@ def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(p
     first, second = Waiting(source, target), RunningCount(source, target)
     send(platform, source, values)
     shell = Shell(platform, first, instance="a")
-    first.wait = shell.wait
     with running(shell):
         assert first.waits.wait(30)
         assert shell.health() == []
@@ -132,7 +134,6 @@ def test_a_partition_that_moved_away_while_it_was_paused_is_read_when_it_comes_b
     first, second = Waiting(source, target), RunningCount(source, target)
     send(platform, source, values[:200])
     shell = Shell(platform, first, instance="a")
-    first.wait = shell.wait
     with running(shell):
         assert first.waits.wait(30)
         with running(Shell(platform, second, instance="b")):
@@ -150,7 +151,6 @@ def test_a_stop_ends_the_waiting_and_nothing_of_the_batch_is_committed(platform:
     send(platform, source, values)
     core = Waiting(source, target)
     shell = Shell(platform, core)
-    core.wait = shell.wait
     began = time.monotonic()
     with running(shell):
         assert core.waits.wait(30)

@@ -166,7 +166,7 @@ def test_what_the_wait_raises_ends_the_waiting() -> None:
         raise Over
 
     core = scorer(Model(failures=10))
-    core.wait = over
+    core.wait_with(over)
     with pytest.raises(Over):
         core.process(records(transaction(0)))
 
