@@ -14,13 +14,13 @@ from typing import Any
 from features.base.events import Cause, DriftReport, ModelEvent, RetrainRequest
 from features.base.settings import Settings
 from streams import topics
+from streams.drift import metrics
 from streams.drift.data import distance
 from streams.drift.data.looks import DataMonitor, Judged, ScoreSeen
 from streams.drift.intervals import Interval
 from streams.drift.performance.mature_outcomes import OutcomeSeen, PerformanceMonitor
 from streams.drift.references import References, StoredReferences
 from streams.drift.requests import Asking
-from streams.engine import metrics
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
 from streams.engine.repartition_header import Copied, copied

@@ -19,7 +19,7 @@ from features.base.redaction import hashed
 from features.base.settings import DAY_MS, Settings
 from features.skew.differences import Difference
 from features.skew.report import SkewReport
-from streams.engine import metrics
+from streams.drift import metrics
 
 log = logging.getLogger(__name__)
 

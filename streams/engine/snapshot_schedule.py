@@ -13,8 +13,7 @@ from concurrent.futures import Future, wait
 from contextlib import suppress
 from functools import partial
 
-from prometheus_client import Counter, Gauge, Histogram
-
+from streams.engine import metrics
 from streams.engine.background import Background
 from streams.engine.core import Copy, Snapshotted
 from streams.engine.snapshot_store import Snapshot, Store
@@ -25,21 +24,6 @@ Partition = tuple[str, int]
 
 #: How long a partition that is given up waits for its last snapshot: a stop must end within five seconds.
 _LAST_S = 3.0
-
-AGE = Gauge(
-    "driftloop_snapshot_age_seconds",
-    "Time since the newest whole snapshot of this partition was begun",
-    ["processor", "partition"],
-)
-BYTES = Gauge("driftloop_snapshot_bytes", "Size of the newest snapshot of this partition", ["processor", "partition"])
-SECONDS = Histogram("driftloop_snapshot_seconds", "From the begin of a snapshot until it is written", ["processor"])
-PAUSE = Histogram(
-    "driftloop_snapshot_pause_seconds",
-    "How long the begin or one step of a copy kept the stream waiting",
-    ["processor"],
-    buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0),
-)
-FAILURES = Counter("driftloop_snapshot_failures_total", "Snapshots that could not be written or read", ["processor"])
 
 
 class Keeper:
@@ -101,7 +85,7 @@ class Keeper:
         partition, offset, began, copy = self._copying
         if not copy.done:
             copy.step()
-            PAUSE.labels(self._name).observe(self._clock() - now)
+            metrics.SNAPSHOT_PAUSE.labels(self._name).observe(self._clock() - now)
         if copy.done:
             self._copying = None
             self._writing = self._writer.submit(partial(self._write, partition, offset, began, copy))
@@ -130,7 +114,7 @@ class Keeper:
         """These are somebody else's: ``forget``, and nothing is told of their snapshots any more."""
         self.forget(partitions)
         for _, number in partitions:
-            for gauge in (AGE, BYTES):
+            for gauge in (metrics.SNAPSHOT_AGE, metrics.SNAPSHOT_BYTES):
                 with suppress(KeyError):
                     gauge.remove(self._name, number)
 
@@ -142,7 +126,7 @@ class Keeper:
         if self._interval_s <= 0:
             return
         for partition in committed:
-            AGE.labels(self._name, partition[1]).set(now - self._whole.get(partition, (now, 0))[0])
+            metrics.SNAPSHOT_AGE.labels(self._name, partition[1]).set(now - self._whole.get(partition, (now, 0))[0])
         if self._writing is not None and not self._writing.done():
             return
         for partition, offset in committed.items():
@@ -150,7 +134,7 @@ class Keeper:
             if now - began >= self._interval_s and offset > at:
                 self._newest[partition] = (now, offset)
                 self._copying = (partition, offset, now, self._core.copy(partition[1]))
-                PAUSE.labels(self._name).observe(self._clock() - now)
+                metrics.SNAPSHOT_PAUSE.labels(self._name).observe(self._clock() - now)
                 return
 
     def _write(self, partition: Partition, offset: int, began: float, copy: Copy) -> None:
@@ -162,10 +146,10 @@ class Keeper:
             self._failed("written", partition, error)
             return
         self._whole[partition] = (began, offset)
-        BYTES.labels(self._name, partition[1]).set(written)
-        SECONDS.labels(self._name).observe(self._clock() - began)
+        metrics.SNAPSHOT_BYTES.labels(self._name, partition[1]).set(written)
+        metrics.SNAPSHOT_SECONDS.labels(self._name).observe(self._clock() - began)
         log.info("%s: snapshot of %s[%d] at %d, %d bytes", self._name, *partition, offset, written)
 
     def _failed(self, what: str, partition: Partition, error: Exception) -> None:
-        FAILURES.labels(self._name).inc()
+        metrics.SNAPSHOT_FAILURES.labels(self._name).inc()
         log.error("%s: no snapshot of %s[%d] could be %s (%s); the stream goes on without", self._name, *partition, what, error)

@@ -19,10 +19,9 @@ from features.base.model_client import Prediction
 from features.catalogue.formulas import HIGH
 from features.catalogue.vector import INDEX, WIDTH, packed
 from streams import topics
-from streams.engine import metrics
 from streams.engine.codec import encode
 from streams.kafka.records import Produce, Record
-from streams.scoring import fallback_rules
+from streams.scoring import fallback_rules, metrics
 from streams.scoring.reason_codes import reasons
 
 _RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]

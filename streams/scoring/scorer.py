@@ -31,11 +31,10 @@ from features.catalogue.vector import WIDTH, vector_schema
 from features.online.cached_reader import Reader
 from features.transform.fill import fill
 from streams import topics
-from streams.engine import metrics
 from streams.engine.core import Output, Wait
 from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Record
-from streams.scoring import fallback_rules
+from streams.scoring import fallback_rules, metrics
 from streams.scoring.intake import Intake, Taken, admission
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version

@@ -17,13 +17,14 @@ from typing import Any
 
 import pytest
 
-import streams.engine.metrics as ours
 from dashboards.build import FOLDER
 from dashboards.promql import queries
 from dashboards.scrape import scrape_config
 from features.base.settings import Ports, Settings
 from infra.platform.ports import free_ports
+from streams.drift.metrics import DRIFT_FEATURE
 from streams.engine.health_page import serve
+from streams.engine.metrics import EVENT_TIME
 
 PROMETHEUS = shutil.which("prometheus")
 
@@ -61,8 +62,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = serve(0, list)
     settings = Settings(ports=Ports(metrics={"scorer": server.server_port, "drift-monitor": server.server_port}))
     (folder / "prometheus.yml").write_text(scrape_config(settings))
-    ours.DRIFT_FEATURE.labels("amount").set(0.4)
-    ours.EVENT_TIME.labels("scorer").set(1_767_225_600)
+    DRIFT_FEATURE.labels("amount").set(0.4)
+    EVENT_TIME.labels("scorer").set(1_767_225_600)
     command = [
         str(PROMETHEUS),
         f"--config.file={folder / 'prometheus.yml'}",

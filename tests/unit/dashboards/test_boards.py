@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import grimp
 import pytest
 from prometheus_client.metrics import MetricWrapperBase
 
@@ -14,16 +17,19 @@ from dashboards import build
 from dashboards.check import Exposed, missing_metrics, wrong_processes
 from retrain.control import metrics as control
 from serving.server import metrics as serving
+from streams.drift import metrics as drift
 from streams.engine import metrics as engine
 from streams.engine.batch_histogram import BatchHistogram
 from streams.kafka import metrics as kafka
+from streams.scoring import metrics as scoring
+from streams.topology import TOPOLOGY
 
 #: Which module's metrics each process exposes.
 MODULES: dict[str, list[ModuleType]] = {
-    "scorer": [engine, kafka],
+    "scorer": [engine, kafka, scoring],
     "writers": [engine, kafka],
-    "drift-monitor": [engine, kafka],
-    "control": [control],
+    "drift-monitor": [engine, kafka, drift],
+    "control": [control, engine, kafka],
     "model-server": [serving],
 }
 SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "gauge": [""]}
@@ -63,14 +69,40 @@ def test_queries_ask_for_declared_metrics_and_labels(dashboard: dict[str, Any]) 
     assert wrong_processes(dashboard, BY_PROCESS) == []
 
 
-def test_a_metric_without_labels_is_asked_of_one_process(dashboard: dict[str, Any]) -> None:
-    # Every process that imports the module exposes such a metric, at zero: without the process, panels show the wrong one.
-    from dashboards.promql import queries, selectors
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph(
+        "features", "streams", "serving", "retrain", "infra", exclude_type_checking_imports=True, cache_dir=None
+    )
 
-    shared = {name for name, labels in _declared(engine).items() if not labels - {"le"}}
-    for query in queries(dashboard):
-        for selector in selectors(query.expr):
-            assert selector.metric not in shared or "process" in selector.labels, query
+
+@pytest.mark.parametrize("process", MODULES)
+def test_each_process_exposes_the_metrics_of_what_it_is_built_of(imports: grimp.ImportGraph, process: str) -> None:
+    reached: set[str] = set()
+    for name in TOPOLOGY.processes[process]:
+        built_by = TOPOLOGY[name].build.partition(":")[0]
+        reached |= imports.find_upstream_modules(built_by) | {built_by}
+    assert {name for name in reached if name.endswith(".metrics")} == {module.__name__ for module in MODULES[process]}
+
+
+def test_each_process_of_the_topology_has_its_metrics_listed() -> None:
+    assert set(MODULES) == set(TOPOLOGY.processes)
+
+
+def test_a_metric_without_labels_is_of_one_process() -> None:
+    # Every process that imports the module exposes such a metric, at zero: panels would show the wrong one.
+    processes = Counter(module.__name__ for modules in MODULES.values() for module in modules)
+    shared = [module for module in (control, drift, engine, kafka, scoring, serving) if processes[module.__name__] > 1]
+    assert shared == [engine, kafka]
+    assert [name for module in shared for name, labels in _declared(module).items() if not labels - {"le"}] == []
+
+
+def test_metrics_of_streams_stand_in_their_rooms() -> None:
+    """Each in a ``metrics.py``, which the dashboards are checked against."""
+    folder = Path(engine.__file__).parents[1]
+    declares = re.compile(r"^[A-Z_]+ = (Counter|Gauge|(Batch)?Histogram|Summary)\(", re.MULTILINE)
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if declares.search(path.read_text())}
+    assert found == {f"{room}/metrics.py" for room in ("drift", "engine", "kafka", "scoring")}
 
 
 def test_panels_have_titles_descriptions_ids_and_do_not_overlap(dashboard: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streams.engine.snapshot_schedule import AGE, FAILURES, Keeper
+from streams.engine.metrics import SNAPSHOT_AGE, SNAPSHOT_FAILURES
+from streams.engine.snapshot_schedule import Keeper
 from streams.engine.snapshot_store import Snapshot, Store
 
 PLACE = ("t", 0)
@@ -117,10 +118,10 @@ def test_nothing_new_means_no_new_snapshot(store: Store) -> None:
 def test_a_path_that_cannot_be_written_is_counted_and_nothing_more(tmp_path: Any) -> None:
     (tmp_path / "file").write_text("no folder")
     keeper = Keeper(Store(str(tmp_path / "file"), "p"), "p", Core(), 60, Clock())
-    before = FAILURES.labels("p")._value.get()
+    before = SNAPSHOT_FAILURES.labels("p")._value.get()
     keeper.load(PLACE, 5)
     keeper.last({PLACE: 10})
-    assert FAILURES.labels("p")._value.get() > before
+    assert SNAPSHOT_FAILURES.labels("p")._value.get() > before
 
 
 def test_the_age_is_that_of_what_was_written(tmp_path: Any) -> None:
@@ -129,15 +130,15 @@ def test_the_age_is_that_of_what_was_written(tmp_path: Any) -> None:
     keeper = Keeper(Store(str(tmp_path / "file"), "aged"), "aged", Core(), 60, clock)
     keeper.load(PLACE, 5)
     for clock.now in (61, 125):
-        before = FAILURES.labels("aged")._value.get()
+        before = SNAPSHOT_FAILURES.labels("aged")._value.get()
         for _ in range(5):
             keeper.turn({PLACE: int(clock.now)})
         deadline = time.monotonic() + 5
-        while FAILURES.labels("aged")._value.get() == before:
+        while SNAPSHOT_FAILURES.labels("aged")._value.get() == before:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     clock.now = 190
-    while AGE.labels("aged", 0)._value.get() != 190:  # once the writer's thread is done
+    while SNAPSHOT_AGE.labels("aged", 0)._value.get() != 190:  # once the writer's thread is done
         assert time.monotonic() < deadline + 5
         keeper.turn({PLACE: 126})
 
@@ -171,7 +172,7 @@ def test_the_age_grows_while_one_is_written(tmp_path: Any) -> None:
         keeper.turn({PLACE: 10})
     clock.now = 5000
     keeper.turn({PLACE: 10})
-    assert AGE.labels("slow", 0)._value.get() == 5000
+    assert SNAPSHOT_AGE.labels("slow", 0)._value.get() == 5000
     over.set()
     keeper.close()
 
@@ -182,7 +183,7 @@ def test_the_age_of_a_loaded_snapshot_is_its_own(store: Store) -> None:
     keeper = Keeper(store, "old", Core(), 60, clock)
     assert keeper.load(PLACE, 5) == 5
     keeper.turn({PLACE: 5})
-    assert AGE.labels("old", 0)._value.get() == pytest.approx(3600, abs=60)
+    assert SNAPSHOT_AGE.labels("old", 0)._value.get() == pytest.approx(3600, abs=60)
 
 
 def test_what_is_written_says_when_it_was_begun(store: Store) -> None:

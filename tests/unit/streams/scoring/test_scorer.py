@@ -18,11 +18,10 @@ from features.online.cached_reader import Reader
 from features.online.store import ProfilesUnavailable
 from features.transform.profiles import Profiles, unknown
 from streams import topics
-from streams.engine import metrics
 from streams.engine.core import Output
 from streams.engine.repartition_header import Copied
 from streams.kafka.records import Record
-from streams.scoring import fallback_rules
+from streams.scoring import fallback_rules, metrics
 from streams.scoring.scorer import Scorer
 
 START = 1_767_571_200_000
