@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from features.base.settings import Settings
@@ -50,26 +49,6 @@ class Lag:
     def __str__(self) -> str:
         behind = self.end - self.committed
         return f"{self.group} lags on {self.topic}[{self.partition}] by {behind} (at {self.committed} of {self.end})"
-
-
-class _Seen(msgspec.Struct):
-    seen: int = -1
-
-
-def position(offset: int, metadata: str | None) -> int:
-    """How far a group has got: its committed offset or, further, the end it has seen.
-
-    The label joiner stays behind on purpose; it writes the end that it has seen into the commit's metadata, ``{"seen": N}``.
-    A group that has not committed yet (negative offset) is at 0.
-    """
-    seen = -1
-    if metadata:
-        try:
-            seen = msgspec.json.decode(metadata, type=_Seen).seen
-        except msgspec.DecodeError:
-            # Metadata is free text to Kafka; another client's is none of our business.
-            seen = -1
-    return max(offset, seen, 0)
 
 
 def lags(positions: Mapping[str, Mapping[Partition, int]], ends: Mapping[Partition, int]) -> list[Lag]:
@@ -156,10 +135,10 @@ class Lockstep:
 
     def _positions(self) -> dict[str, dict[Partition, int]]:
         wanted = {group: [place for name in names for place in self._of_topic(name)] for group, names in self._groups.items()}
-        found = self._committed.read(wanted, REQUEST_S)
+        committed = self._committed.read(wanted, REQUEST_S)
         # A group that has not committed is at the beginning.
         return {
-            group: {place: position(*found[group][place]) if place in found[group] else 0 for place in places}
+            group: {place: max(committed[group][place].offset, 0) if place in committed[group] else 0 for place in places}
             for group, places in wanted.items()
         }
 

@@ -1,16 +1,6 @@
 from __future__ import annotations
 
-from streams.publish.lockstep import Lag, lags, position
-
-
-def test_position_is_the_committed_offset_or_the_end_that_was_seen() -> None:
-    assert position(5, None) == 5
-    assert position(5, "") == 5
-    assert position(5, '{"seen": 9}') == 9
-    assert position(12, '{"seen": 9}') == 12
-    assert position(-1001, None) == 0
-    assert position(5, "faust worker 3") == 5
-    assert position(5, '{"seen": "all"}') == 5
+from streams.publish.lockstep import Lag, lags
 
 
 def test_who_lags_where_and_by_how_many() -> None:
