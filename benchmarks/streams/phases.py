@@ -22,9 +22,8 @@ from features.online.cached_reader import Reader
 from infra.platform import scorer
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Core
-from streams.engine.replay_log import Partition
 from streams.engine.shell import Shell
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 from streams.kafka.transactions import Transactions
 from streams.scoring import intake
 from streams.scoring import scorer as module

@@ -21,9 +21,8 @@ from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings, load
 from infra.platform import scorer
 from streams.engine.core import Core
-from streams.engine.replay_log import Partition
 from streams.engine.shell import Shell
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 
 _WARM_BATCHES = 3
 

@@ -10,7 +10,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from features.base.settings import Settings
 from streams.kafka import clients
-from streams.kafka.committed import AGAIN_S, NOT_YET, Committed, Partition
+from streams.kafka.committed import AGAIN_S, NOT_YET, Committed
+from streams.kafka.records import Partition
 
 _quiet = logging.getLogger("driftloop.lag")
 _quiet.disabled = True

@@ -93,7 +93,7 @@ class TakenLabels:
         (``streams.engine.settings_history``)."""
         self._intake = LabelIntake(lead_ms)
         for partition, history in histories.items():
-            self._intake.decided(partition, history)
+            self._intake.decided((topics.LABELS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
         """The records of one partition that follow those of the call before."""

@@ -25,7 +25,7 @@ from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
 from streams.engine.repartition_header import Copied, copied
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
-from streams.kafka.records import Produce, Record
+from streams.kafka.records import Partition, Produce, Record
 
 _Said = DriftReport | RetrainRequest
 
@@ -89,7 +89,7 @@ class DriftMonitor:
                 mark.settle()
             self._take([])
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
         """Drop partitions. A window cannot be parted again, so a topic's state goes when its last partition has gone."""
         scores_topic, outcomes_topic, events_topic = self.inputs
         self._settled = False

@@ -19,8 +19,7 @@ from streams.engine.core import Core, Snapshotted
 from streams.engine.replay_log import Span, replay
 from streams.engine.settings_history import Limited, went_on
 from streams.engine.snapshot_schedule import Keeper
-from streams.kafka.committed import Partition
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 from streams.kafka.stuck_client import Probe
 from streams.kafka.transactions import Stopped
 from streams.kafka.trusted_offsets import Told

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.base.events import DeadLetter
 from features.base.redaction import told
 from streams import topics
-from streams.kafka.records import Produce, Record
+from streams.kafka.records import Partition, Produce, Record
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class Core(Protocol):
         """Take records that were processed before a restart: the state changes, nothing is emitted."""
         ...
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
         """These (topic, partition) pairs went to another member: drop what was kept of them."""
         ...
 

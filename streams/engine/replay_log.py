@@ -13,11 +13,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from features.base.settings import Settings
 from streams.engine.repartition_header import genuine
 from streams.kafka.clients import consumer
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 
 log = logging.getLogger(__name__)
 
-Partition = tuple[str, int]
 _TIMEOUT_S = 30.0
 
 

@@ -9,10 +9,10 @@ offsets themselves (``streams.engine.commit_metadata``).
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 
 #: The values of the settings that decide, in the core's own order; in ms, say.
 Limits = tuple[int, ...]
@@ -37,9 +37,34 @@ class Limited(Protocol):
     @property
     def limits(self) -> Limits: ...
 
-    def decided(self, partition: tuple[str, int], history: History) -> None:
+    def decided(self, partition: Partition, history: History) -> None:
         """Told before a partition's state is brought back: how it was processed so far. The last entry is of now."""
         ...
+
+
+class Histories:
+    """Keep how each partition was processed so far: what a ``Limited`` core needs when their logs are read again."""
+
+    def __init__(self) -> None:
+        self._of: dict[Partition, History] = {}
+
+    def decided(self, partition: Partition, history: History) -> None:
+        """See ``Limited``."""
+        self._of[partition] = history
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """They went to another member."""
+        for partition in partitions:
+            self._of.pop(partition, None)
+
+    def parts(self, records: Sequence[Record]) -> Iterator[tuple[list[Record], dict[Partition, Limits]]]:
+        """The records in parts, each with the limits of its partitions that have a history (``by_limits``)."""
+        return by_limits(records, self._of)
+
+    def at(self, record: Record) -> Limits | None:
+        """The limits that counted for the record; None where its partition has no history."""
+        history = self._of.get((record.topic, record.partition))
+        return at(history, record.offset) if history else None
 
 
 def went_on(history: History, offset: int, limits: Limits) -> History:
@@ -53,8 +78,8 @@ def went_on(history: History, offset: int, limits: Limits) -> History:
 
 
 def by_limits(
-    records: Sequence[Record], histories: Mapping[tuple[str, int], History]
-) -> Iterator[tuple[list[Record], dict[tuple[str, int], Limits]]]:
+    records: Sequence[Record], histories: Mapping[Partition, History]
+) -> Iterator[tuple[list[Record], dict[Partition, Limits]]]:
     """The records in parts, each with the limits of its partitions; the order within a partition stays. Partitions without a
     history are left out of the limits."""
     if all(len(history) <= 1 for history in histories.values()):

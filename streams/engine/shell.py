@@ -34,13 +34,13 @@ from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.assignment import InHand
 from streams.engine.core import Core, Output, Sink, Snapshotted, Waits
-from streams.engine.replay_log import Partition, record_of
+from streams.engine.replay_log import record_of
 from streams.engine.snapshot_schedule import Keeper
 from streams.engine.snapshot_store import Store
 from streams.kafka.clients import consumer, producer
 from streams.kafka.cluster import cluster_id
 from streams.kafka.open_transactions import HeldBack
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 from streams.kafka.refusal import refused
 from streams.kafka.stall import StallWatch
 from streams.kafka.stuck_client import gets_through

@@ -17,10 +17,9 @@ from streams.engine import metrics
 from streams.engine.background import Background
 from streams.engine.core import Copy, Snapshotted
 from streams.engine.snapshot_store import Snapshot, Store
+from streams.kafka.records import Partition
 
 log = logging.getLogger(__name__)
-
-Partition = tuple[str, int]
 
 #: How long a partition that is given up waits for its last snapshot: a stop must end within five seconds.
 _LAST_S = 3.0

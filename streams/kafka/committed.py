@@ -15,8 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from features.base.settings import Settings
 from streams.kafka.clients import consumer
-
-Partition = tuple[str, int]
+from streams.kafka.records import Partition
 
 #: What a broker answers in its first seconds, while it makes or loads the topic that holds the offsets.
 NOT_YET = frozenset({KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR})

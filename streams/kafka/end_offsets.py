@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from features.base.settings import Settings
 from streams.kafka import clients
-from streams.kafka.committed import Partition
+from streams.kafka.records import Partition
 
 
 class Ends:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from features.base.settings import Settings
-from streams.kafka.committed import Partition
 from streams.kafka.end_offsets import Ends
+from streams.kafka.records import Partition
 
 _CALL_S = 10.0
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
-Partition = tuple[str, int]
+from streams.kafka.records import Partition
 
 #: A quiet partition is asked for its end this often.
 LOOK_S = 10.0

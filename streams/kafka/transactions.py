@@ -23,8 +23,7 @@ from typing import TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streams.kafka import metrics
-from streams.kafka.committed import Partition
-from streams.kafka.records import Produce
+from streams.kafka.records import Partition, Produce
 from streams.kafka.stuck_client import Patience, Probe
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,8 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from streams.kafka.committed import NOT_YET, Partition
+from streams.kafka.committed import NOT_YET
+from streams.kafka.records import Partition
 from streams.kafka.stuck_client import Patience, Probe
 from streams.kafka.transactions import Stopped
 

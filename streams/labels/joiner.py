@@ -42,9 +42,9 @@ from streams import topics
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
 from streams.engine.repartition_header import copied
-from streams.engine.settings_history import History, by_limits
+from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
-from streams.kafka.records import Produce, Record
+from streams.kafka.records import Partition, Produce, Record
 from streams.labels.label_intake import PROCESSOR, JoinLimits, LabelIntake
 from streams.labels.outcomes import JoinedScore
 from streams.labels.partition_memory import PartitionMemory
@@ -63,7 +63,7 @@ class LabelJoiner:
     def __init__(self, delay_ms: int, lead_ms: int = 0) -> None:
         self.limits = JoinLimits(delay_ms, lead_ms)
         #: Of scores; those of labels are with the intake.
-        self._histories: dict[tuple[str, int], History] = {}
+        self._histories = Histories()
         self._restoring = False
         self._partitions: dict[int, PartitionMemory] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
@@ -86,27 +86,23 @@ class LabelJoiner:
         try:
             # Time passes with scores, so their history says which delay counted; labels come first, and decide nothing by it.
             # Which of these were taken, the history of their own partition says.
-            for part, limits in by_limits(records, self._histories):
+            for part, limits in self._histories.parts(records):
                 for (_, number), of_then in limits.items():
                     self._partition(number).delay = JoinLimits(*of_then).delay_ms
                 self._take(part, Output())
         finally:
             self._restoring = False
 
-    def decided(self, partition: tuple[str, int], history: History) -> None:
+    def decided(self, partition: Partition, history: History) -> None:
         """See ``streams.engine.settings_history.Limited``."""
-        topic, number = partition
-        if topic == topics.LABELS:
-            self._labels.decided(number, history)
-        else:
-            self._histories[partition] = history
+        (self._labels if partition[0] == topics.LABELS else self._histories).decided(partition, history)
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
         """Drop partitions. Scores and labels of one number are assigned together, so either of them says it."""
-        for place in partitions:
-            self._partitions.pop(place[1], None)
-            self._histories.pop(place, None)
-            self._labels.forget(place[1])
+        for _, number in partitions:
+            self._partitions.pop(number, None)
+        self._histories.forget(partitions)
+        self._labels.forget((topics.LABELS, number) for _, number in partitions)
 
     @property
     def held(self) -> int:

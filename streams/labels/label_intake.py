@@ -14,8 +14,8 @@ from streams.engine import future
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import dead_letter
 from streams.engine.repartition_header import copied
-from streams.engine.settings_history import History, at
-from streams.kafka.records import Produce, Record
+from streams.engine.settings_history import Histories, History
+from streams.kafka.records import Partition, Produce, Record
 
 #: Who refuses a record, in its dead letter.
 PROCESSOR = "label-joiner"
@@ -34,7 +34,7 @@ class LabelIntake:
 
     def __init__(self, lead_ms: int) -> None:
         self._lead_ms = lead_ms
-        self._histories: dict[int, History] = {}
+        self._histories = Histories()
         self._decoder = BatchDecoder(Label, PROCESSOR)
 
     def take(self, records: Iterable[Record]) -> tuple[list[Record], list[Label], list[Produce]]:
@@ -48,9 +48,9 @@ class LabelIntake:
         taken = [(record, label) for record, label, refused in judged if not refused]
         return [record for record, _ in taken], [label for _, label in taken], dead
 
-    def decided(self, partition: int, history: History) -> None:
+    def decided(self, partition: Partition, history: History) -> None:
         """By what limits (``JoinLimits``) this partition of ``labels`` was processed so far."""
-        self._histories[partition] = history
+        self._histories.decided(partition, history)
 
     def again(self, records: Iterable[Record]) -> tuple[list[Record], list[Label]]:
         """Of records that were processed before, those that were taken then, and their labels.
@@ -66,13 +66,13 @@ class LabelIntake:
         ]
         return [record for record, _ in taken], [label for _, label in taken]
 
-    def forget(self, partition: int) -> None:
-        """It went to another member."""
-        self._histories.pop(partition, None)
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """They went to another member."""
+        self._histories.forget(partitions)
 
     def _lead_at(self, record: Record) -> int:
-        history = self._histories.get(record.partition)
-        return JoinLimits(*at(history, record.offset)).lead_ms if history else self._lead_ms
+        of_then = self._histories.at(record)
+        return self._lead_ms if of_then is None else JoinLimits(*of_then).lead_ms
 
 
 def _is_ahead(label: Label, record: Record, lead_ms: int) -> bool:

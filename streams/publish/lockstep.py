@@ -19,8 +19,9 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from features.base.settings import Settings
 from streams.kafka.clients import consumer
-from streams.kafka.committed import Committed, Partition
+from streams.kafka.committed import Committed
 from streams.kafka.end_offsets import Ends
+from streams.kafka.records import Partition
 
 #: Returns what it waits for, in words, or None when there is nothing to wait for.
 Probe = Callable[[], str | None]

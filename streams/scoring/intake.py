@@ -20,8 +20,8 @@ from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
 from streams.engine.repartition_header import copied
-from streams.engine.settings_history import History, by_limits
-from streams.kafka.records import Produce, Record
+from streams.engine.settings_history import Histories, History
+from streams.kafka.records import Partition, Produce, Record
 from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
 from streams.scoring.admission.digests import digests
 
@@ -82,7 +82,7 @@ class Intake:
 
     def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission]) -> None:
         self.limits = limits_of(scoring)
-        self._histories: dict[tuple[str, int], History] = {}
+        self._histories = Histories()
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Transaction, _PROCESSOR)
 
@@ -92,16 +92,20 @@ class Intake:
         before = np.zeros(len(good), dtype=np.bool_)
         return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0)
 
-    def decided(self, partition: tuple[str, int], history: History) -> None:
+    def decided(self, partition: Partition, history: History) -> None:
         """By what limits the partition was processed so far (``streams.engine.settings_history``)."""
-        self._histories[partition] = history
+        self._histories.decided(partition, history)
+
+    def forget(self, partitions: Sequence[Partition]) -> None:
+        """They went to another member."""
+        self._histories.forget(partitions)
 
     def again(self, records: Sequence[Record]) -> Iterator[Taken]:
         """Of records that were processed before, those that were taken then, in parts.
 
         Only here are copies what they say: a producer may set any header.
         """
-        for part, limits in by_limits(records, self._histories):
+        for part, limits in self._histories.parts(records):
             good, events, dead = self._decoder.decode(part)
             of_then = {number: IntakeLimits(*found) for (_, number), found in limits.items()}
             new = self._judge(good, events, _taken_before(good), dead, of_then).new if events else None

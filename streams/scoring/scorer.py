@@ -33,7 +33,7 @@ from features.transform.fill import fill
 from streams import topics
 from streams.engine.core import Output, Wait
 from streams.engine.settings_history import History, Limits
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 from streams.scoring import fallback_rules, metrics
 from streams.scoring.intake import Intake, Taken, admission
 from streams.scoring.partition_state import PartitionCopy, PartitionState
@@ -113,11 +113,12 @@ class Scorer:
         """See ``streams.engine.settings_history.Limited``."""
         return self._intake.limits
 
-    def decided(self, partition: tuple[str, int], history: History) -> None:
+    def decided(self, partition: Partition, history: History) -> None:
         """See ``streams.engine.settings_history.Limited``."""
         self._intake.decided(partition, history)
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
+        self._intake.forget(partitions)
         for _, partition in partitions:
             self._state.pop(partition, None)
             for gauge in (metrics.STATE_BYTES, metrics.STATE_CARDS):

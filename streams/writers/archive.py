@@ -35,7 +35,7 @@ from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output, dead_letter
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 
 _PLACE = ("kafka_partition", "kafka_offset")
 _OF_A_SCORE = (*Transaction.__struct_fields__, *Score.__struct_fields__, "event_timestamp", *_PLACE)
@@ -103,7 +103,7 @@ class Archive:
     def restore(self, records: Sequence[Record]) -> None:
         """Nothing to restore."""
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
         """Nothing to forget."""
 
     def _archived(self, record: Record, event: Score | Outcome) -> Archived:
@@ -141,9 +141,9 @@ class ArchiveSink:
         return self._root / topic / day_name(day)
 
 
-def _through(rows: Sequence[Archived]) -> dict[tuple[str, int], Through]:
+def _through(rows: Sequence[Archived]) -> dict[Partition, Through]:
     now_ms = time.time_ns() // 1_000_000
-    found: dict[tuple[str, int], Through] = {}
+    found: dict[Partition, Through] = {}
     for row in rows:
         through = found.setdefault((row.topic, row.partition), Through(0, 0, now_ms))
         through.next_offset = max(through.next_offset, row.offset + 1)

@@ -19,7 +19,7 @@ from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 
 
 class FeastWriter:
@@ -48,7 +48,7 @@ class FeastWriter:
     def restore(self, records: Sequence[Record]) -> None:
         """Nothing to restore."""
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
         """Nothing to forget."""
 
 

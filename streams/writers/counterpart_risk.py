@@ -29,7 +29,7 @@ from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
-from streams.kafka.records import Record
+from streams.kafka.records import Partition, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class TerminalRisk:
         """Count outcomes that were processed before; bad ones have their dead letter already."""
         self.process(records)
 
-    def forget(self, partitions: Sequence[tuple[str, int]]) -> None:
+    def forget(self, partitions: Sequence[Partition]) -> None:
         """Drop the terminals of these partitions."""
         for topic, partition in partitions:
             if topic == topics.OUTCOMES:

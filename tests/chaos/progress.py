@@ -8,8 +8,9 @@ from confluent_kafka import KafkaException
 
 from features.base.settings import Settings
 from streams import topics
-from streams.kafka.committed import Committed, Partition
+from streams.kafka.committed import Committed
 from streams.kafka.end_offsets import Ends
+from streams.kafka.records import Partition
 
 _ANSWER_S = 3.0
 

@@ -11,7 +11,7 @@ import pytest
 from features.base.events import Outcome, Transaction
 from features.base.settings import Scoring
 from streams import topics
-from streams.engine.settings_history import MOST, History, Since, by_limits, went_on
+from streams.engine.settings_history import MOST, Histories, History, Since, by_limits, went_on
 from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.admission.event_clock import CARDS
@@ -66,6 +66,18 @@ def test_without_a_change_there_is_one_part() -> None:
     log = [record(0, 1), record(1, 1)]
     assert list(by_limits(log, {})) == [(log, {})]
     assert list(by_limits(log, {("t", 0): (Since(0, A),)})) == [(log, {("t", 0): A})]
+
+
+def test_histories_are_kept_by_partition_until_they_are_forgotten() -> None:
+    histories = Histories()
+    histories.decided(("t", 0), (Since(0, A), Since(2, B)))
+    histories.decided(("t", 1), (Since(0, C),))
+    log = [record(0, 1), record(1, 1), record(0, 2)]
+    assert [histories.at(one) for one in [*log, record(2, 0)]] == [A, C, B, None]
+    assert list(histories.parts(log)) == [(log[:2], {("t", 0): A, ("t", 1): C}), (log[2:], {("t", 0): B})]
+    histories.forget([("t", 0), ("other", 1)])
+    assert histories.at(record(0, 1)) is None
+    assert list(histories.parts(log)) == [(log, {("t", 1): C})]
 
 
 class Life:

@@ -26,9 +26,9 @@ def test_labels_are_taken_in_order_and_each_other_one_is_a_dead_letter() -> None
 def test_without_a_history_the_limit_of_now_counts() -> None:
     intake = LabelIntake(HOUR)
     assert intake.again([ahead(4)]) == ([], [])
-    intake.decided(0, (Since(0, JoinLimits(HOUR, 0)), Since(5, JoinLimits(HOUR, HOUR))))
+    intake.decided(("labels", 0), (Since(0, JoinLimits(HOUR, 0)), Since(5, JoinLimits(HOUR, HOUR))))
     assert intake.again([ahead(4), ahead(5)])[0] == [ahead(4)]
-    intake.forget(0)
+    intake.forget([("labels", 0)])
     assert intake.again([ahead(4)]) == ([], [])
 
 

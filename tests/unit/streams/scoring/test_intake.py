@@ -7,9 +7,10 @@ import msgspec
 from features.base.events import DeadLetter, Transaction
 from features.base.settings import Scoring
 from streams import topics
+from streams.engine.settings_history import Since
 from streams.kafka.records import Record
 from streams.scoring.intake import Intake, admission
-from tests.unit.streams.records import T0, record
+from tests.unit.streams.records import HOUR, T0, record
 
 
 def intake() -> Intake:
@@ -43,3 +44,13 @@ def test_a_batch_in_which_nothing_is_new_says_how_many_came_before() -> None:
     assert own.take([payment(0, "x")]).repeated == 0
     assert own.take([payment(1, "x"), payment(2, "x")]) == (None, [], 2)
     assert own.take([]) == (None, [], 0)
+
+
+def test_a_history_goes_with_its_partition() -> None:
+    """A payment that lies two hours ahead of the broker's clock was taken then, and is not by the limits of now."""
+    own = intake()
+    ahead = msgspec.structs.replace(payment(0, "x"), appended_ms=T0 - 2 * HOUR)
+    own.decided((topics.TRANSACTIONS, 0), (Since(0, own.limits._replace(lead_ms=0)),))
+    assert [len(taken.records) for taken in own.again([ahead])] == [1]
+    own.forget([(topics.TRANSACTIONS, 0)])
+    assert list(own.again([msgspec.structs.replace(ahead, offset=1)])) == []
