@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -63,8 +62,8 @@ class InHand:
         self.notes: dict[Partition, str] = {}
         #: By partition: the end that was seen last. It may lie beyond commit markers.
         self.ends: dict[Partition, int] = {}
-        #: Since when the group has assigned nothing, not even no partitions, as it does to a spare member.
-        self.left_since: float | None = -math.inf
+        #: Since when the group has gone on without us, and has assigned nothing, not even no partitions, as to a spare member.
+        self.left_since: float | None = None
 
     def partitions(self) -> list[TopicPartition]:
         return [TopicPartition(*partition) for partition in self.committed]

@@ -1,16 +1,12 @@
 """The Kafka shell around a pure core: consume, process, produce and offsets in one transaction.
 
-Life of a shell::
+Its life is drawn in ``streams.engine.life_cycle``. What goes wrong, and what follows:
 
-    subscribe -> assigned -> restore (snapshot, then the log up to the committed offset) -> loop: poll, process, sink, commit
-                    ^                                                                        |   |
-                    |                                                       transaction aborted, or partitions lost in a batch:
-                    |                                                       forget, restore, seek to what is committed
-                    +------------- partitions move (only those: cooperative) ----------------+
-    Something is away (model server, Redis): partitions are paused, polling goes on, so that nobody else is handed them.
-    The broker is away: every call is tried again. SIGTERM: the batch in hand is committed, then the group is left.
-    Fenced by a newer process of the same instance, a core that raises, or a client that does not get through while others do: the
-    process ends, and its supervisor starts it anew.
+- Something is away (model server, Redis): partitions are paused, polling goes on, so that nobody else is handed them.
+- The broker is away: every call is tried again.
+- SIGTERM: the batch in hand is committed, then the group is left.
+- Fenced by a newer process of the same instance, a core that raises, or a client that does not get through while others do: the
+  process ends, and its supervisor starts it anew.
 
 A state that went through a batch that was not committed is never used again.
 """
@@ -34,6 +30,7 @@ from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.assignment import InHand
 from streams.engine.core import Core, Output, Sink, Snapshotted, Waits
+from streams.engine.life_cycle import OUTSIDE, PAUSED, LifeCycle, State
 from streams.engine.replay_log import record_of
 from streams.engine.snapshot_schedule import Keeper
 from streams.engine.snapshot_store import Store
@@ -96,18 +93,14 @@ class Shell:
         self._max_batch = max_batch or settings.scoring.max_batch
         self._linger_s = settings.scoring.linger_ms / 1000 if linger_s is None else linger_s
         self._stop = threading.Event()
+        self._life = LifeCycle()
         self._turned_at = time.monotonic()
-        self._waits_since: float | None = None
         #: Since when each transaction was given up.
         self._aborts_since: float | None = None
         self._aborted_at = -math.inf
         self._asked_at = -math.inf
         self._newest_ms = 0
         self._stalls = StallWatch()
-        self._in_batch = False
-        self._lost_in_batch = False
-        #: The state went through a batch that is not committed.
-        self._dirty = False
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
@@ -143,12 +136,14 @@ class Shell:
         reasons = []
         if now - self._turned_at > STUCK_S:
             reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
-        if self._waits_since is not None and now - self._waits_since > STUCK_S:
-            reasons.append(f"{name}: the stream has waited for {now - self._waits_since:.0f} s for something that is away")
+        waited_s = self._life.paused_s
+        if waited_s is not None and waited_s > STUCK_S:
+            reasons.append(f"{name}: the stream has waited for {waited_s:.0f} s for something that is away")
         lately = now - self._aborted_at <= max(STUCK_S, 3 * _LONGEST_PAUSE_S)  # else the stream is quiet
         if self._aborts_since is not None and now - self._aborts_since > STUCK_S and lately:
             reasons.append(f"{name}: each transaction has been given up for {now - self._aborts_since:.0f} s; its log says why")
-        if self._hand.left_since is not None and now - self._hand.left_since > STUCK_S:
+        left = self._hand.left_since is not None and now - self._hand.left_since > STUCK_S
+        if left or self._life.state in OUTSIDE:
             reasons.append(f"{name}: the group has assigned no partitions")
         if self._hand.told.doubt is not None:
             reasons.append(f"{name}: {self._hand.told.doubt}")
@@ -157,6 +152,7 @@ class Shell:
     def run(self) -> None:
         """The loop. Raises KafkaException when the broker fences this member, SettingsError where a topic has other
         partitions."""
+        self._life.to(State.JOINING)
         self._turned_at = time.monotonic()
         strategy = "cooperative-sticky" if self._hand.cooperative else "range"
         # A log that is cut beneath a reader must be told, not passed over in silence.
@@ -173,6 +169,7 @@ class Shell:
             log.info("%s: stopped within a batch, which is not committed", self._core.name)
         finally:
             source.close()
+            self._life.to(State.ENDED)
             self._source = None
             if self._keeper is not None:
                 self._keeper.close()
@@ -221,14 +218,14 @@ class Shell:
     def wait(self, seconds: float) -> None:
         """How a core waits for something that is away: the partitions are paused, and the group hears from us.
 
-        Raises Stopped, and BatchLost where partitions went to another member meanwhile.
+        Raises Stopped, and BatchLost where partitions went to another member meanwhile; IllegalStep outside of a batch.
         """
         source = self._source
         if source is None:
             self._stop.wait(seconds)
         else:
-            if self._waits_since is None:
-                self._waits_since = time.monotonic()
+            if self._life.state not in PAUSED:
+                self._life.to(State.WAITING)
                 metrics.WAITING.labels(self._core.name).set(1)
                 source.pause(self._hand.partitions())
             self._tell_lag_while_waiting(source)
@@ -242,7 +239,10 @@ class Shell:
                     self._take_error(message.topic(), message.partition(), message.offset(), error)
         if self._stop.is_set():
             raise Stopped
-        if self._lost_in_batch:
+        self._refuse_moved()
+
+    def _refuse_moved(self) -> None:
+        if self._life.state is State.MOVED:
             raise BatchLost("partitions went to another member while their batch was in hand")
 
     def _tell_lag_while_waiting(self, source: Consumer) -> None:
@@ -251,10 +251,11 @@ class Shell:
             self._asked_at = time.monotonic()
             self._hand.tell_lag(source, ask=True)
 
-    def _go_on(self, source: Consumer) -> None:
-        if self._waits_since is not None:
-            log.info("%s: goes on after %.1f s", self._core.name, time.monotonic() - self._waits_since)
-            self._waits_since = None
+    def _end_batch(self, source: Consumer, following: State) -> None:
+        waited_s = self._life.paused_s
+        self._life.to(following)
+        if waited_s is not None:
+            log.info("%s: goes on after %.1f s", self._core.name, waited_s)
             self._stalls.forgive()
             metrics.WAITING.labels(self._core.name).set(0)
             source.resume(self._hand.partitions())
@@ -291,18 +292,18 @@ class Shell:
 
     def _turn(self, source: Consumer, records: Sequence[Record], newest: dict[Partition, int]) -> None:
         """One micro-batch, one transaction."""
-        name = self._core.name
-        self._in_batch, self._lost_in_batch, self._dirty = True, False, True
+        name, following = self._core.name, State.SPOILT
+        self._life.to(State.BATCH)
         try:
             output = self._core.process(records)
             if self._sink is not None and output.rows:
                 self._write(self._sink, output.rows)
+            self._refuse_moved()  # a core that goes on after its wait was ended
             # An end seen after the newest record may lie beyond a commit marker: commit that, and the lag reads zero.
             self._commit(source, output, {tp: max(offset, self._hand.ends.get(tp, 0)) for tp, offset in newest.items()})
-            self._dirty = False
+            following = State.READING
         finally:
-            self._in_batch = False
-            self._go_on(source)
+            self._end_batch(source, following)
         metrics.BATCH_RECORDS.labels(name).observe(len(records))
         if output.newest_ms is not None and output.newest_ms > self._newest_ms:
             self._newest_ms = output.newest_ms
@@ -348,16 +349,23 @@ class Shell:
 
     def _start_over(self, source: Consumer) -> None:
         """Back to what is committed."""
+        self._life.to(State.REBUILDING)
         self._hand.start_over(source)
-        self._dirty = False
+        self._life.to(State.READING)
 
     def _on_assign(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        self._hand.assign(source, partitions, paused=self._waits_since is not None)
+        self._hand.assign(source, partitions, paused=self._life.state in PAUSED)
+        if self._life.state is State.JOINING:
+            self._life.to(State.READING)
 
     def _on_revoke(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        self._hand.revoke(source, partitions, clean=not self._dirty)
-        self._lost_in_batch |= self._in_batch and bool(partitions)
+        self._hand.revoke(source, partitions, clean=self._life.state is State.READING)
+        self._moved(partitions)
 
     def _on_lost(self, source: Consumer, partitions: list[TopicPartition]) -> None:
         self._hand.lose(source, partitions)
-        self._lost_in_batch |= self._in_batch and bool(partitions)
+        self._moved(partitions)
+
+    def _moved(self, partitions: list[TopicPartition]) -> None:
+        if partitions and self._life.state is State.WAITING:
+            self._life.to(State.MOVED)

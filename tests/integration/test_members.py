@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.core import Output, Wait
-from streams.engine.shell import Shell
+from streams.engine.shell import BatchLost, Shell
 from streams.engine.snapshot_store import Snapshot, Store
 from streams.kafka.cluster import cluster_id
 from streams.kafka.create_topics import create
@@ -124,6 +125,34 @@ def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(p
             first.go_on.set()
             caught_up(platform, source)
     assert sorted(read(platform, target)) == expected(values)
+
+
+class Heedless(Waiting):
+    """Goes on with its batch where its wait says that the batch is lost."""
+
+    def wait_with(self, wait: Wait) -> None:
+        def heedless(seconds: float) -> None:
+            with suppress(BatchLost):
+                wait(seconds)
+
+        super().wait_with(heedless)
+
+
+def test_a_batch_that_moved_is_not_committed_even_if_its_core_goes_on(
+    platform: Settings, pair: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    source, target = pair
+    values = [f"v{i}".encode() for i in range(200)]
+    first, second = Heedless(source, target), RunningCount(source, target)
+    send(platform, source, values)
+    with running(Shell(platform, first, instance="a")):
+        assert first.waits.wait(30)
+        with running(Shell(platform, second, instance="b")):
+            wait_for(lambda: len(second.seen) == 1)
+            first.go_on.set()
+            caught_up(platform, source)
+    assert sorted(read(platform, target)) == expected(values)
+    assert "partitions went to another member while their batch was in hand" in caplog.text, "before the broker was asked"
 
 
 def test_a_partition_that_moved_away_while_it_was_paused_is_read_when_it_comes_back(

@@ -42,3 +42,7 @@ def test_a_core_that_may_wait_is_handed_the_shells_way_to_do_so() -> None:
     shell.stop()
     with pytest.raises(Stopped):
         core.wait(0.0)
+
+
+def test_a_shell_that_does_not_run_is_not_healthy() -> None:
+    assert Shell(Settings(), Plain()).health() == ["plain: the group has assigned no partitions"]
