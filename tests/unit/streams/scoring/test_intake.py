@@ -49,8 +49,8 @@ def test_a_batch_in_which_nothing_is_new_says_how_many_came_before() -> None:
 def test_a_history_goes_with_its_partition() -> None:
     """A payment that lies two hours ahead of the broker's clock was taken then, and is not by the limits of now."""
     own = intake()
-    ahead = msgspec.structs.replace(payment(0, "x"), appended_ms=T0 - 2 * HOUR)
+    first, second = (msgspec.structs.replace(payment(n, f"x{n}"), appended_ms=T0 - 2 * HOUR) for n in (0, 1))
     own.decided((topics.TRANSACTIONS, 0), (Since(0, own.limits._replace(lead_ms=0)),))
-    assert [len(taken.records) for taken in own.again([ahead])] == [1]
+    assert [len(taken.records) for taken in own.again([first])] == [1]
     own.forget([(topics.TRANSACTIONS, 0)])
-    assert list(own.again([msgspec.structs.replace(ahead, offset=1)])) == []
+    assert list(own.again([second])) == []
