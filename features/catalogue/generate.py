@@ -93,7 +93,6 @@ def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) 
                 )
             used[name] = None
     lines = [f"        {name} = {names[name][0]}" for name in names if name in used and names[name][0] != name]
-    lines = [line.replace(" = amount", " = rows.amount[i]") for line in lines]
     return lines + [f"        out[i, {i}] = {feature.formula}  # {feature.name}" for i, feature in features]
 
 
