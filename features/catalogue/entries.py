@@ -39,7 +39,6 @@ class Feature:
     missing: float = 0.0
     when_missing: str = ""
     window: str = ""
-    dtype: str = "float32"
 
 
 def _mode(name: str, number: int, meaning: str) -> Feature:

@@ -111,10 +111,10 @@ def document(features: tuple[Feature, ...] = entries.FEATURES) -> str:
             "",
             f"{len(rows)} features; from the topic `{entries.TOPIC[rows[0].source]}`." if rows else "",
             "",
-            "| feature | type | unit | window | meaning | formula | missing |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
+            "| feature | unit | window | meaning | formula | missing |",
+            "| --- | --- | --- | --- | --- | --- |",
             *(
-                f"| `{f.name}` | {f.dtype} | {f.unit} | {f.window or '-'} | {f.meaning} | `{f.formula}` | "
+                f"| `{f.name}` | {f.unit} | {f.window or '-'} | {f.meaning} | `{f.formula}` | "
                 f"{f'{f.missing:g}: {f.when_missing}' if f.when_missing else 'never'} |"
                 for f in rows
             ),
