@@ -23,7 +23,7 @@ import psutil
 
 from features.base.events import RetrainRequest
 from features.base.settings import Settings
-from retrain.control.result import FILE_NAME as RESULT_FILE
+from retrain.pipeline.result import FILE_NAME as RESULT_FILE
 
 log = logging.getLogger(__name__)
 
