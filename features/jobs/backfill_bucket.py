@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.archive import layout
-from features.base.settings import DAY_MS, Features
+from features.base.durations import DAY_MS
+from features.base.settings import Features
 from features.catalogue.vector import vector_schema
 from features.jobs.backfill_progress import Stretch
 from features.transform.arrow import Recomputation, lists, number

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue.windows import DAY_MS, HOUR_MS
+from features.base.durations import DAY_MS, HOUR_MS
 from features.transform.columns import category_number, terminal_number
 from features.transform.profiles import (
     CATEGORIES,

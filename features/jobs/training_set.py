@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 from features.archive import layout
 from features.archive.days import day_name
-from features.base.settings import DAY_MS, Settings
+from features.base.durations import DAY_MS
+from features.base.settings import Settings
 from features.catalogue.vector import NAMES, vector_schema
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
 from features.offline.as_of import joined

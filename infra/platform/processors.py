@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from features.archive import generations
+from features.base.durations import HOUR_MS
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
-from features.catalogue.windows import HOUR_MS
 from infra.errors import PlatformError
 from infra.platform import repartition_journal
 from infra.platform.components import PROCESSES

@@ -27,8 +27,9 @@ from features.archive.days import day_name
 from features.archive.generations import Generations
 from features.archive.locks import writing
 from features.archive.manifest import Through
+from features.base.durations import DAY_MS
 from features.base.events import Outcome, Score
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, unpacked
 from streams import topics
 from streams.engine.codec import BatchDecoder
