@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from features.base.files import write_json
+
 FILE_NAME = "result.json"
 
 
@@ -38,9 +40,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_result(run_dir: Path, result: Result) -> None:
     """Write the result of the run in ``run_dir``, whole or not at all."""
-    draft = run_dir / f".{FILE_NAME}"
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-    draft.replace(run_dir / FILE_NAME)
+    write_json(run_dir / FILE_NAME, result)
 
 
 def read_result(run_dir: Path) -> Result | None:

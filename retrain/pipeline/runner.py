@@ -5,14 +5,13 @@ Whatever happens, ``result.json`` says how it ended. A run that was killed has n
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -21,6 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from features.base.events import RetrainRequest
+from features.base.files import Locked, locked
 from features.base.settings import Settings
 from retrain.pipeline import step_record
 from retrain.pipeline.result import FILE_NAME, Result, read_result, write_result
@@ -112,16 +112,11 @@ def _run_pipeline(request: RetrainRequest, settings: Settings, run_dir: Path) ->
 
 @contextmanager
 def _locked(run_dir: Path) -> Iterator[None]:
-    with (run_dir / step_record.LOCK).open("a") as handle:
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RunBusy(f"another process is at work in {run_dir}; wait for it or end it") from None
-                time.sleep(0.2)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run_dir / step_record.LOCK, LOCK_WAIT_S))
+        except Locked:
+            raise RunBusy(f"another process is at work in {run_dir}; wait for it or end it") from None
         yield
 
 
