@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import Label, Outcome, Transaction
 from features.base.feast_settings import Feast
-from features.base.settings import DAY_MS, Settings
 from features.base.settings import Labels as LabelSettings
-from features.catalogue.windows import HOUR_MS
+from features.base.settings import Settings
 from features.jobs.daily_profiles import CARD_PRESENT, Habits
 from features.jobs.publish_profiles import newest
 from features.offline.point_in_time import append_terminal_risk, write_profiles_offline

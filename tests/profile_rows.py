@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.catalogue.windows import DAY_MS, HOUR_MS
+from features.base.durations import DAY_MS, HOUR_MS
 from features.online.store import ProfileRow
 from features.transform.counterpart_tiles import Tiles
 from features.transform.profiles import (

@@ -7,8 +7,9 @@ import zlib
 import msgspec
 import numpy as np
 
+from features.base.durations import DAY_MS
 from features.base.events import Label, Score, Transaction
-from features.base.settings import DAY_MS, Features, Labels, Settings
+from features.base.settings import Features, Labels, Settings
 from features.catalogue.vector import NAMES, packed, unpacked, vector_schema
 from features.history.state import CardState
 from features.online.cached_reader import Reader

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from benchmarks.backfill.file import read
 from features.archive.days import day_name, day_number
-from features.base.settings import DAY_MS, Features
+from features.base.durations import DAY_MS
+from features.base.settings import Features
 from features.jobs.backfill import backfill
 from features.jobs.spark_session import spark_session
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from features.base.durations import DAY_MS
 from features.base.events import Outcome
-from features.base.settings import DAY_MS
 from features.online.store import ProfileRow, TerminalRow
 from features.transform import counterpart_tiles
 from features.transform.profiles import CATEGORIES, PROFILE_WIDTH, TERMINALS, USUAL_WIDTH

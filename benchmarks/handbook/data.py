@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 
 #: What is read of a file; everything else in it, the fraud scenario above all, is left alone.
 COLUMNS = ("TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD")

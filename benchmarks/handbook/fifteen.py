@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS, HOUR_MS
 from features.catalogue.vector import INDEX
 
-HOUR_MS = 3_600_000
 TERMINAL_WINDOWS = (1, 7, 30)
 #: In the order of the Handbook, which a random forest with a fixed seed depends on.
 NAMES = (

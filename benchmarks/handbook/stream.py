@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.formulas import HIGH
 from features.catalogue.vector import INDEX, WIDTH
-from features.catalogue.windows import DAY_MS, HOUR_MS
 from features.history.state import CardState
 from features.jobs.daily_profiles import Habits
 from features.transform.columns import Columns, terminal_numbers

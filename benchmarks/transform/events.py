@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import load
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from features.transform.columns import Columns, terminal_numbers
 
 #: How many events a batch has: the scorer's under a backlog.

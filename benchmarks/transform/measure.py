@@ -14,9 +14,9 @@ from benchmarks.common import spread
 from benchmarks.rolling import agreement, by_pandas, by_river, subset
 from benchmarks.transform.events import BATCH, Stream, columns_of, simulated
 from benchmarks.transform.report import STATE_DAYS, STATE_EVENTS, Ours, Peer
+from features.base.durations import DAY_MS
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.vector import INDEX, N_STREAM
-from features.catalogue.windows import DAY_MS
 from features.history.state import CardState
 from features.transform.update import update
 

@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 
 from features.archive import exchange
 from features.archive.locks import compacting
+from features.base import files
 
 #: Files of this size are left alone; what is made of smaller ones is of twice this size at most.
 SMALL_BYTES = 64 * 1024 * 1024
@@ -141,7 +142,7 @@ def compact(place: Place, least: int = 2) -> Compacted:
             return Compacted()
         rows = sum(_merge(run, place) for run in chosen)
         _link(place.folder, place.staging, {file.path for run in chosen for file in run})
-        exchange.sync(place.staging)
+        files.sync(place.staging)
         exchange.exchange(place.folder, place.staging)
         place.staging.rename(place.staging.with_name(f"{place.staging.name}.{time.time_ns()}{_REPLACED}"))
     return Compacted(sum(len(run) for run in chosen), len(chosen), rows)
@@ -161,15 +162,13 @@ def _merge(run: list[Named], place: Place) -> int:
     first, last = run[0], run[-1]
     path = place.staging / f"{first.topic}-{first.partition}-{first.first:012d}-{last.last:012d}.parquet"
     expected = written = 0
-    with path.open("wb") as file:
-        with pq.ParquetWriter(file, place.schema, compression="zstd") as writer:
-            for one in run:
-                expected += pq.read_metadata(one.path).num_rows
-                for batch in _batches(one.path, place.schema):
-                    writer.write_batch(batch)
-                    written += batch.num_rows
-        file.flush()
-        os.fsync(file.fileno())
+    with pq.ParquetWriter(path, place.schema, compression="zstd") as writer:
+        for one in run:
+            expected += pq.read_metadata(one.path).num_rows
+            for batch in _batches(one.path, place.schema):
+                writer.write_batch(batch)
+                written += batch.num_rows
+    files.sync(path)
     if written != expected or pq.read_metadata(path).num_rows != expected:
         raise CompactionFailed(f"{path} has {written} rows and should have {expected}; {place.folder} is left as it was")
     return written

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from features.archive import generations
 from features.archive.compaction import named
 from features.archive.locks import reading
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS, HOUR_MS
 
 #: How far into the next day a partition must have got before its day counts as complete: records come a little out of order.
-MARGIN_MS = 3_600_000
+MARGIN_MS = HOUR_MS
 #: A partition without a record for so many days has gone quiet; the others' progress speaks for it.
 QUIET_DAYS = 2
 

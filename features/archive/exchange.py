@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from features.base.files import sync
+
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 #: What file systems without it answer.
@@ -33,12 +35,3 @@ def exchange(one: Path, other: Path) -> None:
         raise OSError(code, os.strerror(code), str(one))
     for parent in {one.parent, other.parent}:
         sync(parent)
-
-
-def sync(folder: Path) -> None:
-    """Make the folder's names survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

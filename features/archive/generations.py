@@ -11,14 +11,13 @@ repartition; without the file it is generation 0, and places are Kafka's own.
 
 from __future__ import annotations
 
-import os
 from bisect import bisect_right
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from features.archive.exchange import sync
+from features.base.files import write_json
 from features.base.settings import SettingsError
 
 NAME = "generations.json"
@@ -90,10 +89,4 @@ def begin(archive: Path, one: Generation) -> None:
     if any(generation.begun_ms == one.begun_ms for generation in there):
         return
     archive.mkdir(parents=True, exist_ok=True)
-    hidden = archive / f".{NAME}.tmp"
-    with hidden.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(Generations((*there, one))), indent=2))
-        file.flush()
-        os.fsync(file.fileno())
-    hidden.replace(archive / NAME)
-    sync(archive)
+    write_json(archive / NAME, Generations((*there, one)))

@@ -6,13 +6,12 @@ pyarrow leave out names that begin with an underscore, DuckDB reads the file and
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.archive.exchange import sync
+from features.base.files import replacing
 from features.base.settings import Settings
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -126,10 +125,5 @@ def write(table: pa.Table, path: Path) -> None:
     It is on the disk when this returns, its name too: whoever commits offsets afterwards can rely on it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.parent / f".{path.name}.{os.getpid()}.tmp"
-    with hidden.open("wb") as file:
-        pq.write_table(table, file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    hidden.replace(path)
-    sync(path.parent)
+    with replacing(path) as draft:
+        pq.write_table(table, draft.file, compression="zstd")

@@ -11,11 +11,11 @@ Readers of others need no lock to read each record once (``features.archive.comp
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from features.base.files import Lock, Locked, locked
 
 _WRITE, _READ = ".write.lock", ".read.lock"
 
@@ -23,50 +23,41 @@ _WRITE, _READ = ".write.lock", ".read.lock"
 @contextmanager
 def writing(archive: Path) -> Iterator[None]:
     """Alone among the writers of ``archive`` on this machine; waits for the others."""
-    descriptor = _made(archive, _WRITE)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    archive.mkdir(parents=True, exist_ok=True)
+    with locked(archive / _WRITE):
         yield
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
 def reading(archive: Path) -> Iterator[None]:
     """No file of ``archive`` goes away meanwhile; waits for a compaction under way. Harmless where there is no archive."""
     try:
-        descriptor = os.open(archive / _READ, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = Lock(archive / _READ, shared=True)
     except OSError:
-        try:
-            # Read only: somebody else's archive.
-            descriptor = os.open(archive / _READ, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            yield
-            return
+        # No archive, or somebody else's that nobody has read yet.
+        yield
+        return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        lock.take()
         yield
     finally:
-        os.close(descriptor)
+        lock.close()
 
 
 @contextmanager
 def compacting(archive: Path) -> Iterator[bool]:
     """True: alone with ``archive``, without writers and readers. False: somebody reads; leave it as it is."""
     with writing(archive):
-        descriptor = _made(archive, _READ)
+        lock = Lock(archive / _READ)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            yield False
-            return
-        try:
-            yield True
+            yield _taken(lock)
         finally:
-            os.close(descriptor)
+            lock.close()
 
 
-def _made(archive: Path, name: str) -> int:
-    archive.mkdir(parents=True, exist_ok=True)
-    return os.open(archive / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _taken(lock: Lock) -> bool:
+    try:
+        lock.take(timeout_s=0.0)
+    except Locked:
+        return False
+    return True

@@ -6,13 +6,12 @@ before its offsets are committed, so it may lag behind by a crash, and never say
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from features.archive.exchange import sync
+from features.base.files import write_json
 
 NAME = "manifest.json"
 
@@ -58,10 +57,4 @@ def advance(archive: Path, seen: Mapping[tuple[str, int], Through]) -> None:
             now.newest_event_ms = max(now.newest_event_ms, before.newest_event_ms)
         partitions[partition] = now
     manifest.topics = {topic: dict(sorted(manifest.topics[topic].items())) for topic in sorted(manifest.topics)}
-    hidden = archive / f".{NAME}.tmp"
-    with hidden.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
-        file.flush()
-        os.fsync(file.fileno())
-    hidden.replace(archive / NAME)
-    sync(archive)
+    write_json(archive / NAME, manifest)

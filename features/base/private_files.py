@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from pathlib import Path
+
+from features.base import files
+
+_OWNER = 0o600
 
 
 def folder(path: Path) -> Path:
@@ -16,25 +19,11 @@ def folder(path: Path) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file, whole or not at all, that nobody else can read at any moment."""
-    _hidden(path, content).replace(path)
+    files.write(path, content, _OWNER)
 
 
 def password(path: Path) -> str:
     """The password in ``path``, made up now where there is none; of two processes that make one at once, both get the same."""
     if not path.exists():
-        hidden = _hidden(path, secrets.token_urlsafe(32).encode())
-        try:
-            path.hardlink_to(hidden)
-        except FileExistsError:
-            return path.read_text().strip()
-        finally:
-            hidden.unlink()
+        files.write_new(path, secrets.token_urlsafe(32).encode(), _OWNER)
     return path.read_text().strip()
-
-
-def _hidden(path: Path, content: bytes) -> Path:
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    hidden.unlink(missing_ok=True)
-    with os.fdopen(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-    return hidden

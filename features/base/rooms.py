@@ -26,6 +26,7 @@ COLUMNS = (_TRANSFORM / "columns.py",)
 PROFILES = (_TRANSFORM / "profiles.py", _TRANSFORM / "read_columns.py", _TRANSFORM / "counterpart_tiles.py")
 #: What the scorer takes of a partition's log, and what it keeps of ids and of the clock.
 PARTITION = (
+    _FEATURES / "base" / "durations.py",
     _SCORING / "admission",
     _SCORING / "intake.py",
     _SCORING / "partition_state.py",

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.base.durations import DAY_MS
 from features.base.feast_settings import Feast
 
 FILE_NAME = "driftloop.toml"
-DAY_MS = 86_400_000
 
 #: ``features.amount_limit`` where nothing else is said.
 DEFAULT_AMOUNT_LIMIT = 220

@@ -39,7 +39,6 @@ class Feature:
     missing: float = 0.0
     when_missing: str = ""
     window: str = ""
-    dtype: str = "float32"
 
 
 def _mode(name: str, number: int, meaning: str) -> Feature:
@@ -70,24 +69,24 @@ _TRANSACTION = (
 
 def _of_window(w: str) -> tuple[Feature, ...]:
     def card(name: str, unit: str, meaning: str, formula: str, missing: float = 0.0, when: str = "") -> Feature:
-        return Feature(f"{name}_{w}", "card", unit, meaning, formula.replace("W", w), missing, when, w)
+        return Feature(f"{name}_{w}", "card", unit, meaning, formula, missing, when, w)
 
     return (
-        card("count", "transactions", "of the card in the window, this one included", "count_W"),
-        card("sum", "currency units", "spent in the window, this one included", "total_W / MINOR"),
-        card("mean", "currency units", "mean amount of the window, this one included", "total_W / MINOR / count_W"),
-        card("max", "currency units", "highest amount of the window, this one included", "highest_W / MINOR"),
+        card("count", "transactions", "of the card in the window, this one included", f"count_{w}"),
+        card("sum", "currency units", "spent in the window, this one included", f"total_{w} / MINOR"),
+        card("mean", "currency units", "mean amount of the window, this one included", f"total_{w} / MINOR / count_{w}"),
+        card("max", "currency units", "highest amount of the window, this one included", f"highest_{w} / MINOR"),
         card(
             "std",
             "currency units",
             "standard deviation of the amounts of the window, this one included",
-            "deviation(count_W, spread_W)",
+            f"deviation(count_{w}, spread_{w})",
         ),
         card(
             "ratio_to_mean",
             "ratio",
             "amount over the mean of the earlier ones in the window",
-            "ratio_to_others(count_W, total_W, minor)",
+            f"ratio_to_others(count_{w}, total_{w}, minor)",
             1.0,
             "no earlier one, or all of amount zero",
         ),
@@ -95,7 +94,7 @@ def _of_window(w: str) -> tuple[Feature, ...]:
             "zscore",
             "deviations",
             "amount less the mean of the earlier ones in the window, over their standard deviation",
-            "zscore(count_W, total_W, others_spread_W, minor)",
+            f"zscore(count_{w}, total_{w}, others_spread_{w}, minor)",
             0.0,
             "fewer than two earlier ones, or all equal",
         ),
@@ -251,12 +250,14 @@ _CUSTOMER = (
 
 def _of_days(days: int) -> tuple[Feature, ...]:
     def terminal(name: str, unit: str, meaning: str, formula: str) -> Feature:
-        return Feature(f"{name}_{days}d", "terminal", unit, meaning, formula.replace("W", f"{days}d"), 0.0, "", f"{days}d")
+        return Feature(f"{name}_{days}d", "terminal", unit, meaning, formula, 0.0, "", f"{days}d")
 
     return (
-        terminal("terminal_count", "transactions", "with a known outcome at the terminal", "outcomes_W"),
-        terminal("terminal_frauds", "transactions", "known as fraud at the terminal", "frauds_W"),
-        terminal("terminal_risk", "share", "of fraud among the known, drawn to 0.01 by one", "risk(outcomes_W, frauds_W)"),
+        terminal("terminal_count", "transactions", "with a known outcome at the terminal", f"outcomes_{days}d"),
+        terminal("terminal_frauds", "transactions", "known as fraud at the terminal", f"frauds_{days}d"),
+        terminal(
+            "terminal_risk", "share", "of fraud among the known, drawn to 0.01 by one", f"risk(outcomes_{days}d, frauds_{days}d)"
+        ),
     )
 
 

@@ -93,7 +93,6 @@ def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) 
                 )
             used[name] = None
     lines = [f"        {name} = {names[name][0]}" for name in names if name in used and names[name][0] != name]
-    lines = [line.replace(" = amount", " = rows.amount[i]") for line in lines]
     return lines + [f"        out[i, {i}] = {feature.formula}  # {feature.name}" for i, feature in features]
 
 
@@ -112,10 +111,10 @@ def document(features: tuple[Feature, ...] = entries.FEATURES) -> str:
             "",
             f"{len(rows)} features; from the topic `{entries.TOPIC[rows[0].source]}`." if rows else "",
             "",
-            "| feature | type | unit | window | meaning | formula | missing |",
-            "| --- | --- | --- | --- | --- | --- | --- |",
+            "| feature | unit | window | meaning | formula | missing |",
+            "| --- | --- | --- | --- | --- | --- |",
             *(
-                f"| `{f.name}` | {f.dtype} | {f.unit} | {f.window or '-'} | {f.meaning} | `{f.formula}` | "
+                f"| `{f.name}` | {f.unit} | {f.window or '-'} | {f.meaning} | `{f.formula}` | "
                 f"{f'{f.missing:g}: {f.when_missing}' if f.when_missing else 'never'} |"
                 for f in rows
             ),

@@ -11,7 +11,7 @@ from features.catalogue.windows import TERMINAL_DAYS, WINDOWS
 Ingredients = dict[str, tuple[str, str]]
 
 EVENT: Ingredients = {
-    "minor": ("amount", "amount of the transaction, integer minor units"),
+    "minor": ("rows.amount[i]", "amount of the transaction, integer minor units"),
     "hour": ("(time % DAY_MS) / HOUR_MS", "hour of the day, UTC, with its fraction"),
     # 1970-01-01 was a Thursday.
     "weekday": ("(time // DAY_MS + 3) % 7", "0 Monday ... 6 Sunday, UTC"),

@@ -6,7 +6,6 @@ import importlib
 import logging
 import os
 import warnings
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -14,6 +13,7 @@ from unittest import mock
 import yaml
 
 from features.archive import layout
+from features.base.files import write_text
 from features.base.settings import Settings
 from features.online.feast_encoding import PROJECT
 
@@ -99,6 +99,7 @@ _REPO = '''\
 from pathlib import Path
 
 from features.feast_repo.definitions import build
+from features.base.files import write_text
 from features.base.settings import load
 
 for _object in build(load(Path(__file__).resolve().parent.parent)):
@@ -109,14 +110,8 @@ for _object in build(load(Path(__file__).resolve().parent.parent)):
 def write_config(settings: Settings) -> None:
     """Write feature_store.yaml with this platform's addresses, which each ``up`` may change, and the objects as Python."""
     settings.feature_repo.mkdir(parents=True, exist_ok=True)
-    _replace(settings.feature_repo / CONFIG_NAME, yaml.safe_dump(config(settings), sort_keys=False))
-    _replace(settings.feature_repo / REPO_NAME, _REPO)
-
-
-def _replace(path: Path, text: str) -> None:
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    hidden.write_text(text)
-    hidden.replace(path)
+    write_text(settings.feature_repo / CONFIG_NAME, yaml.safe_dump(config(settings), sort_keys=False))
+    write_text(settings.feature_repo / REPO_NAME, _REPO)
 
 
 def open_store(settings: Settings) -> FeatureStore:

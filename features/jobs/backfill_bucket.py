@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.archive import layout
-from features.base.settings import DAY_MS, Features
+from features.base.durations import DAY_MS
+from features.base.files import Draft
+from features.base.settings import Features
 from features.catalogue.vector import vector_schema
 from features.jobs.backfill_progress import Stretch
 from features.transform.arrow import Recomputation, lists, number
@@ -67,10 +68,8 @@ class _DayFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.rows = 0
-        self._path = path
-        self._hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        self._file = self._hidden.open("wb")
-        self._writer = pq.ParquetWriter(self._file, BACKFILLED, compression="zstd")
+        self._draft = Draft(path)
+        self._writer = pq.ParquetWriter(self._draft.file, BACKFILLED, compression="zstd")
         self._held: list[pa.Table] = []
         self._count = 0
 
@@ -83,16 +82,12 @@ class _DayFile:
     def finish(self) -> None:
         self._flush()
         self._writer.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._hidden.replace(self._path)
+        self._draft.finish()
 
     def drop(self) -> None:
-        if not self._file.closed:
+        if not self._draft.file.closed:
             self._writer.close()
-            self._file.close()
-        self._hidden.unlink(missing_ok=True)
+        self._draft.drop()
 
     def _flush(self) -> None:
         if self._held:

@@ -11,7 +11,6 @@ Names are a function of what is in a file, and a file appears whole, by a rename
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from features.archive.days import day_name, day_number
+from features.base.files import UNFINISHED, write_json
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 
@@ -92,7 +92,9 @@ class Stretch:
 
     def bucket_done(self, bucket: int, rows: dict[int, int]) -> None:
         """All files of ``bucket`` are there, with so many rows by day."""
-        _write(self._marker(bucket), {str(day): count for day, count in rows.items()})
+        marker = self._marker(bucket)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        write_json(marker, {str(day): count for day, count in rows.items()})
 
     def finish(self, schema: str) -> None:
         """All buckets are done, their vectors of one ``schema``: say so of each day, and drop the markers."""
@@ -101,9 +103,9 @@ class Stretch:
             rows = sum(read.get(str(day), 0) for read in markers)
             (self.root / day_name(day)).mkdir(parents=True, exist_ok=True)
             # What a task that was killed had begun.
-            for hidden in (self.root / day_name(day)).glob(".bucket-*.tmp"):
+            for hidden in (self.root / day_name(day)).glob(f".bucket-*{UNFINISHED}"):
                 hidden.unlink(missing_ok=True)
-            _write(self.root / day_name(day) / DONE, DoneDay(schema, rows, self.buckets))
+            write_json(self.root / day_name(day) / DONE, DoneDay(schema, rows, self.buckets))
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _marker(self, bucket: int) -> Path:
@@ -129,10 +131,3 @@ def remove(root: Path, days: Sequence[int]) -> None:
     for day in days:
         shutil.rmtree(root / day_name(day), ignore_errors=True)
     shutil.rmtree(root / "_work", ignore_errors=True)
-
-
-def _write(path: Path, value: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    hidden.write_bytes(msgspec.json.encode(value))
-    hidden.replace(path)

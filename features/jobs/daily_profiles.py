@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from features.archive import layout
 from features.base import names
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import ENTRY_MODES
-from features.catalogue.windows import DAY_MS, HOUR_MS
 from features.transform.columns import category_number, terminal_number
 from features.transform.profiles import (
     CATEGORIES,

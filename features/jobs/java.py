@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from features.base.files import write_text
+
 MIN_VERSION = 17
 #: Spark's launcher always asks for it; a runtime image without it refuses to start.
 VECTOR_MODULE = "jdk.incubator.vector"
@@ -52,11 +54,8 @@ def spark_java_home(cache: Path) -> Path:
     target = wrapped / "bin" / "java"
     if not target.exists() or target.read_text() != script:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Two platforms may share the cache: rename, so that nobody runs a half-written script.
-        draft = target.with_name(f".java.{os.getpid()}")
-        draft.write_text(script)
-        draft.chmod(0o755)
-        draft.replace(target)
+        # Two platforms may share the cache: nobody must run a half-written script.
+        write_text(target, script, mode=0o755)
     return wrapped
 
 

@@ -19,7 +19,9 @@ import pyarrow.parquet as pq
 from features.archive import layout
 from features.archive.days import day_name
 from features.base import names
-from features.base.settings import DAY_MS, Settings
+from features.base.durations import DAY_MS
+from features.base.files import move_folder, write_json
+from features.base.settings import Settings
 from features.catalogue.vector import NAMES, vector_schema
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
 from features.offline.as_of import joined
@@ -94,9 +96,9 @@ def training_set(
         found.frauds += int(number(table, "is_fraud", np.bool_).sum())
         tell(i + 1, len(parts), found.rows)
     fresh.mkdir(parents=True, exist_ok=True)
-    (fresh / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2))
+    write_json(fresh / MANIFEST, found)
     shutil.rmtree(out, ignore_errors=True)
-    fresh.replace(out)
+    move_folder(fresh, out)
     return found
 
 

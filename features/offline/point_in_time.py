@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from features.archive import layout
 from features.archive.compaction import last_offsets
 from features.archive.locks import reading, writing
+from features.base.durations import HOUR_MS
 from features.base.settings import Settings
-from features.catalogue.windows import HOUR_MS
 from features.feast_repo.store import open_store
 from features.online.store import ProfileRow, TerminalRow
 from features.transform.counterpart_tiles import COLUMNS

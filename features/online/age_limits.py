@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.feast_settings import Feast
-from features.catalogue.windows import DAY_MS, HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

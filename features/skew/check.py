@@ -14,7 +14,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.archive.locks import reading
-from features.base.settings import DAY_MS, Features, Settings
+from features.base.durations import DAY_MS
+from features.base.settings import Features, Settings
 from features.catalogue.vector import FEATURES, vector_schema
 from features.feast_repo.store import StoreMissing
 from features.skew.differences import between

@@ -9,7 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from features.archive.days import day_folders, day_name
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from features.transform.arrow import HISTORY_MS, TRANSFORMED, in_log_order
 
 #: What DuckDB may take: the sample itself is small, the scan goes through all rows.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from features.archive.days import day_folders, day_name, day_number, newest_complete_day
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from infra.errors import PlatformError
 
 

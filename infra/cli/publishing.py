@@ -73,8 +73,7 @@ def carry_out(batches: Iterable[Batch], plan: Plan) -> None:
 def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary_ms: int | None) -> None:
     from confluent_kafka import KafkaException
 
-    from features.base.settings import DAY_MS
-    from features.catalogue.windows import HOUR_MS
+    from features.base.durations import DAY_MS, HOUR_MS
     from infra.platform import repartition_journal
     from streams.kafka.access import check
     from streams.publish.groups import GROUPS

@@ -140,7 +140,7 @@ def span(start: datetime | None, end: datetime | None) -> tuple[int | None, int 
 def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int | None = None) -> None:
     """Raises PlatformError where nothing is archived yet, or all of it lies outside [start_ms, end_ms)."""
     from features.archive.days import day_folders, day_number, newest_event_ms
-    from features.base.settings import DAY_MS
+    from features.base.durations import DAY_MS
     from infra.inspect.show import when
 
     scores = settings.archive / "scores"

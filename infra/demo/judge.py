@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS
 from features.base.events import ModelEvent
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from infra.demo.collect import Collected, Scores
 from infra.demo.story import Injection, Story
 from infra.demo.summary import Day, Incident

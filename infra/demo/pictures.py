@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.dates import date2num
 from matplotlib.figure import Figure
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from infra.demo.judge import champions
 from infra.demo.story import Story
 from infra.demo.summary import Summary

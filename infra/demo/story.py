@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from streams.publish.batch import Batch
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from features.base.durations import DAY_MS
 from infra.demo.story import Story
 from infra.demo.tell import Told
 
@@ -19,7 +20,7 @@ def show(story: Story, told: Told, console: Console) -> None:
     if s.incidents:
         table = Table("incident", "verdict", "noticed after", "requests / runs", "champion", "AP before, during, after")
         for injection, i in zip(story.injections, s.incidents, strict=True):
-            delay = "never" if i.detected_at_ms is None else f"{(i.detected_at_ms - injection.start_ms) / 86_400_000:.1f} days"
+            delay = "never" if i.detected_at_ms is None else f"{(i.detected_at_ms - injection.start_ms) / DAY_MS:.1f} days"
             ap = ", ".join("-" if v is None else f"{v:.3f}" for v in (i.ap_before, i.ap_during, i.ap_after))
             change = f"{i.champion_before or '-'} -> {i.champion_after or '-'}"
             table.add_row(i.kind, i.verdict or "-", delay, f"{i.retrain_requests} / {i.runs}", change, ap)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from infra.demo.collect import Scores
 from streams.publish.batch import Batch
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.base.durations import DAY_MS
 from features.base.redaction import hashed
 from features.base.settings import Settings
 from features.catalogue.vector import NAMES, vector_schema
@@ -25,7 +26,6 @@ from features.transform.profiles import (
 from infra.errors import PlatformError
 
 _HOURS_A_DAY = 24
-_DAY_MS = 86_400_000
 
 
 class StoreAway(PlatformError):
@@ -126,7 +126,7 @@ def terminal(settings: Settings, terminal_id: str) -> Terminal:
     days, row = np.unique(tiles[:, 0] // _HOURS_A_DAY, return_inverse=True)
     counts = np.zeros((len(days), 3), dtype=np.int64)
     np.add.at(counts, row, tiles[:, 1:])
-    by_day = [Day(day * _DAY_MS, *of_day) for day, of_day in zip(days.tolist(), counts.tolist(), strict=True)]
+    by_day = [Day(day * DAY_MS, *of_day) for day, of_day in zip(days.tolist(), counts.tolist(), strict=True)]
     return Terminal(terminal_id, as_of, _age_s(as_of), len(tiles), by_day)
 
 

@@ -13,6 +13,7 @@ from typing import TypedDict
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
+from features.base.durations import HOUR_MS
 from features.base.events import Transaction
 from features.base.settings import Settings
 from infra.errors import PlatformError
@@ -23,7 +24,6 @@ from streams.topics import TRANSACTIONS
 
 #: Records are a little out of order, and some cannot be read.
 _LAST = 50
-_HOUR_MS = 3_600_000
 _METRIC = "driftloop_event_time_seconds"
 
 
@@ -59,7 +59,7 @@ def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
     if not found:
         return None
     times, appended = np.array(found, dtype=np.int64).T
-    sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * _HOUR_MS))]
+    sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * HOUR_MS))]
     return int(sane.max()) if len(sane) else None
 
 

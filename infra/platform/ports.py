@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from features.base.files import write_text
 from features.base.settings import FILE_NAME, Ports, Settings, SettingsError, load
 from infra.errors import PlatformError
 
@@ -79,9 +80,7 @@ def remember(settings: Settings, name: str, value: str) -> Settings:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".tmp")
-    fresh.write_text(text)
-    fresh.replace(path)
+    write_text(path, text)
 
 
 def extended(text: str, table: str, values: dict[str, int]) -> str:

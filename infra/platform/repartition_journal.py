@@ -11,13 +11,12 @@ Every step of the last two may be done again.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from features.archive.exchange import sync
+from features.base.files import sync, write_json
 from features.base.settings import Settings
 from infra.errors import PlatformError
 from streams.engine.settings_history import History
@@ -75,13 +74,7 @@ def read(settings: Settings) -> Journal | None:
 
 def write(settings: Settings, journal: Journal) -> None:
     """Safe on the disk when this returns."""
-    hidden = path(settings).with_name(f".{NAME}.tmp")
-    with hidden.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(journal), indent=2))
-        file.flush()
-        os.fsync(file.fileno())
-    hidden.replace(path(settings))
-    sync(settings.dir)
+    write_json(path(settings), journal)
 
 
 def remove(settings: Settings) -> None:

@@ -10,8 +10,7 @@ import psutil
 from confluent_kafka import KafkaException
 
 from features.base.settings import Settings, SettingsError
-from infra.platform import components, supervisor
-from infra.platform import health as processhealth
+from infra.platform import components, health, supervisor
 from infra.platform.components import Component
 from infra.platform.event_times import EventTime, event_times, newest_published
 from infra.platform.lag import group_lags
@@ -101,9 +100,9 @@ def component(settings: Settings, part: Component, process: Process | None) -> C
     if process is None or not process.wanted:
         state = process.state if process else "STOPPED"
         reason = f"ended with {process.how}" if process and state in {"EXITED", "FATAL"} else ""
-        health: Health = "unhealthy" if reason else "stopped"
-        return ComponentStatus(part.name, health, reason, state, None, ports, None, None, log)
-    reason = processhealth.check(settings, part.name)
+        down: Health = "unhealthy" if reason else "stopped"
+        return ComponentStatus(part.name, down, reason, state, None, ports, None, None, log)
+    reason = health.check(settings, part.name)
     return ComponentStatus(
         name=part.name,
         health="unhealthy" if reason else "healthy",

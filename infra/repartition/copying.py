@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from features.base import names
+from features.base.durations import DAY_MS
 from features.base.events import Label, Outcome, Transaction
 from features.base.settings import Settings
 from features.transform.arrow import HISTORY_MS
@@ -135,7 +136,7 @@ def _reaches_back(partition: int, begin: int, first: int | None, newest: int | N
     if first is None or newest is None or newest - first < HISTORY_MS:
         raise PlatformError(
             f"the log of {topics.TRANSACTIONS}[{partition}] begins at {begin} only, and reaches back less than the "
-            f"{HISTORY_MS // 86_400_000} days that cards' histories need, so they cannot be rebuilt from it; start a platform of "
+            f"{HISTORY_MS // DAY_MS} days that cards' histories need, so they cannot be rebuilt from it; start a platform of "
             "that many partitions in another folder, and publish the history there"
         )
 

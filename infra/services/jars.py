@@ -9,6 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.base.files import move_folder
 from infra.errors import PlatformError
 from infra.services import cache_folder, java
 from infra.services.locks import exclusive
@@ -68,7 +69,7 @@ def resolve(bundle: Bundle = BROKER) -> Path:
                 absent = _absent(fresh, bundle)
                 raise PlatformError(f"the jars of {bundle.what} that were fetched are not whole (no {absent}); run it again")
             shutil.rmtree(target, ignore_errors=True)
-            fresh.rename(target)
+            move_folder(fresh, target)
     return target
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from features.base.files import Locked, locked
 from infra.errors import PlatformError
 
 
@@ -20,19 +18,11 @@ def exclusive(folder: Path, timeout_s: float, doing: str) -> Iterator[None]:
     Raises PlatformError where another process still holds it after ``timeout_s`` seconds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        deadline = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise PlatformError(
-                        f"another driftloop still works on {folder} after {timeout_s:.0f} s ({doing}); try again later"
-                    ) from None
-                time.sleep(0.1)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder, timeout_s))
+        except Locked:
+            raise PlatformError(
+                f"another driftloop still works on {folder} after {timeout_s:.0f} s ({doing}); try again later"
+            ) from None
         yield
-    finally:
-        os.close(handle)

@@ -27,15 +27,14 @@ from features.base.redaction import told
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 from retrain.control import metrics, rollback
-from retrain.control import result as results
 from retrain.control.announced import Announced
 from retrain.control.launcher import Launcher
 from retrain.control.policy import Decision, decide
 from retrain.control.publisher import NotPublished, Publisher
-from retrain.control.result import Result
 from retrain.control.rollout import Announcement, Rollout, announcements, unsettled
 from retrain.control.run_records import Run, policy_state, run_id
 from retrain.control.schedule import due
+from retrain.pipeline.result import Result, read_result
 from streams.engine.core import dead_letter
 from streams.engine.metrics import DLQ
 from streams.kafka.records import Record
@@ -192,7 +191,7 @@ class Controller:
             for run in self.active:
                 if self.stopping or self._launcher.lives(run.run_id):
                     continue
-                result = results.read(self._launcher.run_dir(run.run_id))
+                result = read_result(self._launcher.run_dir(run.run_id))
                 code = self._launcher.exit_code(run.run_id)
                 if result is None and code is None and run.attempt < MAX_ATTEMPTS:
                     reason = f"attempt {run.attempt + 1}: control and run {run.run_id} stopped before it had a result"

@@ -8,7 +8,6 @@ The process id in ``DIR/run.json`` (with the process's creation time) only serve
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import os
 import shlex
@@ -22,8 +21,9 @@ import msgspec
 import psutil
 
 from features.base.events import RetrainRequest
+from features.base.files import Lock, Locked, write_json
 from features.base.settings import Settings
-from retrain.control.result import FILE_NAME as RESULT_FILE
+from retrain.pipeline.result import FILE_NAME as RESULT_FILE
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +76,12 @@ class Launcher:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env={**os.environ, "DRIFTLOOP_DIR": str(self._settings.dir)},
-                    pass_fds=(lock,),
+                    pass_fds=(lock.descriptor,),
                     # Its own group, so that ending a run ends what the run started, and nothing else.
                     start_new_session=True,
                 )
         finally:
-            os.close(lock)
+            lock.close()
         self._children[run_id] = child
         _remember(folder, child, command)
         return True
@@ -100,7 +100,7 @@ class Launcher:
         lock = _try_lock(folder)
         if lock is None:
             return True
-        os.close(lock)
+        lock.close()
         return False
 
     def exit_code(self, run_id: str) -> int | None:
@@ -150,17 +150,15 @@ def _remember(folder: Path, child: subprocess.Popen[bytes], command: list[str]) 
     except psutil.Error:
         return
     launched = Launched(child.pid, created, command, time.time_ns() // 1_000_000)
-    temporary = folder / ".run.json"
-    temporary.write_bytes(msgspec.json.encode(launched))
-    temporary.replace(folder / "run.json")
+    write_json(folder / "run.json", launched)
 
 
-def _try_lock(folder: Path) -> int | None:
-    """The locked file's descriptor, or None while somebody else holds the lock."""
-    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+def _try_lock(folder: Path) -> Lock | None:
+    """The run's lock, or None while somebody else holds it."""
+    lock = Lock(folder / "lock", mode=0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
+        lock.take(timeout_s=0.0)
+    except Locked:
+        lock.close()
         return None
-    return handle
+    return lock

@@ -15,10 +15,9 @@ from typing import Literal
 
 import msgspec
 
+from features.base.durations import HOUR_MS
 from features.base.events import RetrainRequest
 from features.base.settings import Policy
-
-HOUR_MS = 3_600_000
 
 #: Why a request is declined; also the label on ``driftloop_declined_total``.
 Code = Literal["start", "duplicate", "run_in_progress", "cooldown", "too_few_labels", "too_few_frauds"]

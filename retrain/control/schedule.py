@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from features.base.durations import DAY_MS
 from features.base.events import RetrainRequest
-
-DAY_MS = 86_400_000
 
 
 def due(model: str, every_days: float | None, now_ms: int, last_finished_ms: int | None) -> RetrainRequest | None:

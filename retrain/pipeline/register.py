@@ -26,7 +26,7 @@ from serving.store.model_store import MODEL_FILE, ModelStore, StaleGeneration, V
 _ATTEMPTS = 5
 
 
-def register(
+def register_version(
     settings: Settings,
     *,
     run_id: str,
@@ -74,7 +74,7 @@ def register(
     raise AssertionError("unreachable")
 
 
-def deploy(settings: Settings, version: str) -> tuple[Literal["promoted", "shadow"], str | None]:
+def deploy_version(settings: Settings, version: str) -> tuple[Literal["promoted", "shadow"], str | None]:
     """Put ``version`` into the serving document; return its role and the champion before it.
 
     Raises StaleGeneration where others keep changing the document.

@@ -5,50 +5,32 @@ Whatever happens, ``result.json`` says how it ended. A run that was killed has n
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 import msgspec
+from msgspec.structs import replace
 
 from features.base.events import RetrainRequest
+from features.base.files import Locked, locked
 from features.base.settings import Settings
 from retrain.pipeline import step_record
+from retrain.pipeline.result import FILE_NAME, Result, read_result, write_result
 
-RESULT = "result.json"
 #: Time for the steps of a killed runner to notice that it is gone and let go of the lock.
 LOCK_WAIT_S = 10.0
 
 
 class RunBusy(RuntimeError):
     """Another process is at work in the run's folder."""
-
-
-class Result(msgspec.Struct):
-    """How a run ended. ``reason`` is for people: the gate's, or the error. ``seconds``, ``cpu_seconds`` and
-    ``peak_rss_mb`` are by step.
-
-    ``serving`` is what the version was made: ``promoted`` (champion), ``shadow`` or ``none``; ``previous`` the one before.
-    """
-
-    state: Literal["registered", "rejected", "failed"]
-    version: str | None = None
-    metrics: dict[str, float] = {}
-    reason: str = ""
-    previous: str | None = None
-    serving: Literal["shadow", "promoted", "none"] = "none"
-    run_id: str = ""
-    seconds: dict[str, float] = {}
-    cpu_seconds: dict[str, float] = {}
-    peak_rss_mb: dict[str, float] = {}
 
 
 def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
@@ -62,14 +44,14 @@ def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
         done = read_result(run_dir)
         if done is not None and done.state != "failed":
             return done
-        (run_dir / RESULT).unlink(missing_ok=True)
+        (run_dir / FILE_NAME).unlink(missing_ok=True)
         shutil.rmtree(run_dir / step_record.FOLDER, ignore_errors=True)
         with _terminated_as_failed(run_dir):
             start = time.monotonic()
             error = _run_pipeline(request, settings, run_dir)
             result = collect(run_dir, error)
             result.seconds["total"] = round(time.monotonic() - start, 2)
-            _write(run_dir, result)
+            write_result(run_dir, result)
         for leftover in ("tmp", "spark", "workspace"):
             shutil.rmtree(run_dir / leftover, ignore_errors=True)
         return result
@@ -79,7 +61,7 @@ def collect(run_dir: Path, error: str | None) -> Result:
     """The result of the steps' records; ``error`` is what the runner itself saw go wrong, None where nothing did."""
     steps = step_record.read_all(run_dir)
     result = Result(
-        "failed",
+        state="failed",
         run_id=run_dir.name,
         seconds={name: step.seconds for name, step in steps.items()},
         cpu_seconds={name: step.cpu_seconds for name, step in steps.items()},
@@ -87,36 +69,20 @@ def collect(run_dir: Path, error: str | None) -> Result:
     )
     registered, judged = steps.get("register"), steps.get("gate")
     if registered is not None and registered.error is None:
-        result.version = registered.details["version"]
-        result.metrics = registered.details["metrics"]
+        result = replace(result, version=registered.details["version"], metrics=registered.details["metrics"])
     broken = [f"{step.step}: {step.error}" for step in steps.values() if step.error is not None]
     if error is not None or broken:
-        result.reason = broken[-1] if broken else str(error)
-        return result
+        return replace(result, reason=broken[-1] if broken else str(error))
     if judged is None or result.version is None or registered is None:
-        result.reason = "the pipeline ended without registering a version; its log tells why"
-        return result
-    result.reason = judged.details["reason"]
+        return replace(result, reason="the pipeline ended without registering a version; its log tells why")
     if registered.details["state"] == "rejected":
-        result.state = "rejected"
-        return result
+        return replace(result, state="rejected", reason=judged.details["reason"])
     deployed = steps.get("deploy")
     if deployed is None:
         # A condition that KFP cannot read counts as false, silently.
-        result.reason = f"{result.version} passed the gate but was not deployed; its log tells why"
-        return result
-    result.state = "registered"
-    result.serving = deployed.details["serving"]
-    result.previous = deployed.details["previous"]
-    return result
-
-
-def read_result(run_dir: Path) -> Result | None:
-    """The result in ``run_dir``, None where the run has not ended."""
-    try:
-        return msgspec.json.decode((run_dir / RESULT).read_bytes(), type=Result)
-    except FileNotFoundError:
-        return None
+        return replace(result, reason=f"{result.version} passed the gate but was not deployed; its log tells why")
+    serving, previous = deployed.details["serving"], deployed.details["previous"]
+    return replace(result, state="registered", reason=judged.details["reason"], serving=serving, previous=previous)
 
 
 def _run_pipeline(request: RetrainRequest, settings: Settings, run_dir: Path) -> str | None:
@@ -146,16 +112,11 @@ def _run_pipeline(request: RetrainRequest, settings: Settings, run_dir: Path) ->
 
 @contextmanager
 def _locked(run_dir: Path) -> Iterator[None]:
-    with (run_dir / step_record.LOCK).open("a") as handle:
-        deadline = time.monotonic() + LOCK_WAIT_S
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RunBusy(f"another process is at work in {run_dir}; wait for it or end it") from None
-                time.sleep(0.2)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(run_dir / step_record.LOCK, LOCK_WAIT_S))
+        except Locked:
+            raise RunBusy(f"another process is at work in {run_dir}; wait for it or end it") from None
         yield
 
 
@@ -164,7 +125,7 @@ def _terminated_as_failed(run_dir: Path) -> Iterator[None]:
     """On SIGTERM write the result and leave at once; the running step sees the lock fall and leaves, too."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
-        _write(run_dir, collect(run_dir, f"ended by signal {signal.Signals(number).name}"))
+        write_result(run_dir, collect(run_dir, f"ended by signal {signal.Signals(number).name}"))
         sys.stdout.flush()
         os._exit(1)
 
@@ -173,9 +134,3 @@ def _terminated_as_failed(run_dir: Path) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _write(run_dir: Path, result: Result) -> None:
-    draft = run_dir / f".{RESULT}"
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")
-    draft.replace(run_dir / RESULT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import threading
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from features.base.files import locked
 
 #: Not "lock": that one control holds for as long as the run lives.
 LOCK = "runner.lock"
@@ -79,13 +80,7 @@ def _end_with_runner(lock: Path) -> None:
         return
 
     def watch() -> None:
-        with lock.open("a") as handle:
-            while True:
-                time.sleep(1.0)
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                os._exit(1)
+        with locked(lock):
+            os._exit(1)
 
     threading.Thread(target=watch, name="end-with-runner", daemon=True).start()

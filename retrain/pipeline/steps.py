@@ -85,13 +85,13 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
     with recorded(Path(run_dir), "train") as details:
         settings = load(settings_dir)
         from retrain.training import onnx
-        from retrain.training.families import perceptron as keras_model
+        from retrain.training.families import perceptron
 
         data, split, chosen = _judged(settings, run_dir, table)
         learned = data.take(split.train)
         details |= {"rows": len(learned), "frauds": int(learned.is_fraud.sum())}
         options = settings.training
-        fitted = keras_model.train(
+        fitted = perceptron.train(
             learned,
             end_ms=chosen.end_ms,
             half_life_days=options.half_life_days,
@@ -127,10 +127,10 @@ def register(settings_dir: str, run_dir: str, request: str, verdict: str, table:
     """Add the version to the model store, rejected ones too; return its name. Twice for one run gives one version."""
     with recorded(Path(run_dir), "register") as details:
         settings = load(settings_dir)
-        from retrain.pipeline import register as registry
+        from retrain.pipeline.register import register_version
         from retrain.training import dataset
 
-        manifest = registry.register(
+        manifest = register_version(
             settings,
             run_id=Path(run_dir).name,
             request=msgspec.json.decode(request, type=RetrainRequest),
@@ -147,9 +147,9 @@ def register(settings_dir: str, run_dir: str, request: str, verdict: str, table:
 def deploy(settings_dir: str, run_dir: str, version: str) -> str:
     """Write the serving document: ``promoted`` where there is no champion, else ``shadow``."""
     with recorded(Path(run_dir), "deploy") as details:
-        from retrain.pipeline import register as registry
+        from retrain.pipeline.register import deploy_version
 
-        role, previous = registry.deploy(load(settings_dir), version)
+        role, previous = deploy_version(load(settings_dir), version)
         details |= {"serving": role, "previous": previous}
         return role
 

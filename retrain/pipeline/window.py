@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.archive import days
+from features.base.durations import DAY_MS
 from features.base.events import RetrainRequest
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 
 
 class NotEnoughData(ValueError):

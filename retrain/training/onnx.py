@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.files import replacing
 from features.catalogue.vector import WIDTH
 
 if TYPE_CHECKING:
@@ -37,15 +38,11 @@ def export(model: keras.Model, path: Path, sample: NDArray[np.float32], schema: 
     _rename_output(graph, "score")
     # The model server refuses a file that was trained under another schema than its manifest names.
     graph.metadata_props.add(key="schema", value=schema)
-    draft = path.with_suffix(".draft")
-    draft.write_bytes(graph.SerializeToString())
-    try:
-        difference = check(draft, np.asarray(model.predict(sample, batch_size=4096, verbose=0)).reshape(-1), sample)
-    except ExportError:
-        draft.unlink()
-        raise
-    draft.replace(path)
-    return difference
+    expected = np.asarray(model.predict(sample, batch_size=4096, verbose=0)).reshape(-1)
+    with replacing(path) as draft:
+        draft.file.write(graph.SerializeToString())
+        draft.file.flush()
+        return check(draft.hidden, expected, sample)
 
 
 def check(path: Path, expected: NDArray[np.float32], sample: NDArray[np.float32]) -> float:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from features.catalogue.vector import NAMES
 
 #: Whole weeks, so that weekends have their share; one, so that it shows the newest state of the world.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 
 
 def row_weights(

@@ -10,9 +10,7 @@ A version appears whole (one rename) or not at all, and never changes afterwards
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import re
 import shutil
 import time
@@ -23,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from features.base.files import locked, move_folder, write
 from serving.store import document as documents
 from serving.store import manifest as manifests
 from serving.store.document import ServingDocument
@@ -101,11 +100,7 @@ class ModelStore:
             # A rename is atomic within one file system only, and runs may live on another one than the store.
             incoming = target.parent / f".incoming-{uuid.uuid4().hex}"
             shutil.copytree(folder, incoming)
-            for file in incoming.rglob("*"):
-                _sync(file)
-            _sync(incoming)
-            incoming.rename(target)
-            _sync(target.parent)
+            move_folder(incoming, target)
         shutil.rmtree(folder)
         return manifest
 
@@ -136,7 +131,7 @@ class ModelStore:
             if found != expected_generation:
                 raise StaleGeneration(f"serving.json is at generation {found}, not {expected_generation}; read it and try again")
             stamped = msgspec.structs.replace(document, updated_at_ms=time.time_ns() // 1_000_000)
-            _write_atomically(self.document_path, documents.encode(stamped))
+            write(self.document_path, documents.encode(stamped))
         return stamped
 
     def _folder(self, version: str) -> Path:
@@ -154,8 +149,7 @@ class ModelStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.root / ".lock"):
             yield
 
 
@@ -183,20 +177,3 @@ def _read_manifest(folder: Path, version: str | None) -> Manifest:
     if version is not None and manifest.version != version:
         raise BrokenVersion(f"{path} says version {manifest.version}, its folder says {version}; rename one of them")
     return manifest
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    temporary.write_bytes(data)
-    _sync(temporary)
-    temporary.replace(path)
-    _sync(path.parent)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, survive a power cut."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

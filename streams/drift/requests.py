@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from features.base.durations import DAY_MS
 from features.base.events import Cause, ModelEvent
-from features.base.settings import DAY_MS
 
 #: Event time after which the same request is made again under a new key, if nothing came of the one before.
 AGAIN_MS: dict[Cause, int] = {"no_champion": 3 * DAY_MS, "concept_drift": 5 * DAY_MS, "data_drift": 7 * DAY_MS}

@@ -15,8 +15,9 @@ import threading
 import msgspec
 
 from features.archive.days import day_name, newest_complete_day
+from features.base.durations import DAY_MS
 from features.base.redaction import hashed
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from features.skew.differences import Difference
 from features.skew.report import SkewReport
 from streams.drift import metrics

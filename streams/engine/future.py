@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-_SECOND_MS, _HOUR_MS, _DAY_MS = 1000, 3_600_000, 86_400_000
+from features.base.durations import DAY_MS, HOUR_MS, SECOND_MS
 
 
 class EventAhead(ValueError):
@@ -44,8 +44,8 @@ def reason(time_ms: int, appended_ms: int, field: str = "event_time_ms") -> Even
 
 
 def _shown(span_ms: int) -> str:
-    if span_ms >= 2 * _DAY_MS:
-        return f"{span_ms / _DAY_MS:.1f} days"
-    if span_ms >= 2 * _HOUR_MS:
-        return f"{span_ms / _HOUR_MS:.1f} hours"
-    return f"{span_ms / _SECOND_MS:.0f} seconds"
+    if span_ms >= 2 * DAY_MS:
+        return f"{span_ms / DAY_MS:.1f} days"
+    if span_ms >= 2 * HOUR_MS:
+        return f"{span_ms / HOUR_MS:.1f} hours"
+    return f"{span_ms / SECOND_MS:.0f} seconds"

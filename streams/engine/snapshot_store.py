@@ -12,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
+from features.base.files import UNFINISHED, replacing
 from features.base.settings import SettingsError
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,6 @@ KEPT = 2
 _MAGIC = b"driftloop snapshot 1\n"
 _HASH_BYTES = 32
 _ENDING = ".snapshot"
-_UNFINISHED = ".part"
 
 
 class DamagedSnapshot(ValueError):
@@ -183,16 +181,7 @@ class Store:
 
 
 def _write_whole(path: Path, pieces: list[bytes | memoryview]) -> None:
-    for left in path.parent.glob(f"*{_UNFINISHED}"):  # by a process that was killed: a partition has one owner
+    for left in path.parent.glob(f".*{UNFINISHED}"):  # by a process that was killed: a partition has one owner
         left.unlink(missing_ok=True)
-    unfinished = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}{_UNFINISHED}")
-    try:
-        with unfinished.open("wb") as file:
-            file.writelines(pieces)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise
+    with replacing(path) as draft:
+        draft.file.writelines(pieces)

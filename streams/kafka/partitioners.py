@@ -16,13 +16,25 @@ from functools import lru_cache
 from typing import Literal
 
 Name = Literal["murmur2", "crc32"]
+_MIX, _BITS = 0x5BD1E995, 0xFFFFFFFF
+
+
+def murmur2(data: bytes) -> int:
+    """MurmurHash2 as Java's clients compute it (``org.apache.kafka.common.utils.Utils.murmur2``), unsigned, 32 bits."""
+    hashed = 0x9747B28C ^ len(data)
+    whole = len(data) & ~3
+    for start in range(0, whole, 4):
+        word = int.from_bytes(data[start : start + 4], "little") * _MIX & _BITS
+        hashed = hashed * _MIX & _BITS ^ (word ^ word >> 24) * _MIX & _BITS
+    if whole < len(data):
+        hashed = (hashed ^ int.from_bytes(data[whole:], "little")) * _MIX & _BITS
+    hashed = (hashed ^ hashed >> 13) * _MIX & _BITS
+    return hashed ^ hashed >> 15
 
 
 @lru_cache(maxsize=200_000)
 def _murmur2(key: bytes) -> int:
-    from aiokafka.partitioner import murmur2
-
-    return int(murmur2(key)) & 0x7FFFFFFF
+    return murmur2(key) & 0x7FFFFFFF
 
 
 #: In the order in which they are believed where several explain a log: the first is what the documentation asks for.

@@ -9,7 +9,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from features.base.settings import DAY_MS, Settings
+from features.base.durations import DAY_MS
+from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import producer
 from streams.publish.batch import Batch, Labels, no_labels

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-_UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from features.base.durations import DAY_MS, HOUR_MS, MINUTE_MS
+
+_UNIT_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def parse_span(text: str, field: str) -> int:

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Labels, Transactions, Truth, concat_labels
 from streams.replay import columns
 from streams.replay.mapping import HANDBOOK, Field, ReplayError, resolve
 
-DAY_MS = 86_400_000
 ROWS_AT_ONCE = 65_536
 _MOST_PATTERNS = 100
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import HOUR_MS
 from features.base.events import Transaction
 from features.base.settings import Scoring
 from features.transform.columns import Columns, from_transactions
@@ -25,7 +26,6 @@ from streams.kafka.records import Partition, Produce, Record
 from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
 from streams.scoring.admission.digests import digests
 
-_HOUR_MS = 3_600_000
 #: A verdict beside those of streams.scoring.admission.admission: from the future.
 _AHEAD = 3
 _PROCESSOR = "scorer"
@@ -68,7 +68,7 @@ class IntakeLimits(NamedTuple):
 def limits_of(scoring: Scoring) -> IntakeLimits:
     """Those that the settings say."""
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
-    return IntakeLimits(*(int(number * _HOUR_MS) for number in hours))
+    return IntakeLimits(*(int(number * HOUR_MS) for number in hours))
 
 
 def admission(scoring: Scoring) -> Admission:

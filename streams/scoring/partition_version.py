@@ -11,12 +11,12 @@ from pathlib import Path
 from features.base.events import Transaction
 from features.base.fingerprint import of_code
 from features.base.rooms import PARTITION
-from features.history import version as state_version
+from features.history.version import SOURCES, state_version
 
 
 @cache
-def version(sources: tuple[Path, ...] = PARTITION, of_cards: tuple[Path, ...] = state_version.SOURCES) -> str:
+def version(sources: tuple[Path, ...] = PARTITION, of_cards: tuple[Path, ...] = SOURCES) -> str:
     """The version of the cards' state (16 hexadecimal digits), a dash, and that of the rest (8)."""
     # What is kept of a body is a hash of its JSON, which has the fields in this order.
     fields = f"FIELDS = {Transaction.__struct_encode_fields__!r}"
-    return f"{state_version.state_version(of_cards)}-{of_code(sources, fields)[:8]}"
+    return f"{state_version(of_cards)}-{of_code(sources, fields)[:8]}"

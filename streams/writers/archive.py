@@ -28,8 +28,9 @@ from features.archive.generations import Generations
 from features.archive.locks import writing
 from features.archive.manifest import Through
 from features.base import names
+from features.base.durations import DAY_MS
 from features.base.events import Outcome, Score, Transaction
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, unpacked, vector_schema
 from streams import topics
 from streams.engine.codec import BatchDecoder

@@ -16,6 +16,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 
+from features.base.durations import HOUR_MS
 from features.base.events import Label, Transaction
 from streams.engine.codec import encode
 from streams.publish.encode import encode_transactions
@@ -24,7 +25,6 @@ from streams.simulate.card_fraud.simulation import Simulation
 
 HISTORY_DAYS, LIVE_DAYS = 8, 6
 DELAY_DAYS = 7.0
-_HOUR_MS = 3_600_000
 #: One terminal in so many is without labels, and has payments on so many days of the history.
 _UNLABELLED, _UNLABELLED_DAYS = 12, 6
 #: Of the live payments: sent twice, sent after others that happened later, and sent again with another amount.
@@ -77,7 +77,7 @@ def build(seed: int, live: int) -> World:
                 payment.terminal_id,
                 payment.event_time_ms,
                 fraud,
-                payment.event_time_ms + _HOUR_MS,
+                payment.event_time_ms + HOUR_MS,
             )
             if day < HISTORY_DAYS:
                 settled = history if day < HISTORY_DAYS - 1 else last_day

@@ -70,7 +70,7 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
 
         return LabelJoiner(settings.labels.delay_ms), None
     if name == "terminal-risk":
-        from features.catalogue.windows import HOUR_MS
+        from features.base.durations import HOUR_MS
         from streams.writers.counterpart_risk import TerminalRisk, TerminalRiskSink
 
         return TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS), TerminalRiskSink(settings)

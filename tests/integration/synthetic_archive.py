@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.archive import layout
-from features.base.settings import DAY_MS, Settings
+from features.base.durations import DAY_MS
+from features.base.settings import Settings
 from features.catalogue.vector import INDEX, SCHEMA, WIDTH
 
 START_MS = 1_735_689_600_000  # 2025-01-01

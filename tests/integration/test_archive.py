@@ -10,7 +10,8 @@ import duckdb
 import msgspec
 import pytest
 
-from features.base.settings import DAY_MS, Settings, load
+from features.base.durations import DAY_MS
+from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA
 from features.feast_repo.store import apply
 from features.offline.point_in_time import point_in_time

@@ -15,8 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from features.base.settings import Settings
 from streams import topics
-from streams.kafka import metrics
-from streams.kafka import transactions as commit
+from streams.kafka import metrics, transactions
 from streams.kafka.clients import consumer, producer
 from streams.kafka.committed import Committed
 from streams.kafka.create_topics import create
@@ -161,7 +160,7 @@ def trouble(monkeypatch: pytest.MonkeyPatch, times: int, what: Callable[[], None
 def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Trouble]]:
     """From its call on, the next sending of offsets never comes back, as long as the test runs."""
     over = threading.Event()
-    monkeypatch.setattr(commit, "_HUNG_S", 1.0)
+    monkeypatch.setattr(transactions, "_HUNG_S", 1.0)
     yield lambda: trouble(monkeypatch, 1, lambda: cast(None, over.wait()))
     over.set()
 
@@ -258,7 +257,7 @@ def test_a_stop_ends_the_wait_and_the_next_life_ends_what_was_open(bench: Bench,
 
 
 def test_a_stop_ends_the_wait_for_a_broker_that_is_away(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit, "_CALL_S", 0.2)
+    monkeypatch.setattr(transactions, "_CALL_S", 0.2)
     nowhere = bench.settings.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
     away = bench.another(nowhere)
     source = consumer(nowhere, bench.group, log_level=2)

@@ -12,9 +12,9 @@ import redis
 from numpy.typing import NDArray
 
 from features.archive.layout import customer_profile_folder
-from features.base.settings import DAY_MS, Settings, load
+from features.base.durations import DAY_MS, HOUR_MS
+from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA, SERVICE, WIDTH
-from features.catalogue.windows import HOUR_MS
 from features.feast_repo.store import apply
 from features.offline.point_in_time import point_in_time, write_profiles_offline, write_terminal_risk
 from features.online.feast_encoding import PROJECT

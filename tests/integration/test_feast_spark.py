@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 
 from features.archive import layout
+from features.base.durations import DAY_MS
 from features.base.events import EVENT_OF
-from features.base.settings import DAY_MS, FILE_NAME, Settings, load
+from features.base.settings import FILE_NAME, Settings, load
 from features.feast_repo.ddl import schema
 from features.feast_repo.store import apply
 

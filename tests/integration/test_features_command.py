@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from features.base.settings import DAY_MS, Settings
+from features.base.durations import DAY_MS
+from features.base.settings import Settings
 from features.catalogue.vector import NAMES, SCHEMA, WIDTH
 from features.online.store import Activity, OnlineWriter, TerminalRow
 from infra.cli import main

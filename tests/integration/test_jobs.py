@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyspark.sql import SparkSession
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.catalogue.vector import SCHEMA
-from features.catalogue.windows import DAY_MS, HOUR_MS
 from features.jobs.daily_profiles import Habits, daily_profiles
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
 from features.jobs.spark_session import jvm_usage

@@ -14,10 +14,10 @@ import pytest
 from features.archive import layout, manifest
 from features.archive.compaction import compact_all
 from features.archive.places import places
+from features.base.durations import HOUR_MS
 from features.base.events import DriftReport, Outcome
 from features.base.settings import Drift, Settings
 from features.catalogue import vector
-from features.catalogue.windows import HOUR_MS
 from features.feast_repo.store import apply
 from features.online.store import ProfileReader
 from streams import topics

@@ -13,8 +13,8 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import Settings, load
-from features.catalogue.windows import DAY_MS, HOUR_MS
 from features.feast_repo.store import apply
 from features.offline.point_in_time import point_in_time, write_profiles_offline, write_terminal_risk
 from features.online.store import ProfileRow, TerminalRow

@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from features.base.durations import DAY_MS
 from features.base.events import Label, Transaction
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from infra.cli import main
 from streams import topics
 from streams.kafka.clients import consumer, producer

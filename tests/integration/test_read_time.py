@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from features.base.durations import DAY_MS
 from features.base.events import Transaction
-from features.base.settings import DAY_MS, Settings, load
+from features.base.settings import Settings, load
 from features.catalogue.vector import N_STREAM, NAMES, SERVICE, WIDTH
 from features.feast_repo.store import apply
 from features.offline.point_in_time import write_profiles_offline, write_terminal_risk

@@ -15,7 +15,8 @@ import pytest
 import redis
 from prometheus_client import REGISTRY
 
-from features.base.settings import DAY_MS, Settings, load
+from features.base.durations import DAY_MS, HOUR_MS
+from features.base.settings import Settings, load
 from features.online.cached_reader import Reader
 from features.online.feast_encoding import key_prefix, redis_key
 from features.online.store import OnlineWriter, ProfileReader, ProfilesUnavailable, TerminalRow
@@ -26,7 +27,6 @@ from tests.profile_rows import profile_row, tiles
 pytestmark = pytest.mark.integration
 
 T0 = 17_600 * DAY_MS
-HOUR_MS = DAY_MS // 24
 TIMEOUT_S = 0.2
 
 

@@ -20,8 +20,9 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from features.archive import generations
+from features.base.durations import DAY_MS
 from features.base.events import Label, Outcome, Score, Transaction
-from features.base.settings import DAY_MS, Features, Settings, load
+from features.base.settings import Features, Settings, load
 from features.catalogue.vector import N_STREAM, unpacked
 from features.history.state import CardState
 from features.transform.arrow import Recomputation, in_log_order, vectors

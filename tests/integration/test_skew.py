@@ -12,8 +12,9 @@ import pytest
 from prometheus_client import REGISTRY
 
 from features.archive.days import newest_complete_day
+from features.base.durations import DAY_MS
 from features.base.events import Score
-from features.base.settings import DAY_MS, Settings, load
+from features.base.settings import Settings, load
 from features.feast_repo.store import apply
 from features.offline.point_in_time import write_profiles_offline
 from features.online.store import ProfileRow

@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from features.archive.layout import customer_profile_folder
-from features.base.settings import DAY_MS, Settings, load
+from features.base.durations import DAY_MS
+from features.base.settings import Settings, load
 from features.catalogue.vector import INDEX, NAMES, SCHEMA, WIDTH
 from features.feast_repo.store import apply
 from features.jobs.daily_profiles import daily_profiles

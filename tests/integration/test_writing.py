@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.base.settings import DAY_MS, Settings
+from features.base.durations import DAY_MS
+from features.base.settings import Settings
 from features.catalogue.vector import SCHEMA
 from features.online.store import Activity, OnlineWriter, ProfileReader, TerminalRow
 from tests.profile_rows import profile_row, tiles

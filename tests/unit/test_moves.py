@@ -167,8 +167,8 @@ def test_no_name_is_defined_in_two_ways_in_files_that_are_hashed_together(name: 
                 for bound in names_of(node):
                     defined.setdefault(bound, set()).add(ast.unparse(node))
     twice = {bound for bound, ways in defined.items() if len(ways) > 1}
-    # COLUMNS are what a history is written out in, and the number of a tile's; both _HOUR_MS are an hour.
-    assert twice <= ({"COLUMNS"} if name == "generated" else {"_HOUR_MS"} if name == "partition" else set())
+    # COLUMNS are what a history is written out in, and the number of a tile's.
+    assert twice <= ({"COLUMNS"} if name == "generated" else set())
 
 
 def names_of(node: ast.stmt) -> set[str]:

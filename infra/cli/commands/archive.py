@@ -62,12 +62,12 @@ def described(settings: Settings) -> dict[str, Any]:
     """The manifest, the newest complete day of the scores, and the files of each topic."""
     import msgspec
 
-    from features.archive import manifest as archive_manifest
     from features.archive.days import day_folders, day_name, newest_complete_day
+    from features.archive.manifest import ManifestBroken, read
 
     try:
-        manifest = archive_manifest.read(settings.archive)
-    except archive_manifest.ManifestBroken as error:
+        manifest = read(settings.archive)
+    except ManifestBroken as error:
         raise PlatformError(str(error)) from error
     complete = newest_complete_day(settings.archive / "scores")
     files = {}

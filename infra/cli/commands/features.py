@@ -22,7 +22,7 @@ app = typer.Typer(
     help="Look at features: what they mean, and their values.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
-LIST_COLUMNS = (">#", "name", "type", "unit", "window", "source", "meaning")
+LIST_COLUMNS = (">#", "name", "unit", "window", "source", "meaning")
 HISTORY_COLUMNS = ("event time", "transaction", "terminal", ">amount", "decision", ">score")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
@@ -61,7 +61,6 @@ def listed(position: int, feature: Feature) -> tuple[str, ...]:
     return (
         str(position),
         feature.name,
-        feature.dtype,
         feature.unit,
         feature.window or "-",
         feature.source,

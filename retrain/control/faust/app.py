@@ -16,8 +16,9 @@ from mode import Service
 from features.base.settings import Settings
 from retrain.control.announced import Announced
 from retrain.control.controller import Controller
-from retrain.control.faust.committed_reader import EndOffsets, Progress, ReadCommittedConsumer, ReadCommittedTransport
+from retrain.control.faust.committed_reader import ReadCommittedConsumer, ReadCommittedTransport
 from retrain.control.faust.credentials import credentials
+from retrain.control.faust.progress import EndOffsets, Progress
 from retrain.control.faust.status import Face, page
 from retrain.control.faust.topics import APP_ID, RUNS_TABLE
 from retrain.control.launcher import Launcher

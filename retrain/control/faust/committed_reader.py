@@ -1,6 +1,6 @@
-"""Faust over topics that are written in Kafka transactions, without losing a record.
+"""Faust over topics that are written in Kafka transactions: reads committed, notes what it hands out, commits what it is given.
 
-Three things that Faust 0.15 does not do for a low-rate control plane:
+Three things that Faust does not do for a low-rate control plane:
 
 - It reads uncommitted unless it writes transactions itself.
 - The offset it commits is one behind the newest record, so a commit marker at the end of a partition leaves a lag for ever
@@ -9,14 +9,29 @@ Three things that Faust 0.15 does not do for a low-rate control plane:
   passes over it (seen about once in ten restarts right after a record was written).
 
 So the transport here reads committed and notes what the fetcher hands out; the agents say what they have handled; offsets are
-committed from these two and from nothing else; and a record that was handed out and never arrived is fetched again.
+committed from these two and from nothing else (``retrain.control.faust.progress``); and a record that was handed out and never
+arrived is fetched again.
+
+This file alone touches what is private in Faust and aiokafka. It was written from the sources of the versions below; another one
+must be read first.
+
+| private name | of | why |
+| --- | --- | --- |
+| ``_create_worker_consumer`` | faust ``AIOKafkaConsumerThread`` | the only place where the fetcher's consumer is made |
+| ``_isolation_level``, ``_fetch_max_wait_ms`` | aiokafka ``AIOKafkaConsumer`` | Faust has no settings for them |
+| ``_fetch_records`` | faust ``AIOKafkaConsumerThread`` | what is handed out, before anything can be dropped |
+| ``_ensure_consumer`` | faust ``AIOKafkaConsumerThread`` | the consumer, from the fetcher's loop |
+| ``_subscription`` | aiokafka ``AIOKafkaConsumer`` | the position, without asking the broker or waiting |
+| ``_thread``, ``_new_consumer_thread`` | faust ``ThreadDelegateConsumer`` | to put our thread in |
+| ``_new_offset``, ``_acked``, ``_acked_index`` | faust ``Consumer`` | what it would commit by itself: nothing |
+| ``_add_gap`` | faust ``Consumer`` | its list of offsets without records, which only its own committing reads |
+| ``_committed_offset``, ``_commit_offsets`` | faust ``Consumer`` | to commit what we say, in its group and generation |
+| ``_read_offset`` | faust ``Consumer`` | up to where it takes records for old: a record comes again |
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
@@ -25,16 +40,9 @@ from faust.transport.consumer import RecordMap
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP
 
-from features.base.settings import Settings
-from streams.kafka.end_offsets import Ends
-
-log = logging.getLogger(__name__)
-
-#: The broker answers in milliseconds; longer means that it is not there.
-ASK_S = 5.0
+#: The versions that were read (``importlib.metadata``).
+READ = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 FETCH_WAIT_MS = 200
-#: A record goes from the fetcher to an idle agent in milliseconds; one that takes this long will not come.
-LOST_S = 2.0
 
 
 class Reading(NamedTuple):
@@ -111,6 +119,18 @@ class ReadCommittedConsumer(Consumer):
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Faust's list of offsets without records, which only its own committing reads."""
 
+    async def readings(self, partitions: Iterable[TP]) -> dict[TP, Reading]:
+        """A consistent look at these partitions; those without a position yet are left out."""
+        return await self._thread.readings(partitions)
+
+    def committed_to(self, tp: TP) -> int:
+        """The offset that was committed last; 0 where none was."""
+        return self._committed_offset[tp] or 0
+
+    async def commit_to(self, offsets: dict[TP, int]) -> None:
+        """Commit these offsets, the next to read of each partition."""
+        await self._commit_offsets(offsets)
+
     async def fetch_again(self, tp: TP, offset: int) -> None:
         """Deliver the records from ``offset`` on once more."""
         self._read_offset[tp] = offset or None
@@ -119,114 +139,3 @@ class ReadCommittedConsumer(Consumer):
 
 class ReadCommittedTransport(Transport):
     Consumer: ClassVar[type[ReadCommittedConsumer]] = ReadCommittedConsumer
-
-
-class EndOffsets:
-    """Asks the broker for the ends of partitions, over a connection of its own: on the fetcher's connection
-    the question would wait behind a long poll of 1.5 s.
-
-    The ends are those of the log, not the last stable offsets: a producer's commit returns before its markers are
-    written, so for some milliseconds a record that is committed already lies beyond the last stable offset.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._ends = Ends(settings, ASK_S)
-
-    async def of(self, partitions: Iterable[TP]) -> dict[TP, int]:
-        """As they are now. Raises KafkaException."""
-        found = await asyncio.to_thread(self._ends.read, [(tp.topic, tp.partition) for tp in partitions])
-        return {TP(*place): end for place, end in found.items()}
-
-
-class Progress:
-    """What was fetched and what the agents have handled, by partition. Commits, and notices records that got lost on the way."""
-
-    def __init__(self, partitions: Iterable[TP], ends: EndOffsets) -> None:
-        self.partitions = list(partitions)
-        self._ends = ends
-        self._outstanding: dict[TP, set[int]] = {tp: set() for tp in self.partitions}
-        self._handled: dict[TP, set[int]] = {tp: set() for tp in self.partitions}
-        self._busy: set[TP] = set()
-        self._looking = asyncio.Lock()
-        self._moved_at: dict[TP, float] = {}
-
-    def begin(self, tp: TP, offset: int) -> bool:
-        """An agent has a record in hand; False if it was handled before and came again."""
-        if offset in self._handled[tp]:
-            self._outstanding[tp].discard(offset)
-            return False
-        self._busy.add(tp)
-        return True
-
-    def handled(self, tp: TP, offset: int) -> None:
-        """The record at ``offset`` and all it causes are done."""
-        self._busy.discard(tp)
-        self._handled[tp].add(offset)
-        self._outstanding[tp].discard(offset)
-        self._moved_at[tp] = time.monotonic()
-
-    async def commit(self, consumer: ReadCommittedConsumer) -> None:
-        """Commit positions behind which nothing is left to handle, and fetch again what did not arrive."""
-        positions = await self._positions(consumer)
-        moved = {
-            tp: position
-            for tp, position in positions.items()
-            if not self._outstanding[tp] and position > (consumer._committed_offset[tp] or 0)
-        }
-        if moved:
-            await consumer._commit_offsets(moved)
-            for tp, position in moved.items():
-                self._handled[tp] = {offset for offset in self._handled[tp] if offset >= position}
-        for tp in positions:
-            if self._lost(tp):
-                offset = min(self._outstanding[tp])
-                log.warning("%s[%d] %d was fetched and did not arrive; fetching it again", tp.topic, tp.partition, offset)
-                self._moved_at[tp] = time.monotonic()
-                await consumer.fetch_again(tp, offset)
-
-    async def behind(self, consumer: ReadCommittedConsumer) -> list[str]:
-        """Which partitions hold something that is not handled yet, in words. In the order of ``partitions``:
-        each is compared with an end asked for after those before it were found quiet. Raises KafkaException."""
-        reasons = []
-        for tp in self.partitions:
-            end = (await self._ends.of([tp]))[tp]
-            position = (await self._positions(consumer)).get(tp)
-            if position is None:
-                reasons.append(f"{tp.topic}[{tp.partition}] is not assigned yet")
-            elif position < end:
-                reasons.append(f"{tp.topic}[{tp.partition}] is read to {position} of {end}")
-            elif self._outstanding[tp]:
-                reasons.append(f"{tp.topic}[{tp.partition}] is handled to {min(self._outstanding[tp])} of {end}")
-        return reasons
-
-    async def seen(self, consumer: ReadCommittedConsumer) -> dict[str, dict[str, int]]:
-        """For people: position, end, committed offset and records in hand, by ``topic[partition]``. Raises KafkaException."""
-        ends = await self._ends.of(self.partitions)
-        return {
-            f"{tp.topic}[{tp.partition}]": {
-                "position": position,
-                "end": ends[tp],
-                "outstanding": len(self._outstanding[tp]),
-                "committed": consumer._committed_offset[tp] or 0,
-            }
-            for tp, position in (await self._positions(consumer)).items()
-        }
-
-    async def _positions(self, consumer: ReadCommittedConsumer) -> dict[TP, int]:
-        """Positions now, with ``_outstanding`` brought up to them."""
-        # Two looks at once: the second would find the records gone that the first has not noted yet.
-        async with self._looking:
-            readings = await consumer._thread.readings(self.partitions)
-            self._note(readings)
-        return {tp: reading.position for tp, reading in readings.items()}
-
-    def _note(self, readings: dict[TP, Reading]) -> None:
-        for tp, reading in readings.items():
-            if reading.fetched:
-                self._moved_at[tp] = time.monotonic()
-                # An agent may have been faster than this look.
-                self._outstanding[tp].update(offset for offset in reading.fetched if offset not in self._handled[tp])
-
-    def _lost(self, tp: TP) -> bool:
-        quiet = time.monotonic() - self._moved_at.get(tp, 0.0) > LOST_S
-        return bool(self._outstanding[tp]) and tp not in self._busy and quiet

@@ -10,7 +10,8 @@ from confluent_kafka import KafkaException
 
 from retrain.control.announced import Announced
 from retrain.control.controller import Controller
-from retrain.control.faust.committed_reader import Progress, ReadCommittedConsumer
+from retrain.control.faust.committed_reader import ReadCommittedConsumer
+from retrain.control.faust.progress import Progress
 from retrain.control.publisher import NotPublished
 from retrain.control.rollout import Rollout
 from serving.store.model_store import StoreError

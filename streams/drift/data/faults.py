@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base import names
+from features.base.durations import HOUR_MS
 from features.base.events import ENTRY_MODES, Transaction
 from features.catalogue import vector
 from streams.drift.data.counts import OPTIONAL, Counts, OptionalField, count
 
-HOUR_MS = 3_600_000
 #: Fewer rows are not judged by themselves.
 MIN_ROWS = 30
 #: An hour of the day with fewer reference rows gives no shares to expect, and its neighbours may live by other habits.

@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.base import names
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import DriftReport, Score
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from features.catalogue import vector
 from features.catalogue.vector import vector_schema
 from streams.drift.data.columns import WATCHED, frame
@@ -103,7 +104,7 @@ class DataMonitor:
     def __init__(self, settings: Settings, references: References) -> None:
         self._settings = settings
         self._drift = settings.drift
-        self._window_ms = int(settings.drift.window_hours * 3_600_000)
+        self._window_ms = int(settings.drift.window_hours * HOUR_MS)
         self._references = references
         self._prepared: dict[str, _Prepared] = {}
         self.clear()

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import HOUR_MS
 from streams.drift.data.counts import Counts
-from streams.drift.data.faults import HOUR_MS
 from streams.drift.sample import Sample
 
 SAMPLE_ROWS = 5_000

@@ -9,8 +9,9 @@ import msgspec
 import numpy as np
 
 from features.base import names
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import DriftReport, Outcome
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from streams.drift.intervals import Interval, covers
 from streams.drift.performance.precision import bins_of
 from streams.drift.performance.version_quality import LabelledFraud, Performance
@@ -57,7 +58,7 @@ class PerformanceMonitor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._window_ms = int(settings.drift.window_hours * 3_600_000)
+        self._window_ms = int(settings.drift.window_hours * HOUR_MS)
         self.clear()
 
     def clear(self) -> None:

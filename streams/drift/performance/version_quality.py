@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river.drift import ADWIN
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from streams.drift.performance.precision import BINS, average_precision
 
 #: Frauds of one source before a change may be called; also how often an early window of few frauds can be unlucky.

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from features.base.durations import DAY_MS
 from streams.publish.batch import Transactions
 from streams.simulate.card_fraud.options import Fault
-from streams.simulate.card_fraud.rows import DAY_MS, MANUAL
+from streams.simulate.card_fraud.rows import MANUAL
 
 
 def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) -> Transactions:

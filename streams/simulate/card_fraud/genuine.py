@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.simulate.card_fraud.rows import CHIP, CONTACTLESS, CONTACTLESS_LIMIT, DAY_MS, MANUAL, ONLINE, SWIPE, Rows, cents
+from features.base.durations import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from streams.simulate.card_fraud.rows import CHIP, CONTACTLESS, CONTACTLESS_LIMIT, MANUAL, ONLINE, SWIPE, Rows, cents
 from streams.simulate.card_fraud.world import FAVOURITES, HOURS_CDF, ONLINE_FAVOURITES, ONLINE_HABIT, World
 
-HOUR_MS = 3_600_000
 #: Share of the cards that leave for a trip on any day, and how long they stay.
 TRIP_SHARE = 1 / 120
 TRIP_DAYS = (2, 9)
@@ -71,13 +71,13 @@ def genuine(world: World, seed: int, day: int, weekend: bool, factor: NDArray[np
         follows = rng.random(n) < SPREE_SHARE
         follows[0] = False
         follows[1:] &= card[1:] == card[:-1]
-        soon = np.roll(time, 1) + (rng.exponential(12.0, n) * 60_000).astype(np.int64) + 30_000
+        soon = np.roll(time, 1) + (rng.exponential(12.0, n) * MINUTE_MS).astype(np.int64) + 30 * SECOND_MS
         time = np.where(follows, np.minimum(soon, DAY_MS - 1), time)
 
     noise = rng.normal(0.0, 1.0, n) * world.sigma[card]
     # One payment in sixty is of another size altogether: a television, a deposit.
     large = np.where(rng.random(n) < 1 / 60, rng.uniform(3.0, 9.0, n), 1.0)
-    when = factor[time // 60_000] if isinstance(factor, np.ndarray) else factor
+    when = factor[time // MINUTE_MS] if isinstance(factor, np.ndarray) else factor
     amount = cents(np.exp(world.log_amount[card] + noise) * world.multiplier[terminal] * large * when)
 
     how = rng.random(n)

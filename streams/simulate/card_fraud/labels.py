@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS, HOUR_MS
 from streams.publish.batch import Labels, Transactions
 
-DAY_MS = 86_400_000
-HOUR_MS = 3_600_000
 #: Share of the frauds that an analyst sees the same day; the others come back as chargebacks.
 ANALYST_SHARE = 0.2
 #: Chargeback delay in days: log-normal, 4 % of them beyond 7 days, none beyond MAX_DELAY_DAYS.

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from streams.simulate.card_fraud.options import Pattern
-from streams.simulate.card_fraud.rows import CHIP, CONTACTLESS, CONTACTLESS_LIMIT, DAY_MS, MANUAL, ONLINE, SWIPE, Rows, cents
+from streams.simulate.card_fraud.rows import CHIP, CONTACTLESS, CONTACTLESS_LIMIT, MANUAL, ONLINE, SWIPE, Rows, cents
 from streams.simulate.card_fraud.world import World
 
 Ints = NDArray[np.int64]
-HOUR_MS = 3_600_000
-MINUTE_MS = 60_000
 
 #: Leaks of terminals: days they last, and frauds a day at one of them.
 LEAK_DAYS = (12, 30)

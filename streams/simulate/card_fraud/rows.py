@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 CHIP, CONTACTLESS, SWIPE, MANUAL, ONLINE = range(5)
 #: Cents. Above it a card must be read by its chip, with the PIN.
 CONTACTLESS_LIMIT = 5000
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Labels, Transactions, Truth, concat_labels
 from streams.simulate.card_fraud import patterns
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
 from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, label
 from streams.simulate.card_fraud.options import PATTERNS, TRUTH_NAMES, UNBORN, AmountDrift, Options, Pattern, PatternDrift
-from streams.simulate.card_fraud.rows import DAY_MS, ONLINE, Rows, concat
+from streams.simulate.card_fraud.rows import ONLINE, Rows, concat
 from streams.simulate.card_fraud.world import CATEGORIES, World, build
 
 

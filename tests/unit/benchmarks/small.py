@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.handbook.data import Transactions
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 
 #: A Sunday.
 DAY_0 = 17_622

@@ -10,9 +10,9 @@ import pytest
 from benchmarks.handbook.data import Transactions
 from benchmarks.handbook.fifteen import NAMES, fifteen
 from benchmarks.handbook.stream import vectors
+from features.base.durations import DAY_MS, HOUR_MS
 from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_RISK
 from features.catalogue.vector import INDEX
-from features.catalogue.windows import DAY_MS, HOUR_MS
 from tests.unit.benchmarks.small import first, history
 
 DELAY = 7

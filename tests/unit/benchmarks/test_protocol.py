@@ -21,7 +21,7 @@ from benchmarks.handbook.models import Matrix, Model
 from benchmarks.handbook.protocol import Period, Protocol, day_of, name_of, period_of
 from benchmarks.handbook.report import BEGIN, END, table
 from benchmarks.handbook.report import main as write_document
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from tests.unit.benchmarks.small import DAY_0, history
 
 

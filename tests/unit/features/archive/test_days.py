@@ -8,7 +8,7 @@ import pytest
 
 from features.archive import generations
 from features.archive.days import MARGIN_MS, day_folders, day_name, day_number, newest_complete_day, rows
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 
 DAY = 20_500
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from features.catalogue import generate
+from features.catalogue import generate, ingredients
 from features.catalogue.entries import FEATURES, TOPIC, Feature
 from features.catalogue.vector import N_STREAM, NAMES
 from features.catalogue.windows import WINDOWS
@@ -28,7 +28,6 @@ def test_every_entry_says_everything() -> None:
         assert feature.unit
         assert feature.meaning
         assert feature.formula
-        assert feature.dtype == "float32"
         assert feature.source in TOPIC
         # A value that stands for missing outside the range of the others has to be explained.
         assert feature.missing >= 0 or feature.when_missing, feature.name
@@ -39,6 +38,14 @@ def test_every_entry_says_everything() -> None:
 def test_all_windows_have_their_seven_features() -> None:
     families = ("count", "sum", "mean", "max", "std", "ratio_to_mean", "zscore")
     assert {f"{family}_{w}" for family in families for w in WINDOWS} <= set(NAMES)
+
+
+def test_the_code_of_a_name_and_the_formula_of_a_feature_are_generated_as_they_stand() -> None:
+    lines = generate.source().splitlines()
+    used = {name for feature in FEATURES for name in generate._names(feature)}
+    offered = {**ingredients.EVENT, **ingredients.HISTORY, **ingredients.OUTCOMES}
+    assert {f"        {name} = {code}" for name, (code, _) in offered.items() if name in used} <= set(lines)
+    assert {f"        out[i, {i}] = {feature.formula}  # {feature.name}" for i, feature in enumerate(FEATURES)} <= set(lines)
 
 
 @pytest.mark.parametrize(

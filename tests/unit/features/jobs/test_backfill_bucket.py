@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.base.settings import DAY_MS, Features
+from features.base.durations import DAY_MS
+from features.base.settings import Features
 from features.catalogue.vector import N_STREAM, SCHEMA
 from features.jobs import backfill_bucket
 from features.jobs.backfill_bucket import BACKFILLED, write_bucket

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from features.base.durations import DAY_MS
 from features.base.feast_settings import Feast
 from features.online.age_limits import Limits, customer_limits, terminal_limits
 
 T = 1_600_000_000_000
-DAY_MS = 86_400_000
 
 
 def test_the_limits_themselves_are_within() -> None:

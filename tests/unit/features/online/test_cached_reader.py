@@ -9,14 +9,13 @@ import pytest
 from numpy.typing import NDArray
 from prometheus_client import REGISTRY
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.feast_settings import Feast
 from features.online.cached_reader import Read, Reader
 from features.online.store import ProfilesUnavailable
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
 T = 1_600_000_000_000
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 
 class Store:

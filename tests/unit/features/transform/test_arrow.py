@@ -10,8 +10,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from features.archive.generations import STEP
+from features.base.durations import DAY_MS
 from features.base.events import Score, Transaction
-from features.base.settings import DAY_MS, Features, load
+from features.base.settings import Features, load
 from features.catalogue.vector import N_STREAM, WIDTH
 from features.transform.arrow import HISTORY_MS, Recomputation, in_log_order, lists, number, schema_of, vectors
 from features.transform.columns import from_table, from_transactions

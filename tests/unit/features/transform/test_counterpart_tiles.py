@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import Outcome
-from features.catalogue.windows import DAY_MS, HOUR_MS, TERMINAL_DAYS, TERMINAL_LOOKBACK_DAYS
+from features.catalogue.windows import TERMINAL_DAYS, TERMINAL_LOOKBACK_DAYS
 from features.transform.counterpart_tiles import (
     LAST_LABEL,
     RUN,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS, HOUR_MS
 from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_RISK
 from features.catalogue.geo import EARTH_KM, haversine_km
 from features.catalogue.vector import FEATURES, INDEX, NAMES, WIDTH
-from features.catalogue.windows import DAY_MS, HOUR_MS
 from features.transform.columns import Columns, category_number, terminal_number
 from features.transform.counterpart_tiles import Terminal
 from features.transform.fill import fill

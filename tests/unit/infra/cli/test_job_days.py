@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from features.archive.days import MARGIN_MS
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from infra.cli.job_days import whole_days
 from infra.errors import PlatformError
 from tests.unit.features.archive.test_days import put

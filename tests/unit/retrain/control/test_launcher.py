@@ -14,7 +14,7 @@ import pytest
 from features.base.events import RetrainRequest
 from features.base.settings import Settings, load
 from retrain.control.launcher import COMMAND_VARIABLE, Launcher
-from retrain.control.result import FILE_NAME
+from retrain.pipeline.result import FILE_NAME
 
 REQUEST = RetrainRequest("k", "fraud", "manual", 1_700_000_000_000)
 SCRIPT = """

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from features.base.durations import HOUR_MS
 from features.base.events import Cause, RetrainRequest
 from features.base.settings import Policy
-from retrain.control.policy import HOUR_MS, PolicyState, decide, finished, started
+from retrain.control.policy import PolicyState, decide, finished, started
 
 POLICY = Policy(cooldown_hours=24, min_labels=1000, min_frauds=20)
 START = 1_700_000_000_000

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retrain.control.schedule import DAY_MS, due
+from features.base.durations import DAY_MS
+from retrain.control.schedule import due
 
 START = 1_700_000_000_000
 

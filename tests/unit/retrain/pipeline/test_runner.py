@@ -9,6 +9,7 @@ import pytest
 from features.base.events import RetrainRequest
 from features.base.settings import Settings
 from retrain.pipeline import runner, step_record
+from retrain.pipeline.result import FILE_NAME
 
 
 def _steps(run_dir: Path, **details: Mapping[str, object]) -> None:
@@ -60,5 +61,5 @@ def test_a_busy_folder_is_refused_and_a_finished_one_not_run_again(tmp_path: Pat
         fcntl.flock(handle, fcntl.LOCK_EX)
         with pytest.raises(runner.RunBusy, match="another process"):
             runner.run(request, Settings(), tmp_path)
-    (tmp_path / runner.RESULT).write_text('{"state": "rejected", "version": "v9"}')
+    (tmp_path / FILE_NAME).write_text('{"state": "rejected", "version": "v9"}')
     assert runner.run(request, Settings(), tmp_path).version == "v9"

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.base.durations import DAY_MS
 from features.base.events import RetrainRequest
-from features.base.settings import DAY_MS, Settings
+from features.base.settings import Settings
 from retrain.pipeline.window import NotEnoughData, newest_event_ms, window
 
 NOW = 1_735_689_600_000

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from retrain.training.reference import MAX_ROWS, MIN_ROWS, choose
 
 

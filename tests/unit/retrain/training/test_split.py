@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from retrain.training.split import by_time, card_hash, in_share
 
 DAYS = 40

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from retrain.training.weights import row_weights, thin
 
 

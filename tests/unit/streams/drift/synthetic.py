@@ -11,8 +11,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS
 from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score, Transaction
-from features.base.settings import DAY_MS, Drift, Settings
+from features.base.settings import Drift, Settings
 from features.catalogue import vector
 from streams import topics
 from streams.drift.data.columns import ENTRY_NAMES

@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from features.base.durations import DAY_MS
 from features.base.events import DriftReport, Outcome
-from features.base.settings import DAY_MS, Drift
+from features.base.settings import Drift
 from streams import topics
 from streams.drift.monitor import DriftMonitor
 from streams.kafka.records import Record

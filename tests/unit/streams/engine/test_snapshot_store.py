@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.base.files import Draft
 from features.base.settings import SettingsError
 from streams.engine.snapshot_store import KEPT, DamagedSnapshot, Snapshot, Store, decode, encode
 
@@ -86,7 +87,9 @@ def test_a_damaged_one_is_passed_over_for_the_older_one(tmp_path: Path, how: str
 def test_what_a_killed_writer_left_is_removed_and_never_read(tmp_path: Path) -> None:
     store = Store(str(tmp_path), "p")
     store.write("t", 0, snapshot(10))
-    (tmp_path / "p" / "t-0" / "000000000000020.snapshot.abc.part").write_bytes(b"half")
+    left = Draft(tmp_path / "p" / "t-0" / "000000000000020.snapshot")
+    left.file.write(b"half")
+    left.file.close()
     assert store.offsets("t", 0) == [10]
     store.write("t", 0, snapshot(30))
     assert files(tmp_path) == ["000000000000010.snapshot", "000000000000030.snapshot"]

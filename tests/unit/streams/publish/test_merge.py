@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS, HOUR_MS
 from streams.publish.batch import no_labels
 from streams.publish.merge import due, segments
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
-
-HOUR_MS = 3_600_000
 
 
 def test_labels_wait_for_their_time_and_none_is_lost() -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from streams.publish.batch import Batch
 from streams.publish.encode import encode_transactions
 from streams.replay.mapping import ReplayError, parse_map

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS
 from features.transform.columns import from_transactions
 from streams.scoring.admission.admission import NEW, Admission
 from streams.scoring.partition_state import PartitionState
 from streams.simulate.card_fraud.options import Options
 from tests.served import transactions
 
-_DAY_MS = 86_400_000
 EVENTS = from_transactions(transactions(Options(cards=60, terminals=40, seed=5), 30))
 _, CARDS = np.unique(np.array(EVENTS.card), return_inverse=True)
 #: Every tenth comes again, in the same batch or later, every other time with another body; the first one's hash is 0.
@@ -25,7 +25,7 @@ BODIES = np.arange(len(LOG)) % 2
 
 
 def empty() -> PartitionState:
-    return PartitionState(Admission(2 * _DAY_MS, _DAY_MS))
+    return PartitionState(Admission(2 * DAY_MS, DAY_MS))
 
 
 def take(state: PartitionState, begin: int, end: int) -> tuple[list[Any], NDArray[np.float32]]:

@@ -9,7 +9,7 @@ import pytest
 from features.base.events import Transaction
 from features.base.fingerprint import modules
 from features.base.rooms import PARTITION
-from features.history import version as state_version
+from features.history.version import SOURCES
 from streams.engine import core
 from streams.scoring import partition_version
 from streams.scoring.partition_version import version
@@ -18,7 +18,7 @@ from streams.scoring.partition_version import version
 def test_a_change_in_what_is_kept_of_cards_changes_the_version(tmp_path: Path) -> None:
     changed = tmp_path / "changed.py"
     changed.write_text("CHANGED = True\n")
-    of_cards, of_the_rest = version(of_cards=(*state_version.SOURCES, changed)).split("-")
+    of_cards, of_the_rest = version(of_cards=(*SOURCES, changed)).split("-")
     assert of_cards != version().split("-")[0]
     assert of_the_rest == version().split("-")[1]
 
@@ -35,7 +35,7 @@ def test_a_new_field_of_a_payment_changes_the_version(monkeypatch: pytest.Monkey
 
 
 def hashed() -> set[str]:
-    return {module.name for place in (*PARTITION, *state_version.SOURCES) for module in modules(place)}
+    return {module.name for place in (*PARTITION, *SOURCES) for module in modules(place)}
 
 
 def test_what_copies_the_state_is_part_of_the_version() -> None:

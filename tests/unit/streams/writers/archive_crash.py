@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from features.archive import exchange
+from features.base import files
 
 
 class Crashed(BaseException):
@@ -64,6 +65,8 @@ def crashing() -> Iterator[Crashes]:
         patch.setattr(Path, "replace", crashes.step(Path.replace))
         patch.setattr(os, "link", crashes.step(os.link))
         patch.setattr(os, "fsync", crashes.step(os.fsync))
+        # A killed process clears nothing up.
+        patch.setattr(files.Draft, "drop", lambda draft: draft.file.close())
         patch.setattr(exchange, "exchange", crashes.step(exchange.exchange))
         patch.setattr(shutil, "rmtree", _half_removed(shutil.rmtree, crashes))
         yield crashes

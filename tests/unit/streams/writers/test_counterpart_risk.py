@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from features.archive.generations import STEP, Generation, Generations
+from features.base.durations import DAY_MS
 from features.base.events import Outcome
-from features.base.settings import DAY_MS
 from features.transform.counterpart_tiles import Tiles, as_of
 from streams.writers.counterpart_risk import PartitionRows, TerminalRisk
 from tests.unit.streams.records import T0, record

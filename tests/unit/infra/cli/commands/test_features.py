@@ -68,13 +68,13 @@ def test_list_for_programs_has_all_that_the_catalogue_says(folder: Path, capsys:
     assert told["schema"] == SCHEMA
     assert [feature["name"] for feature in told["features"]] == list(NAMES)
     assert told["features"][3]["position"] == 3
-    assert all(feature.keys() >= {"unit", "window", "source", "meaning", "missing", "dtype"} for feature in told["features"])
+    assert all(feature.keys() >= {"unit", "window", "source", "meaning", "missing"} for feature in told["features"])
 
 
 def test_a_feature_as_a_row() -> None:
     feature = FEATURES[INDEX["count_1h"]]
     row = features.listed(13, feature)
-    assert row == ("13", "count_1h", "float32", "transactions", "1h", "card", feature.meaning)
+    assert row == ("13", "count_1h", "transactions", "1h", "card", feature.meaning)
     assert len(row) == len(features.LIST_COLUMNS)
 
 

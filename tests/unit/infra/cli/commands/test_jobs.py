@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.base.settings import DAY_MS, Settings, load
+from features.base.durations import DAY_MS, HOUR_MS
+from features.base.settings import Settings, load
 from features.feast_repo.store import CONFIG_NAME
 from infra.cli import main
 
 #: 2026-02-16.
 DAY = 20_500
-HOUR_MS = DAY_MS // 24
 
 
 @pytest.fixture

@@ -1,97 +1,79 @@
-"""Committing by what was fetched and handled. A log in memory stands for the fetcher's half of Faust's consumer."""
+"""What is private in Faust and aiokafka is touched in one file, by names that stand in its table and in the versions read."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any, cast
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
 
+import aiokafka.consumer.consumer
+import faust.transport.consumer
+import faust.transport.drivers.aiokafka
 import pytest
-from faust.types import TP
 
-from features.base.settings import Settings
 from retrain.control.faust import committed_reader
-from retrain.control.faust.committed_reader import EndOffsets, Progress, ReadCommittedConsumer, Reading
 
-PLACE = TP("retrain-requests", 0)
-
-
-class Fetcher:
-    """Hands out offsets; remembers what was committed and what was asked for again."""
-
-    def __init__(self) -> None:
-        self._thread = self
-        self._committed_offset: dict[TP, int | None] = {PLACE: None}
-        self.position = 0
-        self.fetched: list[int] = []
-        self.again: list[int] = []
-
-    def fetch(self, *records: int, position: int) -> None:
-        self.fetched += records
-        self.position = position
-
-    async def readings(self, partitions: list[TP]) -> dict[TP, Reading]:
-        fetched, self.fetched = self.fetched, []
-        return {PLACE: Reading(self.position, fetched)}
-
-    async def _commit_offsets(self, moved: dict[TP, int]) -> None:
-        self._committed_offset.update(moved)
-
-    async def fetch_again(self, tp: TP, offset: int) -> None:
-        self.again.append(offset)
+ROOM = Path(committed_reader.__file__).parent
+ROOT = ROOM.parents[2]
+LIBRARIES = {"faust", "aiokafka", "mode"}
 
 
-class Run:
-    """Progress over such a log."""
-
-    def __init__(self) -> None:
-        self.fetcher = Fetcher()
-        self.progress = Progress([PLACE], EndOffsets(Settings()))
-
-    def turn(self) -> int | None:
-        consumer = cast(ReadCommittedConsumer, cast(Any, self.fetcher))
-        asyncio.run(self.progress.commit(consumer))
-        return self.fetcher._committed_offset[PLACE]
-
-    def handle(self, offset: int) -> bool:
-        if not self.progress.begin(PLACE, offset):
-            return False
-        self.progress.handled(PLACE, offset)
-        return True
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
 
-def test_a_marker_is_passed_once_the_record_before_it_is_handled() -> None:
-    run = Run()
-    run.fetcher.fetch(0, position=2)
-    assert run.turn() is None
-    assert run.handle(0)
-    assert run.turn() == 2
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
 
 
-def test_a_record_that_did_not_arrive_holds_the_offset_and_is_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committed_reader, "LOST_S", 0.0)
-    run = Run()
-    run.fetcher.fetch(0, 2, 4, position=6)
-    assert run.handle(0)
-    assert run.handle(4)
-    assert run.turn() is None
-    assert run.fetcher.again == [2]
-    run.fetcher.fetch(2, 4, position=6)
-    assert run.handle(2)
-    assert not run.handle(4)
-    assert run.turn() == 6
+def listed() -> set[str]:
+    table = [line.split("|")[1] for line in (committed_reader.__doc__ or "").splitlines() if line.startswith("|")]
+    return {name for cell in table for name in re.findall(r"``(\w+)``", cell)}
 
 
-def test_a_record_in_hand_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committed_reader, "LOST_S", 0.0)
-    run = Run()
-    run.fetcher.fetch(0, position=2)
-    assert run.progress.begin(PLACE, 0)
-    assert run.turn() is None
-    assert run.fetcher.again == []
+def test_the_versions_that_are_installed_are_those_that_were_read() -> None:
+    assert {name: version(name) for name in committed_reader.READ} == committed_reader.READ
 
 
-def test_an_agent_may_be_faster_than_the_look() -> None:
-    run = Run()
-    assert run.handle(0)
-    run.fetcher.fetch(0, position=2)
-    assert run.turn() == 2
+def test_each_private_name_is_explained_and_is_there() -> None:
+    nodes = list(ast.walk(tree(ROOM / "committed_reader.py")))
+    used = {node.attr for node in nodes if isinstance(node, ast.Attribute) and private(node.attr)}
+    used |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and private(node.name)}
+    own = {"_fetched", "_in_thread", "_readings", "_rewind"}
+    assert used - own == listed()
+    modules = (faust.transport.consumer, faust.transport.drivers.aiokafka, aiokafka.consumer.consumer)
+    known = set(re.findall(r"\b_\w+", "".join(map(inspect.getsource, modules))))
+    assert listed() <= known
+    assert not own & known
+
+
+def foreign(path: Path) -> Iterator[str]:
+    """Private attributes of others than ``self``."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Attribute) and private(node.attr):
+            own = isinstance(node.value, ast.Name) and node.value.id == "self"
+            if not own:
+                yield node.attr
+
+
+@pytest.mark.parametrize("path", sorted(ROOM.glob("*.py")), ids=lambda path: path.stem)
+def test_no_other_file_of_the_room_touches_what_is_private(path: Path) -> None:
+    assert path.name == "committed_reader.py" or not list(foreign(path))
+
+
+def test_nothing_outside_of_the_room_imports_the_libraries() -> None:
+    importing = set()
+    for path in (
+        path
+        for room in ("features", "streams", "serving", "retrain", "infra", "dashboards")
+        for path in ROOT.glob(f"{room}/**/*.py")
+    ):
+        for node in ast.walk(tree(path)):
+            names = [name.name for name in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if LIBRARIES & {name.split(".")[0] for name in names}:
+                importing.add(path)
+    assert {path.parent for path in importing} == {ROOM}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from features.catalogue.vector import INDEX, SCHEMA, WIDTH
 from retrain.training import onnx
 from retrain.training.dataset import Dataset, read, write

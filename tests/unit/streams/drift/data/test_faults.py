@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from features.base.durations import HOUR_MS
 from features.catalogue import vector
 from streams.drift.data.columns import ENTRY_NAMES
 from streams.drift.data.counts import Counts, count
-from streams.drift.data.faults import HOUR_MS, Expected, Fault, find
+from streams.drift.data.faults import Expected, Fault, find
 from tests.unit.streams.drift.synthetic import START_MS, GivenReferences, Vectors, times_of, vectors
 
 EXPECTED = Expected(GivenReferences("v1").get("v1").features)

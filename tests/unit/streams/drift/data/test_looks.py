@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS, HOUR_MS
 from features.catalogue import vector
 from streams.drift.data.columns import ENTRY_NAMES
 from streams.drift.monitor import DriftMonitor
@@ -23,8 +23,6 @@ from tests.unit.streams.drift.synthetic import (
     times_of,
     vectors,
 )
-
-HOUR_MS = 3_600_000
 
 
 @pytest.fixture

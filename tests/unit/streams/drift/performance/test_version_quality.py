@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.base.settings import DAY_MS
+from features.base.durations import DAY_MS
 from streams.drift.performance.version_quality import MIN_FRAUDS, LabelledFraud, Performance
 
 PER_DAY = 30

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from features.base.durations import DAY_MS
 from features.base.events import ENTRY_MODES, Transaction
-from features.base.settings import DAY_MS
 from streams.publish.batch import Batch, Transactions
 from streams.publish.encode import encode_labels, encode_transactions
 from streams.simulate.card_fraud.options import PATTERNS, TRUTH_NAMES, Options, parse_drift, parse_fault
