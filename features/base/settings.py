@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.base.feast_settings import Feast
+from features.base.network import LOOPBACK, Network, Server
 
 FILE_NAME = "driftloop.toml"
 DAY_MS = 86_400_000
@@ -40,7 +41,7 @@ class _Section(BaseModel):
 
 
 class Ports(_Section):
-    """TCP ports on 127.0.0.1. Zero means: ``driftloop up`` picks a free one and writes it down."""
+    """TCP ports, on the addresses of ``[network]``. Zero means: ``driftloop up`` picks a free one and writes it down."""
 
     kafka: Port = 0
     kafka_controller: Port = 0
@@ -196,6 +197,7 @@ class Settings(BaseSettings):
     #: The platform's own Kafka and Redis ask for passwords, and Kafka's traffic is encrypted (``driftloop up --secure``).
     secure: bool = False
     ports: Ports = Ports()
+    network: Network = Network()
     features: Features = Features()
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
@@ -228,8 +230,12 @@ class Settings(BaseSettings):
     @property
     def bootstrap(self) -> str:
         """Kafka bootstrap servers."""
-        own = self.ports.kafka_internal if self.secure_broker and self.user == ADMIN else self.ports.kafka
-        return self.bootstrap_servers or f"127.0.0.1:{own}"
+        if self.bootstrap_servers:
+            return self.bootstrap_servers
+        if self.secure_broker and self.user == ADMIN:
+            # The broker's own listener, for whoever holds the administrator's certificate on its host.
+            return f"{LOOPBACK}:{self.ports.kafka_internal}"
+        return f"{self.network.host('kafka')}:{self.ports.kafka}"
 
     @property
     def redis_address(self) -> str:
@@ -240,15 +246,30 @@ class Settings(BaseSettings):
     def redis_connection(self) -> str:
         """Redis as Feast writes it: host:port, then options, secrets as ``${NAME}``."""
         password = f",password=${{{REDIS_PASSWORD}}}" if self.secure else ""
-        return self.feast.redis or f"127.0.0.1:{self.ports.redis}{password}"
+        return self.feast.redis or f"{self.network.host('redis')}:{self.ports.redis}{password}"
 
     @property
     def rest_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.rest}"
+        scheme = "https" if self.network.tls.authority else "http"
+        return f"{scheme}://{self.network.host('model_server')}:{self.ports.rest}"
 
     @property
     def grpc_address(self) -> str:
-        return f"127.0.0.1:{self.ports.grpc}"
+        return f"{self.network.host('model_server')}:{self.ports.grpc}"
+
+    @property
+    def control_url(self) -> str:
+        """Control's page."""
+        return f"http://{self.network.host('control')}:{self.ports.control}/status"
+
+    def metrics_url(self, process: str) -> str:
+        """The metrics page of a process; its port must be known."""
+        return f"http://{self.network.host('metrics', process)}:{self.ports.metrics[process]}/metrics"
+
+    @property
+    def model_authority(self) -> Path | None:
+        """PEM file of whom clients of the model server trust; None where they speak plain text."""
+        return self.dir / self.network.tls.authority if self.network.tls.authority else None
 
     @property
     def token_file(self) -> Path:
@@ -322,6 +343,10 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
     except ValueError as error:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+    away: list[Server] = ["kafka"] if settings.bootstrap_servers else []
+    away += ["redis"] if settings.feast.redis else []
+    if refusal := settings.network.refusal(settings.secure, away):
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal} (docs/apart.md)")
     settings.dir = root
     return settings
 

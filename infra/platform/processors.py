@@ -59,7 +59,7 @@ def run_processors(names: list[str], settings: Settings) -> int:
 
     shells = [SHELLS[name](settings.as_user(name)) for name in names]
     spare_collections()
-    return run(shells, settings.ports.metrics.get(process, 0))
+    return run(shells, settings.ports.metrics.get(process, 0), settings.network.bind.metrics)
 
 
 def _admitted(settings: Settings, name: str) -> None:
@@ -78,7 +78,7 @@ def scorer_core(settings: Settings) -> Scorer:
     from streams.scoring.scorer import Scorer
 
     token = auth.read(settings.token_file)
-    model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
+    model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s, settings.model_authority)
     return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
 
 

@@ -141,11 +141,7 @@ def addresses(settings: Settings) -> Addresses:
         rest_url=settings.rest_url,
         grpc_address=settings.grpc_address,
         token_file=str(settings.token_file),
-        metrics={
-            name: f"http://127.0.0.1:{settings.ports.metrics[name]}/metrics"
-            for name in components.PROCESSES
-            if name in settings.ports.metrics
-        },
+        metrics={name: settings.metrics_url(name) for name in components.PROCESSES if name in settings.ports.metrics},
     )
 
 

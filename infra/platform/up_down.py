@@ -140,9 +140,10 @@ def _check_ports(settings: Settings, wanted: list[Component]) -> None:
         if part.name in running and running[part.name].wanted:
             continue
         for label, port in part.ports(settings).items():
-            if not ports.is_free(port):
+            host = components.bind(settings, part.name, label)
+            if not ports.is_free(port, host):
                 raise PlatformError(
-                    f"{part.name} cannot listen on its {label} port 127.0.0.1:{port}: {ports.holder(port)} does;"
+                    f"{part.name} cannot listen on its {label} port {host}:{port}: {ports.holder(port)} does;"
                     f" end that, or change the port in {settings.dir / 'driftloop.toml'}"
                 )
 
