@@ -33,6 +33,9 @@ class SettingsError(ValueError):
     """A setting is missing or wrong; the message names the field and the way out."""
 
 
+#: Copies of each partition at a cluster that is not the platform's own: one may be lost while another is being restarted.
+_REPLICAS_ELSEWHERE = 3
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -53,6 +56,16 @@ class Ports(_Section):
     control: Port = 0
     #: Metrics and health of each process, by its name under the supervisor.
     metrics: dict[str, Port] = {}
+
+
+class Topics(_Section):
+    """How many brokers keep each record. Where nothing is set: one at the platform's own broker, which is one node; at a cluster
+    elsewhere three, of which two must have a record before it counts as written."""
+
+    #: Copies of each partition, of topics that are yet to be made.
+    replication_factor: int | None = Field(default=None, ge=1, le=32_767)
+    #: Copies that must have a record before it counts as written: Kafka's min.insync.replicas. None: one less than there are.
+    min_insync_replicas: int | None = Field(default=None, ge=1, le=32_767)
 
 
 class Features(_Section):
@@ -198,6 +211,7 @@ class Settings(BaseSettings):
     secure: bool = False
     ports: Ports = Ports()
     network: Network = Network()
+    topics: Topics = Topics()
     features: Features = Features()
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
@@ -226,6 +240,16 @@ class Settings(BaseSettings):
     def secure_broker(self) -> bool:
         """Whether the broker is our own and secure; one elsewhere is described by ``kafka``."""
         return self.secure and not self.bootstrap_servers
+
+    @property
+    def replication_factor(self) -> int:
+        """Copies of each partition of a new topic."""
+        return self.topics.replication_factor or (_REPLICAS_ELSEWHERE if self.bootstrap_servers else 1)
+
+    @property
+    def min_insync_replicas(self) -> int:
+        """Copies that must have a record before it counts as written."""
+        return self.topics.min_insync_replicas or max(1, self.replication_factor - 1)
 
     @property
     def bootstrap(self) -> str:
@@ -343,12 +367,30 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
     except ValueError as error:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+    if refusal := _unwritable(settings):
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal}")
     away: list[Server] = ["kafka"] if settings.bootstrap_servers else []
     away += ["redis"] if settings.feast.redis else []
     if refusal := settings.network.refusal(settings.secure, away):
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal} (docs/apart.md)")
     settings.dir = root
     return settings
+
+
+def _unwritable(settings: Settings) -> str:
+    """Why topics as these settings have them could not be made or written, with the way out; empty where they can."""
+    copies, least = settings.replication_factor, settings.min_insync_replicas
+    if copies > 1 and not settings.bootstrap_servers:
+        return (
+            f"topics.replication_factor is {copies}, and the platform's own broker is one node;"
+            " leave it out, or name a cluster in bootstrap_servers"
+        )
+    if least > copies:
+        return (
+            f"topics.min_insync_replicas is {least}, more than the {copies} copies of topics.replication_factor,"
+            " so that no record would ever count as written; lower the one or raise the other"
+        )
+    return ""
 
 
 #: Tables and fields whose values may be secrets: what is wrong there is told without them.

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from features.base.settings import ADMIN, Settings
+
+if TYPE_CHECKING:
+    from streams.topics import Topic
 
 
 def topics(settings: Settings) -> list[str]:
     """Create the topics of the loop and of the control plane that are missing; return their names."""
-    from retrain.control.faust.topics import control_topics
     from streams.kafka.create_topics import create
+
+    return create(settings.as_user(ADMIN), _topics(settings))
+
+
+def less_safe_topics(settings: Settings) -> list[str]:
+    """Topics that were made with fewer copies than the settings say, a line each."""
+    from streams.kafka.create_topics import less_safe
+
+    return less_safe(settings, _topics(settings))
+
+
+def _topics(settings: Settings) -> list[Topic]:
+    from retrain.control.faust.topics import control_topics
     from streams.topics import all_topics
 
-    return create(settings.as_user(ADMIN), [*all_topics(settings.partitions), *control_topics(settings)])
+    return [*all_topics(settings.partitions), *control_topics(settings)]
 
 
 def rights(settings: Settings) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from features.base import private_files
-from features.base.settings import Settings
+from features.base.settings import ADMIN, Settings
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component
@@ -169,6 +169,8 @@ def _create_topics(settings: Settings, wanted: list[Component], progress: Progre
         if settings.secure_broker:
             changed = provision.rights(settings)
             progress("rights", f"{changed} rules changed" if changed else "as they should be", time.monotonic() - began)
+        for line in provision.less_safe_topics(settings.as_user(ADMIN)):
+            progress("topics", line, time.monotonic() - began)
         created = provision.topics(settings)
         if created:
             progress("topics", f"{len(created)} created", time.monotonic() - began)
