@@ -68,6 +68,18 @@ class Topics(_Section):
     min_insync_replicas: int | None = Field(default=None, ge=1, le=32_767)
 
 
+class Storage(_Section):
+    """Where what lasts is kept: a folder, or any URL that fsspec knows (``s3://bucket/prefix`` with s3fs beside driftloop).
+    Empty: in the platform's folder. ``snapshots.path`` is one more; what each kind of store can do is in docs/apart.md."""
+
+    #: Model versions, and what is served of them.
+    models: str = ""
+    #: What training runs leave: their requests, steps and results. They work in the platform's folder.
+    runs: str = ""
+    #: The archive and Feast's offline rows, in place of ``feast.root``.
+    rows: str = ""
+
+
 class Features(_Section):
     """What the feature transform takes from the settings. Each of these is part of the vector's schema."""
 
@@ -212,6 +224,7 @@ class Settings(BaseSettings):
     ports: Ports = Ports()
     network: Network = Network()
     topics: Topics = Topics()
+    storage: Storage = Storage()
     features: Features = Features()
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
@@ -306,8 +319,19 @@ class Settings(BaseSettings):
         return self.dir / "secrets"
 
     @property
+    def models_root(self) -> str:
+        """Folder or URL of the model store."""
+        return self._root(self.storage.models, "models")
+
+    @property
     def model_store(self) -> Path:
-        return self.dir / "models"
+        """The folder of the model store. Raises SettingsError where it is none."""
+        return _folder(self.models_root, "storage.models")
+
+    @property
+    def model_cache(self) -> Path:
+        """Where versions from a model store elsewhere are kept on this host."""
+        return self.dir / "cache" / "models"
 
     @property
     def snapshot_root(self) -> str:
@@ -320,9 +344,15 @@ class Settings(BaseSettings):
         return self.rows / "archive"
 
     @property
+    def rows_root(self) -> str:
+        """Folder or URL that our writers fill with offline rows."""
+        own = self.dir if self.feast.remote else self.dir / self.feast.root
+        return self._root(self.storage.rows, str(own))
+
+    @property
     def rows(self) -> Path:
-        """The folder that our writers fill with offline rows: ``feast.root`` where that is a folder, else the platform's."""
-        return self.dir if self.feast.remote else self.dir / self.feast.root
+        """The folder of ``rows_root``. Raises SettingsError where it is none."""
+        return _folder(self.rows_root, "storage.rows")
 
     @property
     def feature_repo(self) -> Path:
@@ -331,8 +361,16 @@ class Settings(BaseSettings):
 
     @property
     def runs(self) -> Path:
-        """One folder a training run."""
-        return self.dir / "runs"
+        """One folder a training run, where it works; what lasts of it goes to ``runs_root``."""
+        return self.dir / "runs" if "://" in self.storage.runs else self.dir / (self.storage.runs or "runs")
+
+    @property
+    def runs_root(self) -> str:
+        """Folder or URL of what training runs leave."""
+        return self._root(self.storage.runs, "runs")
+
+    def _root(self, given: str, name: str) -> str:
+        return given if "://" in given else str(self.dir / (given or name))
 
     @classmethod
     def settings_customise_sources(
@@ -377,6 +415,17 @@ def load(folder: Path | str | None = None) -> Settings:
     return settings
 
 
+def _folder(root: str, setting: str) -> Path:
+    """The folder that ``root`` is. Raises SettingsError where it is a URL."""
+    path = root.removeprefix("file://")
+    if "://" in path:
+        raise SettingsError(
+            f"{setting} is a {root.partition('://')[0]}:// URL, and what was asked needs a folder so far;"
+            " name one, it may be mounted from elsewhere (docs/apart.md)"
+        )
+    return Path(path)
+
+
 def _unwritable(settings: Settings) -> str:
     """Why topics as these settings have them could not be made or written, with the way out; empty where they can."""
     copies, least = settings.replication_factor, settings.min_insync_replicas
@@ -394,7 +443,7 @@ def _unwritable(settings: Settings) -> str:
 
 
 #: Tables and fields whose values may be secrets: what is wrong there is told without them.
-_UNTOLD = ("kafka", "redis", "registry_path", "spark")
+_UNTOLD = ("kafka", "redis", "registry_path", "spark", "storage")
 
 
 def _told(error: ValidationError) -> str:

@@ -92,7 +92,7 @@ class Rollout:
         self._url = f"{settings.rest_url}/v2/models/{settings.model}/status"
         self._token_file = settings.token_file
         self._authority = settings.model_authority
-        self._store = ModelStore(settings.model_store, settings.model)
+        self._store = ModelStore.of(settings)
         self._http: aiohttp.ClientSession | None = None
         self.document = ServingDocument(model=settings.model)
         self.status: ServerStatus | None = None

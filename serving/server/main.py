@@ -16,9 +16,10 @@ import sys
 
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings, SettingsError
+from features.base.storage import is_local
 from serving.server import auth, tls
 from serving.server.engine import Engine
-from serving.server.reconciler import Reconciler
+from serving.server.reconciler import POLL_S, REMOTE_POLL_S, Reconciler
 from serving.server.sockets import bound
 from serving.server.tls import Identity
 from serving.store.model_store import ModelStore
@@ -48,7 +49,8 @@ def main(settings: Settings) -> None:
     bound(bind.model_server, settings.ports.grpc, "ports.grpc", "model_server").close()
     identity = tls.identity(settings)
     engine = Engine()
-    reconciler = Reconciler(ModelStore(settings.model_store, settings.model), engine)
+    store = ModelStore.of(settings)
+    reconciler = Reconciler(store, engine, poll_s=POLL_S if is_local(settings.models_root) else REMOTE_POLL_S)
     # Before anything listens: a server that restarts has its champion at the first request.
     reconciler.step()
     _import_kserve()
