@@ -17,13 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_WRITE, _READ = ".write.lock", ".read.lock"
+#: The writers' lock, also where the archive is no folder (``features.base.storage``).
+WRITE = ".write.lock"
+_READ = ".read.lock"
 
 
 @contextmanager
 def writing(archive: Path) -> Iterator[None]:
     """Alone among the writers of ``archive`` on this machine; waits for the others."""
-    descriptor = _made(archive, _WRITE)
+    descriptor = _made(archive, WRITE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -405,6 +405,8 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
     except ValueError as error:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+    if settings.storage.rows and settings.feast.root:
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable: storage.rows and feast.root both say where rows lie; keep one")
     if refusal := _unwritable(settings):
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal}")
     away: list[Server] = ["kafka"] if settings.bootstrap_servers else []

@@ -220,7 +220,7 @@ class ObjectStore:
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """A lease. Raises LeaseLost at the end where it took longer than LEASE_S: what was done must count as not done."""
-        name = f"{name.strip('.')}.leases"
+        name = f"{name}.leases"
         holder = uuid.uuid4().hex
         number, lease = self._take(name, holder)
         try:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from features.archive import generations
+from features.archive import generations, stores
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
@@ -101,7 +101,7 @@ def _feast_writer(settings: Settings) -> Shell:
 def _archive(settings: Settings) -> Shell:
     from streams.writers.archive import Archive, ArchiveSink
 
-    core = Archive(vector_schema(settings.features), generations.read(settings.archive))
+    core = Archive(vector_schema(settings.features), generations.read(stores.archive(settings)))
     return Shell(settings, core, ArchiveSink(settings), _SINK_BATCH, settings.writers.linger_s, new_s=_NEW_S)
 
 
@@ -116,7 +116,7 @@ def _terminal_risk(settings: Settings) -> Shell:
     from streams.writers.counterpart_risk import TerminalRisk, TerminalRiskSink
 
     step_ms = settings.labels.step_hours * HOUR_MS
-    core = TerminalRisk(settings.labels.delay_ms, step_ms, generations.read(settings.archive))
+    core = TerminalRisk(settings.labels.delay_ms, step_ms, generations.read(stores.archive(settings)))
     return Shell(settings, core, TerminalRiskSink(settings), _SINK_BATCH, settings.writers.linger_s, new_s=_NEW_S)
 
 
