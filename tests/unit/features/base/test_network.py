@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,23 @@ def test_the_environment_names_addresses_too(tmp_path: Path, monkeypatch: pytest
 )
 def test_loopback_is_known(host: str, stays: bool) -> None:
     assert is_loopback(host) is stays
+
+
+#: One file for three hosts, and what each has in its environment.
+EXAMPLE = Path(__file__).parents[4] / "docs" / "apart.md"
+
+
+def test_the_example_in_the_docs_is_taken_on_each_of_its_hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = EXAMPLE.read_text()
+    (tmp_path / FILE_NAME).write_text(text.partition("```toml\n")[2].partition("```")[0])
+    rows = re.findall(r"^\| (10\.0\.0\.\d) \| (.*?) \| `driftloop (?:up|run)", text, re.MULTILINE)
+    assert [host for host, _ in rows] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    for host, variables in rows:
+        with monkeypatch.context() as environment:
+            for name, value in re.findall(r"`(DRIFTLOOP_\w+)=(\S+)`", variables):
+                environment.setenv(name, value)
+            settings = load(tmp_path)
+        assert host in settings.network.bind.model_dump().values()
+        assert (settings.bootstrap, settings.redis_address) == ("10.0.0.1:9092", "10.0.0.1:6379")
+        assert (settings.rest_url, settings.grpc_address) == ("https://10.0.0.2:8080", "10.0.0.2:8081")
+        assert settings.metrics_url("scorer") == "http://10.0.0.3:9101/metrics"
