@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import fsspec
@@ -76,6 +77,7 @@ def test_a_lock_is_held_by_one(shared: Store, monkeypatch: pytest.MonkeyPatch) -
                 with busy:
                     inside += 1
                     most = max(most, inside)
+                time.sleep(0.001)
                 with busy:
                     inside -= 1
 

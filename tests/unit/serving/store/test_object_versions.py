@@ -22,6 +22,7 @@ from serving.store.model_store import (
     UnknownVersion,
     VersionExists,
 )
+from serving.store.object_versions import ObjectVersions
 from streams.drift.references import ReferenceUnusable, StoredReferences
 from tests.unit.serving.tiny_models import WIDTH, expected, make_manifest, onnx_bytes, version_folder
 
@@ -141,6 +142,18 @@ def test_of_two_that_write_a_generation_one_does(trainer: ModelStore, tmp_path: 
     assert sorted(outcomes) == ["stale"] * 5 + ["written"]
     assert (trainer.serving().generation, trainer.serving().champion) == (1, "v1")
     assert trainer.serving().updated_at_ms > 0
+
+
+def test_who_looked_before_somebody_else_wrote_is_stale(
+    trainer: ModelStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(trainer, tmp_path, "v1")
+    trainer.write_serving(ServingDocument(generation=1, champion="v1"), 0)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(ObjectVersions, "generation", lambda _: 0)
+        with pytest.raises(StaleGeneration):
+            trainer.write_serving(ServingDocument(generation=1, champion=None), 0)
+    assert trainer.serving().champion == "v1"
 
 
 def test_a_document_that_is_none_is_named(trainer: ModelStore, url: str) -> None:
