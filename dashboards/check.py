@@ -82,7 +82,7 @@ def scrape(settings: Settings, timeout_s: float = 5.0) -> dict[str, Exposed]:
     found = {}
     for name, port in settings.ports.metrics.items():
         if port:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=timeout_s) as answer:
+            with urllib.request.urlopen(settings.metrics_url(name), timeout=timeout_s) as answer:
                 found[name] = exposed_metrics(answer.read().decode())
     return found
 

@@ -22,11 +22,12 @@ def scrape_config(settings: Settings) -> str:
 
     Raises SettingsError while they have no ports, which is before the first ``driftloop up``.
     """
-    targets = {name: port for name, port in sorted(settings.ports.metrics.items()) if port}
+    ports = sorted(settings.ports.metrics.items())
+    targets = {name: f"{settings.network.host('metrics', name)}:{port}" for name, port in ports if port}
     if not targets:
         raise SettingsError(f"ports.metrics in {settings.dir} is empty; run driftloop up first, it picks the ports")
     lines = [
-        "# Written by python -m dashboards.scrape from the ports in driftloop.toml.",
+        "# Written by python -m dashboards.scrape from the ports and hosts in driftloop.toml.",
         "global:",
         "  # Short: a replay shows a day of events in a second.",
         "  scrape_interval: 2s",
@@ -34,9 +35,9 @@ def scrape_config(settings: Settings) -> str:
         f"  - job_name: {JOB}",
         "    static_configs:",
     ]
-    for name, port in targets.items():
+    for name, address in targets.items():
         # JSON strings are YAML strings, whatever is in the name.
-        lines += [f'      - targets: ["127.0.0.1:{port}"]', f"        labels: {{process: {json.dumps(name)}}}"]
+        lines += [f"      - targets: [{json.dumps(address)}]", f"        labels: {{process: {json.dumps(name)}}}"]
     return "\n".join(lines) + "\n"
 
 

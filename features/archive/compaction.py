@@ -98,10 +98,17 @@ def named(folder: Path) -> list[Named]:
 
 def last_offsets(folder: Path) -> dict[int, int]:
     """The highest offset that the files of ``folder`` cover, by partition."""
-    covered: dict[int, int] = {}
-    for file in named(folder):
-        covered[file.partition] = max(covered.get(file.partition, -1), file.last)
-    return covered
+    return covered(path.name for path in (folder.iterdir() if folder.is_dir() else ()))
+
+
+def covered(names: Iterable[str]) -> dict[int, int]:
+    """The highest offset that files of these names cover, by partition."""
+    highest: dict[int, int] = {}
+    for name in names:
+        if found := NAME.fullmatch(name):
+            partition = int(found["partition"])
+            highest[partition] = max(highest.get(partition, -1), int(found["last"]))
+    return highest
 
 
 def runs(folder: Path, least: int) -> list[list[Named]]:

@@ -19,6 +19,7 @@ import msgspec
 
 from features.base.files import write_json
 from features.base.settings import SettingsError
+from features.base.storage import FolderStore, Store
 
 NAME = "generations.json"
 #: Partitions that a generation may have, and more: settings allow 1,000.
@@ -70,16 +71,16 @@ def of(archived_partition: int) -> int:
     return archived_partition // STEP
 
 
-def read(archive: Path) -> Generations:
+def read(archive: Path | Store) -> Generations:
     """What is written; none where there is no file. Raises GenerationsBroken."""
-    path = archive / NAME
+    store = FolderStore(archive) if isinstance(archive, Path) else archive
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Generations)
+        return msgspec.json.decode(store.read(NAME), type=Generations)
     except FileNotFoundError:
         return Generations()
     except msgspec.MsgspecError as error:
         raise GenerationsBroken(
-            f"{path}: {error}; restore it: without it, rows to come could take the places of archived ones"
+            f"{store.url}/{NAME}: {error}; restore it: without it, rows to come could take the places of archived ones"
         ) from error
 
 

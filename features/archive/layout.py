@@ -11,8 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.archive import stores
 from features.base.files import replacing
 from features.base.settings import Settings
+from features.base.storage import Store
 
 _TIME = pa.timestamp("us", tz="UTC")
 
@@ -88,35 +90,41 @@ OUTCOMES = pa.schema(
 )
 
 
+TERMINAL_RISK_ROWS = "feast/offline/terminal_risk"
+CUSTOMER_PROFILE_ROWS = "feast/offline/customer_profile"
 #: What Feast reads, below the root of offline rows.
 SCORES_FILES = "archive/scores/*/*.parquet"
-TERMINAL_RISK_FILES = "feast/offline/terminal_risk/**/*.parquet"
-CUSTOMER_PROFILE_FILES = "feast/offline/customer_profile/**/*.parquet"
+TERMINAL_RISK_FILES = f"{TERMINAL_RISK_ROWS}/**/*.parquet"
+CUSTOMER_PROFILE_FILES = f"{CUSTOMER_PROFILE_ROWS}/**/*.parquet"
 
 
 def terminal_risk_folder(settings: Settings) -> Path:
-    return _offline(settings) / "terminal_risk"
+    return settings.rows / TERMINAL_RISK_ROWS
 
 
 def customer_profile_folder(settings: Settings) -> Path:
-    return _offline(settings) / "customer_profile"
-
-
-def _offline(settings: Settings) -> Path:
-    return settings.rows / "feast" / "offline"
+    return settings.rows / CUSTOMER_PROFILE_ROWS
 
 
 def create(settings: Settings) -> None:
-    """Make the folders of all views and of the archive, with their empty files. Harmless where they are there."""
-    folders = {
-        terminal_risk_folder(settings): TERMINAL_RISK,
-        customer_profile_folder(settings): CUSTOMER_PROFILE,
-        settings.archive / "scores": SCORES,
-        settings.archive / "outcomes": OUTCOMES,
+    """Make the places of all views and of the archive, with their empty files. Harmless where they are there."""
+    store = stores.rows(settings)
+    places = {
+        TERMINAL_RISK_ROWS: TERMINAL_RISK,
+        CUSTOMER_PROFILE_ROWS: CUSTOMER_PROFILE,
+        "archive/scores": SCORES,
+        "archive/outcomes": OUTCOMES,
     }
-    for folder, schema in folders.items():
-        if not (folder / "_schema" / "empty.parquet").exists():
-            write(schema.empty_table(), folder / "_schema" / "empty.parquet")
+    for place, schema in places.items():
+        if "empty.parquet" not in store.names(f"{place}/_schema"):
+            put(schema.empty_table(), store, f"{place}/_schema/empty.parquet")
+
+
+def put(table: pa.Table, store: Store, name: str) -> None:
+    """Write a Parquet file into a store: a reader sees all of it or nothing, and it lasts when this returns."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    store.write(name, buffer.getvalue().to_pybytes())
 
 
 def write(table: pa.Table, path: Path) -> None:

@@ -17,14 +17,16 @@ from pathlib import Path
 
 from features.base.files import Lock, Locked, locked
 
-_WRITE, _READ = ".write.lock", ".read.lock"
+#: The writers' lock, also where the archive is no folder (``features.base.storage``).
+WRITE = ".write.lock"
+_READ = ".read.lock"
 
 
 @contextmanager
 def writing(archive: Path) -> Iterator[None]:
     """Alone among the writers of ``archive`` on this machine; waits for the others."""
     archive.mkdir(parents=True, exist_ok=True)
-    with locked(archive / _WRITE):
+    with locked(archive / WRITE):
         yield
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from features.base.files import write_json
+from features.base.storage import FolderStore, Store
 
 NAME = "manifest.json"
 
@@ -34,19 +34,19 @@ class ManifestBroken(ValueError):
     """The file is none of ours; the message says the way out."""
 
 
-def read(archive: Path) -> Manifest:
+def read(archive: Path | Store) -> Manifest:
     """What is written; empty where nothing was archived yet. Raises ManifestBroken."""
-    path = archive / NAME
+    store = _store(archive)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+        return msgspec.json.decode(store.read(NAME), type=Manifest)
     except FileNotFoundError:
         return Manifest()
     except msgspec.MsgspecError as error:
-        raise ManifestBroken(f"{path}: {error}; remove it, and the next batch writes it anew") from error
+        raise ManifestBroken(f"{store.url}/{NAME}: {error}; remove it, and the next batch writes it anew") from error
 
 
-def advance(archive: Path, seen: Mapping[tuple[str, int], Through]) -> None:
-    """Move (topic, partition) on; never back. For a holder of ``features.archive.locks.writing``."""
+def advance(archive: Path | Store, seen: Mapping[tuple[str, int], Through]) -> None:
+    """Move (topic, partition) on; never back. For a holder of the writers' lock (``features.archive.locks``)."""
     manifest = read(archive)
     for (topic, partition), now in seen.items():
         partitions = manifest.topics.setdefault(topic, {})
@@ -57,4 +57,8 @@ def advance(archive: Path, seen: Mapping[tuple[str, int], Through]) -> None:
             now.newest_event_ms = max(now.newest_event_ms, before.newest_event_ms)
         partitions[partition] = now
     manifest.topics = {topic: dict(sorted(manifest.topics[topic].items())) for topic in sorted(manifest.topics)}
-    write_json(archive / NAME, manifest)
+    _store(archive).write(NAME, msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+
+
+def _store(archive: Path | Store) -> Store:
+    return FolderStore(archive) if isinstance(archive, Path) else archive

@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from features.base.durations import DAY_MS
 from features.base.feast_settings import Feast
+from features.base.network import LOOPBACK, Network, Server
 
 FILE_NAME = "driftloop.toml"
 
@@ -32,6 +33,9 @@ class SettingsError(ValueError):
     """A setting is missing or wrong; the message names the field and the way out."""
 
 
+#: Copies of each partition at a cluster that is not the platform's own: one may be lost while another is being restarted.
+_REPLICAS_ELSEWHERE = 3
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -40,7 +44,7 @@ class _Section(BaseModel):
 
 
 class Ports(_Section):
-    """TCP ports on 127.0.0.1. Zero means: ``driftloop up`` picks a free one and writes it down."""
+    """TCP ports, on the addresses of ``[network]``. Zero means: ``driftloop up`` picks a free one and writes it down."""
 
     kafka: Port = 0
     kafka_controller: Port = 0
@@ -52,6 +56,28 @@ class Ports(_Section):
     control: Port = 0
     #: Metrics and health of each process, by its name under the supervisor.
     metrics: dict[str, Port] = {}
+
+
+class Topics(_Section):
+    """How many brokers keep each record. Where nothing is set: one at the platform's own broker, which is one node; at a cluster
+    elsewhere three, of which two must have a record before it counts as written."""
+
+    #: Copies of each partition, of topics that are yet to be made.
+    replication_factor: int | None = Field(default=None, ge=1, le=32_767)
+    #: Copies that must have a record before it counts as written: Kafka's min.insync.replicas. None: one less than there are.
+    min_insync_replicas: int | None = Field(default=None, ge=1, le=32_767)
+
+
+class Storage(_Section):
+    """Where what lasts is kept: a folder, or any URL that fsspec knows (``s3://bucket/prefix`` with s3fs beside driftloop).
+    Empty: in the platform's folder. ``snapshots.path`` is one more; what each kind of store can do is in docs/apart.md."""
+
+    #: Model versions, and what is served of them.
+    models: str = ""
+    #: What training runs leave: their requests, steps and results. They work in the platform's folder.
+    runs: str = ""
+    #: The archive and Feast's offline rows, in place of ``feast.root``.
+    rows: str = ""
 
 
 class Features(_Section):
@@ -196,6 +222,9 @@ class Settings(BaseSettings):
     #: The platform's own Kafka and Redis ask for passwords, and Kafka's traffic is encrypted (``driftloop up --secure``).
     secure: bool = False
     ports: Ports = Ports()
+    network: Network = Network()
+    topics: Topics = Topics()
+    storage: Storage = Storage()
     features: Features = Features()
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
@@ -226,10 +255,24 @@ class Settings(BaseSettings):
         return self.secure and not self.bootstrap_servers
 
     @property
+    def replication_factor(self) -> int:
+        """Copies of each partition of a new topic."""
+        return self.topics.replication_factor or (_REPLICAS_ELSEWHERE if self.bootstrap_servers else 1)
+
+    @property
+    def min_insync_replicas(self) -> int:
+        """Copies that must have a record before it counts as written."""
+        return self.topics.min_insync_replicas or max(1, self.replication_factor - 1)
+
+    @property
     def bootstrap(self) -> str:
         """Kafka bootstrap servers."""
-        own = self.ports.kafka_internal if self.secure_broker and self.user == ADMIN else self.ports.kafka
-        return self.bootstrap_servers or f"127.0.0.1:{own}"
+        if self.bootstrap_servers:
+            return self.bootstrap_servers
+        if self.secure_broker and self.user == ADMIN:
+            # The broker's own listener, for whoever holds the administrator's certificate on its host.
+            return f"{LOOPBACK}:{self.ports.kafka_internal}"
+        return f"{self.network.host('kafka')}:{self.ports.kafka}"
 
     @property
     def redis_address(self) -> str:
@@ -240,15 +283,30 @@ class Settings(BaseSettings):
     def redis_connection(self) -> str:
         """Redis as Feast writes it: host:port, then options, secrets as ``${NAME}``."""
         password = f",password=${{{REDIS_PASSWORD}}}" if self.secure else ""
-        return self.feast.redis or f"127.0.0.1:{self.ports.redis}{password}"
+        return self.feast.redis or f"{self.network.host('redis')}:{self.ports.redis}{password}"
 
     @property
     def rest_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports.rest}"
+        scheme = "https" if self.network.tls.authority else "http"
+        return f"{scheme}://{self.network.host('model_server')}:{self.ports.rest}"
 
     @property
     def grpc_address(self) -> str:
-        return f"127.0.0.1:{self.ports.grpc}"
+        return f"{self.network.host('model_server')}:{self.ports.grpc}"
+
+    @property
+    def control_url(self) -> str:
+        """Control's page."""
+        return f"http://{self.network.host('control')}:{self.ports.control}/status"
+
+    def metrics_url(self, process: str) -> str:
+        """The metrics page of a process; its port must be known."""
+        return f"http://{self.network.host('metrics', process)}:{self.ports.metrics[process]}/metrics"
+
+    @property
+    def model_authority(self) -> Path | None:
+        """PEM file of whom clients of the model server trust; None where they speak plain text."""
+        return self.dir / self.network.tls.authority if self.network.tls.authority else None
 
     @property
     def token_file(self) -> Path:
@@ -261,8 +319,19 @@ class Settings(BaseSettings):
         return self.dir / "secrets"
 
     @property
+    def models_root(self) -> str:
+        """Folder or URL of the model store."""
+        return self._root(self.storage.models, "models")
+
+    @property
     def model_store(self) -> Path:
-        return self.dir / "models"
+        """The folder of the model store. Raises SettingsError where it is none."""
+        return _folder(self.models_root, "storage.models")
+
+    @property
+    def model_cache(self) -> Path:
+        """Where versions from a model store elsewhere are kept on this host."""
+        return self.dir / "cache" / "models"
 
     @property
     def snapshot_root(self) -> str:
@@ -275,9 +344,15 @@ class Settings(BaseSettings):
         return self.rows / "archive"
 
     @property
+    def rows_root(self) -> str:
+        """Folder or URL that our writers fill with offline rows."""
+        own = self.dir if self.feast.remote else self.dir / self.feast.root
+        return self._root(self.storage.rows, str(own))
+
+    @property
     def rows(self) -> Path:
-        """The folder that our writers fill with offline rows: ``feast.root`` where that is a folder, else the platform's."""
-        return self.dir if self.feast.remote else self.dir / self.feast.root
+        """The folder of ``rows_root``. Raises SettingsError where it is none."""
+        return _folder(self.rows_root, "storage.rows")
 
     @property
     def feature_repo(self) -> Path:
@@ -286,8 +361,16 @@ class Settings(BaseSettings):
 
     @property
     def runs(self) -> Path:
-        """One folder a training run."""
-        return self.dir / "runs"
+        """One folder a training run, where it works; what lasts of it goes to ``runs_root``."""
+        return self.dir / "runs" if "://" in self.storage.runs else self.dir / (self.storage.runs or "runs")
+
+    @property
+    def runs_root(self) -> str:
+        """Folder or URL of what training runs leave."""
+        return self._root(self.storage.runs, "runs")
+
+    def _root(self, given: str, name: str) -> str:
+        return given if "://" in given else str(self.dir / (given or name))
 
     @classmethod
     def settings_customise_sources(
@@ -322,12 +405,47 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
     except ValueError as error:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+    if settings.storage.rows and settings.feast.root:
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable: storage.rows and feast.root both say where rows lie; keep one")
+    if refusal := _unwritable(settings):
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal}")
+    away: list[Server] = ["kafka"] if settings.bootstrap_servers else []
+    away += ["redis"] if settings.feast.redis else []
+    if refusal := settings.network.refusal(settings.secure, away):
+        raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal} (docs/apart.md)")
     settings.dir = root
     return settings
 
 
+def _folder(root: str, setting: str) -> Path:
+    """The folder that ``root`` is. Raises SettingsError where it is a URL."""
+    path = root.removeprefix("file://")
+    if "://" in path:
+        raise SettingsError(
+            f"{setting} is a {root.partition('://')[0]}:// URL, and what was asked needs a folder so far;"
+            " name one, it may be mounted from elsewhere (docs/apart.md)"
+        )
+    return Path(path)
+
+
+def _unwritable(settings: Settings) -> str:
+    """Why topics as these settings have them could not be made or written, with the way out; empty where they can."""
+    copies, least = settings.replication_factor, settings.min_insync_replicas
+    if copies > 1 and not settings.bootstrap_servers:
+        return (
+            f"topics.replication_factor is {copies}, and the platform's own broker is one node;"
+            " leave it out, or name a cluster in bootstrap_servers"
+        )
+    if least > copies:
+        return (
+            f"topics.min_insync_replicas is {least}, more than the {copies} copies of topics.replication_factor,"
+            " so that no record would ever count as written; lower the one or raise the other"
+        )
+    return ""
+
+
 #: Tables and fields whose values may be secrets: what is wrong there is told without them.
-_UNTOLD = ("kafka", "redis", "registry_path", "spark")
+_UNTOLD = ("kafka", "redis", "registry_path", "spark", "storage")
 
 
 def _told(error: ValidationError) -> str:

@@ -75,7 +75,5 @@ def stream(settings: Settings, topic: str, rows: DataSource, writer: str, descri
 
 def _root(settings: Settings) -> str:
     """The root of offline rows; Spark reaches S3 by Hadoop's s3a."""
-    if not settings.feast.remote:
-        return str(settings.rows)
-    root = settings.feast.root.rstrip("/")
+    root = (settings.feast.root if settings.feast.remote else settings.rows_root).rstrip("/")
     return root.replace("s3://", "s3a://", 1) if settings.feast.offline == "spark" else root

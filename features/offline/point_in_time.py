@@ -15,9 +15,9 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.archive import layout
-from features.archive.compaction import last_offsets
-from features.archive.locks import reading, writing
+from features.archive import layout, stores
+from features.archive.compaction import covered
+from features.archive.locks import WRITE, reading
 from features.base.durations import HOUR_MS
 from features.base.settings import Settings
 from features.feast_repo.store import open_store
@@ -44,7 +44,9 @@ def write_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], name: s
         "revision": [row.revision for row in rows],
         "tiles": [row.tiles.reshape(-1) for row in rows],
     }
-    layout.write(pa.table(columns, schema=layout.TERMINAL_RISK), layout.terminal_risk_folder(settings) / f"{name}.parquet")
+    layout.put(
+        pa.table(columns, schema=layout.TERMINAL_RISK), stores.rows(settings), f"{layout.TERMINAL_RISK_ROWS}/{name}.parquet"
+    )
 
 
 def append_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], partition: int, last: int) -> None:
@@ -53,9 +55,10 @@ def append_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], partit
     A row is named by its revision, and up to the highest offset in the names of the partition's files all rows are there: so
     each is written once, however often its batch is.
     """
-    with writing(settings.archive):
-        covered = last_offsets(layout.terminal_risk_folder(settings)).get(partition, -1)
-        new = [row for row in rows if row.revision > covered]
+    store = stores.rows(settings)
+    with store.lock(f"archive/{WRITE}"):
+        last_covered = covered(store.names(layout.TERMINAL_RISK_ROWS)).get(partition, -1)
+        new = [row for row in rows if row.revision > last_covered]
         if new:
             first = min(row.revision for row in new)
             write_terminal_risk(settings, new, f"outcomes-{partition}-{first:012d}-{last:012d}")
@@ -76,8 +79,8 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
         "profile": [row.profile for row in rows],
         "usual": [row.usual for row in rows],
     }
-    path = layout.customer_profile_folder(settings) / f"{name}.parquet"
-    layout.write(pa.table(columns, schema=layout.CUSTOMER_PROFILE), path)
+    table = pa.table(columns, schema=layout.CUSTOMER_PROFILE)
+    layout.put(table, stores.rows(settings), f"{layout.CUSTOMER_PROFILE_ROWS}/{name}.parquet")
 
 
 def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:

@@ -100,7 +100,7 @@ def _reports(told: Told) -> str:
 
 
 def _models(told: Told) -> str:
-    store = ModelStore(told.settings.model_store)
+    store = ModelStore.of(told.settings)
     champion = store.serving().champion
     rows = [
         [

@@ -174,7 +174,7 @@ class _Champion:
     def __init__(self, settings: Settings) -> None:
         from serving.store.model_store import ModelStore
 
-        self._store = ModelStore(settings.model_store)
+        self._store = ModelStore.of(settings)
 
     def version(self) -> str | None:
         return self._store.serving().champion

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from features.base.network import LOOPBACK, Server
 from features.base.settings import Settings
 from infra.services import kafka_broker, redis_server
 from streams.topology import TOPOLOGY, Topology
@@ -51,6 +52,21 @@ def _kafka_ports(settings: Settings) -> dict[str, int]:
 
 def _redis_ports(settings: Settings) -> dict[str, int]:
     return {"redis": settings.ports.redis}
+
+
+def bind(settings: Settings, component: str, label: str) -> str:
+    """The address that a component listens on with the port of this label."""
+    servers: dict[tuple[str, str], Server] = {
+        ("kafka", "broker"): "kafka",
+        ("redis", "redis"): "redis",
+        ("model-server", "rest"): "model_server",
+        ("model-server", "grpc"): "model_server",
+        ("control", "web"): "control",
+    }
+    if label in ("controller", "internal"):
+        return LOOPBACK
+    address: str = getattr(settings.network.bind, servers.get((component, label), "metrics"))
+    return address
 
 
 KAFKA = Component("kafka", 0, kafka_broker.command, _kafka_ports, start_s=2, ready_s=90, stop_s=30)

@@ -37,9 +37,9 @@ class EventTime(TypedDict):
 def event_times(settings: Settings, published_ms: int | None = None, timeout_s: float = 2.0) -> dict[str, EventTime]:
     """By processor; those that have seen nothing, or do not answer, are left out. ``published_ms``: see ``newest_published``."""
     newest: dict[str, float] = {}
-    for port in settings.ports.metrics.values():
+    for process, port in settings.ports.metrics.items():
         if port:
-            newest |= _seen(port, timeout_s)
+            newest |= _seen(settings.metrics_url(process), timeout_s)
     # Never behind what a processor has seen: the newest payment need not be among the last records.
     latest = max(newest.values(), default=0.0)
     if published_ms is not None:
@@ -63,9 +63,9 @@ def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
     return int(sane.max()) if len(sane) else None
 
 
-def _seen(port: int, timeout_s: float) -> dict[str, float]:
+def _seen(url: str, timeout_s: float) -> dict[str, float]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=timeout_s) as answer:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
             text = answer.read().decode()
     except (OSError, HTTPException):
         return {}

@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 
+from features.base.network import LOOPBACK
 from features.base.settings import ADMIN, Settings, SettingsError
 from infra.security import secrets
 
@@ -21,14 +22,14 @@ def check(settings: Settings, name: str, timeout_s: float = 2.0) -> str:
             password = secrets.redis_password(settings)
         except OSError as error:
             return f"its password {settings.secrets / 'redis'} cannot be read: {error.strerror}"
-        return redis(settings.ports.redis, timeout_s, password)
-    return http_health(settings.ports.metrics.get(name, 0), timeout_s)
+        return redis(settings.ports.redis, timeout_s, password, settings.network.host("redis"))
+    return http_health(settings.ports.metrics.get(name, 0), timeout_s, settings.network.host("metrics", name))
 
 
 def kafka(settings: Settings, timeout_s: float) -> str:
     """The broker lists its topics."""
     # First a plain connection: librdkafka would go on trying until the time-out.
-    refused = _refused(settings.ports.kafka, timeout_s)
+    refused = _refused(settings.network.host("kafka"), settings.ports.kafka, timeout_s)
     if refused:
         return refused
     import logging
@@ -49,10 +50,10 @@ def kafka(settings: Settings, timeout_s: float) -> str:
     return HEALTHY
 
 
-def redis(port: int, timeout_s: float, password: str = "") -> str:
+def redis(port: int, timeout_s: float, password: str = "", host: str = LOOPBACK) -> str:
     """PING gives PONG; an instance that still loads its data, or that knows another password, does not."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout_s) as connection, connection.makefile("rb") as answers:
+        with socket.create_connection((host, port), timeout_s) as connection, connection.makefile("rb") as answers:
             if password:
                 connection.sendall(f"AUTH {password}\r\n".encode())
                 if not answers.readline(256).startswith((b"+OK", b"-LOADING")):
@@ -64,9 +65,9 @@ def redis(port: int, timeout_s: float, password: str = "") -> str:
     return HEALTHY if answer.startswith(b"+PONG") else f"answered {answer.decode(errors='replace').strip()!r} to PING"
 
 
-def http_health(port: int, timeout_s: float) -> str:
+def http_health(port: int, timeout_s: float, host: str = LOOPBACK) -> str:
     """GET /healthz gives 200; its reasons otherwise."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("GET", "/healthz")
         answer = connection.getresponse()
@@ -78,9 +79,9 @@ def http_health(port: int, timeout_s: float) -> str:
     return HEALTHY if answer.status == 200 else f"/healthz says {answer.status}: {_summary(body)}"
 
 
-def _refused(port: int, timeout_s: float) -> str:
+def _refused(host: str, port: int, timeout_s: float) -> str:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout_s).close()
+        socket.create_connection((host, port), timeout_s).close()
     except OSError as error:
         return _reason(error)
     return HEALTHY

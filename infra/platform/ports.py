@@ -1,4 +1,4 @@
-"""Ports on 127.0.0.1: picked once, remembered in ``driftloop.toml``."""
+"""Ports that are free on loopback: picked once, remembered in ``driftloop.toml``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from features.base.files import write_text
+from features.base.network import LOOPBACK
 from features.base.settings import FILE_NAME, Ports, Settings, SettingsError, load
 from infra.errors import PlatformError
 
@@ -19,13 +20,13 @@ FIRST, LAST = 20_000, 32_000
 _HEADER = "# Settings of this driftloop platform; see features/base/settings.py for all of them.\n"
 
 
-def is_free(port: int) -> bool:
-    """Whether a server could listen on the port now."""
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Whether a server could listen on the port of an address of this host now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: connections that linger after a stop do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError:
             return False
     return True
@@ -36,7 +37,7 @@ def free_ports(taken: set[int]) -> Iterator[int]:
     for port in random.SystemRandom().sample(range(FIRST, LAST), LAST - FIRST):
         if port not in taken and is_free(port):
             yield port
-    raise PlatformError(f"no free port between {FIRST} and {LAST} on 127.0.0.1; write ports into {FILE_NAME} yourself")
+    raise PlatformError(f"no free port between {FIRST} and {LAST} on {LOOPBACK}; write ports into {FILE_NAME} yourself")
 
 
 def missing(ports: Ports, processes: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -37,7 +37,7 @@ def run_processors(names: list[str], settings: Settings, topology: Topology = TO
 
     runnables = [built(name, settings, topology) for name in names]
     spare_collections()
-    return run(runnables, settings.ports.metrics.get(topology.process_of(names), 0))
+    return run(runnables, settings.ports.metrics.get(topology.process_of(names), 0), settings.network.bind.metrics)
 
 
 def built(name: str, settings: Settings, topology: Topology = TOPOLOGY) -> Runnable:

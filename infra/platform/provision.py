@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from features.base.settings import ADMIN, Settings
+
+if TYPE_CHECKING:
+    from streams.topics import Topic
 
 
 def topics(settings: Settings) -> list[str]:
     """Create the topics of the loop that are missing; return their names."""
     from streams.kafka.create_topics import create
+
+    return create(settings.as_user(ADMIN), _topics(settings))
+
+
+def less_safe_topics(settings: Settings) -> list[str]:
+    """Topics that were made with fewer copies than the settings say, a line each."""
+    from streams.kafka.create_topics import less_safe
+
+    return less_safe(settings, _topics(settings))
+
+
+def _topics(settings: Settings) -> list[Topic]:
     from streams.topology import TOPOLOGY
 
-    return create(settings.as_user(ADMIN), TOPOLOGY.topics(settings.partitions))
+    return TOPOLOGY.topics(settings.partitions)
 
 
 def rights(settings: Settings) -> int:

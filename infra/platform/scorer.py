@@ -21,5 +21,5 @@ def build(settings: Settings) -> Shell:
 def core(settings: Settings) -> Scorer:
     """The scorer with its real clients, without a shell."""
     token = auth.read(settings.token_file)
-    model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s)
+    model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s, settings.model_authority)
     return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))

@@ -10,7 +10,7 @@ import psutil
 from confluent_kafka import KafkaException
 
 from features.base.settings import Settings, SettingsError
-from infra.platform import components, health, supervisor
+from infra.platform import components, health, provision, supervisor
 from infra.platform.components import Component
 from infra.platform.event_times import EventTime, event_times, newest_published
 from infra.platform.lag import group_lags
@@ -46,6 +46,7 @@ class FromKafka:
     lag: dict[str, dict[str, int]] | None = None
     published_ms: int | None = None
     refused: str | None = None
+    less_safe: list[str] | None = None
 
 
 class Addresses(TypedDict):
@@ -63,7 +64,8 @@ class Addresses(TypedDict):
 
 class Status(TypedDict):
     """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
-    refuses our user. ``refused``: why it refuses something to our user, and the way out. ``event_time``: by processor, see
+    refuses our user. ``refused``: why it refuses something to our user, and the way out.
+    ``less_safe_topics``: those with fewer copies than the settings say, a line each. ``event_time``: by processor, see
     ``infra.platform.event_times``."""
 
     dir: str
@@ -72,6 +74,7 @@ class Status(TypedDict):
     addresses: Addresses
     lag: dict[str, dict[str, int]] | None
     refused: str | None
+    less_safe_topics: list[str] | None
     event_time: dict[str, EventTime]
 
 
@@ -90,6 +93,7 @@ def status(settings: Settings) -> Status:
         addresses=addresses(settings),
         lag=kafka.lag,
         refused=kafka.refused,
+        less_safe_topics=kafka.less_safe,
         event_time=event_times(settings, kafka.published_ms),
     )
 
@@ -140,11 +144,7 @@ def addresses(settings: Settings) -> Addresses:
         rest_url=settings.rest_url,
         grpc_address=settings.grpc_address,
         token_file=str(settings.token_file),
-        metrics={
-            name: f"http://127.0.0.1:{settings.ports.metrics[name]}/metrics"
-            for name in components.PROCESSES
-            if name in settings.ports.metrics
-        },
+        metrics={name: settings.metrics_url(name) for name in components.PROCESSES if name in settings.ports.metrics},
     )
 
 
@@ -154,6 +154,7 @@ def _ask(settings: Settings) -> FromKafka:
         check(settings)
         found.lag = group_lags(settings)
         found.published_ms = newest_published(settings)
+        found.less_safe = provision.less_safe_topics(settings)
     except SettingsError as error:
         found.refused = str(error)
     except KafkaException as error:

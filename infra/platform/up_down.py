@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from features.base import private_files
-from features.base.settings import Settings
+from features.base.settings import ADMIN, Settings
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component
@@ -140,9 +140,10 @@ def _check_ports(settings: Settings, wanted: list[Component]) -> None:
         if part.name in running and running[part.name].wanted:
             continue
         for label, port in part.ports(settings).items():
-            if not ports.is_free(port):
+            host = components.bind(settings, part.name, label)
+            if not ports.is_free(port, host):
                 raise PlatformError(
-                    f"{part.name} cannot listen on its {label} port 127.0.0.1:{port}: {ports.holder(port)} does;"
+                    f"{part.name} cannot listen on its {label} port {host}:{port}: {ports.holder(port)} does;"
                     f" end that, or change the port in {settings.dir / 'driftloop.toml'}"
                 )
 
@@ -168,6 +169,8 @@ def _create_topics(settings: Settings, wanted: list[Component], progress: Progre
         if settings.secure_broker:
             changed = provision.rights(settings)
             progress("rights", f"{changed} rules changed" if changed else "as they should be", time.monotonic() - began)
+        for line in provision.less_safe_topics(settings.as_user(ADMIN)):
+            progress("topics", line, time.monotonic() - began)
         created = provision.topics(settings)
         if created:
             progress("topics", f"{len(created)} created", time.monotonic() - began)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -40,23 +41,26 @@ def authority(folder: Path) -> None:
     write(folder / "ca.pem", made.public_bytes(serialization.Encoding.PEM))
 
 
-def certificate(folder: Path, name: str, now: datetime | None = None) -> bool:
-    """Give ``name`` a certificate and key, both in ``folder/NAME.pem``, unless it has one that is good for a while.
+def certificate(folder: Path, name: str, now: datetime | None = None, hosts: Iterable[str] = ()) -> bool:
+    """Give ``name`` a certificate and key, both in ``folder/NAME.pem``, unless it has one that is good for a while and for
+    the same hosts.
 
     Returns whether it was given one.
-    It holds for 127.0.0.1 and localhost, for servers and clients. Kafka calls its owner ``User:CN=driftloop-NAME``.
+    It holds for 127.0.0.1, localhost and ``hosts`` (addresses and names), for servers and clients.
+    Kafka calls its owner ``User:CN=driftloop-NAME``.
     """
     path = folder / f"{name}.pem"
+    places = list(dict.fromkeys(_place(host) for host in ("127.0.0.1", "localhost", *hosts)))
     issuer = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     if path.exists():
         held = x509.load_pem_x509_certificate(path.read_bytes())
         left = held.not_valid_after_utc - (now or datetime.now(UTC))
-        if left > timedelta(days=RENEW_DAYS) and held.issuer == issuer.subject:
+        named = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        if left > timedelta(days=RENEW_DAYS) and held.issuer == issuer.subject and set(named) == set(places):
             return False
     signer = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
-    places = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
     made = (
         _builder(_named(PREFIX + name), issuer.subject, key, _DAYS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -67,6 +71,13 @@ def certificate(folder: Path, name: str, now: datetime | None = None) -> bool:
     )
     write(path, _private(key) + made.public_bytes(serialization.Encoding.PEM))
     return True
+
+
+def _place(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _named(name: str) -> x509.Name:

@@ -8,6 +8,7 @@ import subprocess
 import uuid
 from pathlib import Path
 
+from features.base.network import LOOPBACK
 from features.base.settings import Settings
 from infra.errors import PlatformError
 from infra.security.certificates import PREFIX
@@ -39,8 +40,8 @@ def data(settings: Settings) -> Path:
 
 
 def properties(settings: Settings) -> dict[str, str]:
-    """server.properties. Loopback only; one replica of everything; few internal partitions, so that it starts fast;
-    topics appear only when ``driftloop up`` creates them."""
+    """server.properties. Only the clients' listener may leave loopback; one replica of everything; few internal partitions, so
+    that it starts fast; topics appear only when ``driftloop up`` creates them."""
     single = dict.fromkeys(
         (
             "offsets.topic.replication.factor",
@@ -59,7 +60,7 @@ def properties(settings: Settings) -> dict[str, str]:
         | {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{settings.ports.kafka_controller}",
+            "controller.quorum.voters": f"1@{LOOPBACK}:{settings.ports.kafka_controller}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(data(settings) / "log"),
             "offsets.topic.num.partitions": "4",
@@ -84,8 +85,8 @@ def properties(settings: Settings) -> dict[str, str]:
 def _open(settings: Settings) -> dict[str, str]:
     ports = settings.ports
     return {
-        "listeners": f"PLAINTEXT://127.0.0.1:{ports.kafka},CONTROLLER://127.0.0.1:{ports.kafka_controller}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{ports.kafka}",
+        "listeners": f"PLAINTEXT://{settings.network.bind.kafka}:{ports.kafka},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
+        "advertised.listeners": f"PLAINTEXT://{settings.network.host('kafka')}:{ports.kafka}",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
     }
@@ -95,11 +96,11 @@ def _secure(settings: Settings) -> dict[str, str]:
     """Clients come with a password (SCRAM over TLS); the broker itself, its controller and the admin with a certificate of the
     platform's own authority, so that no password is needed before there are users. What no rule allows is refused."""
     ports = settings.ports
-    clients, inside = f"CLIENTS://127.0.0.1:{ports.kafka}", f"INTERNAL://127.0.0.1:{ports.kafka_internal}"
+    inside = f"INTERNAL://{LOOPBACK}:{ports.kafka_internal}"
     certified = {f"listener.name.{name}.ssl.client.auth": "required" for name in ("internal", "controller")}
     return certified | {
-        "listeners": f"{clients},{inside},CONTROLLER://127.0.0.1:{ports.kafka_controller}",
-        "advertised.listeners": f"{clients},{inside}",
+        "listeners": f"CLIENTS://{settings.network.bind.kafka}:{ports.kafka},{inside},CONTROLLER://{LOOPBACK}:{ports.kafka_controller}",
+        "advertised.listeners": f"CLIENTS://{settings.network.host('kafka')}:{ports.kafka},{inside}",
         "listener.security.protocol.map": "CLIENTS:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL",
         "inter.broker.listener.name": "INTERNAL",
         "sasl.enabled.mechanisms": _SCRAM,

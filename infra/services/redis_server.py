@@ -20,10 +20,10 @@ def binary() -> Path:
 
 
 def configuration(settings: Settings) -> str:
-    """redis.conf: loopback only; every write goes to the append-only file, which survives kill -9 (a machine that loses
+    """redis.conf: every write goes to the append-only file, which survives kill -9 (a machine that loses
     power may lose its last second)."""
     lines = [
-        "bind 127.0.0.1",
+        f"bind {settings.network.bind.redis}",
         f"port {settings.ports.redis}",
         "protected-mode yes",
         "daemonize no",

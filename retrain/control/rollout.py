@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from typing import Literal
 
 import aiohttp
@@ -90,7 +91,8 @@ class Rollout:
         self._announced = announced
         self._url = f"{settings.rest_url}/v2/models/{settings.model}/status"
         self._token_file = settings.token_file
-        self.store = ModelStore(settings.model_store, settings.model)
+        self._authority = settings.model_authority
+        self.store = ModelStore.of(settings)
         self._http: aiohttp.ClientSession | None = None
         self.document = ServingDocument(model=settings.model)
         self.status: ServerStatus | None = None
@@ -133,7 +135,9 @@ class Rollout:
 
     async def _ask(self) -> ServerStatus | None:
         if self._http is None:
-            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=STATUS_TIMEOUT_S))
+            trust = None if self._authority is None else ssl.create_default_context(cafile=self._authority)
+            connector = aiohttp.TCPConnector(ssl=trust if trust is not None else True)
+            self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=STATUS_TIMEOUT_S), connector=connector)
         try:
             headers = {"Authorization": f"Bearer {self._token_file.read_text().strip()}"}
             async with self._http.get(self._url, headers=headers) as response:

@@ -41,7 +41,7 @@ def register_version(
 
     Raises serving.store.model_store.StoreError where the store does not take it.
     """
-    store = ModelStore(settings.model_store, settings.model)
+    store = ModelStore.of(settings)
     for known in store.versions():
         if known.run_id == run_id:
             return known
@@ -79,7 +79,7 @@ def deploy_version(settings: Settings, version: str) -> tuple[Literal["promoted"
 
     Raises StaleGeneration where others keep changing the document.
     """
-    store = ModelStore(settings.model_store, settings.model)
+    store = ModelStore.of(settings)
     for attempt in range(_ATTEMPTS):
         before = store.serving()
         after = transitions.on_registered(before, version, settings.training.shadow_transactions)

@@ -35,7 +35,7 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
     candidate = evaluate(
         onnx.score(model, holdout.vectors), holdout.is_fraud, holdout.amount_minor, options.review_budget, options.review_cost
     )
-    store = ModelStore(settings.model_store, settings.model)
+    store = ModelStore.of(settings)
     version = store.serving().champion
     champion = None
     if version is not None and store.manifest(version).schema == vector_schema(settings.features):

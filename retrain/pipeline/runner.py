@@ -5,6 +5,7 @@ Whatever happens, ``result.json`` says how it ended. A run that was killed has n
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -22,9 +23,13 @@ from msgspec.structs import replace
 from features.base.events import RetrainRequest
 from features.base.files import Locked, locked
 from features.base.settings import Settings
+from features.base.storage import open_store
 from retrain.pipeline import step_record
 from retrain.pipeline.result import FILE_NAME, Result, read_result, write_result
 
+log = logging.getLogger(__name__)
+
+REQUEST = "request.json"
 #: Time for the steps of a killed runner to notice that it is gone and let go of the lock.
 LOCK_WAIT_S = 10.0
 
@@ -36,12 +41,13 @@ class RunBusy(RuntimeError):
 def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
     """Run the pipeline for ``request`` in ``run_dir`` and write its result there; a finished run is not run again.
 
-    Never raises for a failed step: that is a result with the state ``failed``. Raises RunBusy.
+    Never raises for a failed step: that is a result with the state ``failed``. Raises RunBusy, and SettingsError where fsspec
+    does not know ``storage.runs``.
     """
     run_dir = run_dir.absolute()
     run_dir.mkdir(parents=True, exist_ok=True)
     with _locked(run_dir):
-        done = read_result(run_dir)
+        done = read_result(run_dir) or _kept_result(settings, run_dir.name)
         if done is not None and done.state != "failed":
             return done
         (run_dir / FILE_NAME).unlink(missing_ok=True)
@@ -52,6 +58,7 @@ def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
             result = collect(run_dir, error)
             result.seconds["total"] = round(time.monotonic() - start, 2)
             write_result(run_dir, result)
+            _keep(settings, run_dir)
         for leftover in ("tmp", "spark", "workspace"):
             shutil.rmtree(run_dir / leftover, ignore_errors=True)
         return result
@@ -134,3 +141,27 @@ def _terminated_as_failed(run_dir: Path) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _keep(settings: Settings, run_dir: Path) -> None:
+    """Put what lasts of a run to where ``storage.runs`` says, its result last; in the platform's folder it is there already."""
+    if "://" not in settings.storage.runs:
+        return
+    store = open_store(settings.runs_root, "storage.runs")
+    records = [path for path in (run_dir / REQUEST, *sorted((run_dir / step_record.FOLDER).glob("*.json"))) if path.exists()]
+    try:
+        for path in [*records, run_dir / FILE_NAME]:
+            store.write(f"{run_dir.name}/{path.relative_to(run_dir).as_posix()}", path.read_bytes())
+    except Exception:
+        # The run is done, and its version registered: that its records could not be put there must not make it run again.
+        log.exception("the records of run %s could not be put to storage.runs; they stay in %s", run_dir.name, run_dir)
+
+
+def _kept_result(settings: Settings, run_id: str) -> Result | None:
+    """What another host did under this name."""
+    if "://" not in settings.storage.runs:
+        return None
+    try:
+        return msgspec.json.decode(open_store(settings.runs_root, "storage.runs").read(f"{run_id}/{FILE_NAME}"), type=Result)
+    except FileNotFoundError:
+        return None

@@ -5,11 +5,14 @@ Needs grpcio and protobuf, not KServe (serving.client.wire).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import grpc
 import numpy as np
 from numpy.typing import NDArray
 
 from features.base.model_client import ModelRefused, ModelUnavailable, Prediction
+from features.base.settings import SettingsError
 from serving.client import wire
 
 _MAX_MESSAGE = 64 * 1024 * 1024
@@ -34,16 +37,31 @@ _REFUSED = {
 }
 
 
+def _channel(address: str, authority: Path | None) -> grpc.Channel:
+    if authority is None:
+        return grpc.insecure_channel(address, options=_OPTIONS)
+    try:
+        trusted = authority.read_bytes()
+    except OSError as error:
+        raise SettingsError(
+            f"network.tls.authority: {authority} cannot be read ({error.strerror}); put the model server's authority there"
+        ) from error
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted), options=_OPTIONS)
+
+
 class KServeClient:
     """Implements ``features.base.model_client.ModelClient``. Connects at the first call; may be shared between threads."""
 
-    def __init__(self, address: str, model: str, token: str, timeout_s: float = 5.0) -> None:
-        """``address`` is host:port of the gRPC side; ``token`` the bearer token; ``timeout_s`` bounds one call."""
+    def __init__(self, address: str, model: str, token: str, timeout_s: float = 5.0, authority: Path | None = None) -> None:
+        """``address`` is host:port of the gRPC side; ``token`` the bearer token; ``timeout_s`` bounds one call.
+
+        ``authority``: PEM file of whom to trust; with it the client speaks TLS. Raises SettingsError where it cannot be read.
+        """
         self._model = model
         self._address = address
         self._timeout_s = timeout_s
         self._metadata = (("authorization", f"Bearer {token}"),)
-        self._channel = grpc.insecure_channel(address, options=_OPTIONS)
+        self._channel = _channel(address, authority)
         self._infer = self._channel.unary_unary(wire.METHOD)
 
     def predict(self, vectors: NDArray[np.float32], schema: str, event_time_ms: int) -> Prediction | None:

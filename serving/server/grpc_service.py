@@ -15,6 +15,7 @@ from serving.server import metrics
 from serving.server.auth import Token
 from serving.server.errors import NotAuthorized, RequestError
 from serving.server.kserve_dataplane import FixedRepository, FraudDataPlane
+from serving.server.tls import Identity
 
 #: 65,536 vectors, raw, take 28 MB.
 MAX_MESSAGE = 64 * 1024 * 1024
@@ -24,8 +25,19 @@ _OPEN = frozenset(f"/inference.GRPCInferenceService/{name}" for name in ("Server
 class RpcServer:
     """KServe's own server class binds all addresses and logs each call; this one serves the same service."""
 
-    def __init__(self, data_plane: FraudDataPlane, repository: FixedRepository, token: Token, host: str, port: int) -> None:
-        """Binds at once. Raises RuntimeError where the port is taken. Must be made in a running event loop."""
+    def __init__(
+        self,
+        data_plane: FraudDataPlane,
+        repository: FixedRepository,
+        token: Token,
+        host: str,
+        port: int,
+        identity: Identity | None = None,
+    ) -> None:
+        """Binds at once, with TLS where there is an ``identity``. Must be made in a running event loop.
+
+        Raises RuntimeError where the port is taken.
+        """
         self._server = grpc.aio.server(
             interceptors=(Statuses(), Guard(token)),
             options=[
@@ -36,7 +48,11 @@ class RpcServer:
             ],
         )
         add_GRPCInferenceServiceServicer_to_server(InferenceServicer(data_plane, repository), self._server)
-        self._server.add_insecure_port(f"{host}:{port}")
+        if identity is None:
+            self._server.add_insecure_port(f"{host}:{port}")
+        else:
+            credentials = grpc.ssl_server_credentials([(identity.key.read_bytes(), identity.certificate.read_bytes())])
+            self._server.add_secure_port(f"{host}:{port}", credentials)
 
     async def start(self) -> None:
         await self._server.start()

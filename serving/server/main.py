@@ -16,44 +16,56 @@ import sys
 
 from features.base.gc_tuning import spare_collections
 from features.base.settings import Settings, SettingsError
-from serving.server import auth
+from features.base.storage import is_local
+from serving.server import auth, tls
 from serving.server.engine import Engine
-from serving.server.reconciler import Reconciler
+from serving.server.reconciler import POLL_S, REMOTE_POLL_S, Reconciler
 from serving.server.sockets import bound
+from serving.server.tls import Identity
 from serving.store.model_store import ModelStore
 
 log = logging.getLogger(__name__)
 
 PROCESS = "model-server"
-HOST = "127.0.0.1"
 #: Longer without a look at the serving document means that the reconciler is stuck.
 STUCK_S = 30.0
 
 
-def main(settings: Settings, host: str = HOST) -> None:
-    """Serve until SIGTERM or SIGINT. Raises SettingsError where the token or a port is missing, or a port is taken."""
+def main(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises SettingsError where the token, a port or a certificate is missing, or a port is taken.
+    """
     for name, port in (("rest", settings.ports.rest), ("grpc", settings.ports.grpc)):
         if not port:
             raise SettingsError(f"ports.{name} is not set; 'driftloop up' picks a port and writes it down")
     token = auth.Token(auth.read(settings.token_file))
     _log_plainly()
     # Before the seconds that KServe takes to import: a port that is taken is said at once.
-    sockets = {"rest": bound(host, settings.ports.rest, "ports.rest")}
+    bind = settings.network.bind
+    sockets = {"rest": bound(bind.model_server, settings.ports.rest, "ports.rest", "model_server")}
     if page := settings.ports.metrics.get(PROCESS):
-        sockets["metrics"] = bound(host, page, f"ports.metrics.{PROCESS}")
-    bound(host, settings.ports.grpc, "ports.grpc").close()
+        sockets["metrics"] = bound(bind.metrics, page, f"ports.metrics.{PROCESS}", "metrics")
+    bound(bind.model_server, settings.ports.grpc, "ports.grpc", "model_server").close()
+    identity = tls.identity(settings)
     engine = Engine()
-    reconciler = Reconciler(ModelStore(settings.model_store, settings.model), engine)
+    store = ModelStore.of(settings)
+    reconciler = Reconciler(store, engine, poll_s=POLL_S if is_local(settings.models_root) else REMOTE_POLL_S)
     # Before anything listens: a server that restarts has its champion at the first request.
     reconciler.step()
     _import_kserve()
     # A full collection walks through all that was imported, 160,000 objects in 80 ms, with calls waiting.
     spare_collections()
-    asyncio.run(_serve(settings, host, token, engine, reconciler, sockets))
+    asyncio.run(_serve(settings, identity, token, engine, reconciler, sockets))
 
 
 async def _serve(
-    settings: Settings, host: str, token: auth.Token, engine: Engine, reconciler: Reconciler, sockets: dict[str, socket.socket]
+    settings: Settings,
+    identity: Identity | None,
+    token: auth.Token,
+    engine: Engine,
+    reconciler: Reconciler,
+    sockets: dict[str, socket.socket],
 ) -> None:
     from fastapi import FastAPI
     from kserve import ModelRepository
@@ -69,12 +81,13 @@ async def _serve(
         silent = reconciler.seconds_since_last_look()
         return [f"the reconciler has been silent for {silent:.0f} s"] if silent > STUCK_S else []
 
+    host = settings.network.bind.model_server
     registry = ModelRepository()
     registry.update(FraudModel(settings.model, engine, Lookup(settings)))
     data_plane = FraudDataPlane(model_registry=registry)
     repository = FixedRepository(registry)
-    rest = RestServer(data_plane, repository, engine, token, health)
-    rpc = RpcServer(data_plane, repository, token, host, settings.ports.grpc)
+    rest = RestServer(data_plane, repository, engine, token, health, identity)
+    rpc = RpcServer(data_plane, repository, token, host, settings.ports.grpc, identity)
 
     servers = [asyncio.create_task(rest.serve([sockets["rest"]]))]
     stops = [rest.stop]
@@ -91,7 +104,9 @@ async def _serve(
         loop.add_signal_handler(number, stopping.set)
     await rpc.start()
     reconciler.start()
-    log.info("serving %s: REST on %s:%d, gRPC on %s:%d", settings.model, host, settings.ports.rest, host, settings.ports.grpc)
+    how = ", TLS" if identity else ""
+    ports = settings.ports
+    log.info("serving %s: REST on %s:%d, gRPC on %s:%d%s", settings.model, host, ports.rest, host, ports.grpc, how)
 
     asked = asyncio.create_task(stopping.wait())
     # A server that ends by itself ends the process.

@@ -19,10 +19,12 @@ from serving.store.model_store import BrokenDocument, BrokenVersion, ModelStore,
 log = logging.getLogger(__name__)
 
 POLL_S = 0.15
+#: An object store asks money for each look.
+REMOTE_POLL_S = 2.0
 #: What could not be loaded is tried again at this pace: a file that somebody restores is picked up without a new generation.
 RETRY_S = 5.0
 
-_Stamp = tuple[int, int, int] | None
+_Stamp = tuple[int, ...] | None
 
 
 class Reconciler:
@@ -84,7 +86,7 @@ class Reconciler:
         document = self._store.serving()
         now = self._engine.loaded
         if document.generation == 0 and now.generation > 0:
-            raise BrokenDocument(f"{self._store.document_path} is gone; write it again by promoting a version")
+            raise BrokenDocument(f"the serving document of {self._store.place} is gone; write it again by promoting a version")
         if document.model != self._store.model:
             raise BrokenDocument(f"serving.json is for model {document.model!r}, this server serves {self._store.model!r}")
         errors: list[str] = []
@@ -123,10 +125,10 @@ class Reconciler:
 
     def _stamp(self) -> _Stamp:
         try:
-            stat = self._store.document_path.stat()
-        except OSError:
+            return self._store.stamp()
+        except Exception:
+            # No document, or a store that is away, whose file system may raise anything: the look itself says what is wrong.
             return None
-        return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
     def _run(self) -> None:
         while not self._stopping.wait(self._poll_s):

@@ -21,6 +21,7 @@ from serving.server.auth import Token
 from serving.server.engine import Engine
 from serving.server.errors import NotAuthorized, RequestError, TooLarge
 from serving.server.kserve_dataplane import FixedRepository, FraudDataPlane
+from serving.server.tls import Identity
 
 #: 65,536 vectors as JSON text, with room to spare.
 MAX_BODY = 64 * 1024 * 1024
@@ -32,14 +33,20 @@ class RestServer(RESTServer):
     """KServe's REST server on our sockets, with an application of its own in place of the one for the whole process."""
 
     def __init__(
-        self, data_plane: FraudDataPlane, repository: FixedRepository, engine: Engine, token: Token, health: Health
+        self,
+        data_plane: FraudDataPlane,
+        repository: FixedRepository,
+        engine: Engine,
+        token: Token,
+        health: Health,
+        identity: Identity | None = None,
     ) -> None:
         super().__init__("", data_plane, repository, http_port=0)
         self._engine = engine
         self._token = token
         self._health = health
         # KServe's configuration binds all addresses.
-        self.config = uvicorn_server.config(self._application())
+        self.config = uvicorn_server.config(self._application(), identity)
         self._server = uvicorn_server.Server(self.config)
 
     async def serve(self, sockets: list[socket.socket]) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from serving.server.tls import Identity
+
 #: Seconds for the requests in flight when a server stops.
 GRACE_S = 3
 
@@ -25,6 +27,17 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def config(app: FastAPI) -> uvicorn.Config:
-    """For a socket that is bound already. Quiet: a line for every request would fill the log with what the metrics say better."""
-    return uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_S)
+def config(app: FastAPI, identity: Identity | None = None) -> uvicorn.Config:
+    """For a socket that is bound already, with TLS where there is an ``identity``.
+
+    Quiet: a line for every request would fill the log with what the metrics say better.
+    """
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=identity.certificate if identity else None,
+        ssl_keyfile=identity.key if identity else None,
+    )

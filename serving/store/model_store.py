@@ -6,6 +6,7 @@
     serving.json
 
 A version appears whole (one rename) or not at all, and never changes afterwards. Writers take one file lock, readers none.
+In an object store, which has neither, ``serving.store.object_versions`` does the same with conditional puts.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from features.base.files import locked, move_folder, write
+from features.base.settings import Settings
+from features.base.storage import is_local, local_path, open_store
 from serving.store import document as documents
 from serving.store import manifest as manifests
 from serving.store.document import ServingDocument
 from serving.store.manifest import Manifest
+from serving.store.object_versions import ObjectVersions
 
 MODEL_FILE = "model.onnx"
 
@@ -55,25 +59,53 @@ class StaleGeneration(StoreError):
 
 
 class ModelStore:
-    """The store in the folder ``path``, made on the first write. ``model`` is the name in a document that nobody wrote yet."""
+    """The store in the folder ``path``, made on the first write, or in an object store, with ``path`` for what is fetched.
 
-    def __init__(self, path: Path, model: str = "fraud") -> None:
+    ``model`` is the name in a document that nobody wrote yet.
+    """
+
+    def __init__(self, path: Path, model: str = "fraud", objects: ObjectVersions | None = None) -> None:
         self.root = path
         self.model = model
+        self._objects = objects
+
+    @classmethod
+    def of(cls, settings: Settings) -> ModelStore:
+        """The platform's own (``storage.models``). Raises SettingsError where fsspec does not know its URL."""
+        root = settings.models_root
+        if is_local(root):
+            return cls(local_path(root), settings.model)
+        cache = settings.model_cache
+        return cls(cache, settings.model, ObjectVersions(open_store(root, "storage.models"), root, cache))
+
+    @property
+    def place(self) -> str:
+        """The folder or URL, for messages."""
+        return self._objects.url if self._objects else str(self.root)
 
     @property
     def document_path(self) -> Path:
         return self.root / documents.FILE_NAME
 
+    def stamp(self) -> tuple[int, ...] | None:
+        """Differs once the serving document has changed; None where there is none. Raises OSError."""
+        if self._objects:
+            return (self._objects.generation(),)
+        stat = self.document_path.stat()
+        return stat.st_mtime_ns, stat.st_ino, stat.st_size
+
     def path(self, version: str) -> Path:
         """The folder of a version. Raises UnknownVersion."""
         folder = self._folder(version)
-        if not folder.is_dir():
-            raise UnknownVersion(f"version {version!r} is not in {self.root}; there are: {', '.join(self._names()) or 'none'}")
-        return folder
+        if not self._is_there(version):
+            raise UnknownVersion(f"version {version!r} is not in {self.place}; there are: {', '.join(self._names()) or 'none'}")
+        return self._objects.fetch(version) if self._objects else folder
 
     def manifest(self, version: str) -> Manifest:
         """Raises UnknownVersion, BrokenVersion."""
+        if self._objects and self._is_there(version):
+            # Without its model: whoever lists versions does not want them all.
+            return _decode_manifest(self._objects.manifest(version), f"{self.place}/versions/{version}", version)
         return _read_manifest(self.path(version), version)
 
     def versions(self) -> list[Manifest]:
@@ -82,7 +114,7 @@ class ModelStore:
 
     def next_version(self) -> str:
         """The name after the newest. It is not reserved: ``add`` raises VersionExists for the slower of two."""
-        names = self._names()
+        names = _by_number(self._objects.claimed()) if self._objects else self._names()
         return f"v{int(names[-1][1:]) + 1}" if names else "v1"
 
     def add(self, folder: Path) -> Manifest:
@@ -92,10 +124,19 @@ class ModelStore:
         """
         manifest = _read_manifest(folder, None)
         check_model(folder, manifest)
+        if self._objects:
+            try:
+                self._objects.add(folder, manifest.version)
+            except FileExistsError as error:
+                raise VersionExists(
+                    f"version {manifest.version} is in {self.place} already; take {self.next_version()}"
+                ) from error
+            shutil.rmtree(folder)
+            return manifest
         with self._locked():
             target = self._folder(manifest.version)
             if target.exists():
-                raise VersionExists(f"version {manifest.version} is in {self.root} already; take {self.next_version()}")
+                raise self._taken(manifest.version)
             target.parent.mkdir(exist_ok=True)
             # A rename is atomic within one file system only, and runs may live on another one than the store.
             incoming = target.parent / f".incoming-{uuid.uuid4().hex}"
@@ -106,12 +147,17 @@ class ModelStore:
 
     def serving(self) -> ServingDocument:
         """What should be served; generation 0 where nobody has said. Raises BrokenDocument."""
+        where = self.document_path
         try:
-            return documents.decode(self.document_path.read_bytes())
+            if self._objects:
+                generation = self._objects.generation()
+                where = Path(f"{self.place}/serving/{generation:09d}.json")
+                return documents.decode(self._objects.document(generation))
+            return documents.decode(where.read_bytes())
         except FileNotFoundError:
             return ServingDocument(model=self.model)
         except msgspec.MsgspecError as error:
-            message = f"{self.document_path} is not a serving document ({error}); mend it, or remove it and promote again"
+            message = f"{where} is not a serving document ({error}); mend it, or remove it and promote again"
             raise BrokenDocument(message) from error
 
     def write_serving(self, document: ServingDocument, expected_generation: int) -> ServingDocument:
@@ -124,15 +170,38 @@ class ModelStore:
             message = f"generation {document.generation} does not follow {expected_generation}; make it {expected_generation + 1}"
             raise BrokenDocument(message)
         for version in document.versions:
-            if not self._folder(version).is_dir():
-                raise BrokenDocument(f"the document names {version}, which is not in {self.root}; add it first")
+            if not self._is_there(version):
+                raise BrokenDocument(f"the document names {version}, which is not in {self.place}; add it first")
+        if self._objects:
+            return self._write_object(document, expected_generation)
         with self._locked():
             found = self.serving().generation
             if found != expected_generation:
                 raise StaleGeneration(f"serving.json is at generation {found}, not {expected_generation}; read it and try again")
-            stamped = msgspec.structs.replace(document, updated_at_ms=time.time_ns() // 1_000_000)
+            stamped = _stamped(document)
             write(self.document_path, documents.encode(stamped))
         return stamped
+
+    def _write_object(self, document: ServingDocument, expected_generation: int) -> ServingDocument:
+        assert self._objects is not None
+        found, stamped = self._objects.generation(), _stamped(document)
+        try:
+            if found != expected_generation:
+                raise FileExistsError
+            self._objects.write_document(stamped.generation, documents.encode(stamped))
+        except FileExistsError as error:
+            found = self._objects.generation()
+            raise StaleGeneration(
+                f"{self.place} is at generation {found}, not {expected_generation}; read and try again"
+            ) from error
+        return stamped
+
+    def _taken(self, version: str) -> VersionExists:
+        return VersionExists(f"version {version} is in {self.place} already; take {self.next_version()}")
+
+    def _is_there(self, version: str) -> bool:
+        folder = self._folder(version)
+        return self._objects.is_whole(version) if self._objects else folder.is_dir()
 
     def _folder(self, version: str) -> Path:
         if not re.fullmatch(manifests.VERSION_PATTERN, version):
@@ -140,17 +209,26 @@ class ModelStore:
         return self.root / "versions" / version
 
     def _names(self) -> list[str]:
+        if self._objects:
+            return _by_number(self._objects.names())
         folder = self.root / "versions"
         if not folder.is_dir():
             return []
-        names = [entry.name for entry in folder.iterdir() if re.fullmatch(manifests.VERSION_PATTERN, entry.name)]
-        return sorted(names, key=lambda name: int(name[1:]))
+        return _by_number(entry.name for entry in folder.iterdir() if re.fullmatch(manifests.VERSION_PATTERN, entry.name))
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.root.mkdir(parents=True, exist_ok=True)
         with locked(self.root / ".lock"):
             yield
+
+
+def _by_number(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: int(name[1:]))
+
+
+def _stamped(document: ServingDocument) -> ServingDocument:
+    return msgspec.structs.replace(document, updated_at_ms=time.time_ns() // 1_000_000)
 
 
 def check_model(folder: Path, manifest: Manifest) -> bytes:
@@ -169,9 +247,15 @@ def check_model(folder: Path, manifest: Manifest) -> bytes:
 def _read_manifest(folder: Path, version: str | None) -> Manifest:
     path = folder / manifests.FILE_NAME
     try:
-        manifest = manifests.decode(path.read_bytes())
+        data = path.read_bytes()
     except OSError as error:
         raise BrokenVersion(f"{path} cannot be read ({error.strerror}); remove the folder or train again") from error
+    return _decode_manifest(data, str(path), version)
+
+
+def _decode_manifest(data: bytes, path: str, version: str | None) -> Manifest:
+    try:
+        manifest = manifests.decode(data)
     except msgspec.MsgspecError as error:
         raise BrokenVersion(f"{path} is not a manifest ({error}); remove the folder or train again") from error
     if version is not None and manifest.version != version:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.settings import Settings
+from features.base.storage import local_copy
 from features.catalogue import vector
 
 
@@ -38,17 +39,22 @@ class StoredReferences:
     """Reads ``<model store>/versions/<version>/reference.parquet``: the columns of the vector, and ``score``."""
 
     def __init__(self, settings: Settings) -> None:
-        self._store = settings.model_store
+        self._root, self._cache = settings.models_root, settings.model_cache
 
     def path(self, version: str) -> Path:
-        return self._store / "versions" / version / "reference.parquet"
+        """Its file on this host; fetched first from a model store elsewhere. Raises FileNotFoundError where that has none."""
+        return local_copy(self._root, "storage.models", f"versions/{version}/reference.parquet", self._cache)
 
     def get(self, version: str) -> Reference:
         import pyarrow.parquet as pq
 
-        path = self.path(version)
-        if not path.exists():
-            raise ReferenceUnusable(f"{version} has no {path.name} in the model store; train it again to get one")
+        try:
+            path = self.path(version)
+            there = path.exists()
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise ReferenceUnusable(f"{version} has no reference.parquet in the model store; train it again to get one")
         table = pq.read_table(path)
         absent = [name for name in (*vector.NAMES, "score") if name not in table.column_names]
         if absent:

@@ -17,7 +17,7 @@ import msgspec
 from features.archive.days import day_name, newest_complete_day
 from features.base.durations import DAY_MS
 from features.base.redaction import hashed
-from features.base.settings import Settings
+from features.base.settings import Settings, SettingsError
 from features.skew.differences import Difference
 from features.skew.report import SkewReport
 from streams.drift import metrics
@@ -45,6 +45,13 @@ class SkewWatch:
         """The loop. Raises nothing."""
         if self._settings.skew.cards == 0:
             log.info("skew: no cards are to be checked (skew.cards = 0)")
+        try:
+            log.debug("skew of %s", self._settings.archive)
+        except SettingsError as error:
+            # The processes beside it go on.
+            log.warning("what was served is not checked: %s", error)
+            self._stop.wait()
+            return
         while not self._stop.wait(self._settings.skew.interval_s):
             if self._settings.skew.cards:
                 self.look()

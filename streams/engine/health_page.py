@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
+from features.base.network import LOOPBACK
+from features.base.settings import SettingsError
+
 #: Returns what is wrong, in words; an empty list means healthy.
 Health = Callable[[], list[str]]
 
 
-def serve(port: int, health: Health, registry: CollectorRegistry = REGISTRY, host: str = "127.0.0.1") -> ThreadingHTTPServer:
+def serve(port: int, health: Health, registry: CollectorRegistry = REGISTRY, host: str = LOOPBACK) -> ThreadingHTTPServer:
     """Serve in a daemon thread until ``shutdown()`` is called on what is returned. Port 0 picks a free one.
+
+    Raises OSError where the port is taken, SettingsError where ``host`` is no address of this host.
 
     ``/healthz`` answers 200, or 503 with ``{"reasons": [...]}``.
     """
@@ -41,7 +48,14 @@ def serve(port: int, health: Health, registry: CollectorRegistry = REGISTRY, hos
         def log_message(self, *_: object) -> None:
             """Scrapes come every few seconds: they are not news."""
 
-    server = ThreadingHTTPServer((host, port), Handler)
+    try:
+        server = ThreadingHTTPServer((host, port), Handler)
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL and not isinstance(error, socket.gaierror):
+            raise
+        raise SettingsError(
+            f"network.bind.metrics is {host}, which is no address of this host ({error.strerror}); set it to one that is"
+        ) from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
     return server

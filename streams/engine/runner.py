@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from http.server import ThreadingHTTPServer
 from typing import NoReturn, Protocol
 
+from features.base.network import LOOPBACK
 from features.base.settings import SettingsError
 from streams.engine.health_page import Health, serve
 
@@ -31,7 +32,7 @@ class Runnable(Protocol):
     def health(self) -> list[str]: ...
 
 
-def run(shells: Sequence[Runnable], metrics_port: int) -> int:
+def run(shells: Sequence[Runnable], metrics_port: int, metrics_host: str = LOOPBACK) -> int:
     """Run all shells; return 0 after SIGTERM or SIGINT, 1 when one of them failed (the others are stopped in order). Where one
     does not end within 10 s, the process ends beneath it, with 1 where it would be 0.
 
@@ -58,7 +59,7 @@ def run(shells: Sequence[Runnable], metrics_port: int) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    page = _page(metrics_port, lambda: [reason for shell in shells for reason in shell.health()])
+    page = _page(metrics_port, metrics_host, lambda: [reason for shell in shells for reason in shell.health()])
     threads = [threading.Thread(target=work, args=(shell,), daemon=True) for shell in shells]
     for thread in threads:
         thread.start()
@@ -85,10 +86,10 @@ def _leave(stuck: int, shells: int, code: int) -> NoReturn:
     os._exit(code)
 
 
-def _page(port: int, health: Health) -> ThreadingHTTPServer:
+def _page(port: int, host: str, health: Health) -> ThreadingHTTPServer:
     """A further member on the same machine takes any free port: the setting's is that of the first."""
     try:
-        return serve(port, health)
+        return serve(port, health, host=host)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -97,6 +98,6 @@ def _page(port: int, health: Health) -> ThreadingHTTPServer:
                 f"port {port} of [ports.metrics] is taken; does this processor run already? "
                 "One more beside it needs a DRIFTLOOP_INSTANCE of its own"
             ) from error
-    page = serve(0, health)
+    page = serve(0, health, host=host)
     log.info("port %d is taken: metrics and health are at %d", port, page.server_address[1])
     return page

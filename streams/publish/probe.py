@@ -14,7 +14,7 @@ def control_probe(settings: Settings) -> Probe:
 
     A control process that does not answer is nothing to wait for here: its consumer group shows that it is missing.
     """
-    url = f"http://127.0.0.1:{settings.ports.control}/status"
+    url = settings.control_url
 
     def probe() -> str | None:
         if not settings.ports.control:

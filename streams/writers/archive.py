@@ -5,7 +5,7 @@ Guarantee: each record of scores and outcomes that is in no dead letter is in ex
 A file holds records of one day and one partition and is named by its first and last offset:
 ``archive/scores/day=2018-04-01/scores-2-000000000812-000000001405.parquet``. The shell hands records over in offset order, so
 whatever a day and partition have up to the highest offset in their file names is there, and a replayed record at or below it is
-skipped. A file appears whole, by a rename, before the offsets are committed; looking and writing are one step among writers
+skipped. A file appears whole before the offsets are committed; looking and writing are one step among writers
 (``features.archive.locks``). Then ``archive/manifest.json`` says how far it is complete (``features.archive.manifest``).
 Small files are merged in the background (``streams.writers.compaction_watch``). Partitions have the archive's numbers, which go
 on after a repartition (``features.archive.generations``).
@@ -16,16 +16,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
-from features.archive import generations, layout, manifest
-from features.archive.compaction import last_offsets
+from features.archive import generations, layout, manifest, stores
+from features.archive.compaction import covered
 from features.archive.days import day_name
 from features.archive.generations import Generations
-from features.archive.locks import writing
+from features.archive.locks import WRITE
 from features.archive.manifest import Through
 from features.base import names
 from features.base.durations import DAY_MS
@@ -118,28 +117,29 @@ class ArchiveSink:
     unavailable: tuple[type[Exception], ...] = (OSError,)
 
     def __init__(self, settings: Settings) -> None:
-        self._root = settings.archive
+        self._store = stores.archive(settings)
 
     def write(self, rows: list[Archived]) -> None:
         """One file for each topic, day and partition in ``rows`` that holds anything new."""
         groups: dict[tuple[str, int, int], list[Archived]] = {}
         for row in rows:
             groups.setdefault((row.topic, row.day, row.partition), []).append(row)
-        with writing(self._root):
-            covered = {(topic, day): last_offsets(self._folder(topic, day)) for topic, day, _ in groups}
+        with self._store.lock(WRITE):
+            there = {(topic, day): covered(self._store.names(_folder(topic, day))) for topic, day, _ in groups}
             for (topic, day, partition), group in groups.items():
-                last = covered[topic, day].get(partition, -1)
+                last = there[topic, day].get(partition, -1)
                 new = [row for row in group if row.offset > last]
                 if new:
                     name = f"{topic}-{partition}-{new[0].offset:012d}-{new[-1].offset:012d}.parquet"
-                    layout.write(table(topic, new), self._folder(topic, day) / name)
-            manifest.advance(self._root, _through(rows))
+                    layout.put(table(topic, new), self._store, f"{_folder(topic, day)}/{name}")
+            manifest.advance(self._store, _through(rows))
 
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _folder(self, topic: str, day: int) -> Path:
-        return self._root / topic / day_name(day)
+
+def _folder(topic: str, day: int) -> str:
+    return f"{topic}/{day_name(day)}"
 
 
 def _through(rows: Sequence[Archived]) -> dict[Partition, Through]:
@@ -175,5 +175,5 @@ def _fields(event: msgspec.Struct) -> dict[str, object]:
 
 def build(settings: Settings) -> Shell:
     """The archive with its shell."""
-    core = Archive(vector_schema(settings.features), generations.read(settings.archive))
+    core = Archive(vector_schema(settings.features), generations.read(stores.archive(settings)))
     return Shell(settings, core, ArchiveSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

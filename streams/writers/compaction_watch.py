@@ -13,7 +13,7 @@ import threading
 from features.archive import places
 from features.archive.compaction import Compacted, ReadersThere, compact
 from features.archive.exchange import ExchangeUnsupported
-from features.base.settings import Settings
+from features.base.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,12 @@ class CompactionWatch:
         pause = self._settings.writers.compact_s
         if pause == 0:
             log.info("compaction: not asked for (writers.compact_s = 0)")
+        try:
+            log.debug("compaction of %s", self._settings.archive)
+        except SettingsError as error:
+            # The processes beside it go on.
+            log.warning("small files are not merged: %s", error)
+            pause = 0
         while not self._stop.wait(pause or None):
             try:
                 self.look()

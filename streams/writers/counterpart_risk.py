@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import redis
 
-from features.archive import generations
+from features.archive import generations, stores
 from features.archive.generations import Generations
 from features.base.events import Outcome
 from features.base.settings import Settings
@@ -128,5 +128,7 @@ class TerminalRiskSink:
 
 def build(settings: Settings) -> Shell:
     """The writer with its shell."""
-    core = TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS, generations.read(settings.archive))
+    core = TerminalRisk(
+        settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS, generations.read(stores.archive(settings))
+    )
     return Shell(settings, core, TerminalRiskSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

@@ -23,7 +23,7 @@ class Unbroken:
     """What a run without a break gives: scores by partition, in order, and the places of the bad records."""
 
     def __init__(self, settings: Settings, log: dict[int, list[Record]]) -> None:
-        client = KServeClient(settings.grpc_address, settings.model, auth.read(settings.token_file), 20)
+        client = KServeClient(settings.grpc_address, settings.model, auth.read(settings.token_file), 20, settings.model_authority)
         # Nobody waits for this run: it must have every profile.
         patient = settings.model_copy(update={"scoring": settings.scoring.model_copy(update={"profile_timeout_s": 30.0})})
         scorer = Scorer(patient, client, Reader(ProfileReader(patient), settings.feast))

@@ -53,6 +53,7 @@ def own_folder(platform: Settings, folder: Path) -> Settings:
     folder.mkdir()
     (folder / FILE_NAME).write_text(
         f'bootstrap_servers = "{platform.bootstrap}"\n[ports]\nredis = {platform.ports.redis}\n'
+        "[topics]\nreplication_factor = 1\n"
         "[scoring]\nprofile_timeout_s = 30.0\n"
     )
     return load(folder)

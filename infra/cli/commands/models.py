@@ -23,7 +23,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One JSON docum
     from serving.store.model_store import ModelStore, StoreError
 
     settings = context.settings()
-    store = ModelStore(settings.model_store, settings.model)
+    store = ModelStore.of(settings)
     try:
         versions, served = store.versions(), store.serving()
     except StoreError as error:
@@ -32,7 +32,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One JSON docum
         rows = [msgspec.to_builtins(version) | {"role": role(version, served)} for version in versions]
         show.document({"serving": served, "versions": rows})
         return
-    show.table(COLUMNS, (row(version, served) for version in versions), f"no model versions yet in {settings.model_store}")
+    show.table(COLUMNS, (row(version, served) for version in versions), f"no model versions yet in {store.place}")
 
 
 def role(version: Manifest, served: ServingDocument) -> str | None:

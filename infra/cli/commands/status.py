@@ -50,6 +50,8 @@ def _show(found: Status) -> None:
     console.print(f"Kafka         {where['bootstrap_servers']}{how}", highlight=False, soft_wrap=True)
     console.print(f"model server  {where['rest_url']}, gRPC {where['grpc_address']}", highlight=False)
     console.print(f"token         {where['token_file']}", highlight=False, soft_wrap=True)
+    for line in found["less_safe_topics"] or []:
+        console.print(line, highlight=False, soft_wrap=True)
     if found["lag"]:
         lags = Table("consumer group", "topic", "behind", box=box.SIMPLE_HEAD)
         for group, topics in found["lag"].items():

@@ -59,8 +59,8 @@ def faust_app(settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=TURN_S,
         producer_acks=-1,
-        web_host="127.0.0.1",
-        web_bind="127.0.0.1",
+        web_host=settings.network.host("control"),
+        web_bind=settings.network.bind.control,
         web_port=settings.ports.control,
         # The loop waits for a run to be seen as ended, never for a stream: an idle stream is the normal case here.
         stream_wait_empty=False,
@@ -200,5 +200,5 @@ def main(settings: Settings) -> None:
         log.exception("model-events at %s cannot be read; is the broker up (driftloop status)?", settings.bootstrap)
         raise
     control = ControlApp(settings, announced)
-    serve(settings.ports.metrics.get("control", 0), control.health)
+    serve(settings.ports.metrics.get("control", 0), control.health, host=settings.network.bind.metrics)
     faust.Worker(control.app, loglevel="INFO", redirect_stdouts=False, workdir=settings.dir).execute_from_commandline()

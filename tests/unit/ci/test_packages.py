@@ -30,6 +30,7 @@ class Machine:
         (folder / "bin").mkdir()
         for name in ("bash", "env", "chmod"):
             (folder / "bin" / name).symlink_to(str(shutil.which(name)))
+        self.add("ip", "")  # there, but for the test that takes it away
 
     def add(self, name: str, script: str) -> None:
         path = self.folder / "bin" / name
@@ -70,6 +71,15 @@ def test_root_installs_after_one_update(machine: Machine) -> None:
     machine.add("id", "echo 0")
     assert machine.run() == (0, ".ci/packages: installed prometheus\n", "")
     assert machine.calls == [UPDATE, INSTALL]
+
+
+def test_only_what_is_missing_is_installed(machine: Machine) -> None:
+    machine.add("prometheus", "")
+    (machine.folder / "bin" / "ip").unlink()
+    machine.add("apt-get", APT.replace("bin/prometheus", "bin/ip"))
+    machine.add("id", "echo 0")
+    assert machine.run() == (0, ".ci/packages: installed iproute2\n", "")
+    assert machine.calls == [UPDATE, INSTALL.replace("prometheus", "iproute2")]
 
 
 def test_lists_that_cannot_be_updated_do_not_stop_the_installation(machine: Machine) -> None:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from dashboards import scrape
+from features.base.network import Hosts, Network
 from features.base.settings import Ports, Settings, SettingsError
 
 
@@ -34,3 +35,10 @@ def test_command_writes_the_file_into_the_folder(tmp_path: Path, capsys: pytest.
     path = Path(capsys.readouterr().out.strip())
     assert path == tmp_path / "prometheus.yml"
     assert "127.0.0.1:4711" in path.read_text()
+
+
+def test_processes_on_other_hosts_are_scraped_there() -> None:
+    ports, network = Ports(metrics={"scorer": 1, "writers": 2}), Network(hosts=Hosts(metrics={"scorer": "10.0.0.5"}))
+    config = yaml.safe_load(scrape.scrape_config(Settings(ports=ports, network=network)))
+    targets = [target["targets"] for target in config["scrape_configs"][0]["static_configs"]]
+    assert targets == [["10.0.0.5:1"], ["127.0.0.1:2"]]

@@ -78,7 +78,7 @@ def test_the_columns_of_a_spark_schema_are_checked() -> None:
         ("streams.drift.data.faults", '"amount_minor", ', '"amount", ', "FIELDS"),
         ("streams.scoring.fallback_rules", '"speed_kmh"', '"speed_kph"', "RULES"),
         ("streams.scoring.reason_codes", '"distance_from_home"', '"distance_home"', "RULES, FAR_FROM_HOME"),
-        ("streams.labels.joiner", "    unusual: bool", "    uncommon: bool", "JoinedScore"),
+        ("streams.labels.outcomes", "    unusual: bool", "    uncommon: bool", "JoinedScore"),
         ("streams.replay.mapping", '    "latitude",', '    "lat",', "Field"),
         ("streams.writers.archive", "*Score.__struct_fields__, ", "", "layout.SCORES"),
         ("features.transform.arrow", '    "latitude",', '    "lat",', "TRANSFORMED"),

@@ -18,3 +18,40 @@ def test_a_time_out_has_an_end(tmp_path: Path, name: str, most: int) -> None:
         path.write_text(f"[scoring]\n{name} = {value}\n")
         with pytest.raises(SettingsError, match=rf"scoring\.{name}: Input should be"):
             load(tmp_path)
+
+
+ELSEWHERE = 'bootstrap_servers = "kafka.example:9092"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "copies", "least"),
+    [
+        ("", 1, 1),
+        (ELSEWHERE, 3, 2),
+        (ELSEWHERE + "[topics]\nreplication_factor = 1\n", 1, 1),
+        (ELSEWHERE + "[topics]\nreplication_factor = 5\n", 5, 4),
+        (ELSEWHERE + "[topics]\nmin_insync_replicas = 1\n", 3, 1),
+    ],
+)
+def test_a_cluster_elsewhere_keeps_copies(tmp_path: Path, text: str, copies: int, least: int) -> None:
+    (tmp_path / FILE_NAME).write_text(text)
+    settings = load(tmp_path)
+    assert (settings.replication_factor, settings.min_insync_replicas) == (copies, least)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "[topics]\nreplication_factor = 3\n",
+            r"topics\.replication_factor is 3, and the platform's own broker is one node",
+        ),
+        ("[topics]\nmin_insync_replicas = 2\n", r"topics\.min_insync_replicas is 2, more than the 1 copies"),
+        (ELSEWHERE + "[topics]\nmin_insync_replicas = 4\n", r"topics\.min_insync_replicas is 4, more than the 3 copies"),
+        (ELSEWHERE + "[topics]\nreplication_factor = 0\n", r"topics\.replication_factor: Input should be"),
+    ],
+)
+def test_copies_that_no_broker_could_keep_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / FILE_NAME).write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        load(tmp_path)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
+from features.base.network import Bind
 from features.base.settings import Settings, load
 from infra.errors import PlatformError
 from infra.platform import components, ports, supervisor, up_down
@@ -79,3 +82,57 @@ def test_a_secure_platform_keeps_its_secrets_and_its_data_to_its_owner(settings:
     secrets.prepare(settings, ["scorer"])
     assert {path: path.read_bytes() for path in settings.secrets.rglob("*") if path.is_file()} == kept
     assert "umask=077" in supervisor.configuration(settings, components.ALL)
+
+
+def test_servers_listen_where_the_settings_say(settings: Settings) -> None:
+    settings.secure = True
+    settings.network.bind = Bind(
+        kafka="10.0.0.1", redis="10.0.0.2", model_server="10.0.0.3", metrics="10.0.0.4", control="10.0.0.5"
+    )
+    settings.network.hosts.kafka = "kafka.internal"
+    ports, broker = settings.ports, kafka_broker.properties(settings)
+    inside, control = f"INTERNAL://127.0.0.1:{ports.kafka_internal}", f"CONTROLLER://127.0.0.1:{ports.kafka_controller}"
+    assert broker["listeners"] == f"CLIENTS://10.0.0.1:{ports.kafka},{inside},{control}"
+    assert broker["advertised.listeners"] == f"CLIENTS://kafka.internal:{ports.kafka},{inside}"
+    secrets.prepare(settings, [])
+    assert "bind 10.0.0.2\n" in redis_server.configuration(settings)
+    hosts = {
+        (part.name, label): components.bind(settings, part.name, label)
+        for part in components.ALL
+        for label in part.ports(settings)
+    }
+    assert hosts == {
+        ("kafka", "broker"): "10.0.0.1",
+        ("kafka", "controller"): "127.0.0.1",
+        ("kafka", "internal"): "127.0.0.1",
+        ("redis", "redis"): "10.0.0.2",
+        ("model-server", "rest"): "10.0.0.3",
+        ("model-server", "grpc"): "10.0.0.3",
+        ("control", "web"): "10.0.0.5",
+        **{(name, "metrics"): "10.0.0.4" for name in components.PROCESSES},
+    }
+
+
+def test_certificates_hold_for_the_hosts_of_their_servers(settings: Settings) -> None:
+    settings.network.hosts.kafka = "kafka.internal"
+    settings.network.bind.model_server = "10.0.0.3"
+    secrets.prepare(settings, [])
+    always: set[x509.GeneralName] = {x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost")}
+
+    def places(name: str) -> set[x509.GeneralName]:
+        held = x509.load_pem_x509_certificate((settings.secrets / f"{name}.pem").read_bytes())
+        return set(held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+
+    assert places("broker") == always | {x509.DNSName("kafka.internal")}
+    assert places("model-server") == always | {x509.IPAddress(ip_address("10.0.0.3"))}
+    settings.network.hosts.kafka = "10.0.0.1"
+    secrets.prepare(settings, [])
+    assert places("broker") == always | {x509.IPAddress(ip_address("10.0.0.1"))}
+
+
+def test_a_host_with_anothers_authority_makes_no_secrets(settings: Settings) -> None:
+    settings.secrets.mkdir()
+    (settings.secrets / "ca.pem").write_text("of the broker's host")
+    secrets.prepare(settings, ["scorer"])
+    assert [path.name for path in settings.secrets.rglob("*")] == ["ca.pem"]
+    assert (settings.secrets / "ca.pem").read_text() == "of the broker's host"

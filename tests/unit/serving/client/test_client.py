@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from features.base.model_client import ModelUnavailable
+from features.base.settings import SettingsError
+from infra.security.certificates import authority, certificate
 from serving.client import wire
 from serving.client.client import KServeClient
 
@@ -184,6 +186,41 @@ def test_an_answer_that_is_one_is_taken(stubs: Any) -> None:
         prediction = client.predict(ROWS, "s", 1)
     assert prediction is not None
     assert prediction.scores.tolist() == [0.5, 0.25]
+
+
+def certified(folder: Path) -> Path:
+    """A folder with an authority, and a certificate of it for the model server on this host."""
+    folder.mkdir()
+    authority(folder)
+    certificate(folder, "model-server")
+    return folder
+
+
+def test_with_an_authority_it_speaks_tls_with_that_authoritys_server_only(stubs: Any, tmp_path: Path) -> None:
+    ours, other = certified(tmp_path / "ours"), certified(tmp_path / "other")
+    pem = (ours / "model-server.pem").read_bytes()
+    server = grpc.server(ThreadPoolExecutor(1), (Always(response(stubs, score=[0.5, 0.25]).SerializeToString()),))
+    port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([(pem, pem)]))
+    server.start()
+    trusting, strange, plain = (
+        KServeClient(f"127.0.0.1:{port}", "fraud", "token", 5.0, trusted) for trusted in (ours / "ca.pem", other / "ca.pem", None)
+    )
+    try:
+        prediction = trusting.predict(ROWS, "s", 1)
+        assert prediction is not None
+        assert prediction.scores.tolist() == [0.5, 0.25]
+        for client in (strange, plain):
+            with pytest.raises(ModelUnavailable, match="UNAVAILABLE"):
+                client.predict(ROWS, "s", 1)
+    finally:
+        for client in (trusting, strange, plain):
+            client.close()
+        server.stop(None).wait()
+
+
+def test_an_authority_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"network\.tls\.authority: .*/ca\.pem cannot be read \(No such file"):
+        KServeClient("127.0.0.1:1", "fraud", "token", authority=tmp_path / "ca.pem")
 
 
 def test_nobody_there_is_unavailable_at_once() -> None:

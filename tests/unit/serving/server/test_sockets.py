@@ -31,6 +31,14 @@ def test_answers_do_not_wait_for_the_clients_acknowledgement() -> None:
     assert asyncio.run(accepted()) == 1
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_another_host_is_named(host: str) -> None:
+    with pytest.raises(
+        SettingsError, match=rf"{host}:0 cannot be bound \(.*\); network\.bind\.metrics is no address of this host"
+    ):
+        bound(host, 0, "ports.metrics.model-server", "metrics")
+
+
 def test_a_port_that_is_taken_is_named() -> None:
     taken = bound("127.0.0.1", 0, "ports.rest")
     taken.listen()

@@ -66,6 +66,12 @@ def test_a_further_member_takes_another_port_than_the_first(
     assert f"port {port} is taken: metrics and health are at " in caplog.text
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_an_address_of_another_host_is_named(host: str) -> None:
+    with pytest.raises(SettingsError, match=f"network.bind.metrics is {host}, which is no address of this host"):
+        run([Ending()], 0, host)
+
+
 _STUCK = """
 import logging, os, signal, sys, threading, time
 from streams.engine import runner

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import fsspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -55,10 +54,9 @@ def test_any_cut_and_any_changed_byte_is_noticed(data: st.DataObject) -> None:
         decode(bytes(changed))
 
 
-@pytest.mark.parametrize("memory", [False, True])
-def test_the_newest_two_are_kept_and_the_newest_is_found(tmp_path: Path, memory: bool) -> None:
-    root = f"memory://{tmp_path.name}" if memory else str(tmp_path)
-    store = Store(root, "p")
+@pytest.mark.parametrize("scheme", ["", "memory:/", "strict:/"])
+def test_the_newest_two_are_kept_and_the_newest_is_found(tmp_path: Path, scheme: str) -> None:
+    store = Store(f"{scheme}{tmp_path}", "p")
     assert store.newest("t", 0, "v", 100) is None
     for offset in (5, 900, 1000):
         store.write("t", 0, snapshot(offset))
@@ -68,8 +66,6 @@ def test_the_newest_two_are_kept_and_the_newest_is_found(tmp_path: Path, memory:
     assert same(store.newest("t", 0, "v", 999), snapshot(900)), "not one that is ahead of what is committed"
     assert store.newest("t", 0, "another", 1000) is None
     assert store.newest("t", 1, "v", 1000) is None
-    if memory:
-        fsspec.filesystem("memory").rm(f"/{tmp_path.name}", recursive=True)
 
 
 @pytest.mark.parametrize("how", ["torn", "changed", "empty"])
@@ -108,9 +104,9 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     assert files(tmp_path) == ["000000000000010.snapshot"]
 
 
-@pytest.mark.parametrize("memory", [False, True])
-def test_a_log_that_is_no_more_leaves_no_snapshots(tmp_path: Path, memory: bool) -> None:
-    root = f"memory://{tmp_path.name}-cleared" if memory else str(tmp_path)
+@pytest.mark.parametrize("scheme", ["", "memory:/", "strict:/"])
+def test_a_log_that_is_no_more_leaves_no_snapshots(tmp_path: Path, scheme: str) -> None:
+    root = f"{scheme}{tmp_path}"
     mine, other = Store(root, "p"), Store(root, "q")
     mine.clear()
     for store in (mine, other):

@@ -1,0 +1,22 @@
+"""Where the archive and Feast's offline rows are written: a folder, or any URL that fsspec knows (``storage.rows``).
+
+Only what appends goes through here so far. What reads, compacts or exchanges needs a folder, ``settings.archive``, which refuses
+a URL by the setting's name.
+"""
+
+from __future__ import annotations
+
+from features.base.settings import Settings
+from features.base.storage import Store, open_store
+
+_SETTING = "storage.rows"
+
+
+def rows(settings: Settings) -> Store:
+    """The root of all rows. Raises SettingsError where fsspec does not know its URL."""
+    return open_store(settings.rows_root, _SETTING)
+
+
+def archive(settings: Settings) -> Store:
+    """The archive's. Raises as ``rows``."""
+    return open_store(f"{settings.rows_root}/archive", _SETTING)
