@@ -69,6 +69,8 @@ class Consumer:
         self._on_assign: _Callback = lambda *_: None
         self._on_revoke: _Callback = lambda *_: None
         self._on_lost: _Callback = lambda *_: None
+        #: What the group has assigned; a callback that raises leaves it unread.
+        self._given: list[Partition] = []
         self._positions: dict[Partition, int] = {}
         # Outlives an assignment, as in librdkafka.
         self._paused: set[Partition] = set()
@@ -82,7 +84,7 @@ class Consumer:
 
     @property
     def assigned(self) -> list[Partition]:
-        return list(self._positions)
+        return list(self._given)
 
     @property
     def ready(self) -> int:
@@ -96,23 +98,23 @@ class Consumer:
 
     def give(self, places: Iterable[Partition]) -> None:
         """The group assigns these, too."""
-        new = [TopicPartition(*place) for place in places]
-        if not self._cooperative and self._positions:
-            before = self._held()
-            self._on_revoke(self, before)
-            new = before + new
-        self._on_assign(self, new)
+        new = list(places)
+        if not self._cooperative and self._given:
+            self._on_revoke(self, _named(self._given))
+            new, self._given = self._given + new, []
+        self._given += new
+        self._on_assign(self, _named(new))
 
     def take(self, places: Iterable[Partition], *, lost: bool = False) -> None:
         """The group takes these away; ``lost``: it went on without this member."""
         gone = set(places)
         callback = self._on_lost if lost else self._on_revoke
+        before, self._given = self._given, [place for place in self._given if place not in gone]
         if self._cooperative:
-            callback(self, [TopicPartition(*place) for place in self._positions if place in gone])
+            callback(self, _named(place for place in before if place in gone))
         else:
-            kept = [TopicPartition(*place) for place in self._positions if place not in gone]
-            callback(self, self._held())
-            self._on_assign(self, kept)
+            callback(self, _named(before))
+            self._on_assign(self, _named(self._given))
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
         """At most so many; at the end of a partition, an error says so once."""
@@ -187,12 +189,10 @@ class Consumer:
 
     def close(self) -> None:
         """Leaves the group."""
-        if self._subscribed and self._positions and not self.dead:
-            self._on_revoke(self, self._held())
+        if self._given and not self.dead:
+            self._on_revoke(self, _named(self._given))
+        self._given.clear()
         self._positions.clear()
-
-    def _held(self) -> list[TopicPartition]:
-        return [TopicPartition(*place) for place in self._positions]
 
     def _readable(self) -> list[Partition]:
         return [place for place in self._positions if place not in self._paused and place not in self._cut]
@@ -217,3 +217,7 @@ class Consumer:
                 self._ended.add(place)
                 found.append(Message(place, offset, error=KafkaError._PARTITION_EOF))
         return found
+
+
+def _named(places: Iterable[Partition]) -> list[TopicPartition]:
+    return [TopicPartition(*place) for place in places]
