@@ -37,11 +37,11 @@ check: $(STAMP) ## Lint, format, types and the import table.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-unit: $(STAMP) ## The unit tests only.
-	$(BIN)/pytest tests/unit -n 2 -q
+unit: $(STAMP) ## The unit tests and the contract suites: no broker.
+	$(BIN)/pytest tests/unit tests/contracts -n 2 -q
 
 integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
-	$(BIN)/pytest tests --ignore tests/unit -q
+	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -q
 
 features: $(STAMP) ## Make what comes from features/catalogue/entries.py anew: features/transform/generated.py and docs/features.md.
 	$(BIN)/python -m features.catalogue.generate

@@ -81,17 +81,17 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
 
 
 def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
-    """Keras, then ONNX with its check."""
+    """A model of the family, then ONNX with its check."""
     with recorded(Path(run_dir), "train") as details:
         settings = load(settings_dir)
-        from retrain.training import onnx
-        from retrain.training.families import perceptron
+        from retrain.training import families, onnx
 
         data, split, chosen = _judged(settings, run_dir, table)
         learned = data.take(split.train)
         details |= {"rows": len(learned), "frauds": int(learned.is_fraud.sum())}
         options = settings.training
-        fitted = perceptron.train(
+        family = families.load()
+        fitted = family.train(
             learned,
             end_ms=chosen.end_ms,
             half_life_days=options.half_life_days,
@@ -102,7 +102,8 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
         )
         sample = data.vectors[np.linspace(0, len(data) - 1, min(len(data), 2000)).astype(np.int64)]
         Path(model).parent.mkdir(parents=True, exist_ok=True)
-        details["export_difference"] = onnx.export(fitted, Path(model), sample, vector_schema(settings.features))
+        exported = family.graph(fitted), family.score(fitted, sample)
+        details["export_difference"] = onnx.export(*exported, Path(model), sample, vector_schema(settings.features))
 
 
 def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation: str) -> None:

@@ -1,4 +1,4 @@
-"""ONNX: the form a model is served in, and the proof that it says the same as Keras."""
+"""ONNX: the form a model is served in, and the proof that it says the same as its own framework."""
 
 from __future__ import annotations
 
@@ -9,36 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.files import replacing
-from features.catalogue.vector import WIDTH
 
 if TYPE_CHECKING:
-    import keras
+    from onnx import ModelProto
 
-#: Largest difference between a Keras score and its ONNX twin.
+#: Largest difference between a score of the family's own framework and its ONNX twin.
 TOLERANCE = 1e-4
 OPSET = 17
 
 
 class ExportError(RuntimeError):
-    """The ONNX file does not do what the Keras model does; nothing was kept."""
+    """The ONNX file does not do what the fitted model does; nothing was kept."""
 
 
-def export(model: keras.Model, path: Path, sample: NDArray[np.float32], schema: str) -> float:
-    """Write ``model``, trained on vectors of ``schema``, to ``path`` (input ``features``, output ``score``); compare both on
-    ``sample`` [n, WIDTH].
+def export(graph: ModelProto, expected: NDArray[np.float32], path: Path, sample: NDArray[np.float32], schema: str) -> float:
+    """Write ``graph``, of a model that was trained on vectors of ``schema``, to ``path`` (input ``features``, output ``score``).
 
-    Returns the largest difference seen. Raises ExportError, and leaves no file, where it is above TOLERANCE. Converters
-    write broken files without an error, so an unchecked export counts as none.
+    ``expected`` float32 [n]: what the model says of ``sample`` [n, WIDTH] in its own framework. Returns the largest difference
+    seen. Raises ExportError, and leaves no file, where it is above TOLERANCE. Converters write broken files without an error, so
+    an unchecked export counts as none.
     """
-    import tensorflow as tf
-    import tf2onnx
-
-    signature = [tf.TensorSpec((None, WIDTH), tf.float32, name="features")]
-    graph, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=OPSET)
     _rename_output(graph, "score")
     # The model server refuses a file that was trained under another schema than its manifest names.
     graph.metadata_props.add(key="schema", value=schema)
-    expected = np.asarray(model.predict(sample, batch_size=4096, verbose=0)).reshape(-1)
     with replacing(path) as draft:
         draft.file.write(graph.SerializeToString())
         draft.file.flush()
@@ -56,7 +49,7 @@ def check(path: Path, expected: NDArray[np.float32], sample: NDArray[np.float32]
     difference = float(np.abs(scores - expected).max()) if len(scores) else 0.0
     if difference > TOLERANCE:
         raise ExportError(
-            f"{path.name} differs from the Keras model by {difference:.2g} on a sample of {len(scores)}, above {TOLERANCE:g}"
+            f"{path.name} differs from the fitted model by {difference:.2g} on a sample of {len(scores)}, above {TOLERANCE:g}"
         )
     return difference
 
@@ -72,11 +65,8 @@ def score(path: Path, vectors: NDArray[np.float32], threads: int = 2, batch: int
     return np.concatenate(parts).astype(np.float32) if parts else np.empty(0, np.float32)
 
 
-def _rename_output(graph: object, name: str) -> None:
+def _rename_output(graph: ModelProto, name: str) -> None:
     """Give the only output its name of the contract: the converter names it after an inner node."""
-    from onnx import ModelProto
-
-    assert isinstance(graph, ModelProto)
     old = graph.graph.output[0].name
     graph.graph.output[0].name = name
     for node in graph.graph.node:

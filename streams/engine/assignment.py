@@ -18,6 +18,7 @@ from streams.engine.core import Core, Snapshotted
 from streams.engine.replay_log import Span, replay
 from streams.engine.settings_history import Limited, went_on
 from streams.engine.snapshot_schedule import Keeper
+from streams.kafka.broker import KAFKA, Broker
 from streams.kafka.records import Partition, Record
 from streams.kafka.stuck_client import Probe
 from streams.kafka.transactions import Stopped
@@ -44,11 +45,13 @@ class InHand:
         new_s: float,
         alive: Callable[[], None] = lambda: None,
         probe: Probe = lambda: False,
+        broker: Broker = KAFKA,
     ) -> None:
         """``stop`` ends every wait; ``new_s``: see ``streams.kafka.trusted_offsets``; ``alive`` is called as a long log is read
         again;
-        ``probe``: see ``streams.kafka.stuck_client``."""
+        ``probe``: see ``streams.kafka.stuck_client``; ``broker``: where the clients come from that read a log again."""
         self._alive = alive
+        self._broker = broker
         self._stop = stop
         self.told = Told(core.name, stop, new_s, probe)
         self._settings = settings
@@ -164,7 +167,7 @@ class InHand:
                     begin = self._keeper.load(place, offset) if self._keeper is not None else 0
                     spans[place] = Span(begin, offset, copied[place])
         try:
-            count = replay(self._settings, spans, self._restored, self._trimmed)
+            count = replay(self._settings, spans, self._restored, self._trimmed, broker=self._broker)
         except BaseException:
             # Half a state must not become anybody's snapshot.
             for place in [(tp.topic, tp.partition) for tp in committed]:

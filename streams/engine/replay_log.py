@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from features.base.settings import Settings
 from streams.engine.repartition_header import genuine
-from streams.kafka.clients import consumer
+from streams.kafka.broker import KAFKA, Broker
 from streams.kafka.records import Partition, Record
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def replay(
     restore: Callable[[Sequence[Record]], None],
     trimmed: Callable[[Partition, int, int], None] = lambda partition, begin, there: None,
     batch: int = 20_000,
+    broker: Broker = KAFKA,
 ) -> int:
     """Feed every record of the spans to ``restore``, one topic after the other; return how many.
 
@@ -43,7 +44,8 @@ def replay(
     """
     done = 0
     for topic in dict.fromkeys(topic for topic, _ in spans):
-        done += _replay_topic(settings, topic, {p: span for (t, p), span in spans.items() if t == topic}, restore, trimmed, batch)
+        of_topic = {p: span for (t, p), span in spans.items() if t == topic}
+        done += _replay_topic(settings, topic, of_topic, restore, trimmed, batch, broker)
     return done
 
 
@@ -54,10 +56,11 @@ def _replay_topic(
     restore: Callable[[Sequence[Record]], None],
     trimmed: Callable[[Partition, int, int], None],
     batch: int,
+    broker: Broker,
 ) -> int:
     # Where the log is cut while it is read, half a state would pass for a whole one: it is an error, and the next try is told.
     own: dict[str, str | int | bool] = {"session.timeout.ms": 45_000, "auto.offset.reset": "error"}
-    reader = consumer(settings, f"driftloop-restore-{uuid.uuid4().hex}", **own)
+    reader = broker.consumer(settings, f"driftloop-restore-{uuid.uuid4().hex}", **own)
     done = 0
     try:
         begins = _begins(reader, topic, spans, trimmed)

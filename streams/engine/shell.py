@@ -20,7 +20,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -34,13 +34,11 @@ from streams.engine.life_cycle import OUTSIDE, PAUSED, LifeCycle, State
 from streams.engine.replay_log import record_of
 from streams.engine.snapshot_schedule import Keeper
 from streams.engine.snapshot_store import Store
-from streams.kafka.clients import consumer, producer
+from streams.kafka.broker import KAFKA, Broker
 from streams.kafka.cluster import cluster_id
-from streams.kafka.open_transactions import HeldBack
 from streams.kafka.records import Partition, Record
 from streams.kafka.refusal import refused
 from streams.kafka.stall import StallWatch
-from streams.kafka.stuck_client import gets_through
 from streams.kafka.transactions import Aborted, Stopped, Transactions
 from streams.topics import DLQ
 
@@ -84,10 +82,14 @@ class Shell:
         linger_s: float | None = None,
         instance: str | None = None,
         new_s: float = 0.0,
+        broker: Broker = KAFKA,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or 0. ``new_s``: how long a
-        broker that says that nothing was committed is asked again (``streams.kafka.trusted_offsets``)."""
+        broker that says that nothing was committed is asked again (``streams.kafka.trusted_offsets``). ``broker``: where its
+        clients come from; ``clock``, in seconds: by which snapshots are due and a quiet partition is looked at."""
         self._settings = settings
+        self._broker = broker
         self._core = core
         self._sink = sink
         self._max_batch = max_batch or settings.scoring.max_batch
@@ -100,23 +102,23 @@ class Shell:
         self._aborted_at = -math.inf
         self._asked_at = -math.inf
         self._newest_ms = 0
-        self._stalls = StallWatch()
+        self._stalls = StallWatch(clock)
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
-        probe = partial(gets_through, settings, core.name, core.inputs[0])
+        probe = partial(broker.gets_through, settings, core.name, core.inputs[0])
         self._transactions = Transactions(
-            lambda: producer(settings, transactional_id=f"driftloop-{core.name}-{own}"),
+            lambda: broker.producer(settings, f"driftloop-{core.name}-{own}"),
             core.name,
             self._stop,
-            HeldBack(settings, core.outputs).read,
+            broker.held_back(settings, core.outputs),
             probe,
         )
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
-            self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s)
+            self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s, clock)
         #: The core's state between two batches is as of what is committed of these.
-        self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe)
+        self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe, broker)
         self._source: Consumer | None = None
         if isinstance(core, Waits):
             core.wait_with(self.wait)
@@ -157,7 +159,7 @@ class Shell:
         strategy = "cooperative-sticky" if self._hand.cooperative else "range"
         # A log that is cut beneath a reader must be told, not passed over in silence.
         own = {"partition.assignment.strategy": strategy, "auto.offset.reset": "error"}
-        source = consumer(self._settings, self._core.name, **own)
+        source = self._broker.consumer(self._settings, self._core.name, **own)
         self._source = source
         try:
             self._transactions.begin_life(source, self._core.inputs[0])

@@ -12,28 +12,16 @@ from confluent_kafka import TopicPartition
 from features.base.settings import Settings
 from streams.engine.commit_metadata import Note
 from streams.engine.repartition_header import HEADER, Copied, copied
-from streams.engine.settings_history import History, Since
 from streams.engine.shell import Shell
 from streams.kafka.clients import consumer, producer
 from streams.kafka.create_topics import create
 from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
 from streams.topics import Topic
-from tests.integration.counting import RunningCount, running, wait_for
+from tests.counting import RunningCount
+from tests.integration.counting import running, wait_for
 
 pytestmark = pytest.mark.integration
-
-
-class Limits(RunningCount):
-    """Notes by what limits its partitions were processed."""
-
-    def __init__(self, source: str, target: str, limits: tuple[int, ...]) -> None:
-        super().__init__(source, target)
-        self.limits = limits
-        self.histories: dict[int, History] = {}
-
-    def decided(self, partition: tuple[str, int], history: History) -> None:
-        self.histories[partition[1]] = history
 
 
 class Copies(RunningCount):
@@ -79,24 +67,3 @@ def test_only_what_was_copied_is_a_copy_when_it_is_read_again(platform: Settings
             Lockstep(platform, {f"count-{source}": (source,)}).wait()
         wanted = {(0, 0): mark, (0, 1): mark, (0, 2): None, (1, 0): None, (1, 1): None, (1, 2): None}
         assert again.told == (wanted if life == 2 else wanted | {(0, 3): None})
-
-
-def test_a_processor_knows_by_what_limits_its_log_was_processed(platform: Settings) -> None:
-    name = uuid.uuid4().hex[:8]
-    source, target = f"in-{name}", f"out-{name}"
-    create(platform, [Topic(source, 2), Topic(target, 2)])
-    sender = producer(platform)
-    for limits, expected in [
-        ((7, 1), (Since(0, (7, 1)),)),
-        ((7, 1), (Since(0, (7, 1)),)),
-        ((9, 1), (Since(0, (7, 1)), Since(4, (9, 1)))),
-        ((7, 1), (Since(0, (7, 1)), Since(4, (9, 1)), Since(6, (7, 1)))),
-    ]:
-        core = Limits(source, target, limits)
-        with running(Shell(platform, core)):
-            wait_for(partial(core.histories.__contains__, 0))
-            assert core.histories[0] == expected
-            for _ in range(2):
-                sender.produce(source, b"v", b"k", 0)
-            assert sender.flush(20) == 0
-            Lockstep(platform, {f"count-{source}": (source,)}).wait()

@@ -26,7 +26,8 @@ from streams.engine.shell import Shell
 from streams.kafka.create_topics import create
 from streams.scoring.scorer import Scorer
 from streams.topics import Topic
-from tests.integration.counting import Held, read, running, send, wait_for
+from tests.counting import Held
+from tests.integration.counting import read, running, send, wait_for
 from tests.integration.scoring_child import Elsewhere
 from tests.integration.serving.process import TOKEN, Server
 from tests.unit.streams.records import T0

@@ -7,10 +7,8 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-import numpy as np
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -18,14 +16,13 @@ from confluent_kafka.admin import AdminClient
 from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.core import Output, Wait
-from streams.engine.shell import BatchLost, Shell
-from streams.engine.snapshot_store import Snapshot, Store
-from streams.kafka.cluster import cluster_id
+from streams.engine.shell import Shell
 from streams.kafka.create_topics import create
 from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
 from streams.topics import Topic
-from tests.integration.counting import RunningCount, SnapshottedCount, expected, read, running, send, wait_for
+from tests.counting import RunningCount, SnapshottedCount, expected
+from tests.integration.counting import read, running, send, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -111,50 +108,6 @@ class Waiting(RunningCount):
         self._wait = wait
 
 
-def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    values = [f"v{i}".encode() for i in range(200)]
-    first, second = Waiting(source, target), RunningCount(source, target)
-    send(platform, source, values)
-    shell = Shell(platform, first, instance="a")
-    with running(shell):
-        assert first.waits.wait(30)
-        assert shell.health() == []
-        with running(Shell(platform, second, instance="b")):
-            wait_for(lambda: len(second.seen) == 1)
-            first.go_on.set()
-            caught_up(platform, source)
-    assert sorted(read(platform, target)) == expected(values)
-
-
-class Heedless(Waiting):
-    """Goes on with its batch where its wait says that the batch is lost."""
-
-    def wait_with(self, wait: Wait) -> None:
-        def heedless(seconds: float) -> None:
-            with suppress(BatchLost):
-                wait(seconds)
-
-        super().wait_with(heedless)
-
-
-def test_a_batch_that_moved_is_not_committed_even_if_its_core_goes_on(
-    platform: Settings, pair: tuple[str, str], caplog: pytest.LogCaptureFixture
-) -> None:
-    source, target = pair
-    values = [f"v{i}".encode() for i in range(200)]
-    first, second = Heedless(source, target), RunningCount(source, target)
-    send(platform, source, values)
-    with running(Shell(platform, first, instance="a")):
-        assert first.waits.wait(30)
-        with running(Shell(platform, second, instance="b")):
-            wait_for(lambda: len(second.seen) == 1)
-            first.go_on.set()
-            caught_up(platform, source)
-    assert sorted(read(platform, target)) == expected(values)
-    assert "partitions went to another member while their batch was in hand" in caplog.text, "before the broker was asked"
-
-
 def test_a_partition_that_moved_away_while_it_was_paused_is_read_when_it_comes_back(
     platform: Settings, pair: tuple[str, str]
 ) -> None:
@@ -174,92 +127,9 @@ def test_a_partition_that_moved_away_while_it_was_paused_is_read_when_it_comes_b
     assert sorted(read(platform, target)) == expected(values)
 
 
-def test_a_stop_ends_the_waiting_and_nothing_of_the_batch_is_committed(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    values = [f"v{i}".encode() for i in range(100)]
-    send(platform, source, values)
-    core = Waiting(source, target)
-    shell = Shell(platform, core)
-    began = time.monotonic()
-    with running(shell):
-        assert core.waits.wait(30)
-        began = time.monotonic()
-    assert time.monotonic() - began < 5
-    assert read(platform, target) == []
-    with running(Shell(platform, RunningCount(source, target))):
-        caught_up(platform, source)
-    assert sorted(read(platform, target)) == expected(values)
-
-
 def with_snapshots(platform: Settings, folder: Path, interval_s: float = 0.2) -> Settings:
     snapshots = platform.snapshots.model_copy(update={"path": str(folder), "interval_s": interval_s})
     return platform.model_copy(update={"snapshots": snapshots})
-
-
-def test_a_restart_goes_on_from_the_snapshot_and_without_one_from_the_log(
-    platform: Settings, pair: tuple[str, str], tmp_path: Path
-) -> None:
-    source, target = pair
-    settings = with_snapshots(platform, tmp_path, interval_s=3600)  # only the last ones, at the stop
-    values = [f"v{i}".encode() for i in range(900)]
-    send(platform, source, values[:300])
-    with running(Shell(settings, SnapshottedCount(source, target))):
-        caught_up(platform, source)
-    snapshots = sorted(tmp_path.rglob("*.snapshot"))
-    assert len(snapshots) == 2
-
-    second = SnapshottedCount(source, target)
-    send(platform, source, values[300:600])
-    with running(Shell(settings, second)):
-        caught_up(platform, source)
-    assert second.restored == 0, "all of it came from the snapshots"
-
-    for path in sorted(tmp_path.rglob("*.snapshot"))[-1::-2]:
-        path.write_bytes(path.read_bytes()[:-40])
-    third = SnapshottedCount(source, target)
-    send(platform, source, values[600:])
-    with running(Shell(settings, third)):
-        caught_up(platform, source)
-    assert 0 < third.restored <= 300, "the newest one is torn: the older one, and the log behind it"
-
-    fourth = SnapshottedCount(source, target)
-    with running(Shell(with_snapshots(platform, tmp_path / "none"), fourth)):
-        wait_for(lambda: sum(fourth.seen.values()) == 900)
-    assert fourth.restored == 900
-    assert sorted(read(platform, target)) == expected(values)
-    assert second.late == third.late == fourth.late == []
-
-
-def test_snapshots_are_taken_while_the_stream_runs(platform: Settings, pair: tuple[str, str], tmp_path: Path) -> None:
-    source, target = pair
-    shell = Shell(with_snapshots(platform, tmp_path), SnapshottedCount(source, target))
-    with running(shell):
-        for part in range(4):
-            send(platform, source, [f"v{part}-{i}".encode() for i in range(50)])
-            caught_up(platform, source)
-            time.sleep(0.3)
-        wait_for(lambda: len(list(tmp_path.rglob("*.snapshot"))) == 4)
-
-
-def test_a_log_that_was_cut_off_is_said_and_the_state_begins_late(
-    platform: Settings, pair: tuple[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    source, target = pair
-    settings = with_snapshots(platform, tmp_path)
-    send(platform, source, [f"v{i}".encode() for i in range(100)])
-    with running(Shell(settings, SnapshottedCount(source, target))):
-        caught_up(platform, source)
-    for path in tmp_path.rglob("*.snapshot"):
-        path.unlink()
-    admin = AdminClient({"bootstrap.servers": platform.bootstrap})
-    for future in admin.delete_records([TopicPartition(source, 0, 30)]).values():
-        future.result(10)
-    again = SnapshottedCount(source, target)
-    with running(Shell(settings, again)):
-        wait_for(lambda: again.seen.get(1) == 50)
-        wait_for(lambda: again.seen.get(0) == 20)
-    assert again.late == [0]
-    assert "history is lost, and 0 records that were never processed" in caplog.text
 
 
 @pytest.mark.parametrize("cooperative", [True, False])
@@ -300,23 +170,3 @@ def test_a_log_that_is_cut_off_beneath_its_reader_is_said_and_the_state_begins_l
     assert core.late == [0]
     assert metrics.TRIMMED.labels(core.name)._value.get() == before + 1
     assert "records that were never processed" in caplog.text
-
-
-def test_snapshots_of_another_cluster_in_the_same_folder_are_left_alone(
-    platform: Settings, pair: tuple[str, str], tmp_path: Path
-) -> None:
-    """Offsets of another log: neither gone on from nor removed, wherever they lie."""
-    source, target = pair
-    settings = with_snapshots(platform, tmp_path, 3600)
-    others = Store(str(tmp_path), f"count-{source}").of_cluster("another")
-    for offset in (10, 5000):
-        others.write(source, 0, Snapshot(offset, "1", {"count": np.array([1000])}))
-    values = [f"v{i}".encode() for i in range(100)]
-    for part in (values[:50], values[50:]):
-        send(platform, source, part)
-        with running(Shell(settings, SnapshottedCount(source, target))):
-            caught_up(platform, source)
-    assert sorted(read(platform, target)) == expected(values)
-    assert others.offsets(source, 0) == [5000, 10]
-    folders = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.snapshot")}
-    assert folders == {"another", cluster_id(AdminClient({"bootstrap.servers": platform.bootstrap}), source)}

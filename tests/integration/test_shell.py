@@ -14,22 +14,20 @@ import msgspec
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from prometheus_client import REGISTRY
 
 from features.base.events import DeadLetter
 from features.base.settings import Settings
 from streams import topics
-from streams.engine import metrics
 from streams.engine.core import ATTEMPT_HEADER, Output
 from streams.engine.shell import Shell
 from streams.kafka import stall
 from streams.kafka.clients import consumer, producer
-from streams.kafka.committed import Committed
 from streams.kafka.create_topics import create
-from streams.kafka.records import Produce, Record
+from streams.kafka.records import Record
 from streams.publish.lockstep import Lockstep
 from streams.topics import Topic
-from tests.integration.counting import Held, RunningCount, committed, expected, read, running, send, wait_for
+from tests.counting import RunningCount, expected
+from tests.integration.counting import committed, read, running, send, wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -136,31 +134,6 @@ def test_headers_that_cannot_be_read_stop_nothing(platform: Settings, pair: tupl
         wait_for(lambda: again.restored == 103)
 
 
-def test_the_lag_is_told_while_there_is_one(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    send(platform, source, [b"v"] * 400)
-    core = RunningCount(source, target)
-    shell = Shell(platform, core, max_batch=20)
-    process = core.process
-    told: list[list[float]] = []
-
-    def lags() -> list[float]:
-        return [metrics.LAG.labels(core.name, source, p)._value.get() for p in (0, 1)]
-
-    def watched(records: Sequence[Record]) -> Output:
-        if not told:
-            shell.wait(0.1)  # while it waits, nothing is fetched that could tell
-        told.append(lags())
-        return process(records)
-
-    core.process = watched  # type: ignore[method-assign] # a core that looks at the metric within each batch
-    with running(shell):
-        wait_for(lambda: len(told) > 1 and lags() == [0, 0])
-    assert told[0] == [200, 200]
-    assert all(sum(lag) > 0 for lag in told[1:])
-    assert len(told) >= 20
-
-
 def test_records_that_wait_behind_another_partitions_in_a_full_queue_are_no_stall(
     platform: Settings, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,100 +161,3 @@ def test_records_that_wait_behind_another_partitions_in_a_full_queue_are_no_stal
     assert sorted(read(platform, target)) == expected(values)
     # The case was there: the other partition came only after more than a stall's time.
     assert all(len(batch) == 1 for batch in batches[:15])
-
-
-def test_a_stop_commits_the_batch_in_hand_and_takes_no_other(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    values = [f"v{i}".encode() for i in range(50)]
-    send(platform, source, values)
-    core = Held(source, target)
-    shell = Shell(platform, core, max_batch=20)
-    with running(shell):
-        assert core.taken.wait(30)
-        shell.stop()
-        core.go_on.set()
-    (n,) = core.batches
-    assert 0 < n <= 20
-    assert len(read(platform, target)) == n
-    with Committed(platform) as reader:
-        commits = reader.read({core.name: [(source, 0), (source, 1)]}, 30)[core.name]
-    assert sum(commit.offset for commit in commits.values()) == n
-    with running(Shell(platform, RunningCount(source, target))):
-        Lockstep(platform, {core.name: (source,)}).wait()
-    assert sorted(read(platform, target)) == expected(values)
-
-
-def test_a_dead_letter_counts_once_whatever_happens_to_its_batch(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    name = f"count-{source}"
-    counted = metrics.DLQ.labels(name, "ValueError")
-    send(platform, source, [b"bad", b"a", b"b", b"c"])
-    failing = RunningCount(source, target)
-    failing.fail_at = 2
-    with pytest.raises(RuntimeError, match="on purpose"):
-        Shell(platform, failing).run()
-    assert counted._value.get() == 0
-    with running(Shell(platform, RunningCount(source, target))):
-        Lockstep(platform, {name: (source,)}).wait()
-        wait_for(lambda: counted._value.get() == 1)
-    again = RunningCount(source, target)
-    with running(Shell(platform, again)):
-        wait_for(lambda: again.restored == 4)
-    assert counted._value.get() == 1
-
-
-def test_the_event_time_lag_grows_while_the_stream_stands(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    core = RunningCount(source, target)
-    process = core.process
-
-    def dated(records: Sequence[Record]) -> Output:
-        output = process(records)
-        output.newest_ms = 1_767_600_000_000
-        return output
-
-    core.process = dated  # type: ignore[method-assign] # a core that knows event times
-    send(platform, source, [b"a", b"b"])
-
-    def lag() -> float | None:
-        return REGISTRY.get_sample_value("driftloop_event_time_lag_seconds", {"processor": core.name})
-
-    with running(Shell(platform, core)):
-        wait_for(lambda: lag() is not None)
-        first = lag()
-        assert first == pytest.approx(time.time() - 1_767_600_000, abs=5)
-        wait_for(lambda: (lag() or 0) > (first or 0))
-
-
-def test_a_batch_that_is_never_taken_turns_health_red(
-    platform: Settings, pair: tuple[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    source, target = pair
-    monkeypatch.setattr("streams.engine.shell.STUCK_S", 1.0)
-    core = RunningCount(source, target)
-    process, mended = core.process, threading.Event()
-
-    def large(records: Sequence[Record]) -> Output:
-        output = process(records)
-        if not mended.is_set():
-            output.produce.append(Produce(target, None, b"x" * 5_000_000, 0))
-        return output
-
-    core.process = large  # type: ignore[method-assign] # a core that gives what no topic takes
-    send(platform, source, [b"a", b"b"])
-    shell = Shell(platform, core)
-    with running(shell):
-        wait_for(lambda: any("each transaction has been given up for" in reason for reason in shell.health()))
-        mended.set()
-        wait_for(lambda: not shell.health())
-        Lockstep(platform, {core.name: (source,)}).wait()
-    assert sorted(read(platform, target)) == expected([b"a", b"b"])
-    assert REGISTRY.get_sample_value("driftloop_lag_records", {"processor": core.name, "topic": source, "partition": "0"}) is None
-
-
-def test_a_member_without_partitions_is_not_healthy(platform: Settings, pair: tuple[str, str]) -> None:
-    source, target = pair
-    shell = Shell(platform, RunningCount(source, target))
-    assert shell.health() == [f"count-{source}: the group has assigned no partitions"]
-    with running(shell):
-        wait_for(lambda: not shell.health())

@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.catalogue.vector import WIDTH
+from retrain.training import onnx
 from retrain.training.dataset import Dataset
 from retrain.training.split import in_share
 from retrain.training.weights import row_weights, thin
 
 if TYPE_CHECKING:
     import keras
+    from onnx import ModelProto
 
 #: Share of the cards whose rows decide when to stop.
 VALIDATION_CARDS = 0.1
@@ -54,10 +56,11 @@ def build(vectors: NDArray[np.float32], prior: float) -> keras.Model:
     inputs = keras.Input((WIDTH,), name="features", dtype="float32")
     # Not ops.log1p: ONNX has no such operator, and the converter writes the file all the same.
     x = ops.sign(inputs) * ops.log(1.0 + ops.absolute(inputs))
-    x = keras.layers.Normalization(mean=logged.mean(axis=0, dtype=np.float64), variance=deviation**2)(x)
+    # Names of our own: Keras counts on with the process, and one seed would give another file the second time.
+    x = keras.layers.Normalization(mean=logged.mean(axis=0, dtype=np.float64), variance=deviation**2, name="standardised")(x)
     x = ops.clip(x, -CLIP, CLIP)
-    for width in HIDDEN:
-        x = keras.layers.Dense(width, activation="relu")(x)
+    for number, width in enumerate(HIDDEN):
+        x = keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")(x)
     bias = keras.initializers.Constant(float(np.log(prior / (1 - prior))))
     outputs = keras.layers.Dense(1, activation="sigmoid", name="score", bias_initializer=bias)(x)
     return keras.Model(inputs, outputs, name="fraud")
@@ -102,3 +105,24 @@ def train(data: Dataset, end_ms: int, half_life_days: float, delay_ms: int, max_
         verbose=2,
     )
     return model
+
+
+def score(model: keras.Model, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """See ``retrain.training.families.Family``."""
+    return np.asarray(model.predict(vectors, batch_size=4096, verbose=0), dtype=np.float32).reshape(-1)
+
+
+def graph(model: keras.Model) -> ModelProto:
+    """See ``retrain.training.families.Family``."""
+    import tensorflow as tf
+    import tf2onnx
+
+    signature = [tf.TensorSpec((None, WIDTH), tf.float32, name="features")]
+    converted, _ = tf2onnx.convert.from_keras(model, input_signature=signature, opset=onnx.OPSET)
+    # The converter's order of weights hangs on Python's hashes, and its name for the number of rows on what it did before.
+    weights = sorted(converted.graph.initializer, key=lambda weight: weight.name)
+    del converted.graph.initializer[:]
+    converted.graph.initializer.extend(weights)
+    for value in (*converted.graph.input, *converted.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "n"
+    return converted

@@ -84,5 +84,5 @@ def test_a_request_with_a_field_that_no_transaction_has_does_not_load(objects: l
     from features.feast_repo import read_time
 
     text = Path(read_time.__file__).read_text().replace('name="latitude"', 'name="lat"')
-    with pytest.raises(UnknownName, match=r"features\.repo\.read_time\.REQUEST names 'lat'"):
+    with pytest.raises(UnknownName, match=r"features\.feast_repo\.read_time\.REQUEST names 'lat'"):
         exec(compile(text, read_time.__file__, "exec"), {"__name__": read_time.__name__})

@@ -1,0 +1,1 @@
+"""What every model family keeps to: each module of ``retrain.training.families``, by being there."""

@@ -1,0 +1,87 @@
+"""The scorer, with a model in onnxruntime and an online store that holds no profiles."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from features.base.events import Score, Transaction
+from features.base.model_client import Prediction
+from features.base.settings import Settings
+from features.online.cached_reader import Reader
+from features.transform.profiles import Profiles, unknown
+from serving.server.onnx_model import OnnxModel
+from streams import topics
+from streams.kafka.records import Record
+from streams.scoring.scorer import Scorer
+from tests.contracts.processors.contract import HOUR, T0, Contract, partition_of
+from tests.unit.serving.tiny_models import make_manifest, onnx_bytes
+
+_encode = msgspec.json.encode
+#: The median of a vector's mean here: some scores reach the threshold.
+_BIAS = -400.0
+
+
+class InProcess:
+    """Asks onnxruntime itself, without a server between."""
+
+    def __init__(self) -> None:
+        data = onnx_bytes(bias=_BIAS)
+        self._model = OnnxModel(make_manifest("v1", data), data)
+
+    def predict(self, vectors: NDArray[np.float32], schema: str, event_time_ms: int) -> Prediction | None:
+        return Prediction(self._model.predict(vectors), self._model.manifest.threshold, self._model.version)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+class Empty:
+    """An online store before its first row."""
+
+    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+        none = np.zeros(len(terminal_ids), dtype=np.int64)
+        return dataclasses.replace(unknown(len(card_ids)), begin=none, end=none, terminal_ts_ms=none)
+
+
+def make(settings: Settings) -> Scorer:
+    return Scorer(settings, InProcess(), Reader(Empty()))
+
+
+def with_small_steps(settings: Settings) -> Settings:
+    """A copy takes several steps."""
+    return settings.model_copy(update={"snapshots": settings.snapshots.model_copy(update={"cards_a_step": 2})})
+
+
+def records() -> list[Record]:
+    """Payments of twenty cards over ten days, a little out of order; some come twice, some under an id that was used before."""
+    rng = np.random.default_rng(1)
+    found = []
+    for i in range(240):
+        card, at = f"c{rng.integers(20)}", T0 + i * HOUR + int(rng.integers(2 * HOUR))
+        amount = int(rng.lognormal(7, 1))
+        payment = Transaction(f"t{i}", at, card, f"m{rng.integers(9)}", amount, entry_mode="chip", pin_used=True)
+        found.append(_record(payment))
+        if i % 17 == 0:
+            found.append(_record(payment))
+        if i % 40 == 20:
+            found.append(_record(msgspec.structs.replace(payment, amount_minor=amount + 1)))
+    return found
+
+
+def _record(payment: Transaction) -> Record:
+    return Record(topics.TRANSACTIONS, partition_of(payment.card_id), 0, payment.card_id.encode(), _encode(payment))
+
+
+def says(topic: str, value: bytes) -> object:
+    """A score without what clocks say of it."""
+    if topic != topics.SCORES:
+        return value
+    return msgspec.structs.replace(msgspec.json.decode(value, type=Score), scored_at_ms=0, model_ms=0.0, profile_ms=0.0)
+
+
+CONTRACT = Contract(make, records, says, settings=with_small_steps, ordered=True)

@@ -1,0 +1,44 @@
+"""Terminal risk: each terminal's tiles after its last outcome."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from features.base.events import Outcome
+from features.base.settings import Settings
+from features.online.store import TerminalRow
+from streams import topics
+from streams.engine.testing import Rows
+from streams.kafka.records import Record
+from streams.writers.counterpart_risk import TerminalRisk
+from tests.contracts.processors.contract import DAY, HOUR, T0, Contract, partition_of, placed
+from tests.unit.streams.records import record
+
+
+def make(settings: Settings) -> TerminalRisk:
+    return TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR)
+
+
+def records() -> list[Record]:
+    """Outcomes of nine terminals over ten days, a little out of order."""
+    rng = np.random.default_rng(4)
+    found = []
+    for i in range(250):
+        terminal, at = f"t{rng.integers(9)}", T0 + i * HOUR + int(rng.integers(3 * HOUR))
+        known = Outcome(f"s{i}", "c", terminal, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
+        found.append(record(topics.OUTCOMES, 0, known, partition_of(terminal)))
+    return placed(found)
+
+
+def holds(settings: Settings, sink: Rows) -> object:
+    """Newest wins, by revision."""
+    newest: dict[str, TerminalRow] = {}
+    for part in sink.rows:
+        for row in part.terminals:
+            held = newest.get(row.terminal_id)
+            if held is None or row.revision >= held.revision:
+                newest[row.terminal_id] = row
+    return {terminal: (row.event_time_ms, row.tiles.tolist()) for terminal, row in newest.items()}
+
+
+CONTRACT = Contract(make, records, holds=holds)
