@@ -21,7 +21,7 @@ NAMES = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_
 #: What the broker takes as one record of ``dlq``; of the other topics, 1 MiB.
 DLQ_MAX_BYTES = 4 * 1024 * 1024
 
-#: Topics whose records are keyed by card or terminal and spread over the setting ``partitions``; the others have one.
+#: Topics whose records are keyed by subject or counterpart and spread over the setting ``partitions``; the others have one.
 SPREAD = frozenset({TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES})
 
 

@@ -11,7 +11,7 @@ from features.base.durations import DAY_MS
 from features.base.events import Label, Score, Transaction
 from features.base.settings import Features, Labels, Settings
 from features.catalogue.vector import NAMES, packed, unpacked, vector_schema
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.online.cached_reader import Reader
 from features.transform.columns import from_transactions
 from features.transform.fill import fill
@@ -36,9 +36,9 @@ def history(options: Options, days: int, prefix: str) -> tuple[list[Transaction]
     events = transactions(options, days)
     labels = [decode(row) for batch in Simulation(options).days(0, days) for row in encode_labels(batch.labels)]
     for event in events:
-        event.card_id, event.terminal_id = prefix + event.card_id, prefix + event.terminal_id
+        event.subject, event.counterpart = prefix + event.subject, prefix + event.counterpart
     for label in labels:
-        label.card_id, label.terminal_id = prefix + label.card_id, prefix + label.terminal_id
+        label.subject, label.counterpart = prefix + label.subject, prefix + label.counterpart
     return events, labels
 
 
@@ -73,21 +73,21 @@ def served(
     """
     labels = labels or Labels()
     features = features or Features()
-    rng, states = np.random.default_rng(seed), [CardState() for _ in range(partitions)]
+    rng, states = np.random.default_rng(seed), [SubjectState() for _ in range(partitions)]
     rows: list[Archived] = []
     offsets = [0] * partitions
     at = 0
     while at < len(events):
         batch = events[at : at + int(rng.integers(1, 400))]
         at += len(batch)
-        of = [zlib.crc32(event.card_id.encode()) % partitions for event in batch]
+        of = [zlib.crc32(event.subject.encode()) % partitions for event in batch]
         for partition in range(partitions):
             mine = [event for event, chosen in zip(batch, of, strict=True) if chosen == partition]
             columns = from_transactions(mine)
             vectors = update(states[partition], columns, features.amount_limit)
             known = unknown(len(mine))
             if profiles is not None:
-                known = profiles.read(columns.card, [event.terminal_id for event in mine], columns.event_time_ms).profiles
+                known = profiles.read(columns.subject, [event.counterpart for event in mine], columns.event_time_ms).profiles
             fill(vectors, columns, known, labels.delay_ms, labels.step_hours)
             for event, vector in zip(mine, vectors, strict=True):
                 score = Score(event, vector_schema(features), packed(vector), "unscored")

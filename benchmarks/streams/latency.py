@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     a_round = sum(int(rate * options.seconds) for rate in _RATES)
     warm = WARM + 2 * STEADY_ROUNDS * int(STEADY * STEADY_S)
     try:
-        with world.running(warm + 2 * options.rounds * a_round, options.cards) as (settings, events):
+        with world.running(warm + 2 * options.rounds * a_round, options.subjects) as (settings, events):
             result = run(settings, events, options.rounds, options.seconds)
             write(result, options.json)
             print(section(options.json))
@@ -93,7 +93,7 @@ def measure(
     """Latencies in ms of ``events`` sent to ``source`` and received from ``target``, and how many a second were really sent."""
     out = settings.dir / "received.json"
     decode = msgspec.json.Decoder(Transaction).decode
-    ids = [decode(value).transaction_id for value in events.values]
+    ids = [decode(value).event_id for value in events.values]
     with Child(
         settings, "receiver", ["-P", "-m", "benchmarks.streams.receiver", target, str(len(ids)), str(out)], piped=True
     ) as receiver:

@@ -19,13 +19,13 @@ _LONGEST_SILENCE_S = 60.0
 
 
 class _Id(msgspec.Struct):
-    transaction_id: str
+    event_id: str
 
 
 class _Either(msgspec.Struct):
     """A transaction, or a score of one."""
 
-    transaction_id: str | None = None
+    event_id: str | None = None
     transaction: _Id | None = None
 
 
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
     pairs = []
     for value, at in got:
         either = decode(value)
-        pairs.append((either.transaction.transaction_id if either.transaction else either.transaction_id, at))
+        pairs.append((either.transaction.event_id if either.transaction else either.event_id, at))
     out.write_bytes(msgspec.json.encode(pairs))
     return 0 if len(got) == count else 1
 

@@ -18,9 +18,9 @@ from features.base.storage import Store
 
 _TIME = pa.timestamp("us", tz="UTC")
 
-#: Point-in-time rows of the terminals. ``revision`` is the offset of the newest outcome in the tiles: it grows with each row of a
-#: terminal, so it names a row (point_in_time joins on it alone) and, as ``created``, breaks ties of the event time.
-TERMINAL_RISK = pa.schema(
+#: Point-in-time rows of the counterparts. ``revision`` is the offset of the newest outcome in the tiles: it grows with each row
+#: of a counterpart, so it names a row (point_in_time joins on it alone) and, as ``created``, breaks ties of the event time.
+COUNTERPART_RISK = pa.schema(
     [
         ("terminal_id", pa.string()),
         ("event_timestamp", _TIME),
@@ -90,16 +90,16 @@ OUTCOMES = pa.schema(
 )
 
 
-TERMINAL_RISK_ROWS = "feast/offline/terminal_risk"
+COUNTERPART_RISK_ROWS = "feast/offline/terminal_risk"
 CUSTOMER_PROFILE_ROWS = "feast/offline/customer_profile"
 #: What Feast reads, below the root of offline rows.
 SCORES_FILES = "archive/scores/*/*.parquet"
-TERMINAL_RISK_FILES = f"{TERMINAL_RISK_ROWS}/**/*.parquet"
+COUNTERPART_RISK_FILES = f"{COUNTERPART_RISK_ROWS}/**/*.parquet"
 CUSTOMER_PROFILE_FILES = f"{CUSTOMER_PROFILE_ROWS}/**/*.parquet"
 
 
-def terminal_risk_folder(settings: Settings) -> Path:
-    return settings.rows / TERMINAL_RISK_ROWS
+def counterpart_risk_folder(settings: Settings) -> Path:
+    return settings.rows / COUNTERPART_RISK_ROWS
 
 
 def customer_profile_folder(settings: Settings) -> Path:
@@ -110,7 +110,7 @@ def create(settings: Settings) -> None:
     """Make the places of all views and of the archive, with their empty files. Harmless where they are there."""
     store = stores.rows(settings)
     places = {
-        TERMINAL_RISK_ROWS: TERMINAL_RISK,
+        COUNTERPART_RISK_ROWS: COUNTERPART_RISK,
         CUSTOMER_PROFILE_ROWS: CUSTOMER_PROFILE,
         "archive/scores": SCORES,
         "archive/outcomes": OUTCOMES,

@@ -13,7 +13,7 @@ import msgspec
 #: Times outside 2000-01-01 .. 2100-01-01 are mistakes (seconds instead of milliseconds, mostly).
 EventTime = Annotated[int, msgspec.Meta(ge=946_684_800_000, lt=4_102_444_800_000)]
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_00)]
+Measure = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_00)]
 #: The length, too: to Python, ``$`` also lies before a line end.
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", min_length=3, max_length=3)]
 Latitude = Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
@@ -22,25 +22,25 @@ Longitude = Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]
 TEXT_LENGTH = 10_000
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)]
-EntryMode = Literal["chip", "contactless", "swipe", "manual", "online"]
-ENTRY_MODES: tuple[EntryMode, ...] = ("chip", "contactless", "swipe", "manual", "online")
+Mode = Literal["chip", "contactless", "swipe", "manual", "online"]
+MODES: tuple[Mode, ...] = ("chip", "contactless", "swipe", "manual", "online")
 
 
 class Transaction(msgspec.Struct, omit_defaults=True, gc=False):
-    """One card payment, as a producer publishes it to ``transactions``."""
+    """One subject event, as a producer publishes it to ``transactions``."""
 
-    transaction_id: Id
+    event_id: Id
     event_time_ms: EventTime
-    card_id: Id
-    terminal_id: Id
-    amount_minor: AmountMinor
+    subject: Id
+    counterpart: Id
+    measure: Measure
     currency: Currency = "EUR"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
     country: ShortText | None = None
-    merchant_category: ShortText | None = None
-    entry_mode: EntryMode | None = None
-    pin_used: bool | None = None
+    category: ShortText | None = None
+    mode: Mode | None = None
+    flag: bool | None = None
 
 
 Decision = Literal["approve", "alert", "unscored"]
@@ -51,10 +51,10 @@ class Score(msgspec.Struct, gc=False):
 
     ``features`` is the vector: little-endian float32 values in the order of ``features.catalogue.vector.NAMES``, in JSON as
     base64;
-    ``schema`` is the hash of that order. ``unusual``: the amount is high for any card, or for this one.
+    ``schema`` is the hash of that order. ``unusual``: the amount is high for any subject, or for this one.
     ``score`` is None while there is no champion. ``degraded``: profiles from memory, because the store did not answer, or a
     score by rules (``model`` is then ``rules``), because the model server did not. ``late``: the transaction came further behind
-    the others than is allowed for. ``cold``: part of the card's history was lost, and windows that reach that far back are
+    the others than is allowed for. ``cold``: part of the subject's history was lost, and windows that reach that far back are
     incomplete. ``profile_age_ms`` is event time minus the time of the oldest profile read, None where none was found.
     """
 
@@ -97,11 +97,11 @@ class Alert(msgspec.Struct, gc=False):
 class Label(msgspec.Struct, gc=False):
     """The truth about one transaction, as the issuer or an analyst learns it at ``label_time_ms``."""
 
-    transaction_id: Id
-    card_id: Id
-    terminal_id: Id
+    event_id: Id
+    subject: Id
+    counterpart: Id
     event_time_ms: EventTime
-    is_fraud: bool
+    positive: bool
     label_time_ms: EventTime
     source: Literal["chargeback", "analyst"] = "chargeback"
 
@@ -113,14 +113,14 @@ class Outcome(msgspec.Struct, gc=False):
     ``unusual`` is the score's, None where the score is not known.
     """
 
-    transaction_id: Id
-    card_id: Id
-    terminal_id: Id
+    event_id: Id
+    subject: Id
+    counterpart: Id
     event_time_ms: EventTime
     outcome_time_ms: EventTime
-    is_fraud: bool
+    positive: bool
     source: Literal["chargeback", "analyst", "matured"]
-    amount_minor: AmountMinor | None = None
+    measure: Measure | None = None
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None

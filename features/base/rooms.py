@@ -18,7 +18,7 @@ _SCORING = _STREAMS / "scoring"
 FORMULAS = (_CATALOGUE / "formulas.py", _CATALOGUE / "geo.py", _CATALOGUE / "windows.py")
 #: How all of it is compiled.
 COMPILED = (_FEATURES / "base" / "compiled.py",)
-#: A card's history: what is kept of an event, and what is read from it.
+#: A subject's history: what is kept of an event, and what is read from it.
 HISTORY = (_FEATURES / "history",)
 #: The columns that the history is made of.
 COLUMNS = (_TRANSFORM / "columns.py",)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
-from features.catalogue.windows import TERMINAL_DAYS, WINDOWS
+from features.catalogue.windows import COUNTERPART_DAYS, WINDOWS
 
 #: Which view a value comes from: computed in the stream, or read from Feast as of the event.
 Source = Literal["transaction", "card", "customer", "terminal"]
@@ -261,8 +261,8 @@ def _of_days(days: int) -> tuple[Feature, ...]:
     )
 
 
-_TERMINAL = (
-    *(feature for days in TERMINAL_DAYS for feature in _of_days(days)),
+_COUNTERPART = (
+    *(feature for days in COUNTERPART_DAYS for feature in _of_days(days)),
     Feature(
         "terminal_last_label",
         "terminal",
@@ -333,5 +333,5 @@ FEATURES: tuple[Feature, ...] = (
     *(feature for w in WINDOWS for feature in _of_window(w)),
     *_HISTORY,
     *_CUSTOMER,
-    *_TERMINAL,
+    *_COUNTERPART,
 )

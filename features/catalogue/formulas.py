@@ -13,14 +13,14 @@ from features.base.compiled import compiled
 
 #: Minor units in a currency unit. Currencies without two decimals keep their own scale; a model learns per currency mix.
 MINOR = 100.0
-#: Two payments in the same second still need a speed.
+#: Two events in the same second still need a speed.
 SHORTEST_S = 1.0
 #: Amounts above this many medians are left out of the robust mean, and above this many robust means count as high.
 HIGH = 2.6
-#: What a card without history is presumed to spend, in minor units, and how many transactions this counts for.
+#: What a subject without history is presumed to spend, in minor units, and how many transactions this counts for.
 PRIOR_AMOUNT = 5_000.0
 PRIOR_COUNT = 2.0
-#: The share of fraud that an unknown terminal is presumed to have, and how many outcomes this counts for.
+#: The share of positive that an unknown counterpart is presumed to have, and how many outcomes this counts for.
 PRIOR_RISK = 0.01
 PRIOR_OUTCOMES = 1.0
 
@@ -57,9 +57,9 @@ def share(part: int, count: int) -> float:
 
 
 @compiled
-def risk(outcomes: int, frauds: int) -> float:
-    """Share of fraud, drawn towards PRIOR_RISK while outcomes are few."""
-    return (frauds + PRIOR_OUTCOMES * PRIOR_RISK) / (outcomes + PRIOR_OUTCOMES)
+def risk(outcomes: int, positives: int) -> float:
+    """Share of positive, drawn towards PRIOR_RISK while outcomes are few."""
+    return (positives + PRIOR_OUTCOMES * PRIOR_RISK) / (outcomes + PRIOR_OUTCOMES)
 
 
 @compiled

@@ -1,12 +1,12 @@
 """The names that a formula in the catalogue may use, and what each stands for in the compiled code.
 
-A formula of source ``transaction`` or ``card`` may use EVENT and HISTORY, one of source ``customer`` or ``terminal`` EVENT,
+A formula of source ``transaction`` or ``subject`` may use EVENT and HISTORY, one of source ``customer`` or ``counterpart`` EVENT,
 PROFILE and OUTCOMES, and both the functions of ``features.catalogue.formulas``. Each entry: name -> (code, meaning).
 """
 
 from __future__ import annotations
 
-from features.catalogue.windows import TERMINAL_DAYS, WINDOWS
+from features.catalogue.windows import COUNTERPART_DAYS, WINDOWS
 
 Ingredients = dict[str, tuple[str, str]]
 
@@ -69,7 +69,7 @@ PROFILE: Ingredients = {
 
 def _days() -> Ingredients:
     found: Ingredients = {}
-    for k, days in enumerate(TERMINAL_DAYS):
+    for k, days in enumerate(COUNTERPART_DAYS):
         found |= {
             f"outcomes_{days}d": (f"t.outcomes[{k}]", f"known outcomes in the {days} days before the label horizon"),
             f"frauds_{days}d": (f"t.frauds[{k}]", "frauds among them"),

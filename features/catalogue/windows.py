@@ -1,4 +1,4 @@
-"""The windows of event time that the card features look through: (t - length, t], to the millisecond."""
+"""The windows of event time that the subject features look through: (t - length, t], to the millisecond."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ LENGTHS: tuple[int, ...] = tuple(WINDOWS.values())
 LONGEST_MS = LENGTHS[-1]
 #: An event that comes this late still finds its whole longest window.
 LATENESS_MS = DAY_MS
-#: What is kept of a card, counted from its newest event.
+#: What is kept of a subject, counted from its newest event.
 KEEP_MS = LONGEST_MS + LATENESS_MS
-#: And no more events than this, the newest ones: a card that pays more often has windows that hold these.
+#: And no more events than this, the newest ones: a subject that pays more often has windows that hold these.
 MAX_ROWS = 2048
 
-#: Known outcomes of a terminal, in days before the label horizon.
-TERMINAL_DAYS: tuple[int, ...] = (1, 7, 28, 30)
-#: How far behind the horizon a terminal's last fraud, last genuine outcome and run of frauds are looked for.
-TERMINAL_LOOKBACK_DAYS = 60
+#: Known outcomes of a counterpart, in days before the label horizon.
+COUNTERPART_DAYS: tuple[int, ...] = (1, 7, 28, 30)
+#: How far behind the horizon a counterpart's last positive, last negative outcome and run of positives are looked for.
+COUNTERPART_LOOKBACK_DAYS = 60

@@ -6,7 +6,7 @@ from feast import Entity, ValueType
 
 OWNER = "driftloop"
 
-CARD = Entity(
+SUBJECT = Entity(
     name="card",
     join_keys=["card_id"],
     value_type=ValueType.STRING,
@@ -14,7 +14,7 @@ CARD = Entity(
     owner=OWNER,
     tags={"key_of": "transactions, scores"},
 )
-TERMINAL = Entity(
+COUNTERPART = Entity(
     name="terminal",
     join_keys=["terminal_id"],
     value_type=ValueType.STRING,
@@ -22,7 +22,7 @@ TERMINAL = Entity(
     owner=OWNER,
     tags={"key_of": "outcomes"},
 )
-#: Events carry no number of the cardholder, so he is known by his card. A view of customers keeps its name when that changes.
+#: Events carry no number of the cardholder, so he is known by his subject. A view of customers keeps its name when that changes.
 CUSTOMER = Entity(
     name="customer",
     join_keys=["card_id"],

@@ -1,4 +1,4 @@
-"""What is computed at read: the customer and terminal columns of the vector, as of one transaction.
+"""What is computed at read: the customer and counterpart columns of the vector, as of one transaction.
 
 The values are those of the scorer, by its own function (``features.transform.profiles.fill``) and with its own limits of age.
 Feast's answer holds the newest rows; tiles are read as of the event all the same, since they hold their history.
@@ -49,7 +49,7 @@ REQUEST = RequestSource(
 names.check(f"{__name__}.REQUEST", (f.name for f in REQUEST.schema), Transaction.__struct_fields__, "field of Transaction")
 
 
-def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:
+def read_time(settings: Settings, counterpart_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:
     """The view. The settings that its values depend on are part of it: Feast sees when they change."""
     schema = vector_schema(settings.features)
     delay_ms, step_hours, limits = settings.labels.delay_ms, settings.labels.step_hours, customer_limits(settings.feast)
@@ -59,7 +59,7 @@ def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: 
 
     return OnDemandFeatureView(
         name=NAME,
-        sources=[REQUEST, terminal_risk[["tiles"]], customer_profile[["profile", "usual", "as_of_ms"]]],
+        sources=[REQUEST, counterpart_risk[["tiles"]], customer_profile[["profile", "usual", "as_of_ms"]]],
         # No description or tags here: Feast loses those of an on-demand view's fields in its registry, and then finds that the
         # fields of a service are not the view's.
         schema=[Field(name=feature.name, dtype=Float32) for feature in COMPUTED],
@@ -75,11 +75,11 @@ def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: 
 
 
 def compute(inputs: pd.DataFrame, delay_ms: int, step_hours: int, limits: Limits) -> pd.DataFrame:
-    """``COMPUTED`` of n transactions, float32, from Feast's rows: the columns of ``REQUEST``, ``terminal_id``, and what the two
+    """``COMPUTED`` of n transactions, float32, from Feast's rows: the columns of ``REQUEST``, ``counterpart``, and what the two
     views hold (null where they hold nothing). Arrays of another length than today's count as missing, as for the scorer.
     """
     if "terminal_id" not in inputs:  # when it is registered: Feast tries the function on made-up values, without the entities
-        inputs = inputs.assign(terminal_id="")
+        inputs = inputs.assign(counterpart="")
     batch = from_transactions([_transaction(row) for row in inputs.itertuples()])
     as_of = np.array([0 if pd.isna(time_ms) else int(time_ms) for time_ms in inputs["as_of_ms"]], dtype=np.int64)
     stale, future = limits.judge(as_of, batch.event_time_ms)
@@ -91,14 +91,14 @@ def compute(inputs: pd.DataFrame, delay_ms: int, step_hours: int, limits: Limits
 
 def _transaction(row: Any) -> Transaction:
     return Transaction(
-        transaction_id="",
+        event_id="",
         event_time_ms=int(row.event_time_ms),
-        card_id="",
-        terminal_id=row.terminal_id,
-        amount_minor=int(row.amount_minor),
+        subject="",
+        counterpart=row.counterpart,
+        measure=int(row.measure),
         latitude=_number(row.latitude),
         longitude=_number(row.longitude),
-        merchant_category=row.merchant_category or None,
+        category=row.category or None,
     )
 
 

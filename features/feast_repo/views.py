@@ -1,4 +1,4 @@
-"""The three views that are stored: what is known of a card, of a terminal, of a customer."""
+"""The three views that are stored: what is known of a subject, of a counterpart, of a customer."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from features.archive import layout
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 from features.feast_repo import sources
-from features.feast_repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
+from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
 
 
-def card_activity(settings: Settings) -> FeatureView:
-    """The latest vector of a card; the rows behind it are the archive of scores."""
+def subject_activity(settings: Settings) -> FeatureView:
+    """The latest vector of a subject; the rows behind it are the archive of scores."""
     rows = sources.batch(
         settings,
         "scores_archive",
@@ -25,7 +25,7 @@ def card_activity(settings: Settings) -> FeatureView:
     )
     return FeatureView(
         name="card_activity",
-        entities=[CARD],
+        entities=[SUBJECT],
         schema=[
             Field(name="card_id", dtype=String, description="the card"),
             Field(
@@ -60,14 +60,18 @@ def card_activity(settings: Settings) -> FeatureView:
     )
 
 
-def terminal_risk(settings: Settings) -> FeatureView:
-    """Tiles of a terminal, from delayed labels. Windows are taken from them when they are read, as of the event."""
+def counterpart_risk(settings: Settings) -> FeatureView:
+    """Tiles of a counterpart, from delayed labels. Windows are taken from them when they are read, as of the event."""
     rows = sources.batch(
-        settings, "terminal_risk_rows", layout.TERMINAL_RISK_FILES, "Tiles of terminals after each batch of outcomes", "created"
+        settings,
+        "terminal_risk_rows",
+        layout.COUNTERPART_RISK_FILES,
+        "Tiles of terminals after each batch of outcomes",
+        "created",
     )
     return FeatureView(
         name="terminal_risk",
-        entities=[TERMINAL],
+        entities=[COUNTERPART],
         ttl=timedelta(days=settings.feast.tiles_max_age_days),
         schema=[
             Field(name="terminal_id", dtype=String, description="the terminal"),

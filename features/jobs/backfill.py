@@ -1,10 +1,10 @@
-"""Backfill: the card features of any stretch of days, computed from the log's transactions into the offline store.
+"""Backfill: the subject features of any stretch of days, computed from the log's transactions into the offline store.
 
 A new feature changes the schema's hash, so its vectors go into a folder of their own, beside the running stream's. The work is
-cut into stretches of days and, within those, into buckets of cards. What a broken-off run has finished is not done again.
+cut into stretches of days and, within those, into buckets of subjects. What a broken-off run has finished is not done again.
 
-A task reads its bucket in the log's order and holds no more than the cards' states, so a card with a long log costs time and
-not memory. Customer and terminal columns hold their missing values: a join fills them as of each event
+A task reads its bucket in the log's order and holds no more than the subjects' states, so a subject with a long log costs time
+and not memory. Customer and counterpart columns hold their missing values: a join fills them as of each event
 (``features.offline.point_in_time``).
 """
 
@@ -72,7 +72,7 @@ def backfill(
     force: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> Backfilled:
-    """Backfill the days [first_day, end_day) into ``root`` (``card_backfill.folder``) from ``log`` (an archive's folder), by
+    """Backfill the days [first_day, end_day) into ``root`` (``subject_backfill.folder``) from ``log`` (an archive's folder), by
     ``settings.features``, of whose schema the folder is.
 
     ``tell`` is called about once a second. Days that are there are done anew where the log has other rows of them by now (events
@@ -142,7 +142,7 @@ def _run(spark: SparkSession, log: Path, stretch: Stretch, features: Features) -
 
 
 def bucketed(transactions: DataFrame, buckets: int, wanted: Iterable[int]) -> DataFrame:
-    """The rows of the wanted buckets of cards, bucket n in partition n, each in the order of the log."""
+    """The rows of the wanted buckets of subjects, bucket n in partition n, each in the order of the log."""
     from pyspark.sql import functions as f
 
     bucket = f.pmod(f.xxhash64("card_id"), f.lit(buckets)).cast("int")

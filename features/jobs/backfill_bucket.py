@@ -1,4 +1,4 @@
-"""What a Spark task of the backfill does: one bucket of cards in log order, through the transform, into one file a day."""
+"""What a Spark task of the backfill does: one bucket of subjects in log order, through the transform, into one file a day."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HELD = 8192
 def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch], features: Features) -> int:
     """Compute and write the days of ``stretch`` from batches with columns ``_TRANSACTION`` in log order, history included.
 
-    Returns the rows written. Memory: the bucket's card state and HELD rows a day, however long the log of a card is.
+    Returns the rows written. Memory: the bucket's subject state and HELD rows a day, however long the log of a subject is.
     """
     transform = Recomputation(features)
     files: dict[int, _DayFile] = {}

@@ -2,7 +2,7 @@
 
 ::
 
-    feast/offline/card_backfill/schema=HASH/day=2026-01-05/bucket-00003-of-00016.parquet   one file a day and bucket of cards
+    feast/offline/card_backfill/schema=HASH/day=2026-01-05/bucket-00003-of-00016.parquet   one file a day and bucket of subjects
                                             day=2026-01-05/_done.json                      the day is complete
                                             _work/2026-01-05_2026-02-05_of-16/00003.json   the bucket is, in the days in hand
 

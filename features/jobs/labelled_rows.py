@@ -42,7 +42,7 @@ def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[i
 def newest_outcomes(outcomes: DataFrame) -> DataFrame:
     """One row per transaction: its newest outcome. At the same time a late one (which corrects) wins over the first.
 
-    Columns: transaction_id, is_fraud.
+    Columns: event_id, positive.
     """
     from pyspark.sql import functions as f
 
@@ -54,7 +54,7 @@ def training_rows(scores: DataFrame, outcomes: DataFrame, start_ms: int, settled
     """Label the scores from ``start_ms`` on.
 
     ``known`` says whether an outcome is there. Up to ``settled_ms`` every label has had its time, so rows without an outcome
-    are dropped there; after it they are kept, with is_fraud false: training may presume them genuine, evaluation may not.
+    are dropped there; after it they are kept, with positive false: training may presume them negative, evaluation may not.
     """
     from pyspark.sql import functions as f
 

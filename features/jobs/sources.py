@@ -77,7 +77,7 @@ def stage(spark: SparkSession, settings: Settings, topic: str, folder: Path) -> 
     need be.
 
     The scores tell which transactions the scorer took, each once; the topic ``transactions`` has repeats, contradictions and
-    payments from the future, too.
+    events from the future, too.
     """
     from pyspark.sql import functions as f
 

@@ -1,6 +1,6 @@
 """A training set: vectors, profiles as of each event, and outcomes, in one folder of Parquet by event day.
 
-Spark labels the rows; Feast's point-in-time join then fills the customer and terminal columns, in parts, so that memory
+Spark labels the rows; Feast's point-in-time join then fills the customer and counterpart columns, in parts, so that memory
 does not grow with the set.
 """
 
@@ -51,7 +51,7 @@ class TrainingSet(msgspec.Struct):
     settled_ms: int
     rows: int = 0
     known: int = 0
-    frauds: int = 0
+    positives: int = 0
 
 
 def training_set(
@@ -93,7 +93,7 @@ def training_set(
             layout.write(table.filter(pa.array(day == one)), fresh / day_name(one) / f"part-{i:05d}.parquet")
         found.rows += table.num_rows
         found.known += int(number(table, "known", np.bool_).sum())
-        found.frauds += int(number(table, "is_fraud", np.bool_).sum())
+        found.positives += int(number(table, "is_fraud", np.bool_).sum())
         tell(i + 1, len(parts), found.rows)
     fresh.mkdir(parents=True, exist_ok=True)
     write_json(fresh / MANIFEST, found)

@@ -22,8 +22,8 @@ names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the ar
 class Difference(msgspec.Struct, frozen=True):
     """One value that differs, and where."""
 
-    card_id: str
-    transaction_id: str
+    subject: str
+    event_id: str
     event_time_ms: int
     kafka_partition: int
     kafka_offset: int

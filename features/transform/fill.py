@@ -13,7 +13,7 @@ from features.transform.read_columns import Read
 
 
 def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay_ms: int, step_hours: int) -> None:
-    """Write the customer and terminal columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
+    """Write the customer and counterpart columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
 
     ``delay_ms`` and ``step_hours`` are those of ``settings.labels``; see ``features.transform.counterpart_tiles`` for what they
     mean.
@@ -22,8 +22,8 @@ def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay
         read_rows(
             Read(
                 batch.event_time_ms,
-                batch.amount_minor,
-                batch.terminal,
+                batch.measure,
+                batch.counterpart,
                 batch.category,
                 batch.latitude,
                 batch.longitude,

@@ -112,7 +112,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
         raise PublishingFailed(f"Kafka at {settings.bootstrap}: {error.args[0].str()}; see driftloop status") from error
     waited = f", {report.waited_s:.1f} s of it waiting for the processors" if lockstep is not None else ""
     print(
-        f"{report.transactions:,} transactions ({report.frauds:,} frauds) and {report.labels:,} labels published "
+        f"{report.transactions:,} transactions ({report.positives:,} frauds) and {report.labels:,} labels published "
         f"in {report.seconds:.1f} s{waited}; {report.labels_pending:,} labels are not due yet"
     )
 

@@ -19,9 +19,9 @@ from streams.kafka.clients import consumer
 
 
 class _Transaction(msgspec.Struct, gc=False):
-    transaction_id: str
+    event_id: str
     event_time_ms: int
-    card_id: str
+    subject: str
 
 
 class _Score(msgspec.Struct, gc=False):
@@ -38,8 +38,8 @@ names.check_view(_Score, Score)
 class Scores:
     """The scores topic in event-time order: n records. ``score`` is NaN and ``version`` empty where unscored."""
 
-    transaction_id: NDArray[np.object_]
-    card_id: NDArray[np.object_]
+    event_id: NDArray[np.object_]
+    subject: NDArray[np.object_]
     event_time_ms: NDArray[np.int64]
     score: NDArray[np.float64]
     alert: NDArray[np.bool_]
@@ -63,8 +63,8 @@ def collect(settings: Settings) -> Collected:
     found = [decode(m.value() or b"") for m in records(settings, topics.SCORES)]
     found.sort(key=lambda s: s.transaction.event_time_ms)
     scores = Scores(
-        np.array([s.transaction.transaction_id for s in found], dtype=object),
-        np.array([s.transaction.card_id for s in found], dtype=object),
+        np.array([s.transaction.event_id for s in found], dtype=object),
+        np.array([s.transaction.subject for s in found], dtype=object),
         np.array([s.transaction.event_time_ms for s in found], dtype=np.int64),
         np.array([np.nan if s.score is None else s.score for s in found], dtype=np.float64),
         np.array([s.decision == "alert" for s in found], dtype=np.bool_),

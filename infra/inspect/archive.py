@@ -1,4 +1,4 @@
-"""A card's past, from the archive of scores."""
+"""A subject's past, from the archive of scores."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Past:
     """One scored transaction. ``features`` is None where its vector was made under another schema than today's."""
 
     event_time_ms: int
-    transaction_id: str
-    terminal_id: str
-    amount_minor: int
+    event_id: str
+    counterpart: str
+    measure: int
     currency: str
     decision: str
     score: float | None
@@ -27,10 +27,10 @@ class Past:
     features: dict[str, float] | None
 
 
-def history(settings: Settings, card_id: str, last: int, names: list[str]) -> list[Past]:
-    """The newest ``last`` archived transactions of a card, oldest first, with the values of the features ``names``.
+def history(settings: Settings, subject: str, last: int, names: list[str]) -> list[Past]:
+    """The newest ``last`` archived transactions of a subject, oldest first, with the values of the features ``names``.
 
-    By event time, then by place in the topic. Empty for a card that the archive does not know, or where there is no archive.
+    By event time, then by place in the topic. Empty for a subject that the archive does not know, or where there is no archive.
     """
     if not any((settings.archive / "scores").glob("*/*.parquet")):
         return []
@@ -43,7 +43,7 @@ def history(settings: Settings, card_id: str, last: int, names: list[str]) -> li
             from read_parquet(?) where card_id = ?
             order by event_time_ms desc, kafka_partition desc, kafka_offset desc limit ?
             """,
-            [str(settings.archive / "scores" / "*" / "*.parquet"), card_id, last],
+            [str(settings.archive / "scores" / "*" / "*.parquet"), subject, last],
         )
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]

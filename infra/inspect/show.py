@@ -30,7 +30,7 @@ def amount(minor: int | None, currency: str) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` with control characters written out: what producers send must not steer a terminal. Line ends stay."""
+    """``text`` with control characters written out: what producers send must not steer a counterpart. Line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 

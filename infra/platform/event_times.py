@@ -1,7 +1,7 @@
 """How far each processor has come in event time, by its own metrics.
 
 Offsets say how many records are to be done; event time says how old the world is that a processor looks at. It is compared with
-the newest payment that was published, not with the clock, so that a replay of an old month reads as it should.
+the newest event that was published, not with the clock, so that a replay of an old month reads as it should.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
     for process, port in settings.ports.metrics.items():
         if port:
             newest |= _seen(settings.metrics_url(process), timeout_s)
-    # Never behind what a processor has seen: the newest payment need not be among the last records.
+    # Never behind what a processor has seen: the newest event need not be among the last records.
     latest = max(newest.values(), default=0.0)
     if published_ms is not None:
         latest = max(latest, published_ms / 1000)
@@ -48,7 +48,7 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
 
 
 def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
-    """The newest event time, ms, among the last payments of each partition that the scorer can take; None where Kafka does not
+    """The newest event time, ms, among the last events of each partition that the scorer can take; None where Kafka does not
     answer or there is none."""
     decode = decoder(Transaction)
     try:

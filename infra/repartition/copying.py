@@ -17,7 +17,7 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
-from streams.engine.repartition_header import HEADER, genuine
+from streams.engine.repartition_header import HEADER, negative
 from streams.engine.settings_history import History
 from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
 from streams.kafka.records import Record
@@ -37,21 +37,21 @@ def temporary(topic: str) -> str:
     return f"driftloop-copy-{topic}"
 
 
-class _Card(msgspec.Struct, gc=False):
-    card_id: str
+class _Subject(msgspec.Struct, gc=False):
+    subject: str
 
 
 for _event in (Transaction, Label, Outcome):
-    names.check_view(_Card, _event)
+    names.check_view(_Subject, _event)
 
 
 class Target:
-    """The new partition of a record: by its key; by its card, where it has no key."""
+    """The new partition of a record: by its key; by its subject, where it has no key."""
 
     def __init__(self, partitioner: Name, partitions: int) -> None:
         self._hashed = HASHES[partitioner]
         self._partitions = partitions
-        self._card = msgspec.json.Decoder(_Card).decode
+        self._subject = msgspec.json.Decoder(_Subject).decode
 
     def __call__(self, record: Record) -> int:
         # Outcomes are written by the label joiner alone, whose producer spreads keys as Java does.
@@ -59,7 +59,7 @@ class Target:
         key = record.key
         if not key:
             try:
-                key = self._card(record.value or b"").card_id.encode()
+                key = self._subject(record.value or b"").subject.encode()
             except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return record.partition % self._partitions
         return hashed(key) % self._partitions
@@ -192,7 +192,7 @@ def _pieces(reader: Reader, journal: Journal, topic: str, partition: int, end: i
     """The old partition as a restore reads it: only what an earlier repartition copied says that it is a copy."""
     copies = journal.topics[topic].copies.get(partition, 0)
     for records in reader.pieces(topic, partition, 0, end):
-        yield [genuine(record, copies) for record in records]
+        yield [negative(record, copies) for record in records]
 
 
 def _reader(settings: Settings, journal: Journal) -> Reader:

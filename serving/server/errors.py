@@ -34,7 +34,7 @@ class NotAuthorized(RequestError):
     reason = "not_authorized"
 
 
-class UnknownCard(RequestError):
+class UnknownSubject(RequestError):
     http_status = 404
     grpc_status = grpc.StatusCode.NOT_FOUND
     reason = "unknown_card"

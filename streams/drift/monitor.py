@@ -173,8 +173,8 @@ class DriftMonitor:
             return [report]
         self._asking.note(cause, report.model_version, now, key)
         report.action = f"retraining asked for: {key}"
-        labels, frauds = self._performance.labels()
-        evidence["frauds"] = frauds
+        labels, positives = self._performance.labels()
+        evidence["frauds"] = positives
         return [report, RetrainRequest(key, report.model, cause, now, reason, labels, evidence, faulty)]
 
     def _first_model(self) -> list[_Said]:
@@ -183,15 +183,15 @@ class DriftMonitor:
         now = self._performance.watermark.time_ms
         if self.champion is not None or now is None:
             return []
-        labels, frauds = self._performance.labels()
-        if labels < drift.min_labels_first or frauds < drift.min_frauds_first:
+        labels, positives = self._performance.labels()
+        if labels < drift.min_labels_first or positives < drift.min_positives_first:
             return []
         if not self._asking.may("no_champion", None, now):
             return []
         key = self._asking.numbered(f"no_champion-{self._settings.model}")
         self._asking.note("no_champion", None, now, key)
-        reason = f"no champion yet, and {labels} outcomes with {frauds} frauds to learn from"
-        return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"frauds": frauds})]
+        reason = f"no champion yet, and {labels} outcomes with {positives} frauds to learn from"
+        return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"frauds": positives})]
 
 
 def _copies(records: Sequence[Record], again: bool) -> list[Copied | None]:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import msgspec
 
 from features.base import names
-from features.base.events import AmountMinor, EventTime, Id, Label, Outcome, Score
+from features.base.events import EventTime, Id, Label, Measure, Outcome, Score
 
 
 class JoinedTransaction(msgspec.Struct, gc=False):
     """What an outcome needs of a transaction; the rest of a score is skipped unread."""
 
-    transaction_id: Id
+    event_id: Id
     event_time_ms: EventTime
-    card_id: Id
-    terminal_id: Id
-    amount_minor: AmountMinor
+    subject: Id
+    counterpart: Id
+    measure: Measure
 
 
 class JoinedScore(msgspec.Struct, gc=False):
@@ -36,17 +36,17 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
 
     ``late``: the transaction had an outcome already, which this one corrects.
     """
-    # What the label says of the payment may be wrong, and its terminal's other outcomes would pay for it.
-    payment = score.transaction if score else label
+    # What the label says of the event may be wrong, and its counterpart's other outcomes would pay for it.
+    event = score.transaction if score else label
     return Outcome(
-        transaction_id=label.transaction_id,
-        card_id=payment.card_id,
-        terminal_id=payment.terminal_id,
-        event_time_ms=payment.event_time_ms,
+        event_id=label.event_id,
+        subject=event.subject,
+        counterpart=event.counterpart,
+        event_time_ms=event.event_time_ms,
         outcome_time_ms=outcome_ms,
-        is_fraud=label.is_fraud,
+        positive=label.positive,
         source=label.source,
-        amount_minor=score.transaction.amount_minor if score else None,
+        measure=score.transaction.measure if score else None,
         score=score.score if score else None,
         threshold=score.threshold if score else None,
         model_version=score.model_version if score else None,
@@ -56,17 +56,17 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
 
 
 def matured(score: JoinedScore, outcome_ms: int) -> Outcome:
-    """Return the outcome of a transaction that nobody labelled: it counts as genuine from ``outcome_ms`` on."""
+    """Return the outcome of a transaction that nobody labelled: it counts as negative from ``outcome_ms`` on."""
     transaction = score.transaction
     return Outcome(
-        transaction_id=transaction.transaction_id,
-        card_id=transaction.card_id,
-        terminal_id=transaction.terminal_id,
+        event_id=transaction.event_id,
+        subject=transaction.subject,
+        counterpart=transaction.counterpart,
         event_time_ms=transaction.event_time_ms,
         outcome_time_ms=outcome_ms,
-        is_fraud=False,
+        positive=False,
         source="matured",
-        amount_minor=transaction.amount_minor,
+        measure=transaction.measure,
         score=score.score,
         threshold=score.threshold,
         model_version=score.model_version,

@@ -16,22 +16,22 @@ Strings: TypeAlias = NDArray[np.object_]
 class Transactions:
     """Columns of n transactions. Text columns are object arrays of str, None where the producer would leave the field out.
 
-    ``latitude`` and ``longitude`` are NaN where unknown. ``entry_mode`` is the position in ``features.base.events.ENTRY_MODES``
-    and ``pin_used`` 0 or 1; both are -1 where unknown. Arrays must not be changed once the object is made.
+    ``latitude`` and ``longitude`` are NaN where unknown. ``mode`` is the position in ``features.base.events.ENTRY_MODES``
+    and ``flag`` 0 or 1; both are -1 where unknown. Arrays must not be changed once the object is made.
     """
 
-    transaction_id: Strings
+    event_id: Strings
     event_time_ms: NDArray[np.int64]
-    card_id: Strings
-    terminal_id: Strings
-    amount_minor: NDArray[np.int64]
+    subject: Strings
+    counterpart: Strings
+    measure: NDArray[np.int64]
     currency: Strings
     latitude: NDArray[np.float64]
     longitude: NDArray[np.float64]
     country: Strings
-    merchant_category: Strings
-    entry_mode: NDArray[np.int8]
-    pin_used: NDArray[np.int8]
+    category: Strings
+    mode: NDArray[np.int8]
+    flag: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.event_time_ms)
@@ -43,13 +43,13 @@ class Transactions:
 
 @dataclass(frozen=True)
 class Truth:
-    """What really happened to the n transactions beside it: ``pattern`` indexes ``names``; 0 is ``genuine``."""
+    """What really happened to the n transactions beside it: ``pattern`` indexes ``names``; 0 is ``negative``."""
 
     pattern: NDArray[np.int8]
     names: tuple[str, ...]
 
     @property
-    def is_fraud(self) -> NDArray[np.bool_]:
+    def positive(self) -> NDArray[np.bool_]:
         return self.pattern > 0
 
 
@@ -61,11 +61,11 @@ SOURCES = ("chargeback", "analyst")
 class Labels:
     """Columns of n labels. ``source`` is the position in SOURCES; ``label_time_ms`` says when the label is published."""
 
-    transaction_id: Strings
-    card_id: Strings
-    terminal_id: Strings
+    event_id: Strings
+    subject: Strings
+    counterpart: Strings
     event_time_ms: NDArray[np.int64]
-    is_fraud: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
     label_time_ms: NDArray[np.int64]
     source: NDArray[np.int8]
 
@@ -80,7 +80,7 @@ class Labels:
     def of(
         transactions: Transactions,
         rows: NDArray[np.int64],
-        is_fraud: NDArray[np.bool_],
+        positive: NDArray[np.bool_],
         label_time_ms: NDArray[np.int64],
         source: NDArray[np.int8],
     ) -> Labels:
@@ -88,11 +88,11 @@ class Labels:
         order = np.argsort(label_time_ms, kind="stable")
         at = rows[order]
         return Labels(
-            transactions.transaction_id[at],
-            transactions.card_id[at],
-            transactions.terminal_id[at],
+            transactions.event_id[at],
+            transactions.subject[at],
+            transactions.counterpart[at],
             transactions.event_time_ms[at],
-            is_fraud[order],
+            positive[order],
             label_time_ms[order],
             source[order],
         )

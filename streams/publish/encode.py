@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import ENTRY_MODES, EntryMode, Label, Transaction
+from features.base.events import MODES, Label, Mode, Transaction
 from streams.engine.codec import encode
 from streams.publish.batch import SOURCES, Labels, Transactions
 
-_MODES: list[EntryMode | None] = [*ENTRY_MODES, None]
+_MODES: list[Mode | None] = [*MODES, None]
 _PINS: list[bool | None] = [False, True, None]
 
 
@@ -29,18 +29,18 @@ def encode_transactions(columns: Transactions) -> list[bytes]:
     """One JSON object a row, in order."""
     rows = map(
         Transaction,
-        columns.transaction_id.tolist(),
+        columns.event_id.tolist(),
         columns.event_time_ms.tolist(),
-        columns.card_id.tolist(),
-        columns.terminal_id.tolist(),
-        columns.amount_minor.tolist(),
+        columns.subject.tolist(),
+        columns.counterpart.tolist(),
+        columns.measure.tolist(),
         columns.currency.tolist(),
         _degrees(columns.latitude),
         _degrees(columns.longitude),
         columns.country.tolist(),
-        columns.merchant_category.tolist(),
-        [_MODES[i] for i in columns.entry_mode.tolist()],
-        [_PINS[i] for i in columns.pin_used.tolist()],
+        columns.category.tolist(),
+        [_MODES[i] for i in columns.mode.tolist()],
+        [_PINS[i] for i in columns.flag.tolist()],
     )
     return list(map(encode, rows))
 
@@ -49,11 +49,11 @@ def encode_labels(columns: Labels) -> list[bytes]:
     """One JSON object a row, in order."""
     rows = map(
         Label,
-        columns.transaction_id.tolist(),
-        columns.card_id.tolist(),
-        columns.terminal_id.tolist(),
+        columns.event_id.tolist(),
+        columns.subject.tolist(),
+        columns.counterpart.tolist(),
         columns.event_time_ms.tolist(),
-        columns.is_fraud.tolist(),
+        columns.positive.tolist(),
         columns.label_time_ms.tolist(),
         [SOURCES[i] for i in columns.source.tolist()],
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.base.events import ENTRY_MODES
+from features.base.events import MODES
 from streams.publish.batch import SOURCES, Batch, Labels, Transactions, Truth
 from streams.publish.encode import encode_labels, encode_transactions
 
@@ -20,22 +20,22 @@ _TIME = pa.timestamp("ms", tz="UTC")
 
 def transactions_table(columns: Transactions) -> pa.Table:
     """Transactions as Arrow, under the names of the event's fields; ``event_time`` is a timestamp, money stays in minor units."""
-    unknown = columns.entry_mode < 0
-    names = np.array([*ENTRY_MODES, None], dtype=object)
+    unknown = columns.mode < 0
+    names = np.array([*MODES, None], dtype=object)
     return pa.table(
         {
-            "transaction_id": pa.array(columns.transaction_id, pa.string()),
+            "transaction_id": pa.array(columns.event_id, pa.string()),
             "event_time": pa.array(columns.event_time_ms, _TIME),
-            "card_id": pa.array(columns.card_id, pa.string()),
-            "terminal_id": pa.array(columns.terminal_id, pa.string()),
-            "amount_minor": pa.array(columns.amount_minor, pa.int64()),
+            "card_id": pa.array(columns.subject, pa.string()),
+            "terminal_id": pa.array(columns.counterpart, pa.string()),
+            "amount_minor": pa.array(columns.measure, pa.int64()),
             "currency": pa.array(columns.currency, pa.string()),
             "latitude": pa.array(columns.latitude, pa.float64(), from_pandas=True),
             "longitude": pa.array(columns.longitude, pa.float64(), from_pandas=True),
             "country": pa.array(columns.country, pa.string()),
-            "merchant_category": pa.array(columns.merchant_category, pa.string()),
-            "entry_mode": pa.array(names[np.where(unknown, len(ENTRY_MODES), columns.entry_mode)], pa.string()),
-            "pin_used": pa.array(columns.pin_used > 0, pa.bool_(), mask=columns.pin_used < 0),
+            "merchant_category": pa.array(columns.category, pa.string()),
+            "entry_mode": pa.array(names[np.where(unknown, len(MODES), columns.mode)], pa.string()),
+            "pin_used": pa.array(columns.flag > 0, pa.bool_(), mask=columns.flag < 0),
         }
     )
 
@@ -44,11 +44,11 @@ def labels_table(columns: Labels) -> pa.Table:
     """Labels as Arrow, under the names of the event's fields; the two times are timestamps."""
     return pa.table(
         {
-            "transaction_id": pa.array(columns.transaction_id, pa.string()),
-            "card_id": pa.array(columns.card_id, pa.string()),
-            "terminal_id": pa.array(columns.terminal_id, pa.string()),
+            "transaction_id": pa.array(columns.event_id, pa.string()),
+            "card_id": pa.array(columns.subject, pa.string()),
+            "terminal_id": pa.array(columns.counterpart, pa.string()),
             "event_time": pa.array(columns.event_time_ms, _TIME),
-            "is_fraud": pa.array(columns.is_fraud, pa.bool_()),
+            "is_fraud": pa.array(columns.positive, pa.bool_()),
             "label_time": pa.array(columns.label_time_ms, _TIME),
             "source": pa.array(np.array(SOURCES, dtype=object)[columns.source], pa.string()),
         }
@@ -56,12 +56,12 @@ def labels_table(columns: Labels) -> pa.Table:
 
 
 def truth_table(transactions: Transactions, truth: Truth) -> pa.Table:
-    """Ground truth: transaction_id, event_time, is_fraud, pattern."""
+    """Ground truth: event_id, event_time, positive, pattern."""
     return pa.table(
         {
-            "transaction_id": pa.array(transactions.transaction_id, pa.string()),
+            "transaction_id": pa.array(transactions.event_id, pa.string()),
             "event_time": pa.array(transactions.event_time_ms, _TIME),
-            "is_fraud": pa.array(truth.is_fraud, pa.bool_()),
+            "is_fraud": pa.array(truth.positive, pa.bool_()),
             "pattern": pa.array(np.array(truth.names, dtype=object)[truth.pattern], pa.string()),
         }
     )

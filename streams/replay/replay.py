@@ -145,18 +145,18 @@ class Replay:
         unknown = np.full(n, -1, dtype=np.int8)
         currency = columns.text(of("currency")) if "currency" in have else np.full(n, self._currency, dtype=object)
         transactions = Transactions(
-            transaction_id=columns.ids(of("transaction_id"), have["transaction_id"]),
+            event_id=columns.ids(of("transaction_id"), have["transaction_id"]),
             event_time_ms=times,
-            card_id=columns.ids(of("card_id"), have["card_id"]),
-            terminal_id=columns.ids(of("terminal_id"), have["terminal_id"]),
-            amount_minor=self._amounts(of("amount"), currency),
+            subject=columns.ids(of("card_id"), have["card_id"]),
+            counterpart=columns.ids(of("terminal_id"), have["terminal_id"]),
+            measure=self._amounts(of("amount"), currency),
             currency=currency,
             latitude=columns.degrees(of("latitude"), have["latitude"], 90.0) if "latitude" in have else nowhere,
             longitude=columns.degrees(of("longitude"), have["longitude"], 180.0) if "longitude" in have else nowhere,
             country=columns.text(of("country")) if "country" in have else none,
-            merchant_category=columns.text(of("merchant_category")) if "merchant_category" in have else none,
-            entry_mode=columns.entry_modes(of("entry_mode"), have["entry_mode"]) if "entry_mode" in have else unknown,
-            pin_used=columns.pins(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
+            category=columns.text(of("merchant_category")) if "merchant_category" in have else none,
+            mode=columns.entry_modes(of("entry_mode"), have["entry_mode"]) if "entry_mode" in have else unknown,
+            flag=columns.pins(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
         )
         pattern = np.zeros(n, dtype=np.int8)
         if "is_fraud" in have:
@@ -183,7 +183,7 @@ class Replay:
     def _batch(self, parts: list[_Part], day: int) -> Batch:
         joined = _join(parts)
         truth = Truth(joined.pattern, ("genuine", *(f"scenario_{i}" for i in range(1, _MOST_PATTERNS + 1))))
-        rows = np.flatnonzero(truth.is_fraud)
+        rows = np.flatnonzero(truth.positive)
         known = joined.transactions.event_time_ms[rows] + self._delay_ms
         labels = Labels.of(joined.transactions, rows, np.ones(len(rows), np.bool_), known, np.zeros(len(rows), np.int8))
         return Batch(day * DAY_MS, (day + 1) * DAY_MS, joined.transactions, truth, labels)

@@ -1,6 +1,6 @@
 """Scores by a few rules, for as long as there is no model server (``scoring.fallback = "rules"``).
 
-Each rule that holds leaves ``1 - weight`` of the chance that the payment is genuine; the score is what is taken away. They are
+Each rule that holds leaves ``1 - weight`` of the chance that the event is negative; the score is what is taken away. They are
 meant to catch the plain cases and to stay quiet otherwise; they are no model, and scores made by them say so.
 """
 
@@ -29,7 +29,7 @@ names.check(f"{__name__}.RULES", (column for column, _, _ in RULES), INDEX, "col
 
 def predict(vectors: NDArray[np.float32]) -> Prediction:
     """Scores of ``vectors`` float32 [n, k]; the same prediction as a model's, with VERSION and THRESHOLD."""
-    genuine = np.ones(len(vectors), dtype=np.float32)
+    negative = np.ones(len(vectors), dtype=np.float32)
     for column, least, weight in RULES:
-        genuine *= np.where(vectors[:, INDEX[column]] >= least, np.float32(1 - weight), np.float32(1))
-    return Prediction(1 - genuine, THRESHOLD, VERSION)
+        negative *= np.where(vectors[:, INDEX[column]] >= least, np.float32(1 - weight), np.float32(1))
+    return Prediction(1 - negative, THRESHOLD, VERSION)

@@ -32,7 +32,7 @@ _PROCESSOR = "scorer"
 
 
 class ConflictingTransaction(ValueError):
-    """A transaction_id came again with another body."""
+    """An event_id came again with another body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,10 @@ class Intake:
         """``dead``: the letters of what could not be read, which the others are added to. ``of_then``: by partition, the limits
         where they are not those of now."""
         columns = from_transactions(events)
-        ids = digests([e.transaction_id.encode() for e in events])[:, 0]
+        ids = digests([e.event_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]
-        cards = digests([card.encode() for card in columns.card])[:, 0]
+        subjects = digests([subject.encode() for subject in columns.subject])[:, 0]
         appended = np.array([record.appended_ms for record in records], dtype=np.int64)
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
@@ -138,7 +138,7 @@ class Intake:
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
             verdict[rows], late[rows] = of_partition.admit(
-                ids[rows], content[rows], cards[rows], columns.event_time_ms[rows], before[rows]
+                ids[rows], content[rows], subjects[rows], columns.event_time_ms[rows], before[rows]
             )
         if not verdict.any():
             return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0)

@@ -110,7 +110,7 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         batch.ages_ms.tolist(),
         strict=True,
     ):
-        key = event.card_id.encode()
+        key = event.subject.encode()
         score = WireScore(
             raw(body),
             schema,

@@ -29,8 +29,8 @@ def alerts(settings: Settings, scores: Scores) -> Found:
     """One for each alerting score."""
     decode = msgspec.json.Decoder(Alert).decode
     raw = committed(settings, topics.ALERTS, settings.partitions)
-    alerts = Counter(decode(record.value or b"").transaction.transaction_id for records in raw.values() for record in records)
-    wanted = Counter(s.transaction.transaction_id for part in scores.values() for s in part if s.decision == "alert")
+    alerts = Counter(decode(record.value or b"").transaction.event_id for records in raw.values() for record in records)
+    wanted = Counter(s.transaction.event_id for part in scores.values() for s in part if s.decision == "alert")
     wrong = [] if alerts == wanted else [f"alerts: {sum(alerts.values())}, alerting scores: {sum(wanted.values())}"]
     return {"alerts": sum(alerts.values())}, wrong
 
@@ -54,12 +54,12 @@ def outcomes(settings: Settings, scores: Scores, raw: Log, given: Log) -> Found:
     partition, and for no other."""
     made = [msgspec.json.decode(record.value or b"", type=Outcome) for part in raw.values() for record in part]
     labels = [msgspec.json.decode(record.value or b"", type=Label) for part in given.values() for record in part]
-    scored = {score.transaction.transaction_id for part in scores.values() for score in part}
-    wanted = Counter((label.transaction_id, label.is_fraud) for label in labels if label.transaction_id in scored)
-    labelled = Counter((o.transaction_id, o.is_fraud) for o in made if o.source != "matured")
+    scored = {score.transaction.event_id for part in scores.values() for score in part}
+    wanted = Counter((label.event_id, label.positive) for label in labels if label.event_id in scored)
+    labelled = Counter((o.event_id, o.positive) for o in made if o.source != "matured")
     wrong = [] if labelled == wanted else [f"labelled outcomes: {sum(labelled.values())}, labels: {sum(wanted.values())}"]
-    due = _due(scores, {label.transaction_id for label in labels}, settings.labels.delay_ms)
-    matured = Counter((o.transaction_id, o.outcome_time_ms) for o in made if o.source == "matured")
+    due = _due(scores, {label.event_id for label in labels}, settings.labels.delay_ms)
+    matured = Counter((o.event_id, o.outcome_time_ms) for o in made if o.source == "matured")
     if matured != due:
         wrong.append(f"matured outcomes: {sum(matured.values())}, due: {sum(due.values())}")
     return {"labels": len(labels), "labelled outcomes": sum(labelled.values()), "matured outcomes": sum(matured.values())}, wrong
@@ -72,8 +72,8 @@ def _due(scores: Scores, labelled: set[str], delay_ms: int) -> Counter[tuple[str
         now = max((score.transaction.event_time_ms for score in part), default=0)
         for score in part:
             at = score.transaction.event_time_ms + delay_ms
-            if at <= now and score.transaction.transaction_id not in labelled:
-                due[score.transaction.transaction_id, at] += 1
+            if at <= now and score.transaction.event_id not in labelled:
+                due[score.transaction.event_id, at] += 1
     return due
 
 
@@ -107,9 +107,9 @@ def online(settings: Settings, scores: Scores) -> Found:
     newest: dict[str, Score] = {}
     for part in scores.values():
         for score in part:
-            held = newest.get(score.transaction.card_id)
+            held = newest.get(score.transaction.subject)
             if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
-                newest[score.transaction.card_id] = score
+                newest[score.transaction.subject] = score
     reader = ProfileReader(settings)
     rows = reader.activity(list(newest))
     reader.close()

@@ -162,7 +162,9 @@ class Run:
 
     def _history(self, settings: Settings) -> None:
         writer = OnlineWriter(settings)
-        writer.write_profiles([profile_row(card, self._world.begin_ms, 40.0, i) for i, card in enumerate(self._world.cards)])
+        writer.write_profiles(
+            [profile_row(subject, self._world.begin_ms, 40.0, i) for i, subject in enumerate(self._world.subjects)]
+        )
         writer.close()
         for part in (self._world.history, self._world.last_day):
             sender = Stream(settings, part, 1e9)

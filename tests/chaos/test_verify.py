@@ -45,24 +45,24 @@ def record(offset: int, value: bytes) -> Record:
     return Record("transactions", 0, offset, None, value)
 
 
-def payment(one: str, amount: int = 1) -> bytes:
+def event(one: str, amount: int = 1) -> bytes:
     return b'{"transaction_id":"%s","amount_minor":%d}' % (one.encode(), amount)
 
 
 LOG = {
     0: [
-        record(0, payment("a")),
+        record(0, event("a")),
         record(1, b"not a payment"),
-        record(2, payment("b")),
-        record(3, payment("a")),
-        record(4, payment("a", 2)),
+        record(2, event("b")),
+        record(3, event("a")),
+        record(4, event("a", 2)),
     ]
 }
 MALFORMED = {hash(b"not a payment")}
 
 
 def unbroken(ids: list[str], bad: list[int]) -> Unbroken:
-    scores = [SimpleNamespace(transaction=SimpleNamespace(transaction_id=one)) for one in ids]
+    scores = [SimpleNamespace(transaction=SimpleNamespace(event_id=one)) for one in ids]
     return cast(Unbroken, SimpleNamespace(scores={0: scores}, bad=Counter((0, offset) for offset in bad)))
 
 

@@ -21,7 +21,7 @@ from features.online.cached_reader import Reader
 from features.transform.profiles import Profiles, unknown
 from streams import topics
 from streams.engine.core import ATTEMPT_HEADER, MOST_DIGITS, MOST_HEADERS, MOST_KEY
-from streams.engine.repartition_header import genuine
+from streams.engine.repartition_header import negative
 from streams.kafka.records import Produce, Record
 from streams.scoring.scorer import Scorer
 from streams.topics import DLQ_MAX_BYTES
@@ -53,9 +53,14 @@ class Found(msgspec.Struct):
 class NoStore:
     """An online store that knows nobody."""
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
-        customers, terminals = unknown(len(card_ids)), unknown(len(terminal_ids))
-        return dataclasses.replace(customers, begin=terminals.begin, end=terminals.end, terminal_ts_ms=terminals.terminal_ts_ms)
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
+        customers, distinct_counterparts = unknown(len(subjects)), unknown(len(counterparts))
+        return dataclasses.replace(
+            customers,
+            begin=distinct_counterparts.begin,
+            end=distinct_counterparts.end,
+            counterpart_ts_ms=distinct_counterparts.counterpart_ts_ms,
+        )
 
 
 class NoChampion:
@@ -169,7 +174,7 @@ def restored_is_the_same(seed: int, n: int, probe: int) -> None:
             live.process(batch)
             # In other batches, as a replay cuts them.
             for at in range(0, len(batch), 77):
-                again.restore([genuine(record, 0) for record in batch[at : at + 77]])
+                again.restore([negative(record, 0) for record in batch[at : at + 77]])
         else:
             outputs = [[_lasting(item) for item in core.process(batch).produce] for core in (live, again)]
             assert outputs[0] == outputs[1]

@@ -159,12 +159,12 @@ def test_payments_are_scored_by_a_champion_on_another_host(apart: Apart, tmp_pat
 
         sender = producer(apart.settings.as_user("producer"))
         for event in events:
-            sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+            sender.produce(topics.TRANSACTIONS, encode(event), event.subject.encode())
         assert sender.flush(30) == 0
         del sender  # it would complain of a broker that goes away
         wait_for(lambda: len(committed(apart.settings, topics.SCORES)) == N, 60)
         scores = [msgspec.json.decode(value, type=Score) for _, value in committed(apart.settings, topics.SCORES)]
-        assert sorted(score.transaction.transaction_id for score in scores) == sorted(event.transaction_id for event in events)
+        assert sorted(score.transaction.event_id for score in scores) == sorted(event.event_id for event in events)
         assert {score.model_version for score in scores} == {"v1"}
         assert all(score.score is not None and 0 < score.score < 1 for score in scores)
 

@@ -10,7 +10,7 @@ import pytest
 from features.base.durations import DAY_MS
 from features.base.settings import Settings
 from features.catalogue.vector import NAMES, SCHEMA, WIDTH
-from features.online.store import Activity, OnlineWriter, TerminalRow
+from features.online.store import Activity, CounterpartRow, OnlineWriter
 from infra.cli import main
 from infra.platform.ports import free_ports
 from tests.profile_rows import profile_row, tiles
@@ -28,7 +28,7 @@ def _written(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     current, old = Activity("show-1", T0, vector, SCHEMA, 0.25, "tx-1"), Activity("show-2", T0, vector[:3], "old", None, "tx-2")
     writer.write_activity([current, old])
     writer.write_profiles([profile_row("show-1", T0, 17.5), profile_row("show-3", T0, 17.5)])
-    writer.write_terminal_risk([TerminalRow("show-t", T0, tiles(T0, 24), 7)])
+    writer.write_counterpart_risk([CounterpartRow("show-t", T0, tiles(T0, 24), 7)])
 
 
 def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,15 +198,15 @@ def test_events_of_another_kind_are_passed_over(platform: Settings, topic: str) 
 
 
 def test_alerts(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    cards = [f"card-{uuid.uuid4().hex[:8]}" for _ in range(3)]
-    for card in cards:
-        alert = Alert(Transaction("t", AT, card, "m", 1250), 0.9, 0.5, "fraud", "v1", ["amount"], {"amount": 12.5})
-        publish(platform, topics.ALERTS, card, alert)
+    subjects = [f"card-{uuid.uuid4().hex[:8]}" for _ in range(3)]
+    for subject in subjects:
+        alert = Alert(Transaction("t", AT, subject, "m", 1250), 0.9, 0.5, "fraud", "v1", ["amount"], {"amount": 12.5})
+        publish(platform, topics.ALERTS, subject, alert)
         time.sleep(0.003)
-    assert [alert["transaction"]["card_id"] for alert in run_json("alerts", "-n", "2")] == cards[1:]
+    assert [alert["transaction"]["card_id"] for alert in run_json("alerts", "-n", "2")] == subjects[1:]
     assert main.run(["alerts", "-n", "1"]) == 0
     table = capsys.readouterr().out
-    assert cards[2] in table
+    assert subjects[2] in table
     assert "12.50 EUR" in table
 
 

@@ -45,10 +45,10 @@ def test_the_first_value_that_differs_is_named(spark: SparkSession, rows: list[A
     event = rows[900].event
     assert isinstance(event, Score)
     first = found.first[0]
-    assert (first.feature, first.transaction_id, first.card_id) == (
+    assert (first.feature, first.event_id, first.subject) == (
         FEATURE,
-        event.transaction.transaction_id,
-        event.transaction.card_id,
+        event.transaction.event_id,
+        event.transaction.subject,
     )
     assert (first.kafka_partition, first.kafka_offset) == (rows[900].partition, rows[900].offset)
     assert first.recomputed < first.served
@@ -94,4 +94,4 @@ def test_the_command_compares_what_was_read_from_feast_when_asked(platform: Sett
     assert told.returncode == 1, told.stderr.decode()
     found = msgspec.json.decode(told.stdout, type=Differences)
     assert (found.vectors, found.features, found.by_feature) == (len(rows), WIDTH, {"terminal_count_30d": 1})
-    assert found.first[0].transaction_id == changed.event.transaction.transaction_id
+    assert found.first[0].event_id == changed.event.transaction.event_id

@@ -75,19 +75,19 @@ def test_a_history_in_two_calls_arrives_whole_and_in_order(platform: Settings) -
 
     decode = msgspec.json.Decoder(Transaction).decode
     rows = [(p, decode(value)) for p, value in read_all(platform, topics.TRANSACTIONS)]
-    mine = [(p, event) for p, event in rows if event.transaction_id.startswith(f"t{seed}-")]
-    assert {event.transaction_id for _, event in mine} == {i for b in batches for i in b.transactions.transaction_id}
+    mine = [(p, event) for p, event in rows if event.event_id.startswith(f"t{seed}-")]
+    assert {event.event_id for _, event in mine} == {i for b in batches for i in b.transactions.event_id}
     assert len(mine) == total.transactions
     for partition in range(platform.partitions):
         times = [event.event_time_ms for p, event in mine if p == partition]
         assert times == sorted(times)
 
     labels = [(p, msgspec.json.decode(value, type=Label)) for p, value in read_all(platform, topics.LABELS)]
-    own_labels = [(p, label) for p, label in labels if label.transaction_id.startswith(f"t{seed}-")]
+    own_labels = [(p, label) for p, label in labels if label.event_id.startswith(f"t{seed}-")]
     assert len(own_labels) == total.labels
     # Labels lie in the partition of their transaction: the label joiner depends on it.
-    where = {event.transaction_id: p for p, event in mine}
-    assert all(where[label.transaction_id] == p for p, label in own_labels)
+    where = {event.event_id: p for p, event in mine}
+    assert all(where[label.event_id] == p for p, label in own_labels)
 
 
 def test_speed_is_kept(platform: Settings) -> None:

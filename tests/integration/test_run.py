@@ -107,13 +107,13 @@ def ids_below(settings: Settings, offsets: dict[int, int]) -> list[str]:
     found = []
     for partition, offset in offsets.items():
         log = committed(settings, topics.TRANSACTIONS, (partition,))
-        found += [msgspec.json.decode(value, type=Transaction).transaction_id for _, value in log[:offset]]
+        found += [msgspec.json.decode(value, type=Transaction).event_id for _, value in log[:offset]]
     return sorted(found)
 
 
 def scored_ids(settings: Settings) -> list[str]:
     log = committed(settings, topics.SCORES, range(settings.partitions))
-    return sorted(msgspec.json.decode(value, type=Score).transaction.transaction_id for _, value in log)
+    return sorted(msgspec.json.decode(value, type=Score).transaction.event_id for _, value in log)
 
 
 def answer(port: int, page: str) -> tuple[int, str]:
@@ -133,7 +133,7 @@ def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: 
     assert len(events) == N
     sender = producer(own)
     for event in events:
-        sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+        sender.produce(topics.TRANSACTIONS, encode(event), event.subject.encode())
     assert sender.flush(30) == 0
 
     # Small batches, so that there are many left when the signal comes, and one in hand.
@@ -149,7 +149,7 @@ def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: 
         Lockstep(own, {"scorer": (topics.TRANSACTIONS,)}, timeout_s=START_S).wait()
         assert scorer.stop() < 5
     assert sum(committed_offsets(own).values()) == N
-    assert scored_ids(own) == sorted(event.transaction_id for event in events)
+    assert scored_ids(own) == sorted(event.event_id for event in events)
 
 
 def test_a_further_member_starts_beside_the_first_and_says_its_port(own: Settings, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
     events = transactions(Options(cards=300, terminals=100, seed=8), 25)[:N]
     sender = producer(own)
     for event in events:
-        sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+        sender.produce(topics.TRANSACTIONS, encode(event), event.subject.encode())
     assert sender.flush(30) == 0
     broker = psutil.Process(supervisor.processes(own)["kafka"].pid)
     with running(own, tmp_path / "first", DRIFTLOOP_SCORING__MAX_BATCH=str(BATCH)) as scorer:
@@ -199,7 +199,7 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
             broker.resume()
     with running(own, tmp_path / "second"):
         Lockstep(own, {"scorer": (topics.TRANSACTIONS,)}, timeout_s=START_S).wait()
-    assert scored_ids(own) == sorted([*ids, *(event.transaction_id for event in events)])
+    assert scored_ids(own) == sorted([*ids, *(event.event_id for event in events)])
 
 
 def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings, tmp_path: Path) -> None:

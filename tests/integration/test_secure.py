@@ -112,8 +112,8 @@ def test_the_loop_turns(secure: Settings, run: Runner) -> None:
     assert groups <= status["event_time"].keys()
     for format_ in ("scores", "outcomes"):
         assert ds.dataset(secure.archive / format_, format="parquet").count_rows() > 0
-    card = ds.dataset(secure.archive / "scores", format="parquet").to_table(columns=["card_id"]).column(0)[-1].as_py()
-    assert run("features", "show", "card", card)[0] == 0
+    subject = ds.dataset(secure.archive / "scores", format="parquet").to_table(columns=["card_id"]).column(0)[-1].as_py()
+    assert run("features", "show", "card", subject)[0] == 0
     code, out, _ = run("alerts", "--json")
     assert (code, len(json.loads(out))) == (0, 20)
 

@@ -77,11 +77,11 @@ def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, r
 def test_a_profile_that_came_too_late_is_freshness_skew(settings: Settings, rows: list[Archived]) -> None:
     archive(settings, rows)
     day = newest(settings)
-    card = next(row.event.transaction.card_id for row in rows if row.day == day and isinstance(row.event, Score))
+    subject = next(row.event.transaction.subject for row in rows if row.day == day and isinstance(row.event, Score))
     profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
     profile[HOME_LAT], profile[MEAN_AMOUNT] = 1.0, 10.0
     # The day before has it, and the scores were made without.
-    write_profiles_offline(settings, [ProfileRow(card, day * DAY_MS, profile, np.zeros(USUAL_WIDTH, dtype=np.int64))], "late")
+    write_profiles_offline(settings, [ProfileRow(subject, day * DAY_MS, profile, np.zeros(USUAL_WIDTH, dtype=np.int64))], "late")
     report = SkewWatch(settings).look()
     assert report is not None
     assert report.sources["card"].differing == report.sources["terminal"].differing == 0

@@ -56,9 +56,9 @@ def row(alert: Alert) -> tuple[str, ...]:
     paid = alert.transaction
     return (
         show.when(paid.event_time_ms),
-        paid.card_id,
-        paid.terminal_id,
-        show.amount(paid.amount_minor, paid.currency),
+        paid.subject,
+        paid.counterpart,
+        show.amount(paid.measure, paid.currency),
         show.figure(alert.score),
         show.figure(alert.threshold),
         f"{alert.model} {alert.model_version}",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from features.catalogue.vector import Feature
     from infra.inspect.archive import Past
-    from infra.inspect.online import Card, Profile, Terminal
+    from infra.inspect.online import Counterpart, Profile, Subject
 
 app = typer.Typer(
     help="Look at features: what they mean, and their values.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
@@ -31,14 +31,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 class Kind(StrEnum):
     """What can be shown."""
 
-    card = "card"
-    terminal = "terminal"
+    subject = "card"
+    counterpart = "terminal"
 
 
-class CardOnly(StrEnum):
+class SubjectOnly(StrEnum):
     """What has a history."""
 
-    card = "card"
+    subject = "card"
 
 
 @app.command("list", help="Every feature of the vector, in its order.")
@@ -77,18 +77,18 @@ def show_entity(
     from infra.inspect import online, show
 
     settings = context.settings()
-    if kind is Kind.card:
-        card = online.card(settings, entity)
-        show.document(card) if as_json else _tell_card(card, vector_schema(settings.features))
+    if kind is Kind.subject:
+        subject = online.subject(settings, entity)
+        show.document(subject) if as_json else _tell_subject(subject, vector_schema(settings.features))
     else:
-        terminal = online.terminal(settings, entity)
-        show.document(terminal) if as_json else _tell_terminal(terminal)
+        counterpart = online.counterpart(settings, entity)
+        show.document(counterpart) if as_json else _tell_counterpart(counterpart)
 
 
 @app.command("history", help="The archived transactions of a card, with the values of features.")
 def history(
-    kind: Annotated[CardOnly, typer.Argument()],
-    card: Annotated[str, typer.Argument(metavar="ID")],
+    kind: Annotated[SubjectOnly, typer.Argument()],
+    subject: Annotated[str, typer.Argument(metavar="ID")],
     last: Annotated[int, typer.Option("--last", min=1, max=1_000_000, help="How many, the newest.")] = 20,
     feature: Annotated[list[str] | None, typer.Option("--feature", help="Show this feature; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array, with all features unless some are named.")] = False,
@@ -101,9 +101,9 @@ def history(
 
     names = known(feature or (list(NAMES) if as_json else []), NAMES)
     settings = context.settings()
-    past = archived(settings, card, last, names)
+    past = archived(settings, subject, last, names)
     if not past:
-        name = hashed(settings, card)
+        name = hashed(settings, subject)
         raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {name}; it is seconds behind")
     if as_json:
         show.document(past)
@@ -128,9 +128,9 @@ def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
 
     return (
         show.when(row.event_time_ms),
-        row.transaction_id,
-        row.terminal_id,
-        show.amount(row.amount_minor, row.currency),
+        row.event_id,
+        row.counterpart,
+        show.amount(row.measure, row.currency),
         row.decision,
         show.figure(row.score),
         *("-" if row.features is None else number(row.features[name]) for name in names),
@@ -150,24 +150,24 @@ def age(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _tell_card(card: Card, schema: str) -> None:
+def _tell_subject(subject: Subject, schema: str) -> None:
     from features.catalogue.vector import FEATURES
     from infra.inspect import show
 
-    print(show.printable(f"card {card.card}"))
-    if card.event_time_ms is None or card.age_s is None:
+    print(show.printable(f"card {subject.subject}"))
+    if subject.event_time_ms is None or subject.age_s is None:
         print("vector:       none yet")
     else:
-        judged = "today's" if card.schema_is_current else f"not today's, which is {schema}: its values are numbered"
-        print(f"as of:        {show.when(card.event_time_ms)} UTC, {age(card.age_s)} ago")
-        print(show.printable(f"transaction:  {card.transaction_id}"))
-        print(f"score:        {show.figure(card.score)}")
-        print(show.printable(f"schema:       {card.schema} ({judged})"))
-    _tell_profile(card.profile)
+        judged = "today's" if subject.schema_is_current else f"not today's, which is {schema}: its values are numbered"
+        print(f"as of:        {show.when(subject.event_time_ms)} UTC, {age(subject.age_s)} ago")
+        print(show.printable(f"transaction:  {subject.event_id}"))
+        print(f"score:        {show.figure(subject.score)}")
+        print(show.printable(f"schema:       {subject.schema} ({judged})"))
+    _tell_profile(subject.profile)
     units = {feature.name: feature.unit for feature in FEATURES}
-    if card.features:
+    if subject.features:
         print()
-        rows = ((name, number(value), units.get(name, "-")) for name, value in card.features.items())
+        rows = ((name, number(value), units.get(name, "-")) for name, value in subject.features.items())
         show.table(("feature", ">value", "unit"), rows, "")
 
 
@@ -183,15 +183,15 @@ def _tell_profile(profile: Profile | None) -> None:
     print(f"profile:      as of {show.when(profile.as_of_ms)} UTC, from {profile.transactions:,} transactions")
     print(f"  home:       {home}")
     print(f"  usually:    {profile.mean_amount:,.2f} currency units; most often at {hours or 'no hour'} UTC")
-    print(f"  known:      {len(profile.categories)} merchant categories, {len(profile.terminals)} terminals")
+    print(f"  known:      {len(profile.categories)} merchant categories, {len(profile.counterparts)} terminals")
 
 
-def _tell_terminal(terminal: Terminal) -> None:
+def _tell_counterpart(counterpart: Counterpart) -> None:
     from infra.inspect import show
 
-    outcomes, frauds = sum(day.outcomes for day in terminal.days), sum(day.frauds for day in terminal.days)
-    print(show.printable(f"terminal {terminal.terminal}"))
-    print(f"as of:        {show.when(terminal.as_of_ms)} UTC, {age(terminal.age_s)} ago")
-    print(f"known:        {outcomes:,} outcomes in {terminal.hours} hours, {frauds:,} of them fraud\n")
-    rows = ((show.when(day.day_ms)[:10], str(day.outcomes), str(day.frauds), str(day.unexplained)) for day in terminal.days)
+    outcomes, positives = sum(day.outcomes for day in counterpart.days), sum(day.positives for day in counterpart.days)
+    print(show.printable(f"terminal {counterpart.counterpart}"))
+    print(f"as of:        {show.when(counterpart.as_of_ms)} UTC, {age(counterpart.age_s)} ago")
+    print(f"known:        {outcomes:,} outcomes in {counterpart.hours} hours, {positives:,} of them fraud\n")
+    rows = ((show.when(day.day_ms)[:10], str(day.outcomes), str(day.positives), str(day.unexplained)) for day in counterpart.days)
     show.table(("day", ">outcomes", ">frauds", ">unexplained"), rows, "no outcomes are kept")

@@ -52,7 +52,7 @@ def row(version: Manifest, served: ServingDocument) -> tuple[str, ...]:
         show.when(version.created_at_ms),
         f"{show.when(version.train_start_ms)[:10]} .. {show.when(version.train_end_ms)[:10]}",
         str(version.rows),
-        str(version.frauds),
+        str(version.positives),
         show.figure(version.threshold),
         ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items()),
         version.cause or "-",

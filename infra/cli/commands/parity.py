@@ -88,8 +88,8 @@ def _print(found: Differences, compared: str) -> None:
     rows = (
         (
             show.when(d.event_time_ms),
-            d.card_id,
-            d.transaction_id,
+            d.subject,
+            d.event_id,
             f"{d.kafka_partition}:{d.kafka_offset}",
             d.feature,
             repr(d.served),

@@ -14,11 +14,11 @@ FAULT_HELP = "KIND@DAY:DAYS, KIND one of amount_unit, location_missing, entry_mo
 def command(
     days: Annotated[int, typer.Option(min=1, max=5000, help="How many days.")] = 30,
     from_day: Annotated[int, typer.Option(min=0, max=5000, help="The first of them; the simulation begins with day 0.")] = 0,
-    cards: Annotated[int, typer.Option(help="Cards in the world.")] = 2000,
-    terminals: Annotated[int, typer.Option(help="Terminals and online merchants in the world.")] = 500,
+    subjects: Annotated[int, typer.Option(help="Cards in the world.")] = 2000,
+    counterparts: Annotated[int, typer.Option(help="Terminals and online merchants in the world.")] = 500,
     start: Annotated[str, typer.Option(help="Date of day 0, YYYY-MM-DD, UTC.")] = "2026-01-05",
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 7,
-    fraud_rate: Annotated[float, typer.Option(help="Share of frauds while the patterns are those of day 0.")] = 0.009,
+    positive_rate: Annotated[float, typer.Option(help="Share of frauds while the patterns are those of day 0.")] = 0.009,
     rate: Annotated[float, typer.Option(help="Genuine transactions of a card in a day, on average.")] = 2.0,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
@@ -38,11 +38,11 @@ def command(
 
     try:
         options = Options(
-            cards=cards,
-            terminals=terminals,
+            cards=subjects,
+            terminals=counterparts,
             start=parse_date(start, "--start"),
             seed=seed,
-            fraud_rate=fraud_rate,
+            fraud_rate=positive_rate,
             rate=rate,
             drifts=tuple(map(parse_drift, drift or [])),
             faults=tuple(map(parse_fault, fault or [])),

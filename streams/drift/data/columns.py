@@ -1,8 +1,8 @@
 """Which columns are watched for drift, and in which form they are compared.
 
 A window of a day is compared with weeks of training data, so a column is watched only where one day is a fair sample of
-many: no calendar columns (a Sunday differs from a month by nature), none that remember more than a day of the card (they
-grow with the history and move days after their cause), and no terminal columns (they move with the labels, and labels
+many: no calendar columns (a Sunday differs from a month by nature), none that remember more than a day of the subject (they
+grow with the history and move days after their cause), and no counterpart columns (they move with the labels, and labels
 are what the performance monitor watches).
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base import names
-from features.base.events import ENTRY_MODES
+from features.base.events import MODES
 from features.catalogue import vector
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ NUMERIC: tuple[str, ...] = (
 )
 names.check(f"{__name__}.NUMERIC", NUMERIC, vector.INDEX, "column of the catalogue")
 
-#: Columns of the vector, in the order of ENTRY_MODES.
+#: Columns of the vector, in the order of MODES.
 ENTRY_NAMES: tuple[str, ...] = ("used_chip", "entry_contactless", "entry_swipe", "entry_manual", "online_order")
 names.check(f"{__name__}.ENTRY_NAMES", ENTRY_NAMES, vector.INDEX, "column of the catalogue")
 ENTRY_COLUMNS = [vector.INDEX[name] for name in ENTRY_NAMES]
 _PIN, _LOCATED = vector.INDEX["used_pin_number"], vector.INDEX["has_location"]
-_ENTRY_LABELS = np.array([*ENTRY_MODES, "unknown"], dtype=object)
+_ENTRY_LABELS = np.array([*MODES, "unknown"], dtype=object)
 _YES_NO = np.array(["no", "yes", "unknown"], dtype=object)
 
 #: A score is compared as log-odds: nearly all scores lie near 0, where the odds still tell them apart.

@@ -1,6 +1,6 @@
 """Data faults: a field that a producer sends wrongly. Rules, not statistics: a fault is large, and must be named.
 
-Each hour of a window is held against the same hour of the day in the reference (online payments at night are not a stuck
+Each hour of a window is held against the same hour of the day in the reference (online events at night are not a stuck
 entry mode), then the window as a whole, for slices too thin to judge by themselves.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from features.base import names
 from features.base.durations import HOUR_MS
-from features.base.events import ENTRY_MODES, Transaction
+from features.base.events import MODES, Transaction
 from features.catalogue import vector
 from streams.drift.data.counts import OPTIONAL, Counts, OptionalField, count
 
@@ -26,7 +26,7 @@ MIN_ROWS = 30
 MIN_REFERENCE_ROWS = 100
 #: An amount off by this factor is in another unit (cents for euros: 100).
 UNIT_FACTOR = 20.0
-#: The quartiles: a fault in a quarter of a slice's rows moves one of them, a burst of card testing does not.
+#: The quartiles: a fault in a quarter of a slice's rows moves one of them, a burst of subject testing does not.
 UNIT_QUANTILES = (0.5, 0.25, 0.75)
 #: A field is missing when its known share falls by this much, or is gone where it was at least 10 %.
 MISSING_FALL = 0.3
@@ -117,7 +117,7 @@ def _stuck(now: Counts, expected: Counts) -> Finding | None:
         return None
     if now.rows * math.log(max(usual, 1e-3)) > STUCK_LOG_PROBABILITY:
         return None
-    return Finding("entry_mode", f"stuck at {ENTRY_MODES[mode]}", float(measured), float(usual))
+    return Finding("entry_mode", f"stuck at {MODES[mode]}", float(measured), float(usual))
 
 
 def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:

@@ -43,7 +43,7 @@ for _field, _columns in AFTERMATH.items():
 class ScoredTransaction(msgspec.Struct, gc=False):
     """What the monitor needs of a score's transaction."""
 
-    transaction_id: str
+    event_id: str
     event_time_ms: int
 
 
@@ -161,7 +161,7 @@ class DataMonitor:
         if seen:
             window.add(
                 times,
-                priorities([s.transaction.transaction_id for s in seen], self._settings.training.seed),
+                priorities([s.transaction.event_id for s in seen], self._settings.training.seed),
                 vector.unpacked(b"".join(s.features for s in seen)).reshape(-1, vector.WIDTH),
                 np.array([np.nan if s.score is None else s.score for s in seen], dtype=np.float32),
                 [s.model_version for s in seen],

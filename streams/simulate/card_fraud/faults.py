@@ -25,8 +25,8 @@ def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) ->
         if not hit.any():
             continue
         if fault.kind == "amount_unit":
-            amount = np.where(hit, transactions.amount_minor * 100, transactions.amount_minor)
-            transactions = replace(transactions, amount_minor=amount)
+            amount = np.where(hit, transactions.measure * 100, transactions.measure)
+            transactions = replace(transactions, measure=amount)
         elif fault.kind == "location_missing":
             transactions = replace(
                 transactions,
@@ -34,6 +34,6 @@ def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) ->
                 longitude=np.where(hit, np.nan, transactions.longitude),
             )
         else:
-            stuck = np.where(hit, MANUAL, transactions.entry_mode).astype(np.int8)
-            transactions = replace(transactions, entry_mode=stuck)
+            stuck = np.where(hit, MANUAL, transactions.mode).astype(np.int8)
+            transactions = replace(transactions, mode=stuck)
     return transactions

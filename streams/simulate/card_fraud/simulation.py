@@ -50,7 +50,7 @@ class Simulation:
         truth = Truth(rows.pattern, TRUTH_NAMES)
         usual = np.exp(self.world.log_amount[rows.card]) * 100.0
         rng = np.random.default_rng([self.options.seed, 6, n])
-        labels = label(honest, truth.is_fraud, rows.amount > 8.0 * usual, rng)
+        labels = label(honest, truth.positive, rows.amount > 8.0 * usual, rng)
         return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
 
     def pending_labels(self, day: int) -> Labels:
@@ -104,16 +104,16 @@ class Simulation:
         prefix = f"t{self.options.seed}-{n:04d}"
         ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
         return Transactions(
-            transaction_id=ids,
+            event_id=ids,
             event_time_ms=start + rows.time,
-            card_id=world.card_id[rows.card],
-            terminal_id=world.terminal_id[rows.terminal],
-            amount_minor=rows.amount,
+            subject=world.subject[rows.card],
+            counterpart=world.counterpart[rows.terminal],
+            measure=rows.amount,
             currency=np.full(len(rows), "EUR", dtype=object),
-            latitude=np.where(rows.entry_mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
-            longitude=np.where(rows.entry_mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
+            latitude=np.where(rows.mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
+            longitude=np.where(rows.mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
             country=world.terminal_country[rows.terminal],
-            merchant_category=CATEGORIES[world.category[rows.terminal]],
-            entry_mode=rows.entry_mode,
-            pin_used=rows.pin_used,
+            category=CATEGORIES[world.category[rows.terminal]],
+            mode=rows.mode,
+            flag=rows.flag,
         )

@@ -24,8 +24,8 @@ from streams.kafka.refusal import Refused
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.scorer import Scorer
 from streams.writers.archive import Archive, ArchiveSink
-from streams.writers.card_activity import FeastSink, FeastWriter
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.writers.counterpart_risk import CounterpartRisk
+from streams.writers.subject_activity import FeastSink, FeastWriter
 from tests.unit.streams.records import T0, score
 
 TEXT, NUMBER = "marker-4929123412341234", 4929123412341234
@@ -107,7 +107,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
         taken += [Record(topic, 0, i, TEXT.encode(), value) for i, value in enumerate(wrong(topic))]
     event = score(TEXT, T0)
     event = msgspec.structs.replace(
-        event, transaction=msgspec.structs.replace(event.transaction, card_id=TEXT, amount_minor=492912341)
+        event, transaction=msgspec.structs.replace(event.transaction, subject=TEXT, measure=492912341)
     )
     scored = [Record("scores", 0, i, None, value) for i, value in enumerate([*wrong("scores"), msgspec.json.encode(event)])]
     archive = Archive(SCHEMA).process(scored + records["outcomes"])
@@ -116,7 +116,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
     letters = [
         *archive.produce,
         *LabelJoiner(86_400_000).process(records["labels"] + scored).produce,
-        *TerminalRisk(86_400_000, 3_600_000).process(records["outcomes"]).produce,
+        *CounterpartRisk(86_400_000, 3_600_000).process(records["outcomes"]).produce,
     ]
     for letter in letters:
         if letter.topic == "dlq":

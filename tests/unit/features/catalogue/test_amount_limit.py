@@ -12,7 +12,7 @@ import pytest
 from features.archive.days import newest_complete_day
 from features.base.settings import Features, SettingsError, load
 from features.catalogue.vector import INDEX, N_STREAM, SCHEMA, vector_schema
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.skew.check import check
 from features.transform.arrow import Recomputation, in_log_order, vectors
 from features.transform.update import update
@@ -28,7 +28,7 @@ ABOVE = INDEX["amount_above_limit"]
 @pytest.mark.parametrize(("limit", "above"), [(220, [0, 0, 0, 1]), (10, [0, 1, 1, 1]), (1_000_000_000, [0, 0, 0, 0])])
 def test_an_amount_is_above_the_limit_from_the_next_minor_unit_on(limit: int, above: list[int]) -> None:
     batch = columns([Event("c", START + i, amount) for i, amount in enumerate((1_000, 1_001, 22_000, 22_001))])
-    assert update(CardState(), batch, limit)[:, ABOVE].tolist() == above
+    assert update(SubjectState(), batch, limit)[:, ABOVE].tolist() == above
     assert Features().amount_limit == 220
 
 

@@ -64,9 +64,9 @@ def test_a_sample_is_of_a_few_cards_and_of_others_each_day(settings: Settings, r
     day = checked_day(settings)
     scores = settings.archive / "scores"
     first, again, other = read(scores, day, 10), read(scores, day, 10), read(scores, day - 1, 10)
-    assert first.cards == 10
-    cards = [set(sample.served.column("card_id").to_pylist()) for sample in (first, again, other)]
-    assert len(cards[0]) == 10
-    assert cards[0] == cards[1] != cards[2]
-    assert set(first.history.column("card_id").to_pylist()) == cards[0]
+    assert first.subjects == 10
+    subjects = [set(sample.served.column("card_id").to_pylist()) for sample in (first, again, other)]
+    assert len(subjects[0]) == 10
+    assert subjects[0] == subjects[1] != subjects[2]
+    assert set(first.history.column("card_id").to_pylist()) == subjects[0]
     assert first.history.num_rows > first.served.num_rows

@@ -22,9 +22,9 @@ from streams.writers.archive import Archived, table
 from tests.served import archive, served, transactions
 
 SOME = [
-    Transaction("a", 1_600_000_000_000, "c1", "t1", 100, entry_mode="chip", pin_used=True, latitude=1.25, longitude=-3.5),
-    Transaction("b", 1_600_000_001_000, "c2", "t2", 200, merchant_category="groceries", pin_used=False),
-    Transaction("c", 1_600_000_002_000, "c1", "t1", 0, entry_mode="online"),
+    Transaction("a", 1_600_000_000_000, "c1", "t1", 100, mode="chip", flag=True, latitude=1.25, longitude=-3.5),
+    Transaction("b", 1_600_000_001_000, "c2", "t2", 200, category="groceries", flag=False),
+    Transaction("c", 1_600_000_002_000, "c1", "t1", 0, mode="online"),
 ]
 
 
@@ -101,11 +101,11 @@ def test_a_cards_history_goes_along_into_other_partitions() -> None:
     events = transactions(Options(cards=60, terminals=40, seed=3), 6)
     scores = [row.event for row in served(events, partitions=1) if isinstance(row.event, Score)]
 
-    def partition(i: int, card: str) -> int:
-        number = zlib.crc32(card.encode())
+    def partition(i: int, subject: str) -> int:
+        number = zlib.crc32(subject.encode())
         return number % 3 if i < len(scores) // 2 else STEP + number % 2
 
-    spread = [Archived(topics.SCORES, partition(i, s.transaction.card_id), i, s) for i, s in enumerate(scores)]
+    spread = [Archived(topics.SCORES, partition(i, s.transaction.subject), i, s) for i, s in enumerate(scores)]
     ordered = in_log_order(table(topics.SCORES, spread))
     wanted = vectors(ordered.column("features"))[:, :N_STREAM]
     parts = Recomputation(Features())

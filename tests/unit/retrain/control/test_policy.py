@@ -14,7 +14,7 @@ from features.base.events import Cause, RetrainRequest
 from features.base.settings import Policy
 from retrain.control.policy import PolicyState, decide, finished, started
 
-POLICY = Policy(cooldown_hours=24, min_labels=1000, min_frauds=20)
+POLICY = Policy(cooldown_hours=24, min_labels=1000, min_positives=20)
 START = 1_700_000_000_000
 
 

@@ -128,9 +128,9 @@ def score_records(
 def outcome_records(
     rng: np.random.Generator,
     day: int,
-    frauds: int,
+    positives: int,
     missed: float,
-    genuine: int = 200,
+    negative: int = 200,
     version: str | None = "v1",
     source: Literal["chargeback", "analyst"] = "chargeback",
     partitions: int = 2,
@@ -138,18 +138,18 @@ def outcome_records(
     """Outcomes that become known on ``day``: labelled frauds of that day, of which the share ``missed`` lies below the
     threshold, and transactions of a week before that mature as genuine."""
     records = []
-    for i in range(frauds + genuine):
-        fraud = i < frauds
+    for i in range(positives + negative):
+        positive = i < positives
         known = START_MS + day * DAY_MS + int(rng.integers(0, DAY_MS))
-        score = float(rng.beta(1, 12) * 0.5 if not fraud or rng.random() < missed else rng.beta(6, 2) * 0.5 + 0.5)
+        score = float(rng.beta(1, 12) * 0.5 if not positive or rng.random() < missed else rng.beta(6, 2) * 0.5 + 0.5)
         outcome = Outcome(
-            transaction_id=f"o{day}-{i}",
-            card_id=f"c{i}",
-            terminal_id=f"m{i}",
-            event_time_ms=known - (DAY_MS // 3 if fraud else 7 * DAY_MS),
+            event_id=f"o{day}-{i}",
+            subject=f"c{i}",
+            counterpart=f"m{i}",
+            event_time_ms=known - (DAY_MS // 3 if positive else 7 * DAY_MS),
             outcome_time_ms=known,
-            is_fraud=fraud,
-            source=source if fraud else "matured",
+            positive=positive,
+            source=source if positive else "matured",
             score=None if version is None else score,
             threshold=None if version is None else 0.5,
             model_version=version,

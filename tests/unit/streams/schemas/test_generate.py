@@ -28,7 +28,7 @@ from streams.topics import NAMES
 
 AT = 1_767_225_600_000
 
-TRANSACTION = Transaction("t1", AT, "c1", "m1", 1250, latitude=48.1, longitude=11.6, entry_mode="chip", pin_used=True)
+TRANSACTION = Transaction("t1", AT, "c1", "m1", 1250, latitude=48.1, longitude=11.6, mode="chip", flag=True)
 EXAMPLES: dict[str, msgspec.Struct] = {
     "transactions": TRANSACTION,
     "scores": Score(TRANSACTION, "fraud_v1-0", bytes(8), "alert", 0.91, 0.5, "fraud", "v1", profile_age_ms=10),

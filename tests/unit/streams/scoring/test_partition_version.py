@@ -18,8 +18,8 @@ from streams.scoring.partition_version import version
 def test_a_change_in_what_is_kept_of_cards_changes_the_version(tmp_path: Path) -> None:
     changed = tmp_path / "changed.py"
     changed.write_text("CHANGED = True\n")
-    of_cards, of_the_rest = version(of_cards=(*SOURCES, changed)).split("-")
-    assert of_cards != version().split("-")[0]
+    of_subjects, of_the_rest = version(of_subjects=(*SOURCES, changed)).split("-")
+    assert of_subjects != version().split("-")[0]
     assert of_the_rest == version().split("-")[1]
 
 

@@ -65,7 +65,7 @@ def test_a_score_keeps_its_fields(settings: Settings) -> None:
 
 
 def test_an_outcome_keeps_its_fields(settings: Settings) -> None:
-    outcome = Outcome("x", "c", "t", T0, T0 + DAY, True, "analyst", amount_minor=5, late=True)
+    outcome = Outcome("x", "c", "t", T0, T0 + DAY, True, "analyst", measure=5, late=True)
     write(settings, [record("outcomes", 3, outcome)])
     table = read(settings, "outcomes")
     assert table.schema.equals(layout.OUTCOMES)

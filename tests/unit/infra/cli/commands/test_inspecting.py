@@ -31,7 +31,7 @@ def _manifest(version: str) -> Manifest:
         train_start_ms=AT,
         train_end_ms=AT + 86_400_000,
         rows=1000,
-        frauds=10,
+        positives=10,
         metrics={"ap": 0.71234, "cost": 1234.5},
         cause="no_champion",
     )
