@@ -251,9 +251,9 @@ TOPOLOGY = Topology(
             process_group="scorer",
             build="infra.platform.scorer:build",
             guarantee="exactly once",
-            reads=(topics.TRANSACTIONS,),
+            reads=(topics.EVENTS,),
             writes=(topics.SCORES, topics.ALERTS, topics.DLQ),
-            replays=(topics.TRANSACTIONS,),
+            replays=(topics.EVENTS,),
         ),
         Processor(
             name="feast-writer",
@@ -284,7 +284,7 @@ TOPOLOGY = Topology(
             replays=(topics.LABELS, topics.SCORES),
         ),
         Processor(
-            name="terminal-risk",
+            name="counterpart-risk",
             purpose="fills the terminals' risk",
             process_group="writers",
             build="streams.writers.counterpart_risk:build",

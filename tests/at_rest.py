@@ -22,11 +22,12 @@ import msgspec
 import numpy as np
 
 from features.base.durations import DAY_MS, HOUR_MS
-from features.base.events import Label, Outcome, Transaction
+from features.base.events import Label, Outcome
 from features.base.feast_settings import Feast
 from features.base.settings import Labels as LabelSettings
 from features.base.settings import Settings
-from features.jobs.daily_profiles import SUBJECT_PRESENT, Habits
+from features.domains.card_fraud.event import Payment
+from features.jobs.daily_profiles import PRESENT, Habits
 from features.jobs.publish_profiles import newest
 from features.offline.point_in_time import append_counterpart_risk, write_profiles_offline
 from features.online.store import CounterpartRow, OnlineWriter, ProfileRow
@@ -89,7 +90,7 @@ class Newest:
         )
 
 
-def tables(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSettings, rules: Feast) -> Tables:
+def tables(events: Sequence[Payment], labels: Sequence[Label], how: LabelSettings, rules: Feast) -> Tables:
     """For the stream of ``events``. One card in ten and one terminal in ten stay unknown."""
     known = outcomes(events, labels, how)
     core = CounterpartRisk(how.delay_ms, how.step_hours * HOUR_MS)
@@ -107,7 +108,7 @@ def tables(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSet
     return Tables(profiles(events, rules), risk, {outcome.counterpart: outcome.outcome_time_ms for outcome in known})
 
 
-def outcomes(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSettings) -> list[Outcome]:
+def outcomes(events: Sequence[Payment], labels: Sequence[Label], how: LabelSettings) -> list[Outcome]:
     """As the label joiner would say them, in the order in which they become known, but for labels later than the delay.
 
     Of two terminals in three from the beginning on, of the others up to the end, for as long as tiles are kept.
@@ -138,12 +139,12 @@ def outcomes(events: Sequence[Transaction], labels: Sequence[Label], how: LabelS
     return sorted(found, key=lambda outcome: outcome.outcome_time_ms)
 
 
-def profiles(events: Sequence[Transaction], rules: Feast) -> list[ProfileRow]:
+def profiles(events: Sequence[Payment], rules: Feast) -> list[ProfileRow]:
     """Of two cards in ten one that reaches its maximum age at an event in the middle, to the millisecond. Of the others one that
     is made at an event in the middle, and counts from that event on.
     """
     age, lead = int(rules.profile_max_age_days * DAY_MS), int(rules.profile_max_lead_hours * HOUR_MS)
-    of: dict[str, list[Transaction]] = defaultdict(list)
+    of: dict[str, list[Payment]] = defaultdict(list)
     for event in events:
         of[event.subject].append(event)
     found = []
@@ -164,11 +165,11 @@ def profiles(events: Sequence[Transaction], rules: Feast) -> list[ProfileRow]:
     return found
 
 
-def _profile(subject: str, made_ms: int, mine: Sequence[Transaction]) -> ProfileRow:
+def _profile(subject: str, made_ms: int, mine: Sequence[Payment]) -> ProfileRow:
     habits = Habits()
     for event in mine:
         there = None
-        if event.mode in SUBJECT_PRESENT and event.latitude is not None and event.longitude is not None:
+        if event.mode in PRESENT and event.latitude is not None and event.longitude is not None:
             there = event.latitude, event.longitude
         habits.add(event.event_time_ms, event.measure, event.counterpart, event.category, there)
     return ProfileRow(subject, made_ms, *habits.profile())

@@ -29,12 +29,12 @@ def _windowed(feature: Feature) -> bool:
 
 #: Groups of features in the order in which they are added up; the last one makes the vector full.
 GROUPS: dict[str, Callable[[Feature], bool]] = {
-    "transaction": lambda f: f.source == "transaction",
-    "+ card windows": lambda f: f.source == "card" and _windowed(f),
-    "+ card habits": lambda f: f.source == "card" and not _windowed(f),
-    "+ customer profile": lambda f: f.source == "customer",
-    "+ terminal windows": lambda f: f.source == "terminal" and not f.name.startswith(_ORDER),
-    "+ terminal order": lambda f: f.source == "terminal" and f.name.startswith(_ORDER),
+    "transaction": lambda f: f.source == "event",
+    "+ card windows": lambda f: f.source == "history" and _windowed(f),
+    "+ card habits": lambda f: f.source == "history" and not _windowed(f),
+    "+ customer profile": lambda f: f.source == "profile",
+    "+ terminal windows": lambda f: f.source == "counterpart" and not f.name.startswith(_ORDER),
+    "+ terminal order": lambda f: f.source == "counterpart" and f.name.startswith(_ORDER),
 }
 
 

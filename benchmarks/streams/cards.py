@@ -24,7 +24,7 @@ _SIMULATED_CARDS = 10_000
 _WARM = 20_000
 _BATCH = 10_000
 _TIMEOUT_S = 180.0
-_HELD, _BYTES, _PROFILES = "driftloop_state_cards", "driftloop_state_bytes", "driftloop_profile_read_seconds_sum"
+_HELD, _BYTES, _PROFILES = "driftloop_state_subjects", "driftloop_state_bytes", "driftloop_profile_read_seconds_sum"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,14 +78,14 @@ def spread_over(events: world.Events, ids: list[str], drawn: int) -> world.Event
 
 
 def _measure(settings: Settings, asked: Topics, events: world.Events, subjects: int, measured: int) -> Point:
-    for name in (topics.TRANSACTIONS, topics.SCORES, topics.ALERTS):
+    for name in (topics.EVENTS, topics.SCORES, topics.ALERTS):
         asked.anew(name, "scorer")
-    world.fill(settings, topics.TRANSACTIONS, events.part(0, subjects))
+    world.fill(settings, topics.EVENTS, events.part(0, subjects))
     # What is committed is read again at the start, for the state alone.
-    asked.commit("scorer", topics.TRANSACTIONS)
+    asked.commit("scorer", topics.EVENTS)
     warm = len(events) - measured
-    world.fill(settings, topics.TRANSACTIONS, events.part(subjects, warm))
-    progress = asked.committed("scorer", topics.TRANSACTIONS)
+    world.fill(settings, topics.EVENTS, events.part(subjects, warm))
+    progress = asked.committed("scorer", topics.EVENTS)
     gauge = partial(gauges.total, settings.ports.metrics["scorer"])
     # Even without an interval a scorer that ends keeps its state; the next one must not find it.
     with tempfile.TemporaryDirectory(prefix="snapshots-") as snapshots:
@@ -93,7 +93,7 @@ def _measure(settings: Settings, asked: Topics, events: world.Events, subjects: 
         with child.scorer(settings, _BATCH, environment) as scorer:
             wait(scorer, progress, warm, _TIMEOUT_S)
             held, size, profiles = gauge(_HELD), gauge(_BYTES), gauge(_PROFILES)
-            rest = partial(world.fill, settings, topics.TRANSACTIONS, events.part(warm, len(events)))
+            rest = partial(world.fill, settings, topics.EVENTS, events.part(warm, len(events)))
             began, cpu = backlog(scorer, progress, warm, len(events), rest, _TIMEOUT_S)
             profiles = gauge(_PROFILES) - profiles
     if held != subjects:

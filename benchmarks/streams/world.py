@@ -13,14 +13,14 @@ import msgspec
 
 from benchmarks.feast import rows
 from benchmarks.streams import champion
-from features.base.events import Transaction
 from features.base.settings import Settings, load
+from features.domains.card_fraud.event import Payment
 from features.online.store import OnlineWriter
 from infra.platform import up_down
 from streams import topics
 from streams.kafka.clients import producer
 from streams.kafka.create_topics import create as create_topics
-from streams.publish.encode import encode_transactions, keys
+from streams.publish.encode import encode_events, keys
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
 
@@ -54,7 +54,7 @@ def simulate(events: int, subjects: int) -> tuple[Events, list[str], list[str]]:
     day = 0
     while len(found) < events:
         batch = simulation.day(day).transactions
-        found.values.extend(encode_transactions(batch))
+        found.values.extend(encode_events(batch))
         found.keys.extend(keys(batch.subject))
         day += 1
     return found.part(0, events), simulation.world.subject.tolist(), simulation.world.counterpart.tolist()
@@ -72,7 +72,7 @@ def running(events: int, distinct: int) -> Iterator[tuple[Settings, Events]]:
         try:
             settings = up_down.up(settings, only={"kafka", "redis"})
             _fill_redis(settings, subjects, counterparts)
-            sample = [msgspec.json.decode(value, type=Transaction) for value in found.values[:20_000]]
+            sample = [msgspec.json.decode(value, type=Payment) for value in found.values[:20_000]]
             champion.install(settings, Path(folder) / "champion", sample)
             settings = up_down.up(settings, only={"model-server"})
             yield settings, found
@@ -99,7 +99,7 @@ def fill(settings: Settings, topic: str, events: Events) -> None:
 
 def create(settings: Settings, *names: str) -> None:
     """Topics as ``transactions`` is one."""
-    like = next(topic for topic in topics.all_topics(settings.partitions) if topic.name == topics.TRANSACTIONS)
+    like = next(topic for topic in topics.all_topics(settings.partitions) if topic.name == topics.EVENTS)
     create_topics(settings, [replace(like, name=name) for name in names])
 
 

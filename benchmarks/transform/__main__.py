@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.common import Spread, machine, spread, write
 from benchmarks.transform import events, measure
 from benchmarks.transform.report import Result, section
-from features.base.events import Transaction
-from features.transform.columns import from_transactions
+from features.domains.card_fraud.event import Payment
+from features.transform.columns import from_events
 
 _PANDAS_REPEATS = 3
 
@@ -56,14 +56,14 @@ def run(options: argparse.Namespace) -> Result:
 def _decoding(repeats: int) -> Spread:
     """Records a CPU second from decoded transactions to columns."""
     batch = [
-        Transaction(f"t-{i}", 1_767_600_000_000 + i, f"card-{i % 1500}", f"m{i % 700}", 100 + i, "EUR", mode="chip", flag=True)
+        Payment(f"t-{i}", 1_767_600_000_000 + i, f"card-{i % 1500}", f"m{i % 700}", 100 + i, "EUR", mode="chip", flag=True)
         for i in range(events.BATCH)
     ]
     rates = []
     for _ in range(repeats):
         began = time.process_time()
         for _ in range(20):
-            from_transactions(batch)
+            from_events(batch)
         rates.append(20 * len(batch) / (time.process_time() - began))
     return spread(rates)
 

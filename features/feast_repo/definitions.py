@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView, Project
 
+from features.base.active import DOMAIN
 from features.base.settings import Settings
 from features.feast_repo import services, views
 from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
@@ -27,7 +28,10 @@ def build(settings: Settings) -> list[FeastObject]:
     at_read = read_time(settings, counterpart_risk, customer_profile)
     return [
         Project(
-            name=PROJECT, description="Card fraud: what the model's vector is made of", owner=OWNER, tags={"clock": "event time"}
+            name=PROJECT,
+            description=f"{DOMAIN.name}: what the model's vector is made of",
+            owner=OWNER,
+            tags={"clock": "event time"},
         ),
         SUBJECT,
         COUNTERPART,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from feast import FeatureService, FeatureView, OnDemandFeatureView
 
+from features.base.active import WORDS
 from features.catalogue.vector import SERVICE
 from features.feast_repo.entities import OWNER
 
 #: For callers who know only a subject: its latest vector, ready for the model.
-SERVICE_BY_SUBJECT = f"{SERVICE}_by_card"
+SERVICE_BY_SUBJECT = f"{SERVICE}_by_{WORDS.subject}"
 
 
 def by_subject(subject_activity: FeatureView) -> FeatureService:
@@ -16,7 +17,7 @@ def by_subject(subject_activity: FeatureView) -> FeatureService:
     return FeatureService(
         name=SERVICE_BY_SUBJECT,
         features=[subject_activity],
-        description="The latest vector of a card, for callers who know only its id",
+        description=f"The latest vector of a {WORDS.subject}, for callers who know only its id",
         owner=OWNER,
         tags=_tags(subject_activity),
     )
@@ -29,7 +30,7 @@ def vector(
     return FeatureService(
         name=SERVICE,
         features=[subject_activity, counterpart_risk[["tiles"]], customer_profile[["profile", "usual"]], read_time],
-        description="What the model's vector is made of; needs the transaction that is asked about",
+        description=f"What the model's vector is made of; needs the {WORDS.event} that is asked about",
         owner=OWNER,
         tags=_tags(subject_activity),
     )

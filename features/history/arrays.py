@@ -27,7 +27,7 @@ COLUMNS: dict[str, Any] = {
     "times": np.int64,
     "flags": np.int64,
     "amounts": np.int64,
-    "terminals": np.int32,
+    "counterparts": np.int32,
     "ratios": np.float32,
     "latitudes": np.float32,
     "longitudes": np.float32,

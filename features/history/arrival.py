@@ -8,17 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.compiled import compiled, compiled_inside
-from features.catalogue.windows import DAY_MS, HOUR_MS, KEEP_MS, LONGEST_MS, MAX_ROWS
+from features.catalogue.windows import KEEP_MS, LONGEST_MS, MAX_ROWS
 from features.history.row_layout import (
     CAPACITY,
-    CONTACTLESS,
     FIRST_USE,
     LENGTH,
     NEWEST,
     NEWEST_USE,
-    NIGHT,
     OLDEST_MS,
-    ONLINE,
     SWEPT,
     VALID,
     History,
@@ -32,7 +29,6 @@ from features.history.row_layout import (
 )
 from features.history.running_sums import begin, no_longer_newest
 
-_CONTACTLESS_MODE, _ONLINE_MODE = 1, 4
 #: The slot of events that are no part of their subject's history.
 ALONE = 0
 
@@ -64,8 +60,8 @@ def slot_of(h: History, slot: int, time: int) -> int:
 
 
 @compiled_inside
-def insert(h: History, slot: int, rows: Rows, i: int) -> int:
-    """Put row ``i`` into its subject's segment at its event time, after ties; return its place there."""
+def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
+    """Put row ``i`` with the domain's ``marks`` into its subject's segment at its event time, after ties; return its place."""
     sums = h.subjects[slot]
     time = rows.time[i]
     _make_room(h, slot, time)
@@ -86,14 +82,7 @@ def insert(h: History, slot: int, rows: Rows, i: int) -> int:
         sums[VALID] = 0
     elif end == 0 or not sums[VALID]:
         begin(sums, subject, end, newest - before)
-    flags = 0
-    if time % DAY_MS < 6 * HOUR_MS:
-        flags |= NIGHT
-    if rows.mode[i] == _ONLINE_MODE:
-        flags |= ONLINE
-    if rows.mode[i] == _CONTACTLESS_MODE:
-        flags |= CONTACTLESS
-    put_time(subject, place, time, flags)
+    put_time(subject, place, time, marks)
     put_amount(subject, place, rows.amount[i])
     subject.counterparts[place] = rows.counterpart[i]
     subject.ratios[place] = 0.0

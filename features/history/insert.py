@@ -19,10 +19,10 @@ from features.history.row_layout import VALID, History
 
 
 @compiled_inside
-def take_in(h: History, slot: int, rows: Rows, i: int, w: Walk) -> None:
+def take_in(h: History, slot: int, rows: Rows, i: int, marks: int, w: Walk) -> None:
     """Put row ``i`` of a batch into its subject's history and fill ``w`` with what that says of it."""
     slot = slot_of(h, slot, rows.time[i])
-    last = insert(h, slot, rows, i)
+    last = insert(h, slot, rows, i, marks)
     if h.subjects[slot, VALID]:
         go_on(h, slot, last, w)
     else:

@@ -38,7 +38,8 @@ ROW_BYTES = 26
 #: Capacities are multiples of this, so that a segment is whole words of 8 bytes.
 MULTIPLE = 4
 #: Flags of a row. NEWEST_USE: no later row has its counterpart; FIRST_USE: no earlier one within LONGEST_MS has.
-NEWEST_USE, FIRST_USE, NIGHT, ONLINE, CONTACTLESS, HIGH_AMOUNT = 1, 2, 4, 8, 16, 32
+#: MARKS: three that the domain gives (``features.base.domain.RowFlag``).
+NEWEST_USE, FIRST_USE, MARKS, HIGH_AMOUNT = 1, 2, 4 | 8 | 16, 32
 FLAG_BITS = 6
 FLAGS = (1 << FLAG_BITS) - 1
 _LOW_BITS = 32

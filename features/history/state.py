@@ -113,9 +113,9 @@ class SubjectState:
     def from_arrays(cls, *parts: dict[str, NDArray[Any]]) -> SubjectState:
         """The inverse of ``arrays``; several parts are merged by subject. Raises ValueError where two hold the same subject."""
         state = cls()
-        ids = [subject for part in parts for subject in _ids(part["cards"], part["card_ends"])]
+        ids = [subject for part in parts for subject in _ids(part["subjects"], part["subject_ends"])]
         if len(set(ids)) != len(ids):
-            raise ValueError("two states hold the same card; merge states of different cards only")
+            raise ValueError("two states hold the same subject; merge states of different subjects only")
         if not ids:
             return state
         lengths = np.concatenate([part["lengths"] for part in parts])
@@ -145,8 +145,8 @@ def named(ids: Iterable[str]) -> dict[str, NDArray[Any]]:
     """Subject ids as arrays: ``subjects``, UTF-8, one after the other, and ``subject_ends`` [c]."""
     data = [subject.encode() for subject in ids]
     return {
-        "cards": np.frombuffer(b"".join(data), dtype=np.uint8),
-        "card_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
+        "subjects": np.frombuffer(b"".join(data), dtype=np.uint8),
+        "subject_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
     }
 
 

@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.archive.days import day_folders, day_number, rows
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
 from features.base.settings import Features
 from features.catalogue.vector import vector_schema
 from features.jobs.backfill_progress import Stretch, done_days, remove, runs_of, started
-from features.jobs.sources import TRANSACTIONS, archived, history_from
+from features.jobs.sources import EVENTS, archived, history_from
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -137,7 +138,7 @@ def _run(spark: SparkSession, log: Path, stretch: Stretch, features: Features) -
     if not left:
         return
     history = history_from(stretch.first * DAY_MS)
-    transactions = archived(spark, log, history, stretch.end * DAY_MS, TRANSACTIONS)
+    transactions = archived(spark, log, history, stretch.end * DAY_MS, EVENTS)
     bucketed(transactions, stretch.buckets, left).mapInArrow(_task(stretch, features), "rows long").collect()
 
 
@@ -145,7 +146,7 @@ def bucketed(transactions: DataFrame, buckets: int, wanted: Iterable[int]) -> Da
     """The rows of the wanted buckets of subjects, bucket n in partition n, each in the order of the log."""
     from pyspark.sql import functions as f
 
-    bucket = f.pmod(f.xxhash64("card_id"), f.lit(buckets)).cast("int")
+    bucket = f.pmod(f.xxhash64(ROLES.subject), f.lit(buckets)).cast("int")
     rows = transactions.select("*", bucket.alias("bucket")).where(f.col("bucket").isin(*wanted))
     return rows.repartitionById(buckets, "bucket").drop("bucket").sortWithinPartitions("kafka_partition", "kafka_offset")
 

@@ -19,8 +19,8 @@ from features.jobs.backfill_progress import Stretch
 from features.transform.arrow import Recomputation, lists, number
 
 _TRANSACTION = (
-    *("transaction_id", "event_time_ms", "card_id", "terminal_id", "amount_minor", "currency", "latitude", "longitude"),
-    *("country", "merchant_category", "entry_mode", "pin_used", "kafka_partition", "kafka_offset"),
+    *layout.EVENT.names,
+    *("kafka_partition", "kafka_offset"),
 )
 #: A backfilled row: the transaction, its vector and that vector's schema, and its time as Feast asks for it.
 BACKFILLED = pa.schema([layout.SCORES.field(name) for name in (*_TRANSACTION, "schema", "features", "event_timestamp")])

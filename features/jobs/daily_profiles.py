@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from features.archive import layout
-from features.base import names
+from features.base.active import DOMAIN, ROLES
 from features.base.durations import DAY_MS, HOUR_MS
-from features.base.events import MODES
+from features.catalogue.formulas import UNIT
 from features.transform.columns import category_number, counterpart_number
 from features.transform.profiles import (
     CATEGORIES,
@@ -31,14 +30,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from pyspark.sql import DataFrame
 
-#: Only where the subject itself was, its owner was (mostly).
-SUBJECT_PRESENT = ("chip", "contactless", "swipe")
-ROW = "card_id string, event_time_ms long, profile array<float>, usual array<long>"
+#: Modes in which the subject itself was at the place; where a domain names none, it always was.
+PRESENT = DOMAIN.present or ROLES.modes
+ROW = f"{ROLES.subject} string, event_time_ms long, profile array<float>, usual array<long>"
 #: What a profile is made of.
-NEEDED = ("card_id", "terminal_id", "event_time_ms", "amount_minor", "latitude", "longitude", "entry_mode", "merchant_category")
-names.check(f"{__name__}.CARD_PRESENT", SUBJECT_PRESENT, MODES, "entry mode")
-names.check(f"{__name__}.NEEDED", NEEDED, layout.SCORES.names, "column of the archive of scores")
-names.check_ddl(f"{__name__}.ROW", ROW, (*NEEDED, *layout.CUSTOMER_PROFILE.names), "column of a profile")
+NEEDED = tuple(
+    name
+    for name in (ROLES.subject, ROLES.counterpart, ROLES.time, ROLES.measure, *(ROLES.place or ()), ROLES.mode, ROLES.category)
+    if name is not None
+)
 #: Subjects are spread over this many groups: fewer cost less overhead, more let hot ones be balanced better.
 GROUPS = 64
 
@@ -82,12 +82,12 @@ class Habits:
         if self._places:
             latitude, east = self._place / self._places
             profile[[HOME_LAT, HOME_LON]] = latitude, _around(self._meridian + east)
-        profile[MEAN_AMOUNT] = self._amount / self._count / 100.0
+        profile[MEAN_AMOUNT] = self._amount / self._count / UNIT
         profile[COUNT] = self._count
         profile[HOUR_SHARES:CATEGORY_MEANS] = self._hours / self._count
         for k, category in enumerate(_most_used(self._category, CATEGORIES)):
             usual[k] = category_number(category)
-            profile[CATEGORY_MEANS + k] = self._category_amount[category] / self._category[category] / 100.0
+            profile[CATEGORY_MEANS + k] = self._category_amount[category] / self._category[category] / UNIT
         for k, counterpart in enumerate(_most_used(self._counterpart, COUNTERPARTS)):
             usual[CATEGORIES + k] = counterpart_number(counterpart)
         return profile, usual
@@ -113,14 +113,14 @@ def daily_profiles(scores: DataFrame, end_ms: int) -> DataFrame:
 
     last = end_ms // DAY_MS * DAY_MS
     rows = scores.where(f.col("event_time_ms") < last).select(*NEEDED)
-    group = f.pmod(f.xxhash64("card_id"), f.lit(GROUPS))
+    group = f.pmod(f.xxhash64(ROLES.subject), f.lit(GROUPS))
     return rows.groupBy(group).applyInPandas(_of_subjects, ROW)
 
 
 def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    rows = rows.sort_values(["card_id", "event_time_ms"], kind="stable")
+    rows = rows.sort_values([ROLES.subject, ROLES.time], kind="stable")
     found: list[tuple[str, int, list[float], list[int]]] = []
     subject, day, habits = "", -1, Habits()
 
@@ -129,12 +129,16 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
             profile, usual = habits.profile()
             found.append((subject, (day + 1) * DAY_MS, profile.tolist(), usual.tolist()))
 
-    present = rows["entry_mode"].isin(SUBJECT_PRESENT) & rows["latitude"].notna() & rows["longitude"].notna()
-    categories = rows["merchant_category"].astype(object).where(rows["merchant_category"].notna(), None)
-    columns = [rows[name].tolist() for name in ("card_id", "event_time_ms", "amount_minor", "terminal_id")]
-    places = zip(rows["latitude"].tolist(), rows["longitude"].tolist(), strict=True)
-    for owner, time, amount, counterpart, category, there, place in zip(
-        *columns, categories.tolist(), present.tolist(), places, strict=True
+    n = len(rows)
+    latitudes, longitudes = (rows[name] for name in ROLES.place) if ROLES.place else (pd.Series(np.full(n, np.nan)),) * 2
+    present = latitudes.notna() & longitudes.notna()
+    if ROLES.mode is not None:
+        present &= rows[ROLES.mode].isin(PRESENT)
+    categories = [None] * n if ROLES.category is None else _or_none(rows[ROLES.category])
+    columns = [rows[name].tolist() for name in (ROLES.subject, ROLES.time, ROLES.measure, ROLES.counterpart)]
+    places = zip(latitudes.tolist(), longitudes.tolist(), strict=True)
+    for owner, time, amount, counterpart, category, present_there, place in zip(
+        *columns, categories, present.tolist(), places, strict=True
     ):
         if owner != subject:
             close()
@@ -142,6 +146,10 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
         elif time // DAY_MS != day:
             close()
         day = time // DAY_MS
-        habits.add(time, amount, counterpart, category, place if there else None)
+        habits.add(time, amount, counterpart, category, place if present_there else None)
     close()
-    return pd.DataFrame(found, columns=["card_id", "event_time_ms", "profile", "usual"])
+    return pd.DataFrame(found, columns=[ROLES.subject, "event_time_ms", "profile", "usual"])
+
+
+def _or_none(column: pd.Series[str]) -> list[str | None]:
+    return list(column.astype(object).where(column.notna(), None))

@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from features.archive import layout
-from features.base import names
+from features.base.active import ROLES
+from features.jobs.ddl import ddl_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 #: What the jobs read of the archive, told to Spark so that it need not open every file to find out.
-SCORES = (
-    "transaction_id string, card_id string, terminal_id string, event_time_ms long, amount_minor long, latitude double, "
-    "longitude double, entry_mode string, pin_used boolean, merchant_category string, schema string, features array<float>"
-)
-OUTCOMES = "transaction_id string, outcome_time_ms long, is_fraud boolean, late boolean"
-names.check_ddl(f"{__name__}.SCORES", SCORES, layout.SCORES.names, "column of the archive of scores")
-names.check_ddl(f"{__name__}.OUTCOMES", OUTCOMES, layout.OUTCOMES.names, "column of the archive of outcomes")
+SCORES = ddl_of(layout.SCORES, (*layout.EVENT.names, "schema", "features"))
+OUTCOMES = ddl_of(layout.OUTCOMES, ("event_id", "outcome_time_ms", "positive", "late"))
 
 
 def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
@@ -46,8 +42,8 @@ def newest_outcomes(outcomes: DataFrame) -> DataFrame:
     """
     from pyspark.sql import functions as f
 
-    newest = f.max_by("is_fraud", f.struct("outcome_time_ms", "late"))
-    return outcomes.groupBy("transaction_id").agg(newest.alias("is_fraud"))
+    newest = f.max_by("positive", f.struct("outcome_time_ms", "late"))
+    return outcomes.groupBy("event_id").agg(newest.alias("positive"))
 
 
 def training_rows(scores: DataFrame, outcomes: DataFrame, start_ms: int, settled_ms: int) -> DataFrame:
@@ -59,8 +55,12 @@ def training_rows(scores: DataFrame, outcomes: DataFrame, start_ms: int, settled
     from pyspark.sql import functions as f
 
     known = newest_outcomes(outcomes).withColumn("known", f.lit(True))
-    joined = scores.where(f.col("event_time_ms") >= start_ms).join(known, "transaction_id", "left")
+    joined = (
+        scores.where(f.col("event_time_ms") >= start_ms)
+        .join(known, f.col(ROLES.id) == f.col("event_id"), "left")
+        .drop("event_id")
+    )
     kept = joined.where(f.col("known").isNotNull() | (f.col("event_time_ms") > settled_ms))
     return kept.withColumn("known", f.coalesce("known", f.lit(False))).withColumn(
-        "is_fraud", f.coalesce("is_fraud", f.lit(False))
+        "positive", f.coalesce("positive", f.lit(False))
     )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from features.base.active import ROLES
 from features.base.settings import Features, Settings, SettingsError
 from features.catalogue.vector import N_STREAM, WIDTH, vector_schema
 from features.skew.differences import Differences, between, together
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
-_COLUMNS = ("transaction_id", *TRANSFORMED, "schema", "features")
+_COLUMNS = (ROLES.id, *TRANSFORMED, "schema", "features")
 
 
 def compare(
@@ -64,7 +65,7 @@ def compare(
         table = pa.Table.from_pandas(rows, schema=schema_of(_COLUMNS), preserve_index=False)
         return pd.DataFrame({"found": [msgspec.json.encode(of_a_bucket(table, features, low, high, store))]})
 
-    bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64("card_id"), f.lit(buckets)).alias("bucket"))
+    bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64(ROLES.subject), f.lit(buckets)).alias("bucket"))
     found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_rows, "found binary").collect()
     return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), width(store))
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.archive import layout
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.point_in_time import write_profiles_offline
 from features.online.store import OnlineWriter, ProfileRow
@@ -57,7 +58,7 @@ def newest(rows: list[ProfileRow]) -> list[ProfileRow]:
 
 def profile_rows(table: pa.Table) -> list[ProfileRow]:
     """The job's columns as rows."""
-    subjects, times = (table.column(name).to_pylist() for name in ("card_id", "event_time_ms"))
+    subjects, times = (table.column(name).to_pylist() for name in (ROLES.subject, "event_time_ms"))
     profiles = _lists(table.column("profile"), PROFILE_WIDTH).astype(np.float32)
     usual = _lists(table.column("usual"), USUAL_WIDTH).astype(np.int64)
     return [ProfileRow(*row) for row in zip(subjects, times, profiles, usual, strict=True)]

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.point_in_time import point_in_time
 from features.transform.arrow import vectors
@@ -34,6 +35,6 @@ def fill_as_of(settings: Settings, rows: pa.Table, vectors: NDArray[np.float32])
     """
     for start in range(0, rows.num_rows, CHUNK):
         part = rows.slice(start, CHUNK)
-        profiles = point_in_time(settings, part.select(["card_id", "terminal_id", "event_time_ms"]).to_pandas())
+        profiles = point_in_time(settings, part.select([ROLES.subject, ROLES.counterpart, ROLES.time]).to_pandas())
         labels = settings.labels
         fill(vectors[start : start + CHUNK], from_table(part), profiles, labels.delay_ms, labels.step_hours)

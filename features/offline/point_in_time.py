@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from features.archive import layout, stores
 from features.archive.compaction import covered
 from features.archive.locks import WRITE, reading
+from features.base import view_names
+from features.base.active import ROLES
 from features.base.durations import HOUR_MS
 from features.base.settings import Settings
 from features.feast_repo.store import open_store
@@ -37,7 +39,7 @@ def write_counterpart_risk(settings: Settings, rows: Sequence[CounterpartRow], n
     if not rows:
         return
     columns = {
-        "terminal_id": [row.counterpart for row in rows],
+        ROLES.counterpart: [row.counterpart for row in rows],
         "event_timestamp": [row.event_time_ms * 1000 for row in rows],
         # Not a time: among rows of one event time the higher revision is the newer one, and Feast asks for a timestamp.
         "created": [row.revision for row in rows],
@@ -72,7 +74,7 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
         return
     times = [row.event_time_ms * 1000 for row in rows]
     columns = {
-        "card_id": [row.subject for row in rows],
+        ROLES.subject: [row.subject for row in rows],
         "event_timestamp": times,
         "created": times,
         "as_of_ms": [row.event_time_ms for row in rows],
@@ -97,8 +99,8 @@ def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     times = events["event_time_ms"].to_numpy(dtype=np.int64)
     delay, step = settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS
     store = open_store(settings)
-    subjects, subject_row = _unique(events["card_id"], times, "card_id")
-    counterparts, counterpart_row = _unique(events["terminal_id"], (times - delay) // step * step + delay, "terminal_id")
+    subjects, subject_row = _unique(events[ROLES.subject], times, ROLES.subject)
+    counterparts, counterpart_row = _unique(events[ROLES.counterpart], (times - delay) // step * step + delay, ROLES.counterpart)
     with reading(settings.archive):
         customer, usual, customer_ts = _customers(store, subjects)
         tiles, begin, end, counterpart_ts = _tiles(settings, store, counterparts)
@@ -146,7 +148,7 @@ def _customers(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.
     customer = np.full((len(subjects), PROFILE_WIDTH), np.nan, dtype=np.float32)
     usual = np.zeros((len(subjects), USUAL_WIDTH), dtype=np.int64)
     times = np.zeros(len(subjects), dtype=np.int64)
-    joined = _join(store, subjects, ["customer_profile:profile", "customer_profile:usual", "customer_profile:as_of_ms"])
+    joined = _join(store, subjects, [f"{view_names.PROFILE}:{name}" for name in ("profile", "usual", "as_of_ms")])
     found = joined["as_of_ms"].notna().to_numpy()
     if found.any():
         customer[found] = np.stack(joined.loc[found, "profile"].to_list())
@@ -162,27 +164,28 @@ def _tiles(
     tiles: a join that drags 1 kB of tiles through each of its candidate rows takes gigabytes where this one takes megabytes."""
     n = len(counterparts)
     begin, end, times = (np.zeros(n, dtype=np.int64) for _ in range(3))
-    joined = _join(store, counterparts, ["terminal_risk:revision"])
+    joined = _join(store, counterparts, [f"{view_names.RISK}:revision"])
     found = joined["revision"].notna().to_numpy()
     if not found.any():
         return np.zeros((0, COLUMNS), dtype=np.int64), begin, end, times
     wanted = pd.DataFrame(
         {
             "row": np.flatnonzero(found),
-            "terminal_id": counterparts.loc[found, "terminal_id"].to_numpy(),
+            ROLES.counterpart: counterparts.loc[found, ROLES.counterpart].to_numpy(),
             "revision": joined.loc[found, "revision"].to_numpy(dtype=np.int64),
         }
     )
     with duckdb.connect() as connection:
         connection.register("wanted", wanted)
+        key = f'"{ROLES.counterpart}"'
         # A revision may lie in two files after a crash, with the same tiles.
         rows = connection.sql(
-            """
+            f"""
             with found as (
-                select distinct on (terminal_id, revision) terminal_id, revision, epoch_ms(event_timestamp) as time_ms, tiles
-                from read_parquet(?) semi join wanted using (terminal_id, revision)
+                select distinct on ({key}, revision) {key}, revision, epoch_ms(event_timestamp) as time_ms, tiles
+                from read_parquet(?) semi join wanted using ({key}, revision)
             )
-            select row, time_ms, tiles from wanted join found using (terminal_id, revision)
+            select row, time_ms, tiles from wanted join found using ({key}, revision)
             """,
             params=[str(layout.counterpart_risk_folder(settings) / "**" / "*.parquet")],
         ).to_arrow_table()

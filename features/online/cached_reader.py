@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
+from features.base import view_names
 from features.base.feast_settings import Feast
 from features.online.age_limits import counterpart_limits, customer_limits
 from features.online.cache import CounterpartRows, CustomerRows
@@ -37,12 +38,12 @@ RETRY_AFTER_S = 1.0
 LOOKUPS = Counter("driftloop_profile_lookups_total", "Entities looked up, by where the answer came from", ["view", "source"])
 MISDATED = Counter(
     "driftloop_profiles_misdated_total",
-    "Transactions whose profile was stale (it counted as missing) or of the future (a customer's did, a terminal's was used)",
+    "Events whose profile was stale (it counted as missing) or of the future (a subject's did, a counterpart's was used)",
     ["view", "reason"],
 )
 UNAVAILABLE = Counter("driftloop_profile_reads_failed_total", "Reads that the online store did not answer, or not in time")
 
-_CUSTOMER, _COUNTERPART = "customer_profile", "terminal_risk"
+_CUSTOMER, _COUNTERPART = view_names.PROFILE, view_names.RISK
 
 
 class Source(Protocol):

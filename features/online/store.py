@@ -13,6 +13,8 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from features.base import view_names
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.online import feast_encoding as encoding
 from features.online.decode_reply import OF_A_COUNTERPART, OF_A_SUBJECT, decode
@@ -22,8 +24,8 @@ from features.online.redis_script import Call, Line
 from features.transform.counterpart_tiles import Tiles
 from features.transform.profiles import Profiles
 
-_SUBJECT = encoding.key_prefix("card_id")
-_COUNTERPART = encoding.key_prefix("terminal_id")
+_SUBJECT = encoding.key_prefix(ROLES.subject)
+_COUNTERPART = encoding.key_prefix(ROLES.counterpart)
 #: Rows a Redis script call: long enough to be cheap, short enough to let the scorer's reads in between.
 _ROWS_A_CALL = 200
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
@@ -80,9 +82,9 @@ def _fields(view: str, *features: str) -> tuple[bytes, ...]:
 #: The features of each view, as ``features.feast_repo.views`` declares them; a test compares the two, for Feast is not imported
 #: here.
 VIEWS = {
-    "card_activity": ("vector", "schema", "score", "transaction_id"),
-    "terminal_risk": ("tiles", "revision"),
-    "customer_profile": ("profile", "usual", "as_of_ms"),
+    view_names.ACTIVITY: ("vector", "schema", "score", "event_id"),
+    view_names.RISK: ("tiles", "revision"),
+    view_names.PROFILE: ("profile", "usual", "as_of_ms"),
 }
 _ACTIVITY_FIELDS, _COUNTERPART_FIELDS, _PROFILE_FIELDS = (_fields(view, *features) for view, features in VIEWS.items())
 

@@ -1,6 +1,6 @@
 """One day's check: the sample's vectors again, in batch, against those that were served.
 
-``subject``: computed from the transactions alone, as the stream does; a difference is a bug. ``customer`` and ``counterpart``:
+``history``: computed from the events alone, as the stream does; a difference is a bug. ``profile`` and ``counterpart``:
 what the offline store gives as of each event; a difference says that the online store held an older or a newer row when the score
 was made, or that the score was made without it (degraded).
 """
@@ -23,10 +23,10 @@ from features.skew.report import SkewReport
 from features.skew.sample import Sample, read
 from features.transform.arrow import Recomputation, number, vectors
 
-#: Where a feature's value comes from; what is computed from the transaction alone counts as the subject's.
+#: Where a feature's value comes from; what is computed from the event alone counts as the history's.
 SOURCES = {
-    source: [i for i, feature in enumerate(FEATURES) if (feature.source if feature.source != "transaction" else "card") == source]
-    for source in ("card", "customer", "terminal")
+    source: [i for i, feature in enumerate(FEATURES) if (feature.source if feature.source != "event" else "history") == source]
+    for source in ("history", "profile", "counterpart")
 }
 
 
@@ -39,7 +39,7 @@ def check(settings: Settings, day: int) -> SkewReport:
     with reading(settings.archive):
         sample = read(settings.archive / "scores", day, settings.skew.subjects)
     rows, served, again = recompute(sample, day, settings.features)
-    sources = ["card"]
+    sources = ["history"]
     if rows.num_rows:
         try:
             fill_from_store(settings, rows, again)

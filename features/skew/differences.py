@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from features.archive import layout
 from features.base import names
+from features.base.active import ROLES
 from features.catalogue.vector import NAMES
 
 #: Differences that are shown.
 SHOWN = 10
-_PLACE = ["card_id", "transaction_id", "event_time_ms", "kafka_partition", "kafka_offset"]
+_PLACE = [ROLES.subject, ROLES.id, ROLES.time, "kafka_partition", "kafka_offset"]
 names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the archive of scores")
 
 

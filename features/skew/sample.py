@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from features.archive.days import day_folders, day_name
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
 from features.transform.arrow import HISTORY_MS, TRANSFORMED, in_log_order
 
@@ -32,14 +33,15 @@ def read(scores: Path, day: int, subjects: int) -> Sample:
     low, end = max(day * DAY_MS - HISTORY_MS, 0), (day + 1) * DAY_MS
     files = [str(file) for folder in day_folders(scores, low, end) for file in sorted(folder.glob("[!._]*.parquet"))]
     today = [str(file) for file in sorted((scores / day_name(day)).glob("[!._]*.parquet"))]
-    columns = ", ".join(("transaction_id", *TRANSFORMED))
+    columns = ", ".join((ROLES.id, *TRANSFORMED))
+    subject = f'"{ROLES.subject}"'
     with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY}) as connection:
         connection.execute(
-            "create temp table chosen as select card_id from (select distinct card_id from read_parquet(?)) "
-            "order by md5_number_lower(card_id || ?) limit ?",
+            f"create temp table chosen as select {subject} from (select distinct {subject} from read_parquet(?)) "
+            f"order by md5_number_lower({subject} || ?) limit ?",
             [today, str(day), subjects],
         )
-        within = "semi join chosen using (card_id) where event_time_ms >= ? and event_time_ms < ?"
+        within = f"semi join chosen using ({subject}) where event_time_ms >= ? and event_time_ms < ?"
         history = connection.sql(
             f"select {columns} from read_parquet(?, union_by_name = true) {within}", params=[files, low, end]
         ).to_arrow_table()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from features.archive import generations, layout
 from features.base import names
+from features.base.active import ROLES
 from features.base.settings import Features
 from features.catalogue.vector import WIDTH
 from features.catalogue.windows import KEEP_MS
@@ -20,17 +21,10 @@ from features.transform.update import update
 
 #: What the transform reads of a transaction, and the place in the log by which a subject's transactions are ordered.
 TRANSFORMED = (
-    "event_time_ms",
-    "card_id",
-    "terminal_id",
-    "amount_minor",
-    "latitude",
-    "longitude",
-    "merchant_category",
-    "entry_mode",
-    "pin_used",
-    "kafka_partition",
-    "kafka_offset",
+    *(ROLES.time, ROLES.subject, ROLES.counterpart, ROLES.measure),
+    *(ROLES.place or ()),
+    *(name for name in (ROLES.category, ROLES.mode, ROLES.flag) if name is not None),
+    *("kafka_partition", "kafka_offset"),
 )
 names.check(f"{__name__}.TRANSFORMED", TRANSFORMED, layout.SCORES.names, "column of the archive of scores")
 

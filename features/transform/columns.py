@@ -1,22 +1,24 @@
-"""A batch of transactions as columns: what the transform reads, from the stream or from Parquet."""
+"""A batch of events as columns: what the transform reads, from the stream or from Parquet."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import MODES, Transaction
+from features.base.active import ROLES
+from features.base.event import Event
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(MODES)}}
+_MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(ROLES.modes)}}
 _NAN = float("nan")
 #: Amounts below this, in minor units, can be summed exactly (``features.history.running_sums``).
 MOST_AMOUNT = 1 << 37
@@ -24,7 +26,7 @@ MOST_AMOUNT = 1 << 37
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """n transactions. Unknown latitude or longitude is NaN; unknown entry mode or PIN is -1, unknown category 0.
+    """n events. Unknown latitude or longitude is NaN; unknown mode or flag is -1, unknown category 0.
 
     Places are float32: to a metre or two, in stream and batch alike.
     """
@@ -82,7 +84,7 @@ def counterpart_number(counterpart: str) -> int:
 
 @lru_cache(maxsize=10_000)
 def category_number(category: str | None) -> int:
-    """A merchant category as a stable 64-bit number; 0 where it is not told."""
+    """A category as a stable 64-bit number; 0 where it is not told."""
     return 0 if category is None else _digest(category, 8)
 
 
@@ -102,34 +104,53 @@ def category_numbers(categories: Iterable[str | None]) -> NDArray[np.int64]:
 
 
 def from_table(table: pa.Table) -> Columns:
-    """Columns of archived transactions (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
+    """Columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
+    n = table.num_rows
 
-    def floats(name: str) -> NDArray[np.float32]:
+    def floats(name: str | None) -> NDArray[np.float32]:
+        if name is None:
+            return np.full(n, _NAN, dtype=np.float32)
         return np.asarray(table.column(name).to_numpy(), dtype=np.float64).astype(np.float32)
 
+    def values(name: str | None) -> list[Any]:
+        return [None] * n if name is None else table.column(name).to_pylist()
+
+    latitude, longitude = ROLES.place or (None, None)
     return Columns(
-        subject=table.column("card_id").to_pylist(),
-        event_time_ms=table.column("event_time_ms").to_numpy().astype(np.int64),
-        measure=table.column("amount_minor").to_numpy().astype(np.int64),
-        counterpart=counterpart_numbers(table.column("terminal_id").to_pylist()),
-        category=category_numbers(table.column("merchant_category").to_pylist()),
-        latitude=floats("latitude"),
-        longitude=floats("longitude"),
-        mode=np.array([mode_number(m) for m in table.column("entry_mode").to_pylist()], dtype=np.int8),
-        flag=np.array([-1 if p is None else int(p) for p in table.column("pin_used").to_pylist()], dtype=np.int8),
+        subject=table.column(ROLES.subject).to_pylist(),
+        event_time_ms=table.column(ROLES.time).to_numpy().astype(np.int64),
+        measure=table.column(ROLES.measure).to_numpy().astype(np.int64),
+        counterpart=counterpart_numbers(table.column(ROLES.counterpart).to_pylist()),
+        category=category_numbers(values(ROLES.category)),
+        latitude=floats(latitude),
+        longitude=floats(longitude),
+        mode=np.array([mode_number(m) for m in values(ROLES.mode)], dtype=np.int8),
+        flag=np.array([-1 if p is None else int(p) for p in values(ROLES.flag)], dtype=np.int8),
     )
 
 
-def from_transactions(batch: Sequence[Transaction]) -> Columns:
+def _optional(name: str | None, attribute: str) -> Callable[[Sequence[Event]], list[Any]]:
+    """Reads an attribute of events, or Nones where the domain has no such field."""
+    if name is None:
+        return lambda batch: [None] * len(batch)
+    read = attrgetter(attribute)
+    return lambda batch: list(map(read, batch))
+
+
+_category, _mode, _flag = _optional(ROLES.category, "category"), _optional(ROLES.mode, "mode"), _optional(ROLES.flag, "flag")
+_latitude, _longitude = (_optional(ROLES.place and ROLES.place[0], name) for name in ("latitude", "longitude"))
+
+
+def from_events(batch: Sequence[Event]) -> Columns:
     """Columns of a decoded micro-batch, in its order."""
     return Columns(
-        subject=[t.subject for t in batch],
-        event_time_ms=np.array([t.event_time_ms for t in batch], dtype=np.int64),
-        measure=np.array([t.measure for t in batch], dtype=np.int64),
-        counterpart=counterpart_numbers(t.counterpart for t in batch),
-        category=category_numbers(t.category for t in batch),
-        latitude=np.array([_NAN if t.latitude is None else t.latitude for t in batch], dtype=np.float32),
-        longitude=np.array([_NAN if t.longitude is None else t.longitude for t in batch], dtype=np.float32),
-        mode=np.array([_MODE_OR_UNKNOWN[t.mode] for t in batch], dtype=np.int8),
-        flag=np.array([-1 if t.flag is None else int(t.flag) for t in batch], dtype=np.int8),
+        subject=[e.subject for e in batch],
+        event_time_ms=np.array([e.event_time_ms for e in batch], dtype=np.int64),
+        measure=np.array([e.measure for e in batch], dtype=np.int64),
+        counterpart=counterpart_numbers(e.counterpart for e in batch),
+        category=category_numbers(_category(batch)),
+        latitude=np.array([_NAN if at is None else at for at in _latitude(batch)], dtype=np.float32),
+        longitude=np.array([_NAN if at is None else at for at in _longitude(batch)], dtype=np.float32),
+        mode=np.array([_MODE_OR_UNKNOWN[mode] for mode in _mode(batch)], dtype=np.int8),
+        flag=np.array([-1 if flag is None else int(flag) for flag in _flag(batch)], dtype=np.int8),
     )

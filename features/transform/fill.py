@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.transform.columns import Columns
+from features.transform.compiled_loops import read_rows
 from features.transform.counterpart_tiles import new_known
-from features.transform.generated import read_rows
 from features.transform.profiles import Profiles
 from features.transform.read_columns import Read
 

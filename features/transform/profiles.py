@@ -5,8 +5,8 @@ A customer profile is two arrays:
 - ``profile`` float32 [PROFILE_WIDTH]: home latitude and longitude in degrees (NaN while unknown), mean amount in currency units,
   number of transactions behind it, then the shares of the 24 hours of the day (UTC), then the mean amounts at the merchant
   categories that ``usual`` names;
-- ``usual`` int64 [USUAL_WIDTH]: the most used merchant categories (``features.transform.columns.category_number``), then the most
-  used counterparts (``features.transform.columns.terminal_number``), most used first, 0 where there are fewer.
+- ``usual`` int64 [USUAL_WIDTH]: the most used categories (``features.transform.columns.category_number``), then the most
+  used counterparts (``features.transform.columns.counterpart_number``), most used first, 0 where there are fewer.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude:
 
 @compiled
 def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
-    """Mean amount at a merchant category, currency units; NaN where the subject did not use it, or it is not told (0)."""
+    """Mean amount at a category, currency units; NaN where the subject did not use it, or it is not told (0)."""
     if category != 0:
         for k in range(CATEGORIES):
             if usual[k] == category:

@@ -2,8 +2,8 @@
 
 A window of length W at event time t holds the subject's transactions with ``t - W < time <= t`` that arrived so far, this one
 included. Amounts are summed as integer minor units. An event that comes late is inserted at its event time: its own vector
-sees only what lies before it, and later vectors see it. The loop itself is ``features.transform.generated.stream_rows``, made
-from the catalogue; ``features.history.insert`` is what it stands on.
+sees only what lies before it, and later vectors see it. The loop itself is ``features.transform.compiled_loops.stream_rows``,
+made from the catalogue; ``features.history.insert`` is what it stands on.
 """
 
 from __future__ import annotations
@@ -11,16 +11,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue.generate import fingerprint
 from features.catalogue.vector import FEATURES, N_STREAM, WIDTH
 from features.history.arrival import Rows
 from features.history.findings import new_walk
 from features.history.state import SubjectState
 from features.transform.columns import Columns
-from features.transform.generated import FINGERPRINT, stream_rows
-
-if fingerprint() != FINGERPRINT:
-    raise ImportError("features/transform/generated.py was made from another catalogue than the one here: run make features")
+from features.transform.compiled_loops import stream_rows
 
 _MISSING = np.array([f.missing for f in FEATURES], dtype=np.float32)
 

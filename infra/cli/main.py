@@ -53,7 +53,7 @@ COMMANDS = {
     "pipeline": Entry("infra.cli.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.cli.commands.job:app", "Run a Spark job: backfill, profile or training-set."),
     "parity": Entry(
-        "infra.cli.commands.parity:command", "Compute the card features again in batch and compare them with what was served."
+        "infra.cli.commands.parity:command", "Compute the served features again in batch and compare them with what was served."
     ),
 }
 
@@ -95,7 +95,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # half a second faster
-    help="Event-driven continuous training for card fraud: notice drift, retrain, check, roll out.",
+    help="Event-driven continuous training on Kafka: notice drift, retrain, check, roll out.",
 )
 
 

@@ -183,7 +183,7 @@ class _Champion:
 def _send_malformed(settings: Settings, story: Story) -> None:
     sender: Producer = producer(settings.as_user("producer"))
     for i, value in enumerate(story.malformed):
-        sender.produce(topics.TRANSACTIONS, value, f"broken-{i}".encode())
+        sender.produce(topics.EVENTS, value, f"broken-{i}".encode())
     sender.flush(30)
 
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import duckdb
 
+from features.archive import layout
 from features.archive.locks import reading
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.catalogue.vector import INDEX, vector_schema
 
@@ -19,7 +21,7 @@ class Past:
     event_id: str
     counterpart: str
     measure: int
-    currency: str
+    unit: str | None
     decision: str
     score: float | None
     model_version: str | None
@@ -34,13 +36,15 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
     """
     if not any((settings.archive / "scores").glob("*/*.parquet")):
         return []
+    # Money has its own unit in each event.
+    unit = "currency" if "currency" in layout.EVENT.names else "null"
     with reading(settings.archive), duckdb.connect() as connection:
         found = connection.execute(
-            """
+            f"""
             select
-                event_time_ms, transaction_id, terminal_id, amount_minor, currency, decision, score, model_version,
-                schema, features
-            from read_parquet(?) where card_id = ?
+                {ROLES.time} as event_time_ms, {ROLES.id} as event_id, {ROLES.counterpart} as counterpart,
+                {ROLES.measure} as measure, {unit} as unit, decision, score, model_version, schema, features
+            from read_parquet(?) where {ROLES.subject} = ?
             order by event_time_ms desc, kafka_partition desc, kafka_offset desc limit ?
             """,
             [str(settings.archive / "scores" / "*" / "*.parquet"), subject, last],

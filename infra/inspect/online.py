@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.base.active import WORDS
 from features.base.durations import DAY_MS
 from features.base.redaction import hashed
 from features.base.settings import Settings
@@ -49,7 +50,7 @@ class Profile:
     as_of_ms: int
     home: tuple[float, float] | None
     mean_amount: float
-    transactions: int
+    events: int
     hours: list[float]
     categories: dict[str, float]
     counterparts: list[int]
@@ -104,7 +105,7 @@ def subject(settings: Settings, subject: str) -> Subject:
         reader.close()
     if activity is None and profile is None:
         raise UnknownEntity(
-            f"the online store knows no card {hashed(settings, subject)}; it does after the card's first scored transaction"
+            f"the online store knows no {WORDS.subject} {hashed(settings, subject)}; it does after its first scored {WORDS.event}"
         )
     return (
         Subject(subject, profile=profile) if activity is None else _subject(activity, profile, vector_schema(settings.features))
@@ -123,7 +124,7 @@ def counterpart(settings: Settings, counterpart: str) -> Counterpart:
     as_of = int(read.counterpart_ts_ms[0])
     if not as_of:
         raise UnknownEntity(
-            f"the online store knows no terminal {hashed(settings, counterpart)}; it does after its first known outcome"
+            f"the online store knows no {WORDS.counterpart} {hashed(settings, counterpart)}; it does after its first outcome"
         )
     tiles = read.tiles[read.begin[0] : read.end[0]]
     days, row = np.unique(tiles[:, 0] // _HOURS_A_DAY, return_inverse=True)

@@ -15,12 +15,13 @@ from typing import Literal
 
 import msgspec
 
+from features.base.active import WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import RetrainRequest
 from features.base.settings import Policy
 
 #: Why a request is declined; also the label on ``driftloop_declined_total``.
-Code = Literal["start", "duplicate", "run_in_progress", "cooldown", "too_few_labels", "too_few_frauds"]
+Code = Literal["start", "duplicate", "run_in_progress", "cooldown", "too_few_labels", "too_few_positives"]
 
 
 class PolicyState(msgspec.Struct, frozen=True):
@@ -65,9 +66,11 @@ def decide(request: RetrainRequest, history: PolicyState, policy: Policy) -> Dec
     if request.cause != "manual":
         if 0 < request.labels < policy.min_labels:
             return _no("too_few_labels", f"{request.labels} labels, {policy.min_labels} are asked for")
-        positives = request.evidence.get("frauds")
+        positives = request.evidence.get("positives")
         if isinstance(positives, int | float) and positives < policy.min_positives:
-            return _no("too_few_frauds", f"{positives:g} frauds among the labels, {policy.min_positives} are asked for")
+            return _no(
+                "too_few_positives", f"{positives:g} {WORDS.positives} among the labels, {policy.min_positives} are asked for"
+            )
     return Decision(True, "start", request.reason or request.cause)
 
 

@@ -76,7 +76,7 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
                 f"no archived score of schema {vector_schema(settings.features)} has a known outcome in the window; "
                 "wait for labels to mature"
             )
-        details |= {"rows": len(data), "known": int(data.known.sum()), "frauds": int(data.positive.sum())}
+        details |= {"rows": len(data), "known": int(data.known.sum()), "positives": int(data.positive.sum())}
         dataset.write(data, Path(table))
 
 
@@ -88,7 +88,7 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
 
         data, split, chosen = _judged(settings, run_dir, table)
         learned = data.take(split.train)
-        details |= {"rows": len(learned), "frauds": int(learned.positive.sum())}
+        details |= {"rows": len(learned), "positives": int(learned.positive.sum())}
         options = settings.training
         family = families.load()
         fitted = family.train(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.as_of import joined
 from features.transform.arrow import number
@@ -21,8 +22,8 @@ def training_table(settings: Settings, folder: Path) -> Dataset:
     return Dataset(
         joined(settings, table),
         number(table, "event_time_ms", np.int64),
-        number(table, "amount_minor", np.int64),
-        number(table, "is_fraud", np.bool_),
+        number(table, ROLES.measure, np.int64),
+        number(table, "positive", np.bool_),
         number(table, "known", np.bool_),
-        subject_hash(table.column("card_id").to_pylist()),
+        subject_hash(table.column(ROLES.subject).to_pylist()),
     )

@@ -46,8 +46,8 @@ class Dataset:
 def write(data: Dataset, path: Path) -> None:
     """Write as Parquet: the vector's columns by name, then the rest."""
     columns: dict[str, NDArray[np.generic]] = {name: data.vectors[:, i] for i, name in enumerate(NAMES)}
-    columns |= {"event_time_ms": data.event_time_ms, "amount_minor": data.measure, "is_fraud": data.positive}
-    columns |= {"known": data.known, "card": data.subject}
+    columns |= {"event_time_ms": data.event_time_ms, "measure": data.measure, "positive": data.positive}
+    columns |= {"known": data.known, "subject": data.subject}
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 
@@ -57,5 +57,5 @@ def read(path: Path) -> Dataset:
     vectors = np.empty((table.num_rows, WIDTH), np.float32)
     for i, name in enumerate(NAMES):
         vectors[:, i] = table.column(name).to_numpy()
-    rest = [table.column(name).to_numpy() for name in ("event_time_ms", "amount_minor", "is_fraud", "known", "card")]
+    rest = [table.column(name).to_numpy() for name in ("event_time_ms", "measure", "positive", "known", "subject")]
     return Dataset(vectors, *rest)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from features.base.active import DOMAIN, WORDS
 from retrain.training.evaluate import Evaluation
 
-#: A model whose AP is below this many times the share of positive has learned next to nothing.
-MIN_LIFT = 3.0
+MIN_LIFT = DOMAIN.gate.min_lift
 
 
 @dataclass(frozen=True)
@@ -33,20 +33,21 @@ def gate(candidate: Evaluation, champion: Evaluation | None, limits: Limits) -> 
     """
     if candidate.positives < limits.min_positives:
         return Verdict(
-            False, f"the holdout has {candidate.positives} frauds, fewer than {limits.min_positives}: too few to judge by"
+            False,
+            f"the holdout has {candidate.positives} {WORDS.positives}, fewer than {limits.min_positives}: too few to judge by",
         )
     if candidate.ap is None:
         return Verdict(False, "the holdout has no genuine events: AP is not defined")
     if candidate.ap < MIN_LIFT * candidate.prevalence:
-        chance = f"{MIN_LIFT:g} times the share of fraud ({candidate.prevalence:.4f})"
+        chance = f"{MIN_LIFT:g} times the share of {WORDS.positives} ({candidate.prevalence:.4f})"
         return Verdict(False, f"AP {candidate.ap:.3f} is below {chance}: little better than chance")
     if champion is None:
-        return Verdict(True, f"AP {candidate.ap:.3f} on {candidate.positives} frauds, and no champion to compare with")
+        return Verdict(True, f"AP {candidate.ap:.3f} on {candidate.positives} {WORDS.positives}, and no champion to compare with")
     if (champion.rows, champion.positives) != (candidate.rows, candidate.positives):
         raise ValueError("candidate and champion were judged on different holdouts")
     # Both classes are there, so the champion's AP is defined as well.
     before = champion.ap or 0.0
-    compared = f"AP {candidate.ap:.3f} against the champion's {before:.3f} on the same {candidate.positives} frauds"
+    compared = f"AP {candidate.ap:.3f} against the champion's {before:.3f} on the same {candidate.positives} {WORDS.positives}"
     if candidate.ap < before - limits.max_ap_loss:
         return Verdict(False, f"{compared}: more than {limits.max_ap_loss:g} worse")
     return Verdict(True, compared)

@@ -37,7 +37,7 @@ class NotAuthorized(RequestError):
 class UnknownSubject(RequestError):
     http_status = 404
     grpc_status = grpc.StatusCode.NOT_FOUND
-    reason = "unknown_card"
+    reason = "unknown_subject"
 
 
 class NoChampion(RequestError):

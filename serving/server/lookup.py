@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import WORDS
 from features.base.redaction import hashed
 from features.base.settings import Settings
 from serving.server.errors import FeaturesUnavailable, InvalidVectors, TooLarge, UnknownSubject, WrongSchema
@@ -49,13 +50,15 @@ class Lookup:
         unknown = [self._place(subjects, i) for i, activity in enumerate(found) if activity is None]
         if unknown:
             raise UnknownSubject(
-                f"no transaction of card number {_some(unknown)} is known; publish one, or send vectors as 'instances'"
+                f"no {WORDS.event} of {WORDS.subject} number {_some(unknown)} is known; publish one, or send 'instances'"
             )
         known = [activity for activity in found if activity is not None]
         old = [self._place(subjects, i) for i, activity in enumerate(known) if activity.schema != schema]
         if old:
-            message = f"the stored vector of card number {_some(old)} was made under another schema than {schema}"
-            raise WrongSchema(f"{message}; it is replaced with the card's next transaction, or send vectors as 'instances'")
+            message = f"the stored vector of {WORDS.subject} number {_some(old)} was made under another schema than {schema}"
+            raise WrongSchema(
+                f"{message}; it is replaced with the {WORDS.subject}'s next {WORDS.event}, or send vectors as 'instances'"
+            )
         return np.stack([activity.vector for activity in known]).astype(np.float32, copy=False)
 
     def _place(self, subjects: list[str], i: int) -> str:
@@ -71,7 +74,9 @@ class Lookup:
 
 def _checked(ids: object) -> list[str]:
     if not isinstance(ids, list) or not ids or not all(isinstance(subject, str) and 0 < len(subject) <= 64 for subject in ids):
-        raise InvalidVectors("'user_id' must be a card id, a text of 1 to 64 characters; 'user_ids' a list of one or more")
+        raise InvalidVectors(
+            f"'user_id' must be a {WORDS.subject} id, a text of 1 to 64 characters; 'user_ids' a list of one or more"
+        )
     if len(ids) > MAX_IDS:
         raise TooLarge(f"{len(ids)} ids are too many for one call; send at most {MAX_IDS:,} at a time")
     return ids

@@ -44,7 +44,7 @@ class SkewWatch:
     def run(self) -> None:
         """The loop. Raises nothing."""
         if self._settings.skew.subjects == 0:
-            log.info("skew: no cards are to be checked (skew.cards = 0)")
+            log.info("skew: no subjects are to be checked (skew.subjects = 0)")
         try:
             log.debug("skew of %s", self._settings.archive)
         except SettingsError as error:
@@ -114,9 +114,13 @@ def export(settings: Settings, report: SkewReport) -> None:
         metrics.SKEW_LARGEST.labels(source).set(found.largest)
     told = ", ".join(f"{source} {found.differing} of {found.values}" for source, found in report.sources.items())
     log.info(
-        "skew on %s: %d vectors of %d cards, values that differ: %s", day_name(report.day), report.vectors, report.subjects, told
+        "skew on %s: %d vectors of %d subjects, values that differ: %s",
+        day_name(report.day),
+        report.vectors,
+        report.subjects,
+        told,
     )
-    subject = report.sources.get("card")
+    subject = report.sources.get("history")
     if subject is not None and subject.first:
         log.warning("skew on %s: the first one is %s", day_name(report.day), _words(settings, subject.first[0]))
 
@@ -124,7 +128,7 @@ def export(settings: Settings, report: SkewReport) -> None:
 def _words(settings: Settings, one: Difference) -> str:
     # Where it is, and not what it is: values of features are made of amounts.
     return (
-        f"{one.feature} of transaction {hashed(settings, one.event_id)} (card {hashed(settings, one.subject)}, "
+        f"{one.feature} of event {hashed(settings, one.event_id)} (subject {hashed(settings, one.subject)}, "
         f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"
     )
 

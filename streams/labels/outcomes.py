@@ -5,11 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from features.base import names
-from features.base.events import EventTime, Id, Label, Measure, Outcome, Score
+from features.base.events import NAMES_ON_THE_WIRE, Label, Outcome, Score
+from features.base.types import EventTime, Id, Measure
 
 
-class JoinedTransaction(msgspec.Struct, gc=False):
-    """What an outcome needs of a transaction; the rest of a score is skipped unread."""
+class JoinedEvent(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
+    """What an outcome needs of an event; the rest of a score is skipped unread."""
 
     event_id: Id
     event_time_ms: EventTime
@@ -21,7 +22,7 @@ class JoinedTransaction(msgspec.Struct, gc=False):
 class JoinedScore(msgspec.Struct, gc=False):
     """What an outcome needs of a score."""
 
-    transaction: JoinedTransaction
+    event: JoinedEvent
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
@@ -37,7 +38,7 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
     ``late``: the transaction had an outcome already, which this one corrects.
     """
     # What the label says of the event may be wrong, and its counterpart's other outcomes would pay for it.
-    event = score.transaction if score else label
+    event = score.event if score else label
     return Outcome(
         event_id=label.event_id,
         subject=event.subject,
@@ -46,7 +47,7 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
         outcome_time_ms=outcome_ms,
         positive=label.positive,
         source=label.source,
-        measure=score.transaction.measure if score else None,
+        measure=score.event.measure if score else None,
         score=score.score if score else None,
         threshold=score.threshold if score else None,
         model_version=score.model_version if score else None,
@@ -57,16 +58,16 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
 
 def matured(score: JoinedScore, outcome_ms: int) -> Outcome:
     """Return the outcome of a transaction that nobody labelled: it counts as negative from ``outcome_ms`` on."""
-    transaction = score.transaction
+    event = score.event
     return Outcome(
-        event_id=transaction.event_id,
-        subject=transaction.subject,
-        counterpart=transaction.counterpart,
-        event_time_ms=transaction.event_time_ms,
+        event_id=event.event_id,
+        subject=event.subject,
+        counterpart=event.counterpart,
+        event_time_ms=event.event_time_ms,
         outcome_time_ms=outcome_ms,
         positive=False,
         source="matured",
-        measure=transaction.measure,
+        measure=event.measure,
         score=score.score,
         threshold=score.threshold,
         model_version=score.model_version,

@@ -92,20 +92,20 @@ class PartitionMemory:
     def take_score(self, score: JoinedScore, is_copy: bool, joined_ms: int | None) -> Outcome | None:
         """Take a score, and return the outcome that follows where its label waits. ``joined_ms``: of a copy, how far its old
         partition had come."""
-        transaction = score.transaction
+        event = score.event
         self.live |= not is_copy
-        self.watermark = max(self.watermark, transaction.event_time_ms)
-        if transaction.event_id in self.known:
+        self.watermark = max(self.watermark, event.event_time_ms)
+        if event.event_id in self.known:
             return None  # the label's wait ended before the score came, or a producer repeated the id
-        known = self.known[transaction.event_id] = _Known(score)
-        label = self.waiting.pop(transaction.event_id, None)
+        known = self.known[event.event_id] = _Known(score)
+        label = self.waiting.pop(event.event_id, None)
         if label is not None:
-            self._decide(transaction.event_id, known, label.positive)
+            self._decide(event.event_id, known, label.positive)
             return labelled(label, score, label.label_time_ms)
-        if joined_ms is not None and transaction.event_time_ms <= joined_ms:
-            self._decide(transaction.event_id, known, False, by_label=False)
+        if joined_ms is not None and event.event_time_ms <= joined_ms:
+            self._decide(event.event_id, known, False, by_label=False)
         else:
-            heapq.heappush(self.maturing, (transaction.event_time_ms, transaction.event_id))
+            heapq.heappush(self.maturing, (event.event_time_ms, event.event_id))
         return None
 
     def pass_time(self) -> list[Outcome]:
@@ -140,10 +140,10 @@ class PartitionMemory:
         """
         known.verdict = verdict
         self.known[event_id] = known
-        event_time = known.score.transaction.event_time_ms if known.score else self.watermark
+        event_time = known.score.event.event_time_ms if known.score else self.watermark
         heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, event_id))
 
     def _remembered(self, known: _Known) -> JoinedScore | None:
         """The score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let go."""
         score = known.score
-        return score if score is not None and score.transaction.event_time_ms > self.forgotten else None
+        return score if score is not None and score.event.event_time_ms > self.forgotten else None

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import MODES, Label, Mode, Transaction
+from features.base.active import DOMAIN, ROLES
+from features.base.events import Label
 from streams.engine.codec import encode
-from streams.publish.batch import SOURCES, Labels, Transactions
+from streams.publish.batch import SOURCES, Events, Labels
 
-_MODES: list[Mode | None] = [*MODES, None]
-_PINS: list[bool | None] = [False, True, None]
+_MODES: list[str | None] = [*ROLES.modes, None]
+_YES_NO: list[bool | None] = [False, True, None]
 
 
-def _degrees(values: NDArray[np.float64]) -> list[float | None]:
-    # Five decimals are a metre; more would be noise that costs bytes.
-    rounded = np.round(values, 5)
+def values(name: str, column: NDArray[Any]) -> list[Any]:
+    """A column of ``Events`` as an event's attribute ``name`` holds it."""
+    if column.dtype == np.int8:
+        names: list[Any] = list(_MODES) if name == "mode" else list(_YES_NO)
+        return [names[i] for i in column.tolist()]
+    if column.dtype.kind == "f":
+        return _rounded(column)
+    plain: list[Any] = column.tolist()
+    return plain
+
+
+def _rounded(column: NDArray[np.float64]) -> list[float | None]:
+    # Five decimals of a degree are a metre; more would be noise that costs bytes.
+    rounded = np.round(column, 5)
     if not np.isnan(rounded).any():
         plain: list[float | None] = rounded.tolist()
         return plain
@@ -25,22 +39,14 @@ def _degrees(values: NDArray[np.float64]) -> list[float | None]:
     return with_gaps
 
 
-def encode_transactions(columns: Transactions) -> list[bytes]:
+def encode_events(columns: Events) -> list[bytes]:
     """One JSON object a row, in order."""
+    event, n = DOMAIN.event, len(columns)
+    defaults = dict(zip(event.__struct_fields__[-len(event.__struct_defaults__) :], event.__struct_defaults__, strict=True))
+    known = {"event_id", "event_time_ms", "subject", "counterpart", "measure", *columns.others}
     rows = map(
-        Transaction,
-        columns.event_id.tolist(),
-        columns.event_time_ms.tolist(),
-        columns.subject.tolist(),
-        columns.counterpart.tolist(),
-        columns.measure.tolist(),
-        columns.currency.tolist(),
-        _degrees(columns.latitude),
-        _degrees(columns.longitude),
-        columns.country.tolist(),
-        columns.category.tolist(),
-        [_MODES[i] for i in columns.mode.tolist()],
-        [_PINS[i] for i in columns.flag.tolist()],
+        event,
+        *(values(name, columns.column(name)) if name in known else [defaults[name]] * n for name in event.__struct_fields__),
     )
     return list(map(encode, rows))
 

@@ -14,7 +14,7 @@ from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import producer
 from streams.publish.batch import Batch, Labels, no_labels
-from streams.publish.encode import encode_labels, encode_transactions, keys
+from streams.publish.encode import encode_events, encode_labels, keys
 from streams.publish.lockstep import Lockstep
 from streams.publish.merge import Chunk, due, segments
 
@@ -142,18 +142,18 @@ class Publisher:
             there = self._producer.list_topics(timeout=CONNECT_S).topics
         except KafkaException as error:
             raise PublishError(f"no Kafka broker answers at {settings.bootstrap}; run driftloop up first") from error
-        for name in (topics.TRANSACTIONS, topics.LABELS):
+        for name in (topics.EVENTS, topics.LABELS):
             if name not in there:
                 raise PublishError(f"there is no topic {name} at {settings.bootstrap}; run driftloop up first")
 
     def _send(self, chunk: Chunk) -> None:
-        events = zip(keys(chunk.transactions.subject), encode_transactions(chunk.transactions), strict=True)
+        events = zip(keys(chunk.transactions.subject), encode_events(chunk.transactions), strict=True)
         labels = zip(keys(chunk.labels.subject), encode_labels(chunk.labels), strict=True)
         for event_time, is_label in zip(chunk.times.tolist(), chunk.is_label.tolist(), strict=True):
             if self._speed is not None:
                 self._pause_until(event_time)
             key, value = next(labels) if is_label else next(events)
-            self._produce(topics.LABELS if is_label else topics.TRANSACTIONS, key, value)
+            self._produce(topics.LABELS if is_label else topics.EVENTS, key, value)
         self._producer.poll(0)
         self._check()
 

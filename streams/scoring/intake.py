@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import HOUR_MS
-from features.base.events import Transaction
+from features.base.events import Event
 from features.base.settings import Scoring
-from features.transform.columns import Columns, from_transactions
+from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
@@ -40,7 +40,7 @@ class Taken:
     """n new transactions. ``bodies``: their canonical JSON; ``spread``: each partition with its rows, in their order."""
 
     records: list[Record]
-    events: list[Transaction]
+    events: list[Event]
     bodies: list[bytes]
     columns: Columns
     spread: list[tuple[int, NDArray[np.int64]]]
@@ -84,7 +84,7 @@ class Intake:
         self.limits = limits_of(scoring)
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Transaction, _PROCESSOR)
+        self._decoder = BatchDecoder(Event, _PROCESSOR)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -115,14 +115,14 @@ class Intake:
     def _judge(
         self,
         records: list[Record],
-        events: list[Transaction],
+        events: list[Event],
         before: NDArray[np.bool_],
         dead: list[Produce],
         of_then: Mapping[int, IntakeLimits],
     ) -> Judged:
         """``dead``: the letters of what could not be read, which the others are added to. ``of_then``: by partition, the limits
         where they are not those of now."""
-        columns = from_transactions(events)
+        columns = from_events(events)
         ids = digests([e.event_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]

@@ -52,9 +52,9 @@ class Scorer:
     """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``)."""
 
     name = "scorer"
-    inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
+    inputs: tuple[str, ...] = (topics.EVENTS,)
     outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
-    replays: tuple[str, ...] = (topics.TRANSACTIONS,)
+    replays: tuple[str, ...] = (topics.EVENTS,)
 
     def __init__(self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep) -> None:
         self._wait = wait

@@ -6,7 +6,7 @@ another processor, a changed formula) it takes half a minute: too long with a ba
 
 from __future__ import annotations
 
-from features.base.events import Transaction
+from features.base.active import DOMAIN
 from features.base.settings import Settings
 from features.online.decode_reply import OF_A_COUNTERPART, OF_A_SUBJECT, decode
 from features.transform.fill import fill
@@ -20,7 +20,7 @@ from streams.scoring.admission.table import empty, move
 from streams.scoring.intake import Intake, admission
 from streams.scoring.partition_state import PartitionState
 
-_EVENT = Transaction("t", 1_767_600_000_000, "c", "m", 100)
+_EVENT = DOMAIN.event("t", 1_767_600_000_000, "c", "m", 100)
 
 
 def warm(settings: Settings) -> None:
@@ -28,7 +28,7 @@ def warm(settings: Settings) -> None:
     all of it."""
     state = PartitionState(admission(settings.scoring))
     state.copy(1)  # the event comes while it is under way
-    record = Record(topics.TRANSACTIONS, 0, 0, b"c", encode(_EVENT), [], _EVENT.event_time_ms)
+    record = Record(topics.EVENTS, 0, 0, b"c", encode(_EVENT), [], _EVENT.event_time_ms)
     taken = Intake(settings.scoring, lambda _: state.admission).take([record]).new
     assert taken is not None
     vectors, _ = state.update(taken.columns, settings.features.amount_limit)

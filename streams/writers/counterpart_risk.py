@@ -52,7 +52,7 @@ class PartitionRows:
 class CounterpartRisk:
     """Pure core. State: the counterparts of each partition. Rows are PartitionRows, one a partition in the batch."""
 
-    name = "terminal-risk"
+    name = "counterpart-risk"
     inputs: tuple[str, ...] = (topics.OUTCOMES,)
     outputs: tuple[str, ...] = (topics.DLQ,)
     replays: tuple[str, ...] = (topics.OUTCOMES,)

@@ -41,11 +41,11 @@ class FeastWriter:
         _, scores, letters = self._decoder.decode(records)
         newest: dict[str, Score] = {}
         for score in scores:
-            subject = score.transaction.subject
+            subject = score.event.subject
             held = newest.get(subject)
-            if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
+            if held is None or score.event.event_time_ms >= held.event.event_time_ms:
                 newest[subject] = score
-        newest_ms = max((score.transaction.event_time_ms for score in newest.values()), default=None)
+        newest_ms = max((score.event.event_time_ms for score in newest.values()), default=None)
         return Output(letters, [_row(score) for score in newest.values()], newest_ms)
 
     def restore(self, records: Sequence[Record]) -> None:
@@ -56,7 +56,7 @@ class FeastWriter:
 
 
 def _row(score: Score) -> Activity:
-    transaction = score.transaction
+    transaction = score.event
     return Activity(
         subject=transaction.subject,
         event_time_ms=transaction.event_time_ms,

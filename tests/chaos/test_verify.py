@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
+from features.domains.card_fraud.event import Payment
 from streams.kafka.records import Record
 from tests.chaos.expected import disagreements
 from tests.chaos.unbroken import Unbroken
@@ -19,8 +20,8 @@ AWAY = [(1000, 5000), (20_000, 24_000)]
 
 
 def degraded(scored_at_ms: int, model_ms: float) -> Score:
-    one = Transaction("t", T0, "c", "m", 100)
-    return Score(one, "s", b"", "approve", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
+    one = Payment("t", T0, "c", "m", 100)
+    return Score(one, one.subject, "s", b"", "pass", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
 
 
 @pytest.mark.parametrize(

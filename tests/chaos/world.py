@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 
 from features.base.durations import HOUR_MS
-from features.base.events import Label, Transaction
+from features.base.events import Label
+from features.domains.card_fraud.event import Payment
 from streams.engine.codec import encode
-from streams.publish.encode import encode_transactions
+from streams.publish.encode import encode_events
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
 
@@ -59,13 +60,13 @@ def build(seed: int, live: int) -> World:
     subjects = max(200, int(live / LIVE_DAYS / _PER_CARD_DAY))
     simulation = Simulation(Options(cards=subjects, terminals=max(60, subjects // 4), seed=seed))
     rng = np.random.default_rng([seed, 2])
-    decode = msgspec.json.Decoder(Transaction).decode
+    decode = msgspec.json.Decoder(Payment).decode
     history: list[Sent] = []
     last_day: list[Sent] = []
     stream: list[tuple[float, Sent]] = []
     for day in range(HISTORY_DAYS + LIVE_DAYS):
         batch = simulation.day(day)
-        for value, positive in zip(encode_transactions(batch.transactions), batch.truth.positive.tolist(), strict=True):
+        for value, positive in zip(encode_events(batch.transactions), batch.truth.positive.tolist(), strict=True):
             event = decode(value)
             key = event.subject.encode()
             unlabelled = crc32(event.counterpart.encode()) % _UNLABELLED == 0
@@ -108,7 +109,7 @@ def build(seed: int, live: int) -> World:
 def malformed(seed: int, n: int) -> list[Sent]:
     """``n`` records that no scorer can take, most of them nearly right."""
     rng = np.random.default_rng([seed, 3])
-    good = encode(Transaction("x", 1_767_600_000_000, "c", "m", 100))
+    good = encode(Payment("x", 1_767_600_000_000, "c", "m", 100))
     made: list[Sent] = []
     for i in range(n):
         kind = int(rng.integers(8))

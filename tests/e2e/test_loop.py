@@ -92,7 +92,7 @@ def _kill_scorer(settings: Settings) -> None:
 
 def _send_garbage(settings: Settings) -> None:
     sender = producer(settings)
-    sender.produce(topics.TRANSACTIONS, b'{"transaction_id": 1}', b"x")
+    sender.produce(topics.EVENTS, b'{"transaction_id": 1}', b"x")
     assert sender.flush(20) == 0
     Lockstep(settings, GROUPS).wait()
 

@@ -69,7 +69,7 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
         from streams.labels.joiner import LabelJoiner
 
         return LabelJoiner(settings.labels.delay_ms), None
-    if name == "terminal-risk":
+    if name == "counterpart-risk":
         from features.base.durations import HOUR_MS
         from streams.writers.counterpart_risk import CounterpartRisk, CounterpartRiskSink
 
@@ -120,7 +120,7 @@ def main(path: str, name: str, suffix: str, seed: str) -> None:
         shell.stop()
 
     signal.signal(signal.SIGTERM, stop)
-    with _compacting(settings) if name in ("archive", "terminal-risk") else nullcontext():
+    with _compacting(settings) if name in ("archive", "counterpart-risk") else nullcontext():
         shell.run()
 
 

@@ -142,7 +142,7 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
 def test_tiles_are_right_online_and_offline(platform: Settings, tmp_path: Path) -> None:
     settings = settings_of(platform, tmp_path)
     apply(settings)
-    killing = Killing(settings, "terminal-risk", (topics.OUTCOMES,), (), PARTITIONS, seed=4)
+    killing = Killing(settings, "counterpart-risk", (topics.OUTCOMES,), (), PARTITIONS, seed=4)
     records = some_outcomes(2500, seed=4)
     with killing:
         killing.under(records, KILLS)

@@ -21,12 +21,13 @@ from confluent_kafka import TopicPartition
 
 from features.archive import generations
 from features.base.durations import DAY_MS
-from features.base.events import Label, Outcome, Score, Transaction
+from features.base.events import Label, Outcome, Score
 from features.base.settings import Features, Settings, load
 from features.catalogue.vector import N_STREAM, unpacked
+from features.domains.card_fraud.event import Payment
 from features.history.state import SubjectState
 from features.transform.arrow import Recomputation, in_log_order, vectors
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from features.transform.update import update
 from infra.cli import main
 from infra.platform import leftovers, repartition_journal, supervisor
@@ -73,7 +74,7 @@ class Stream:
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.dir
         self.payments = transactions(Options(cards=60, terminals=40, seed=5), DAYS)
-        self.published: list[Transaction] = []
+        self.published: list[Payment] = []
         self.positives: set[str] = set()
         self._labels: list[Label] = []
 
@@ -84,10 +85,10 @@ class Stream:
         part = self.payments[len(self.published) : int(share * len(self.payments))]
         sender = clients.producer(settings)
         for one in self.published[len(self.published) - repeated :]:
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
         self.published += part
         for n, one in enumerate(part):
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.subject.encode())
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode())
             if n % 10 == 0:
                 at = one.event_time_ms + LABEL_MS
                 self._labels.append(Label(one.event_id, one.subject, one.counterpart, one.event_time_ms, True, at))
@@ -105,7 +106,7 @@ class Stream:
         sender = clients.producer(load(self.folder))
         part = self.payments[len(self.published) : len(self.published) + count]
         for one in part:
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
         assert sender.flush(30) == 0
         sender.close()
         self.published += part
@@ -168,7 +169,7 @@ def commit(settings: Settings, group: str, offsets: dict[int, int]) -> None:
 
 
 @contextmanager
-def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
+def publishing(settings: Settings, again: Payment) -> Iterator[None]:
     """Somebody publishes all the time: a payment that is there already, so that nothing comes of it."""
     ended = threading.Event()
 
@@ -177,7 +178,7 @@ def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
     def publish() -> None:
         sender = clients.producer(settings)
         while not ended.wait(0.2):
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(again), again.subject.encode())
+            sender.produce(topics.EVENTS, msgspec.json.encode(again), again.subject.encode())
             assert sender.flush(60) == 0
             begun.set()
         sender.close()
@@ -208,12 +209,12 @@ def _scores(settings: Settings, stream: Stream) -> None:
     """One score for each payment, in the partition of its card, with the vector of a run through the pure core alone."""
     decode = msgspec.json.Decoder(Score).decode
     found = {p: [decode(r.value or b"") for r in records] for p, records in values(settings, topics.SCORES).items()}
-    counts = Counter(score.transaction.event_id for scores in found.values() for score in scores)
+    counts = Counter(score.event.event_id for scores in found.values() for score in scores)
     assert counts == Counter(one.event_id for one in stream.published)
     for partition, scores in found.items():
-        assert {HASHES["murmur2"](s.transaction.subject.encode()) % settings.partitions for s in scores} <= {partition}
-    wanted = update(SubjectState(), from_transactions(stream.published), settings.features.amount_limit)[:, :N_STREAM]
-    by_id = {s.transaction.event_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
+        assert {HASHES["murmur2"](s.event.subject.encode()) % settings.partitions for s in scores} <= {partition}
+    wanted = update(SubjectState(), from_events(stream.published), settings.features.amount_limit)[:, :N_STREAM]
+    by_id = {s.event.event_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
     served = np.stack([by_id[one.event_id] for one in stream.published])
     np.testing.assert_array_equal(served.view(np.uint32), wanted.view(np.uint32))
 
@@ -229,7 +230,7 @@ def _outcomes(settings: Settings, stream: Stream) -> None:
     score = msgspec.json.Decoder(Score).decode
     decided = {o.event_id for o in outcomes}
     for records in values(settings, topics.SCORES).values():
-        held = [score(r.value or b"").transaction for r in records]
+        held = [score(r.value or b"").event for r in records]
         live = any(copied(r) is None for r in records)  # nobody but the scorer writes scores, so no header is forged
         newest = max((one.event_time_ms for one in held), default=0)
         due = {one.event_id for one in held if one.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
@@ -258,7 +259,7 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     folder = platform.dir
     stream = Stream(platform)
     sender = clients.producer(platform)
-    sender.produce(topics.TRANSACTIONS, b"{", stream.payments[0].subject.encode())
+    sender.produce(topics.EVENTS, b"{", stream.payments[0].subject.encode())
     assert sender.flush(30) == 0
     sender.close()
     stream.publish(0.4)
@@ -277,7 +278,7 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
 
     stream.wait()
     # The broken and the repeated ones are not copied; what came meanwhile is.
-    assert sum(map(len, values(load(folder), topics.TRANSACTIONS).values())) == len(stream.published)
+    assert sum(map(len, values(load(folder), topics.EVENTS).values())) == len(stream.published)
     assert generations.read(platform.archive).number == 1
     check(stream)
     stream.publish(0.75, repeated=30)

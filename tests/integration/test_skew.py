@@ -77,7 +77,7 @@ def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, r
 def test_a_profile_that_came_too_late_is_freshness_skew(settings: Settings, rows: list[Archived]) -> None:
     archive(settings, rows)
     day = newest(settings)
-    subject = next(row.event.transaction.subject for row in rows if row.day == day and isinstance(row.event, Score))
+    subject = next(row.event.event.subject for row in rows if row.day == day and isinstance(row.event, Score))
     profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
     profile[HOME_LAT], profile[MEAN_AMOUNT] = 1.0, 10.0
     # The day before has it, and the scores were made without.

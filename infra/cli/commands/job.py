@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from features.archive.locks import reading
+from features.base.active import WORDS
 from infra.cli import context, spark
 from infra.errors import PlatformError
 
@@ -34,7 +35,7 @@ def backfill(
     ] = "archive",
     topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
     buckets: Annotated[
-        int | None, typer.Option(min=1, max=100_000, help="Pieces that cards are divided into; default: by rows.")
+        int | None, typer.Option(min=1, max=100_000, help=f"Pieces that {WORDS.subjects} are divided into; default: by rows.")
     ] = None,
     days_at_once: Annotated[int, typer.Option(min=1, help="Days worked on together; each such stretch reads its history.")] = 62,
     force: Annotated[bool, typer.Option(help="Do days anew that are done.")] = False,
@@ -156,7 +157,7 @@ def training_set(
         made = run(running, settings, folders, work, out.absolute(), low, high, excluded, _joined)
     _say("", last=True)
     print(
-        f"{made.rows:,} rows, {made.known:,} with an outcome, {made.positives:,} of them frauds, "
+        f"{made.rows:,} rows, {made.known:,} with an outcome, {made.positives:,} of them {WORDS.positives}, "
         f"in {time.monotonic() - begun:.1f} s; in {out}"
     )
 

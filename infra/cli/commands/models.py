@@ -6,13 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from infra.cli import context
 
 if TYPE_CHECKING:
     from serving.store.document import ServingDocument
     from serving.store.manifest import Manifest
 
-COLUMNS = ("version", "role", "state", "created", "learned from", ">rows", ">frauds", ">threshold", "metrics", "cause")
+COLUMNS = (
+    "version",
+    "role",
+    "state",
+    "created",
+    "learned from",
+    ">rows",
+    f">{WORDS.positives}",
+    ">threshold",
+    "metrics",
+    "cause",
+)
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:

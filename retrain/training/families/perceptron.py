@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN, WORDS
 from features.catalogue.vector import WIDTH
 from retrain.training import onnx
 from retrain.training.dataset import Dataset
@@ -63,7 +64,7 @@ def build(vectors: NDArray[np.float32], prior: float) -> keras.Model:
         x = keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")(x)
     bias = keras.initializers.Constant(float(np.log(prior / (1 - prior))))
     outputs = keras.layers.Dense(1, activation="sigmoid", name="score", bias_initializer=bias)(x)
-    return keras.Model(inputs, outputs, name="fraud")
+    return keras.Model(inputs, outputs, name=DOMAIN.name)
 
 
 def train(data: Dataset, end_ms: int, half_life_days: float, delay_ms: int, max_rows: int, epochs: int, seed: int) -> keras.Model:
@@ -73,7 +74,9 @@ def train(data: Dataset, end_ms: int, half_life_days: float, delay_ms: int, max_
     """
     positives = int(data.positive.sum())
     if positives == 0 or positives == len(data):
-        raise ValueError(f"{positives} of {len(data)} training rows are frauds: a model needs both; wait for more labels")
+        raise ValueError(
+            f"{positives} of {len(data)} training rows are {WORDS.positives}: a model needs both; wait for more labels"
+        )
     limit_threads()
     import keras
 

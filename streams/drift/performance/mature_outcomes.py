@@ -152,12 +152,12 @@ class PerformanceMonitor:
         ap, ap_positives = performance.average_precision(mature_ms, self._window_ms)
         evidence: dict[str, object] = {
             "ap": _number(ap),
-            "ap_frauds": ap_positives,
+            "ap_positives": ap_positives,
             "ap_up_to_ms": mature_ms,
             "recall": _number(1.0 - performance.missed_recently()),
-            "recall_frauds": performance.positives_recently,
+            "recall_positives": performance.positives_recently,
             "error": _number(performance.error()),
-            "frauds_seen": performance.positives_seen,
+            "positives_seen": performance.positives_seen,
         }
         detection = performance.detection
         if detection is not None:
@@ -165,8 +165,8 @@ class PerformanceMonitor:
                 "label_source": detection.source,
                 "error_before": _number(detection.error_before),
                 "error_after": _number(detection.error_after),
-                "frauds_before": detection.positives_before,
-                "frauds_after": detection.positives_after,
+                "positives_before": detection.positives_before,
+                "positives_after": detection.positives_after,
             }
         return DriftReport(
             report_id=f"performance-{performance.version}-{start_ms}",

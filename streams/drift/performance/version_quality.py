@@ -3,7 +3,7 @@
 The order of outcomes is not the order of transactions: a positive's label may come within hours, a negative transaction only
 counts after the label delay. An error over all outcomes would therefore move with the label process. Among positives alone the
 share missed does not, as long as the positives of one label source are compared with each other: analysts label what was
-alerted, chargebacks find the rest, so each source has its own detector.
+alerted, others find the rest, so each source has its own detector.
 """
 
 from __future__ import annotations

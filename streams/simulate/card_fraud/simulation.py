@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from streams.publish.batch import Batch, Labels, Transactions, Truth, concat_labels
+from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.simulate.card_fraud import patterns
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
@@ -98,22 +98,24 @@ class Simulation:
             found.append(rows)
         return found
 
-    def _columns(self, rows: Rows, n: int, start: int) -> Transactions:
+    def _columns(self, rows: Rows, n: int, start: int) -> Events:
         world = self.world
         # The day is part of the number, so that ids are unique whichever days are made.
         prefix = f"t{self.options.seed}-{n:04d}"
         ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
-        return Transactions(
+        return Events(
             event_id=ids,
             event_time_ms=start + rows.time,
             subject=world.subject[rows.card],
             counterpart=world.counterpart[rows.terminal],
             measure=rows.amount,
-            currency=np.full(len(rows), "EUR", dtype=object),
-            latitude=np.where(rows.mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
-            longitude=np.where(rows.mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
-            country=world.terminal_country[rows.terminal],
-            category=CATEGORIES[world.category[rows.terminal]],
-            mode=rows.mode,
-            flag=rows.flag,
+            others={
+                "currency": np.full(len(rows), "EUR", dtype=object),
+                "latitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
+                "longitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
+                "country": world.terminal_country[rows.terminal],
+                "category": CATEGORIES[world.category[rows.terminal]],
+                "mode": rows.mode,
+                "flag": rows.flag,
+            },
         )

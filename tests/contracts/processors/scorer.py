@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
 from features.base.model_client import Prediction
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.transform.profiles import Profiles, unknown
 from serving.server.onnx_model import OnnxModel
@@ -64,7 +65,7 @@ def records() -> list[Record]:
     for i in range(240):
         subject, at = f"c{rng.integers(20)}", T0 + i * HOUR + int(rng.integers(2 * HOUR))
         amount = int(rng.lognormal(7, 1))
-        event = Transaction(f"t{i}", at, subject, f"m{rng.integers(9)}", amount, mode="chip", flag=True)
+        event = Payment(f"t{i}", at, subject, f"m{rng.integers(9)}", amount, mode="chip", flag=True)
         found.append(_record(event))
         if i % 17 == 0:
             found.append(_record(event))
@@ -73,8 +74,8 @@ def records() -> list[Record]:
     return found
 
 
-def _record(event: Transaction) -> Record:
-    return Record(topics.TRANSACTIONS, partition_of(event.subject), 0, event.subject.encode(), _encode(event))
+def _record(event: Payment) -> Record:
+    return Record(topics.EVENTS, partition_of(event.subject), 0, event.subject.encode(), _encode(event))
 
 
 def says(topic: str, value: bytes) -> object:

@@ -11,7 +11,7 @@ from benchmarks.handbook.data import Transactions
 from benchmarks.handbook.fifteen import NAMES, fifteen
 from benchmarks.handbook.stream import vectors
 from features.base.durations import DAY_MS, HOUR_MS
-from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_RISK
+from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_SHARE
 from features.catalogue.vector import INDEX
 from tests.unit.benchmarks.small import first, history
 
@@ -63,7 +63,7 @@ def test_terminal_columns_of_the_vector_count_whole_steps_behind_the_delay(step:
         for days in (1, 7, 28):
             end = (hour[i] - 24 * DELAY) // step * step
             rows = (t.counterpart == t.counterpart[i]) & (hour < end) & (hour >= end - 24 * days)
-            risk = (t.positive[rows].sum() + PRIOR_OUTCOMES * PRIOR_RISK) / (rows.sum() + PRIOR_OUTCOMES)
+            risk = (t.positive[rows].sum() + PRIOR_OUTCOMES * PRIOR_SHARE) / (rows.sum() + PRIOR_OUTCOMES)
             assert own[i, INDEX[f"terminal_count_{days}d"]] == rows.sum()
             assert own[i, INDEX[f"terminal_risk_{days}d"]] == pytest.approx(risk, rel=1e-6)
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from features.base.events import Decision, Label, Outcome, Score, Transaction
+from features.base.events import Decision, Label, Outcome, Score
 from features.catalogue.vector import SCHEMA, WIDTH, packed
+from features.domains.card_fraud.event import Payment
 from streams.kafka.records import Record
 
 T0 = 1_520_000_000_000
@@ -24,10 +25,10 @@ def record(topic: str, offset: int, event: msgspec.Struct | bytes, partition: in
 def score(
     event_id: str, time: int, subject: str = "c", counterpart: str = "t", value: float | None = 0.25, first_feature: float = 0.0
 ) -> Score:
-    transaction = Transaction(event_id, time, subject, counterpart, 1234, latitude=1.5, mode="chip", flag=True)
+    transaction = Payment(event_id, time, subject, counterpart, 1234, latitude=1.5, mode="chip", flag=True)
     features = packed(np.array([first_feature] + [0.5] * (WIDTH - 1), dtype=np.float32))
-    decision: Decision = "unscored" if value is None else "approve"
-    return Score(transaction, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")
+    decision: Decision = "unscored" if value is None else "pass"
+    return Score(transaction, transaction.subject, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")
 
 
 def label(event_id: str, time: int, positive: bool, at: int, subject: str = "c", counterpart: str = "t") -> Label:

@@ -106,9 +106,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
     for topic, taken in records.items():
         taken += [Record(topic, 0, i, TEXT.encode(), value) for i, value in enumerate(wrong(topic))]
     event = score(TEXT, T0)
-    event = msgspec.structs.replace(
-        event, transaction=msgspec.structs.replace(event.transaction, subject=TEXT, measure=492912341)
-    )
+    event = msgspec.structs.replace(event, transaction=msgspec.structs.replace(event.event, subject=TEXT, measure=492912341))
     scored = [Record("scores", 0, i, None, value) for i, value in enumerate([*wrong("scores"), msgspec.json.encode(event)])]
     archive = Archive(SCHEMA).process(scored + records["outcomes"])
     ArchiveSink(settings).write(archive.rows)

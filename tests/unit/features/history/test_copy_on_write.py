@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from features.history.copy_on_write import StateCopy
 from features.history.state import SubjectState
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from features.transform.update import update
 from streams.simulate.card_fraud.options import Options
 from tests.served import transactions
 
-EVENTS = from_transactions(transactions(Options(cards=40, terminals=40, seed=3), 30))
+EVENTS = from_events(transactions(Options(cards=40, terminals=40, seed=3), 30))
 
 
 @settings(deadline=None, max_examples=30)

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS, HOUR_MS
-from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_RISK
+from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_SHARE
 from features.catalogue.geo import EARTH_KM, haversine_km
 from features.catalogue.vector import FEATURES, INDEX, NAMES, WIDTH
 from features.transform.columns import Columns, category_number, counterpart_number
@@ -77,12 +77,12 @@ def test_fill_writes_its_own_columns_only() -> None:
     assert row["usual_terminal"] == [1.0, 0.0]
     assert row["terminal_count_1d"] == [40.0, 0.0]
     assert row["terminal_frauds_7d"] == [10.0, 0.0]
-    assert row["terminal_risk_28d"][0] == pytest.approx((10 + PRIOR_OUTCOMES * PRIOR_RISK) / (40 + PRIOR_OUTCOMES))
-    assert row["terminal_risk_7d"][1] == pytest.approx(PRIOR_RISK)
+    assert row["terminal_risk_28d"][0] == pytest.approx((10 + PRIOR_OUTCOMES * PRIOR_SHARE) / (40 + PRIOR_OUTCOMES))
+    assert row["terminal_risk_7d"][1] == pytest.approx(PRIOR_SHARE)
     assert row["terminal_last_label"] == [0.25, -1.0]
     assert row["terminal_days_since_fraud"] == [1.0, -1.0]
     assert row["terminal_unexplained_7d"] == [7.0, 0.0]
-    others = [i for i, feature in enumerate(FEATURES) if feature.source in {"transaction", "card"}]
+    others = [i for i, feature in enumerate(FEATURES) if feature.source in {"event", "history"}]
     assert (vectors[:, others] == 7.0).all()
     assert np.isfinite(vectors).all()
 
@@ -91,7 +91,7 @@ def test_what_is_unknown_has_the_value_that_the_catalogue_names() -> None:
     vectors = np.full((1, WIDTH), 7.0, dtype=np.float32)
     fill(vectors, batch(1, T0, latitude=NAN, longitude=NAN), unknown(1), 7 * DAY_MS, 1)
     named = {
-        f.name: f.missing for f in FEATURES if f.source in {"customer", "terminal"} and not f.name.startswith("terminal_risk")
+        f.name: f.missing for f in FEATURES if f.source in {"profile", "counterpart"} and not f.name.startswith("terminal_risk")
     }
     assert {name: vectors[0, NAMES.index(name)] for name in named} == named
 

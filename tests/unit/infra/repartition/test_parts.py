@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from features.base.events import Transaction
 from features.base.settings import Scoring, load
+from features.domains.card_fraud.event import Payment
 from infra.errors import PlatformError
 from infra.platform import repartition_journal
 from infra.platform.repartition_journal import Journal, TopicPlan
@@ -29,8 +29,8 @@ from tests.unit.streams.records import DAY, HOUR, T0, label, score
 
 
 def event(n: int, time: int, subject: str = "c", partition: int = 0, amount: int = 100, appended: int = T0 + 400 * DAY) -> Record:
-    event = Transaction(f"t{n}", time, subject, "m", amount)
-    return Record(topics.TRANSACTIONS, partition, n, subject.encode(), msgspec.json.encode(event), [], appended)
+    event = Payment(f"t{n}", time, subject, "m", amount)
+    return Record(topics.EVENTS, partition, n, subject.encode(), msgspec.json.encode(event), [], appended)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_journal_is_what_was_written_until_it_is_removed(tmp_path: Path) -> 
 
 def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
     settings = load(tmp_path).model_copy(update={"scoring": Scoring(duplicate_horizon_hours=24)})
-    bad = Record(topics.TRANSACTIONS, 0, 9, b"c", b"{", [], T0)
+    bad = Record(topics.EVENTS, 0, 9, b"c", b"{", [], T0)
     first, again, other = event(1, T0), event(1, T0), event(1, T0, amount=200)
     ahead = event(2, T0 + 2 * HOUR, appended=T0)
     elsewhere = event(1, T0, partition=1)

@@ -53,7 +53,7 @@ def test_no_cooldown_for(cause: Cause) -> None:
 
 def test_too_few_labels_or_frauds() -> None:
     assert decide(request(labels=999), PolicyState(), POLICY).code == "too_few_labels"
-    assert decide(request(evidence={"frauds": 19}), PolicyState(), POLICY).code == "too_few_frauds"
+    assert decide(request(evidence={"frauds": 19}), PolicyState(), POLICY).code == "too_few_positives"
     assert decide(request(cause="manual", labels=1, evidence={"frauds": 0}), PolicyState(), POLICY).start
 
 

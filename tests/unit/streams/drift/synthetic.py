@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score, Transaction
+from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score
 from features.base.settings import Drift, Settings
 from features.catalogue import vector
+from features.domains.card_fraud.event import Payment
 from streams import topics
-from streams.drift.data.columns import ENTRY_NAMES
+from streams.drift.data.columns import MODE_NAMES
 from streams.drift.monitor import DriftMonitor
 from streams.drift.references import Reference, ReferenceUnusable
 from streams.engine.core import Output
@@ -58,7 +59,7 @@ def vectors(rng: np.random.Generator, times: NDArray[np.int64], amounts: float =
     put("hour", hour)
     put("weekend", weekend)
     put("night", hour < 6)
-    for code, name in enumerate(ENTRY_NAMES):
+    for code, name in enumerate(MODE_NAMES):
         put(name, mode == code)
     put("used_pin_number", np.where(mode == 0, 1.0, np.where(mode == 4, -1.0, 0.0)))
     put("has_location", located)
@@ -112,10 +113,11 @@ def score_records(
     for i, time in enumerate(times.tolist()):
         amount = float(values[i, 0])
         score = Score(
-            transaction=Transaction(f"t{first + i}", time, f"c{i % 997}", f"m{i % 89}", round(amount * 100)),
+            event=Payment(f"t{first + i}", time, f"c{i % 997}", f"m{i % 89}", round(amount * 100)),
+            subject=f"c{i % 997}",
             schema=vector.SCHEMA,
             features=vector.packed(values[i]),
-            decision="unscored" if scores is None else "approve",
+            decision="unscored" if scores is None else "pass",
             score=None if scores is None else float(scores[i]),
             threshold=None if scores is None else 0.5,
             model="fraud",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from features.base.events import Label
-from streams.labels.outcomes import JoinedScore, JoinedTransaction
+from streams.labels.outcomes import JoinedEvent, JoinedScore
 from streams.labels.partition_memory import PartitionMemory
 from tests.unit.streams.records import DAY, HOUR, T0, label
 
@@ -13,7 +13,7 @@ DELAY = 7 * DAY
 
 
 def scored(event_id: str, time: int) -> JoinedScore:
-    return JoinedScore(JoinedTransaction(event_id, T0 + time, "c", "t", 1234), score=0.25)
+    return JoinedScore(JoinedEvent(event_id, T0 + time, "c", "t", 1234), score=0.25)
 
 
 def positive(event_id: str, time: int) -> Label:

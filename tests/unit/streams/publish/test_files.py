@@ -6,7 +6,8 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from features.base.events import Label, Transaction
+from features.base.events import Label
+from features.domains.card_fraud.event import Payment
 from streams.publish.files import TruthFile, write_files
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
@@ -18,7 +19,7 @@ def test_json_lines_are_what_would_have_been_published(tmp_path: Path) -> None:
     path = tmp_path / "day.jsonl"
     transactions, labels = write_files(SIMULATION.days(0, 2), path)
     lines = path.read_bytes().splitlines()
-    assert [msgspec.json.decode(line, type=Transaction).event_id[:7] for line in lines[:1]] == ["t7-0000"]
+    assert [msgspec.json.decode(line, type=Payment).event_id[:7] for line in lines[:1]] == ["t7-0000"]
     assert len(lines) == transactions
     beside = (tmp_path / "day.labels.jsonl").read_bytes().splitlines()
     assert all(msgspec.json.decode(line, type=Label) for line in beside)

@@ -10,7 +10,7 @@ import pytest
 
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch
-from streams.publish.encode import encode_transactions
+from streams.publish.encode import encode_events
 from streams.replay.mapping import ReplayError, parse_map
 from streams.replay.replay import Replay, day_ms
 
@@ -48,7 +48,7 @@ def test_one_batch_a_day_the_empty_ones_too(file: Path) -> None:
     assert ids(batches) == [["0", "1"], ["2", "3"], [], [], ["4", "5"], ["6"], [], [], ["7"]]
     assert batches[0].start_ms == day_ms(date(2018, 4, 1))
     assert all(a.end_ms == b.start_ms for a, b in pairwise(batches))
-    assert encode_transactions(batches[0].transactions)[0] == (
+    assert encode_events(batches[0].transactions)[0] == (
         b'{"transaction_id":"0","event_time_ms":1522569600000,"card_id":"0","terminal_id":"0","amount_minor":1029,"currency":"EUR"}'
     )
 

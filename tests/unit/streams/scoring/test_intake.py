@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from features.base.events import DeadLetter, Transaction
+from features.base.events import DeadLetter
 from features.base.settings import Scoring
+from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import Since
 from streams.kafka.records import Record
@@ -19,14 +20,14 @@ def intake() -> Intake:
 
 
 def event(offset: int, event_id: str, amount: int = 100) -> Record:
-    return record(topics.TRANSACTIONS, offset, Transaction(event_id, T0, "c", "t", amount))
+    return record(topics.EVENTS, offset, Payment(event_id, T0, "c", "t", amount))
 
 
 def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
     batch = [
         event(0, "x"),
         event(1, "x"),
-        record(topics.TRANSACTIONS, 2, b"{"),
+        record(topics.EVENTS, 2, b"{"),
         event(3, "x", 101),
         event(4, "y"),
         event(5, "x"),
@@ -50,7 +51,7 @@ def test_a_history_goes_with_its_partition() -> None:
     """A payment that lies two hours ahead of the broker's clock was taken then, and is not by the limits of now."""
     own = intake()
     first, second = (msgspec.structs.replace(event(n, f"x{n}"), appended_ms=T0 - 2 * HOUR) for n in (0, 1))
-    own.decided((topics.TRANSACTIONS, 0), (Since(0, own.limits._replace(lead_ms=0)),))
+    own.decided((topics.EVENTS, 0), (Since(0, own.limits._replace(lead_ms=0)),))
     assert [len(taken.records) for taken in own.again([first])] == [1]
-    own.forget([(topics.TRANSACTIONS, 0)])
+    own.forget([(topics.EVENTS, 0)])
     assert list(own.again([second])) == []

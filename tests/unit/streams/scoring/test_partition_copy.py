@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from streams.scoring.admission.admission import NEW, Admission
 from streams.scoring.partition_state import PartitionState
 from streams.simulate.card_fraud.options import Options
 from tests.served import transactions
 
-EVENTS = from_transactions(transactions(Options(cards=60, terminals=40, seed=5), 30))
+EVENTS = from_events(transactions(Options(cards=60, terminals=40, seed=5), 30))
 _, SUBJECTS = np.unique(np.array(EVENTS.subject), return_inverse=True)
 #: Every tenth comes again, in the same batch or later, every other time with another body; the first one's hash is 0.
 LOG = np.sort(np.concatenate([np.arange(1000), np.arange(0, 1000, 10), np.arange(0, 900, 30) + 100]), kind="stable")

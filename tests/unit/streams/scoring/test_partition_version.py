@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from features.base.events import Transaction
 from features.base.fingerprint import modules
 from features.base.rooms import PARTITION
+from features.domains.card_fraud.event import Payment
 from features.history.version import SOURCES
 from streams.engine import core
 from streams.scoring import partition_version
@@ -27,10 +27,10 @@ def test_a_new_field_of_a_payment_changes_the_version(monkeypatch: pytest.Monkey
     """Bodies are compared by the hash of their JSON: with one more field, each repeated payment would contradict its first."""
     before = version()
 
-    class Wider(Transaction):
+    class Wider(Payment):
         channel: str | None = None
 
-    monkeypatch.setattr(partition_version, "Transaction", Wider)
+    monkeypatch.setattr(partition_version, "Event", Wider)
     assert version.__wrapped__() != before
 
 

@@ -41,7 +41,7 @@ def archive(folder: Path) -> Path:
         "currency": ["EUR"] * n,
         "schema": ["fraud_v0-old", *[SCHEMA] * 5],
         "features": [[1.0, 2.0], *[np.arange(WIDTH, dtype=np.float32) + i for i in range(1, n)]],
-        "decision": ["unscored", *["approve"] * 5],
+        "decision": ["unscored", *["pass"] * 5],
         "score": [None, *[0.25] * 5],
         "kafka_partition": [0] * n,
         "kafka_offset": list(range(n)),
