@@ -259,7 +259,7 @@ TOPOLOGY = Topology(
             name="feast-writer",
             purpose="fills the online store",
             process_group="writers",
-            build="streams.writers.card_activity:build",
+            build="streams.writers.subject_activity:build",
             guarantee="idempotent sink",
             reads=(topics.SCORES,),
             writes=(topics.DLQ,),
@@ -285,7 +285,7 @@ TOPOLOGY = Topology(
         ),
         Processor(
             name="counterpart-risk",
-            purpose="fills the terminals' risk",
+            purpose="fills the counterparts' risk",
             process_group="writers",
             build="streams.writers.counterpart_risk:build",
             guarantee="idempotent sink",

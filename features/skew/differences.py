@@ -16,6 +16,7 @@ from features.catalogue.vector import NAMES
 
 #: Differences that are shown.
 SHOWN = 10
+_ATTRIBUTES = ("subject", "event_id", "event_time_ms", "kafka_partition", "kafka_offset")
 _PLACE = [ROLES.subject, ROLES.id, ROLES.time, "kafka_partition", "kafka_offset"]
 names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the archive of scores")
 
@@ -68,7 +69,7 @@ def between(
     time, offset = number(rows, "event_time_ms", np.int64), number(rows, "kafka_offset", np.int64)
     first = [
         Difference(
-            **rows.select(_PLACE).slice(int(event[i]), 1).to_pylist()[0],
+            **dict(zip(_ATTRIBUTES, rows.select(_PLACE).slice(int(event[i]), 1).to_pylist()[0].values(), strict=True)),
             feature=NAMES[columns[at[i]]],
             served=float(left[event[i], at[i]]),
             recomputed=float(right[event[i], at[i]]),

@@ -49,9 +49,9 @@ class Columns:
         without looking."""
         for name in self.__slots__:
             if len(getattr(self, name)) != len(self.subject):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values for {len(self.subject)} transactions")
+                raise ValueError(f"{name} has {len(getattr(self, name))} values for {len(self.subject)} events")
         if len(self.subject) and not (self.measure.min() >= 0 and self.measure.max() < MOST_AMOUNT):
-            raise ValueError(f"amount_minor goes from {self.measure.min()} to {self.measure.max()}; give 0 to {MOST_AMOUNT - 1}")
+            raise ValueError(f"measure goes from {self.measure.min()} to {self.measure.max()}; give 0 to {MOST_AMOUNT - 1}")
 
     def take(self, rows: NDArray[np.int64]) -> Columns:
         """The given rows, in the given order."""

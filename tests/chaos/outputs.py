@@ -66,7 +66,7 @@ def outcomes(settings: Settings, scores: Scores, raw: Log, given: Log) -> Found:
 
 
 def _due(scores: Scores, labelled: set[str], delay_ms: int) -> Counter[tuple[str, int]]:
-    """(transaction_id, when it matured) of what nobody labelled and what is old enough in its partition."""
+    """(event_id, when it matured) of what nobody labelled and what is old enough in its partition."""
     due: Counter[tuple[str, int]] = Counter()
     for part in scores.values():
         now = max((score.event.event_time_ms for score in part), default=0)
@@ -99,7 +99,7 @@ def archived(settings: Settings, topic: str, raw: Log, columns: tuple[str, ...])
 
 def _value(record: Record, name: str) -> Any:
     found = msgspec.json.decode(record.value or b"")
-    return found["transaction"][name] if name not in found else found[name]
+    return found["event"][name] if name not in found else found[name]
 
 
 def online(settings: Settings, scores: Scores) -> Found:

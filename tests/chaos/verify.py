@@ -50,7 +50,7 @@ def verify(settings: Settings, facts: Facts) -> Found:
         outputs.dead_letters(settings, wanted.bad),
         outputs.outcomes(settings, scores, outcomes, labels),
         outputs.archived(settings, "scores", raw, ("transaction_id", "score", "decision")),
-        outputs.archived(settings, "outcomes", outcomes, ("transaction_id", "is_fraud", "source")),
+        outputs.archived(settings, "outcomes", outcomes, ("event_id", "positive", "source")),
         outputs.online(settings, scores),
         outputs.reports(settings),
     ):

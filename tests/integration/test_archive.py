@@ -99,10 +99,11 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 def archived(settings: Settings, topic: str) -> list[tuple[str, bool, bool]]:
-    """(transaction_id, is_fraud, late) of this module's archived records; False for scores."""
-    column = "is_fraud, late" if topic == topics.OUTCOMES else "false, false"
+    """(event_id, positive, late) of this module's archived records; False for scores."""
+    column = "positive, late" if topic == topics.OUTCOMES else "false, false"
     files = str(settings.archive / topic / "day=*" / "*.parquet")
-    query = f"select transaction_id, {column} from read_parquet('{files}') where starts_with(transaction_id, 'aw-')"
+    key = "event_id" if topic == topics.OUTCOMES else "transaction_id"
+    query = f"select {key}, {column} from read_parquet('{files}') where starts_with({key}, 'aw-')"
     try:
         rows: list[tuple[str, bool, bool]] = duckdb.sql(query).fetchall()
     except duckdb.IOException:  # no file yet

@@ -213,7 +213,7 @@ def test_alerts(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture
         )
         publish(platform, topics.ALERTS, subject, alert)
         time.sleep(0.003)
-    assert [alert["transaction"]["card_id"] for alert in run_json("alerts", "-n", "2")] == subjects[1:]
+    assert [alert["event"]["card_id"] for alert in run_json("alerts", "-n", "2")] == subjects[1:]
     assert main.run(["alerts", "-n", "1"]) == 0
     table = capsys.readouterr().out
     assert subjects[2] in table

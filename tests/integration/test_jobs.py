@@ -52,7 +52,7 @@ def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
         OUTCOMES,
     )
     clean = clean_scores(scores, SCHEMA, end_ms=100, exclude=[(40, 45)])
-    rows = training_rows(clean, outcomes, start_ms=5, settled_ms=70).select("transaction_id", "is_fraud", "known").collect()
+    rows = training_rows(clean, outcomes, start_ms=5, settled_ms=70).select("transaction_id", "positive", "known").collect()
     assert {tuple(row) for row in rows} == {
         ("genuine", False, True),
         ("corrected", True, True),

@@ -156,7 +156,7 @@ def test_a_join_sees_nothing_of_what_comes_later(
     write_counterpart_risk(settings, [place(f"t{t}", last + later, 1000 + t) for t in range(3)], "later")
     write_profiles_offline(settings, [person(f"c{c}", last + later, 1000) for c in range(3)], "later")
     after = point_in_time(settings, events)
-    for name in ("customer", "usual", "customer_ts_ms", "terminal_ts_ms"):
+    for name in ("customer", "usual", "customer_ts_ms", "counterpart_ts_ms"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     for i in range(len(events)):
         np.testing.assert_array_equal(before.tiles[before.begin[i] : before.end[i]], after.tiles[after.begin[i] : after.end[i]])

@@ -48,7 +48,7 @@ def settings(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Se
 
 
 def _event(subject: str, counterpart: str, time_ms: int, **rest: Any) -> Payment:
-    return Payment(f"{subject}{counterpart}{time_ms}", time_ms, subject, counterpart, rest.pop("amount_minor", 1250), **rest)
+    return Payment(f"{subject}{counterpart}{time_ms}", time_ms, subject, counterpart, rest.pop("measure", 1250), **rest)
 
 
 def _events() -> list[Payment]:

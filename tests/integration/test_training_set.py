@@ -82,7 +82,7 @@ def test_a_training_set_holds_vectors_profiles_and_outcomes(
     assert table.num_rows == made.rows > 1000
     time = table.column("event_time_ms").to_numpy()
     assert ((time >= low) & (time <= newest) & ~((time >= fault[0]) & (time < fault[1]))).all()
-    known, positive = table.column("known").to_numpy(), table.column("is_fraud").to_numpy()
+    known, positive = table.column("known").to_numpy(), table.column("positive").to_numpy()
     assert (made.known, made.positives) == (known.sum(), positive.sum())
     assert 0 < made.positives < made.known < made.rows
     assert known[time <= made.settled_ms].all()

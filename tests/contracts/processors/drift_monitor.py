@@ -62,7 +62,7 @@ def says(topic: str, value: bytes) -> object:
     interleaved."""
     found = msgspec.json.decode(value)
     if topic == topics.RETRAIN_REQUESTS:
-        del found["labels"], found["evidence"]["frauds"]
+        del found["labels"], found["evidence"]["positives"]
     return found
 
 

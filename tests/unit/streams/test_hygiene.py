@@ -44,14 +44,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "source": TEXT,
     },
     "outcomes": {
-        "transaction_id": TEXT,
-        "card_id": TEXT,
-        "terminal_id": TEXT,
+        "event_id": TEXT,
+        "subject": TEXT,
+        "counterpart": TEXT,
         "event_time_ms": T0,
         "outcome_time_ms": T0,
-        "is_fraud": True,
+        "positive": True,
         "source": "matured",
-        "amount_minor": 2**63 + NUMBER,
+        "measure": 2**63 + NUMBER,
     },
 }
 
@@ -106,7 +106,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
     for topic, taken in records.items():
         taken += [Record(topic, 0, i, TEXT.encode(), value) for i, value in enumerate(wrong(topic))]
     event = score(TEXT, T0)
-    event = msgspec.structs.replace(event, transaction=msgspec.structs.replace(event.event, subject=TEXT, measure=492912341))
+    event = msgspec.structs.replace(event, event=msgspec.structs.replace(event.event, subject=TEXT, measure=492912341))
     scored = [Record("scores", 0, i, None, value) for i, value in enumerate([*wrong("scores"), msgspec.json.encode(event)])]
     archive = Archive(SCHEMA).process(scored + records["outcomes"])
     ArchiveSink(settings).write(archive.rows)

@@ -67,7 +67,7 @@ def test_the_skew_check_recomputes_with_the_limit_and_leaves_vectors_of_another_
     settings.features = strict
     report = check(settings, day)
     assert report.vectors > 0
-    assert report.sources["card"].differing == 0
+    assert report.sources["history"].differing == 0
 
 
 @pytest.mark.parametrize("wrong", ["0", "-3", "2.5", "1000000001", "'much'"])

@@ -54,8 +54,8 @@ def batch(*values: bytes) -> pa.RecordBatch:
 
 def test_what_does_not_decode_is_left_out_and_the_place_stays() -> None:
     event = Payment("x", T0, "c", "t", 5, mode="chip", latitude=1.5)
-    one = msgspec.structs.replace(score("x", T0), transaction=event)
-    far = msgspec.structs.replace(one, transaction=msgspec.structs.replace(event, event_id="y", measure=-1))
+    one = msgspec.structs.replace(score("x", T0), event=event)
+    far = msgspec.structs.replace(one, event=msgspec.structs.replace(event, event_id="y", measure=-1))
     good, bad = msgspec.json.encode(one), msgspec.json.encode(far)
     [found, nothing] = decoded(iter([batch(b"no json", good, bad), batch(bad)]))
     assert nothing.num_rows == 0

@@ -34,7 +34,7 @@ def checked_day(settings: Settings) -> int:
 
 def test_every_feature_has_a_source() -> None:
     assert sorted(i for columns in SOURCES.values() for i in columns) == list(range(len(FEATURES)))
-    assert SOURCES["card"] == list(range(N_STREAM))
+    assert SOURCES["history"] == list(range(N_STREAM))
 
 
 def test_what_was_served_is_found_again(settings: Settings, rows: list[Archived]) -> None:
@@ -42,10 +42,10 @@ def test_what_was_served_is_found_again(settings: Settings, rows: list[Archived]
     day = checked_day(settings)
     report = check(settings, day)
     of_the_day = [row for row in rows if row.day == day]
-    assert report.vectors == report.sources["card"].vectors == len(of_the_day)
-    assert list(report.sources) == ["card"], "there is no feature store in this folder"
-    assert report.sources["card"].differing == 0
-    assert report.sources["card"].features == N_STREAM
+    assert report.vectors == report.sources["history"].vectors == len(of_the_day)
+    assert list(report.sources) == ["history"], "there is no feature store in this folder"
+    assert report.sources["history"].differing == 0
+    assert report.sources["history"].features == N_STREAM
 
 
 def test_a_bit_that_was_changed_is_found(settings: Settings, rows: list[Archived]) -> None:
@@ -54,7 +54,7 @@ def test_a_bit_that_was_changed_is_found(settings: Settings, rows: list[Archived
     wrong = next(i for i, row in enumerate(rows) if row.day == day)
     elsewhere = load(settings.dir / "tampered")
     archive(elsewhere, tampered(rows, wrong, FEATURE))
-    found = check(elsewhere, day).sources["card"]
+    found = check(elsewhere, day).sources["history"]
     assert (found.differing, found.by_feature) == (1, {FEATURE: 1})
     assert (found.first[0].kafka_partition, found.first[0].kafka_offset) == (rows[wrong].partition, rows[wrong].offset)
 

@@ -225,11 +225,11 @@ def test_no_batch_no_rows() -> None:
 def test_columns_that_cannot_be_taken_are_named_before_anything_is_read() -> None:
     some = columns([Event("c", START + i, 100, 1, 0.0, 0.0, 0, 0) for i in range(4)])
     state = SubjectState()
-    with pytest.raises(ValueError, match="amount_minor has 1 values for 4 transactions"):
+    with pytest.raises(ValueError, match="measure has 1 values for 4 events"):
         update(state, dataclasses.replace(some, measure=some.measure[:1]), DEFAULT_AMOUNT_LIMIT)
     for wrong in (-1, MOST_AMOUNT):
         amounts = some.measure.copy()
         amounts[2] = wrong
-        with pytest.raises(ValueError, match=f"amount_minor goes from .*{wrong}.*; give 0 to"):
+        with pytest.raises(ValueError, match=f"measure goes from .*{wrong}.*; give 0 to"):
             update(state, dataclasses.replace(some, measure=amounts), DEFAULT_AMOUNT_LIMIT)
     assert state.subjects == 0

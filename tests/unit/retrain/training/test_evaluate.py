@@ -56,7 +56,7 @@ def test_what_is_not_defined_is_left_out_of_the_metrics() -> None:
     judged = evaluate(np.array([0.1, 0.2], np.float32), np.zeros(2, bool), np.ones(2, np.int64), 0.5, 1.0)
     assert judged.ap is None
     assert "ap" not in metrics(judged)
-    assert metrics(judged)["frauds"] == 0.0
+    assert metrics(judged)["positives"] == 0.0
 
 
 def test_an_empty_holdout_and_a_broken_score_are_refused() -> None:

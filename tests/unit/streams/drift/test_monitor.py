@@ -118,7 +118,7 @@ def test_the_first_model_is_asked_for_once_labels_are_enough(tmp_path: Path) -> 
     assert [request.idempotency_key for request in run.requests] == ["no_champion-fraud-1", "no_champion-fraud-2"]
     first, second = run.requests
     assert first.labels >= 1000
-    assert first.evidence["frauds"] >= 100
+    assert first.evidence["positives"] >= 100
     assert second.event_time_ms - first.event_time_ms >= 3 * DAY_MS
     run.feed([event_record("promoted", 9, "v1")])
     for day in range(9, 15):

@@ -73,7 +73,7 @@ def test_a_copy_is_done_when_cards_and_ids_are() -> None:
         copy.step()
         done.append(copy.done)
     assert done == [False, True]
-    assert copy.arrays().keys() >= {"cards", "admitted", "clock", "cold"}
+    assert copy.arrays().keys() >= {"subjects", "admitted", "clock", "cold"}
 
 
 def finished(state: PartitionState) -> dict[str, NDArray[Any]]:

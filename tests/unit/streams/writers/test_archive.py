@@ -70,7 +70,7 @@ def test_an_outcome_keeps_its_fields(settings: Settings) -> None:
     table = read(settings, "outcomes")
     assert table.schema.equals(layout.OUTCOMES)
     (row,) = table.to_pylist()
-    assert (row["transaction_id"], row["is_fraud"], row["late"], row["score"]) == ("x", True, True, None)
+    assert (row["event_id"], row["positive"], row["late"], row["score"]) == ("x", True, True, None)
 
 
 def test_a_replay_in_other_batches_duplicates_nothing(settings: Settings) -> None:

@@ -43,7 +43,7 @@ def test_a_dataset_survives_its_file(tmp_path: Path) -> None:
     data = _data(100)
     write(data, tmp_path / "table")
     again = read(tmp_path / "table")
-    for name in ("vectors", "event_time_ms", "amount_minor", "is_fraud", "known", "card"):
+    for name in ("vectors", "event_time_ms", "measure", "positive", "known", "subject"):
         before, after = getattr(data, name), getattr(again, name)
         assert before.dtype == after.dtype
         np.testing.assert_array_equal(before, after)
