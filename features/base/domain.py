@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from features.base.durations import DAY_MS
 from features.base.event import Event
 from features.base.feature import Feature
 from features.base.roles import DomainError, Roles, roles_of
@@ -187,6 +188,7 @@ class Domain:
             raise DomainError(f"domain {self.name}: two features have one name")
         if len(self.row_flags) > 3:
             raise DomainError(f"domain {self.name} has {len(self.row_flags)} row flags, and a row has room for three")
+        self._check_windows()
         used = {
             "columns": (self.columns.measure, self.columns.hour, self.columns.weekend, *self.columns.modes),
             "columns.flag, columns.located": tuple(name for name in (self.columns.flag, self.columns.located) if name),
@@ -211,3 +213,15 @@ class Domain:
         fields = {roles.measure, roles.mode, roles.flag, roles.place[0] if roles.place else None} - {None}
         if set(self.aftermath) != fields:
             raise DomainError(f"domain {self.name}: aftermath must have an entry for each of {sorted(map(str, fields))}")
+
+    def _check_windows(self) -> None:
+        """Raise DomainError where the compiled history (``features.history``) cannot take these windows."""
+        lengths = list(self.windows.values())
+        if lengths != sorted(set(lengths)):
+            raise DomainError(f"domain {self.name}: windows must be in order of their lengths, no two alike")
+        longer = [length for length in lengths if length > DAY_MS]
+        if len(longer) == len(lengths) or longer[:1] != [7 * DAY_MS] or len(longer) > 3 or not 14 <= lengths[-1] / DAY_MS <= 98:
+            raise DomainError(
+                f"domain {self.name}: windows are {', '.join(self.windows)}; give one at least of up to a day, then one of 7 days,"
+                " and one or two longer ones of up to 98 days, of which the last has 14 at least"
+            )

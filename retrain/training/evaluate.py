@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
+
 
 class Evaluation(msgspec.Struct, frozen=True):
     """One model on one holdout. Money is in currency units. ``ap`` and ``roc_auc`` are None where a class is missing.
@@ -67,9 +69,11 @@ def evaluate(
 
 
 def cost(alerts: NDArray[np.bool_], positive: NDArray[np.bool_], measure: NDArray[np.int64], review_cost: float) -> float:
-    """Amount of the missed positives plus ``review_cost`` for each alert, in currency units."""
-    missed = int(measure[positive & ~alerts].sum())
-    return missed / 100.0 + float(alerts.sum()) * review_cost
+    """What the missed positives cost (``features.base.domain.Gate``) plus ``review_cost`` for each alert."""
+    missed = positive & ~alerts
+    by_measure = DOMAIN.gate.cost_of_missed == "measure"
+    lost = int(measure[missed].sum()) / DOMAIN.parameters.unit if by_measure else float(missed.sum())
+    return lost + float(alerts.sum()) * review_cost
 
 
 def threshold_for_budget(scores: NDArray[np.float32], review_budget: float) -> float:

@@ -37,7 +37,7 @@ def gate(candidate: Evaluation, champion: Evaluation | None, limits: Limits) -> 
             f"the holdout has {candidate.positives} {WORDS.positives}, fewer than {limits.min_positives}: too few to judge by",
         )
     if candidate.ap is None:
-        return Verdict(False, "the holdout has no genuine events: AP is not defined")
+        return Verdict(False, f"the holdout has no {WORDS.negative} {WORDS.events}: AP is not defined")
     if candidate.ap < MIN_LIFT * candidate.prevalence:
         chance = f"{MIN_LIFT:g} times the share of {WORDS.positives} ({candidate.prevalence:.4f})"
         return Verdict(False, f"AP {candidate.ap:.3f} is below {chance}: little better than chance")
