@@ -13,9 +13,19 @@ from streams.simulate.card_fraud import patterns
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
 from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, label
-from streams.simulate.card_fraud.options import PATTERNS, TRUTH_NAMES, UNBORN, AmountDrift, Options, Pattern, PatternDrift
+from streams.simulate.card_fraud.options import (
+    PATTERNS,
+    TRUTH_NAMES,
+    UNBORN,
+    AmountDrift,
+    Options,
+    Pattern,
+    PatternDrift,
+    requested,
+)
 from streams.simulate.card_fraud.rows import ONLINE, Rows, concat
 from streams.simulate.card_fraud.world import CATEGORIES, World, build
+from streams.simulate.simulator import Request
 
 
 class Simulation:
@@ -29,6 +39,11 @@ class Simulation:
         self.options = options
         self.world: World = build(options)
         self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
+
+    @classmethod
+    def requested(cls, request: Request) -> Simulation:
+        """The world that is asked for. Raises ValueError, naming what is wrong."""
+        return cls(requested(request))
 
     def day_start_ms(self, day: int) -> int:
         """Event time at which ``day`` begins."""
