@@ -13,9 +13,10 @@ from importlib import import_module
 
 from features.base.domain import Domain
 from features.base.roles import DomainError
+from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
 
-VARIABLE = "DRIFTLOOP_DOMAIN"
-DEFAULT = "card_fraud"
+VARIABLE = DOMAIN_VARIABLE
+DEFAULT = DEFAULT_DOMAIN
 
 
 @cache
@@ -41,7 +42,7 @@ def choose(name: str) -> None:
     os.environ[VARIABLE] = name
 
 
-_NAME = os.environ.get(VARIABLE, DEFAULT)
+_NAME = os.environ.get(VARIABLE) or DEFAULT
 DOMAIN = load_domain(_NAME)
 ROLES = DOMAIN.roles
 WORDS = DOMAIN.words

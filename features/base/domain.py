@@ -222,6 +222,6 @@ class Domain:
         longer = [length for length in lengths if length > DAY_MS]
         if len(longer) == len(lengths) or longer[:1] != [7 * DAY_MS] or len(longer) > 3 or not 14 <= lengths[-1] / DAY_MS <= 98:
             raise DomainError(
-                f"domain {self.name}: windows are {', '.join(self.windows)}; give one at least of up to a day, then one of 7 days,"
-                " and one or two longer ones of up to 98 days, of which the last has 14 at least"
+                f"domain {self.name}: windows are {', '.join(self.windows)}; give one at least of up to a day, then one of 7"
+                " days, and one or two longer ones of up to 98 days, of which the last has 14 at least"
             )

@@ -19,6 +19,10 @@ from features.base.network import LOOPBACK, Network, Server
 
 FILE_NAME = "driftloop.toml"
 
+#: What says which domain a process serves, and which one it serves where nothing does (``features.base.active``).
+DOMAIN_VARIABLE = "DRIFTLOOP_DOMAIN"
+DEFAULT_DOMAIN = "card_fraud"
+
 #: ``features.amount_limit`` where nothing else is said.
 DEFAULT_AMOUNT_LIMIT = 220
 
@@ -210,6 +214,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_", env_nested_delimiter="__", extra="forbid")
 
     dir: Path = Path(".driftloop")
+    #: A folder of features/domains, or package.module:OBJECT. A process serves one domain, a platform too.
+    domain: str = Field(default=DEFAULT_DOMAIN, min_length=1, max_length=200)
     model: str = Field(default="fraud", pattern="^[A-Za-z0-9_-]{1,64}$")
     partitions: int = Field(default=4, ge=1, le=1000)
     #: Empty means the platform's own broker at ports.kafka.
@@ -399,6 +405,8 @@ def load(folder: Path | str | None = None) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
+    if refusal := _of_another_domain(values.get("domain")):
+        raise SettingsError(f"{path}: {refusal}")
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -415,6 +423,26 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal} (docs/apart.md)")
     settings.dir = root
     return settings
+
+
+def domain_in(folder: Path) -> str | None:
+    """The domain that the platform in ``folder`` names; None where it names none, or its file cannot be read."""
+    try:
+        name = tomllib.loads((folder / FILE_NAME).read_text()).get("domain")
+    except (OSError, ValueError):
+        return None
+    return name if isinstance(name, str) and name else None
+
+
+def _of_another_domain(name: object) -> str:
+    """Why this process cannot serve a platform that names this domain, with the way out; empty where it can."""
+    serving = os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN
+    if not isinstance(name, str) or name == serving:
+        return ""
+    return (
+        f"domain is {name!r}, and this process serves {serving!r}; choose another folder, or start a process of its own with"
+        f" {DOMAIN_VARIABLE}={name}"
+    )
 
 
 def _folder(root: str, setting: str) -> Path:

@@ -69,6 +69,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
+        if command:
+            context.choose_domain(Path(ctx.params.get("folder") or ".driftloop"))
         return name, _loaded(args[0]) if command else None, rest
 
 
@@ -124,9 +126,10 @@ def run(arguments: list[str]) -> int:
     except PlatformError as error:
         return _told(str(error), error.exit_code)
     except ValueError as error:
+        from features.base.roles import DomainError
         from features.base.settings import SettingsError
 
-        if not isinstance(error, SettingsError):
+        if not isinstance(error, SettingsError | DomainError):
             raise
         return _told(" ".join(str(error).split()), 2)
     except OSError as error:

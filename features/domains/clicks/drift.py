@@ -1,4 +1,4 @@
-"""What the drift monitor watches of clicks: columns of which one day is a fair sample of many (``streams.drift.data.columns``)."""
+"""Names what the drift monitor watches: columns of which one day is a fair sample of many (``streams.drift.data.columns``)."""
 
 from __future__ import annotations
 

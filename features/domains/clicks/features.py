@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from features.base.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from features.base.feature import Feature
-from features.base.settings import DEFAULT_AMOUNT_LIMIT
 
 #: By the suffix in a feature's name, shortest first.
 WINDOWS: dict[str, int] = {
@@ -34,7 +33,7 @@ _CLICK = (
         "dwell_above_limit",
         "event",
         "0/1",
-        f"dwell time above the setting `features.amount_limit`, {DEFAULT_AMOUNT_LIMIT} seconds by default",
+        "dwell time above the setting `features.amount_limit`, in seconds",
         "measure > LIMIT * UNIT",
     ),
 )

@@ -25,8 +25,8 @@ STEEPNESS, LINGERING = 1.5, 0.45
 
 @dataclass(frozen=True)
 class World:
-    """Columns by user [u] and by item [i]; items are sorted by category. ``affinity`` [u, category]: the share of a user's clicks.
-    ``heaviness`` [i + 1]: popularity, summed up. ``bias``: log-odds of a purchase at intent 0."""
+    """Columns by user [u] and by item [i]; items are sorted by category. ``affinity`` [u, category]: the share of a user's
+    clicks. ``heaviness`` [i + 1]: popularity, summed up. ``bias``: log-odds of a purchase at intent 0."""
 
     subject: NDArray[np.object_]
     rate: Floats
@@ -103,7 +103,8 @@ def looks(world: World, user: Ints, rng: np.random.Generator) -> Looks:
 def _categories(world: World, user: Ints, rng: np.random.Generator) -> Ints:
     """A category of each user's liking [n]."""
     shares = np.cumsum(world.affinity, axis=1)[user]
-    return np.minimum((rng.random(len(user))[:, None] > shares).sum(axis=1), len(CATEGORIES) - 1)
+    chosen: Ints = np.minimum((rng.random(len(user))[:, None] > shares).sum(axis=1), len(CATEGORIES) - 1)
+    return chosen
 
 
 def _sigmoid(x: Floats) -> Floats:
