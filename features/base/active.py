@@ -8,8 +8,10 @@ reads ``domain`` of ``driftloop.toml`` before it loads any of them (``choose``).
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 
 from features.base.domain import Domain
 from features.base.roles import DomainError
@@ -42,7 +44,22 @@ def choose(name: str) -> None:
     os.environ[VARIABLE] = name
 
 
+def _keep_compiled_apart(name: str) -> None:
+    """Give the compiled functions of this domain a folder of their own: numba keeps them by their source, and a domain's windows
+    are constants in them that it does not look at. Those of the default domain lie beside their sources."""
+    root = Path(os.environ.get("DRIFTLOOP_CACHE") or Path.home() / ".cache" / "driftloop") / "compiled"
+    if name != DEFAULT:
+        os.environ[_NUMBA] = str(root / name.replace(":", "."))
+    elif os.environ.get(_NUMBA, "").startswith(f"{root}{os.sep}"):
+        # Of a parent that serves another domain.
+        del os.environ[_NUMBA]
+    if (numba := sys.modules.get("numba")) is not None:
+        numba.config.CACHE_DIR = os.environ.get(_NUMBA, "")
+
+
+_NUMBA = "NUMBA_CACHE_DIR"
 _NAME = os.environ.get(VARIABLE) or DEFAULT
+_keep_compiled_apart(_NAME)
 DOMAIN = load_domain(_NAME)
 ROLES = DOMAIN.roles
 WORDS = DOMAIN.words
