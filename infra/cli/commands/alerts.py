@@ -12,7 +12,7 @@ from infra.cli import context
 if TYPE_CHECKING:
     from features.base.events import Alert
 
-COLUMNS = ("event time", WORDS.subject, WORDS.counterpart, ">amount", ">score", ">threshold", "model", "reasons")
+COLUMNS = ("event time", WORDS.subject, WORDS.counterpart, f">{WORDS.measure}", ">score", ">threshold", "model", "reasons")
 
 
 def command(
@@ -32,7 +32,7 @@ def command(
         if as_json:
             show.document(alerts)
         else:
-            show.table(COLUMNS, map(row, alerts), "no alerts yet")
+            show.table(COLUMNS, map(row, alerts), f"no {WORDS.alerts} yet")
         return
     decode = decoder(Alert)
 
