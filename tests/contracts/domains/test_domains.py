@@ -245,6 +245,10 @@ def test_the_gate_is_reachable() -> None:
     def of(scores: NDArray[np.floating[Any]]) -> Evaluation:
         return evaluate(scores.astype(np.float32), judged_on.positive, judged_on.measure, 0.02, 5.0)
 
+    missed = judged_on.measure[judged_on.positive].sum() / DOMAIN.parameters.unit
+    by_measure = DOMAIN.gate.cost_of_missed == "measure"
+    nobody_looks = of(np.zeros(len(judged_on))).cost_without_model
+    assert nobody_looks == pytest.approx(missed if by_measure else judged_on.positive.sum())
     learned = gate(of(family.score(fitted, judged_on.vectors)), None, limits)
     assert learned.passed, learned.reason
     guessed = gate(of(np.random.default_rng(1).random(len(judged_on))), None, limits)
