@@ -20,7 +20,7 @@ SURFACE_PULL = np.array([0.0, 0.7, 0.3, -0.6])
 #: Items of a user's own choice, and the share of clicks that go back to one of them.
 FAVOURITES, FAVOURITE_SHARE, FAVOURITE_PULL = 4, 0.15, 0.8
 #: From intent to the log-odds of a purchase, and to the logarithm of the dwell time.
-STEEPNESS, LINGERING = 1.5, 0.45
+STEEPNESS, LINGERING = 2.0, 0.55
 
 
 @dataclass(frozen=True)
