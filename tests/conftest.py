@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+
+import pytest
 
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary
 
@@ -14,3 +17,14 @@ KEPT = ("DRIFTLOOP_CACHE", "DRIFTLOOP_DOMAIN")
 for name in [name for name in os.environ if name.startswith("DRIFTLOOP_") and name not in KEPT]:
     del os.environ[name]
 os.environ["DO_NOT_TRACK"] = "1"
+
+
+@pytest.fixture(autouse=True)
+def _no_folder_is_left_chosen() -> Iterator[None]:
+    """``driftloop --dir`` chooses a folder for the whole process: the next test must not work in it."""
+    before = os.environ.get("DRIFTLOOP_DIR")
+    yield
+    if before is None:
+        os.environ.pop("DRIFTLOOP_DIR", None)
+    else:
+        os.environ["DRIFTLOOP_DIR"] = before

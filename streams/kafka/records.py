@@ -7,9 +7,6 @@ import msgspec
 #: A topic and the number of one of its partitions.
 Partition = tuple[str, int]
 
-#: A topic and the number of one of its partitions.
-Partition = tuple[str, int]
-
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One consumed record, as it lies in its topic. ``appended_ms``: when the broker took it, 0 where that is not known."""
