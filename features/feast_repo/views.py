@@ -49,7 +49,7 @@ def subject_activity(settings: Settings) -> FeatureView:
                 tags={"unit": "probability"},
             ),
             Field(
-                name="event_id",
+                name=ROLES.id,
                 dtype=String,
                 description=f"the {WORDS.event} that the vector was made for",
                 tags={"unit": "identifier"},

@@ -82,7 +82,7 @@ def _fields(view: str, *features: str) -> tuple[bytes, ...]:
 #: The features of each view, as ``features.feast_repo.views`` declares them; a test compares the two, for Feast is not imported
 #: here.
 VIEWS = {
-    view_names.ACTIVITY: ("vector", "schema", "score", "event_id"),
+    view_names.ACTIVITY: ("vector", "schema", "score", ROLES.id),
     view_names.RISK: ("tiles", "revision"),
     view_names.PROFILE: ("profile", "usual", "as_of_ms"),
 }

@@ -51,7 +51,7 @@ interval_s = 5
 [writers]
 linger_s = 0.3
 [skew]
-cards = 0
+subjects = 0
 """
 
 

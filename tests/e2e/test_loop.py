@@ -62,10 +62,10 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("loop")
     tables: dict[str, dict[str, float]] = {
-        "drift": {"min_labels_first": MATURED, "min_frauds_first": 50},
+        "drift": {"min_labels_first": MATURED, "min_positives_first": 50},
         "writers": {"linger_s": 0.1},
         "training": {"epochs": 6},
-        "policy": {"min_frauds": 20},
+        "policy": {"min_positives": 20},
     }
     (folder / FILE_NAME).write_text(toml(tables))
     try:

@@ -66,7 +66,7 @@ def test_feast_reads_what_we_write(settings: Settings) -> None:
     assert values["vector"] == [vector.tolist()] * 2
     assert values["score"] == [0.25, None]
     assert values["schema"] == [SCHEMA, SCHEMA]
-    assert values["event_id"] == ["tx-ä", "y"]
+    assert values["transaction_id"] == ["tx-ä", "y"]
     assert values["tiles"] == [tiles(1).reshape(-1).tolist(), None]
     mine = person("read-1", T0, 48.5, -2.25, 17.5, 90.0)
     assert values["profile"] == [mine.profile.tolist(), None]

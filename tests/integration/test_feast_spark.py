@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 T0 = 17_600 * DAY_MS
 FEATURES = [
     "card_activity:vector",
-    "card_activity:event_id",
+    "card_activity:transaction_id",
     "terminal_risk:tiles",
     "terminal_risk:revision",
     "customer_profile:profile",
@@ -99,8 +99,8 @@ def test_spark_joins_as_duckdb_does(spark: SparkSession, tmp_path: Path) -> None
     assert by_spark["revision"].notna().sum() > n / 2
     for name in ("revision", "as_of_ms"):
         assert by_spark[name].fillna(-1).astype(int).tolist() == by_duckdb[name].fillna(-1).astype(int).tolist()
-    assert by_spark["event_id"].fillna("").tolist() == by_duckdb["event_id"].fillna("").tolist()
-    assert by_spark["event_id"].notna().any()
+    assert by_spark["transaction_id"].fillna("").tolist() == by_duckdb["transaction_id"].fillna("").tolist()
+    assert by_spark["transaction_id"].notna().any()
     for name in ("vector", "tiles", "profile"):
         assert [_values(cell) for cell in by_spark[name]] == [_values(cell) for cell in by_duckdb[name]]
 

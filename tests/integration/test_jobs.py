@@ -20,7 +20,7 @@ def _score(
     name: str, time: int, subject: str = "c", amount: int = 100, mode: str = "chip", schema: str = SCHEMA
 ) -> tuple[object, ...]:
     place = (None, None) if mode == "online" else (float(time // DAY_MS), 10.0)
-    return (name, subject, "t", time, amount, *place, mode, None, None, schema, [1.0])
+    return (name, time, subject, "t", amount, "EUR", *place, None, None, mode, None, schema, [1.0])
 
 
 def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
@@ -75,7 +75,7 @@ def test_a_profile_is_what_was_known_at_the_end_of_the_day(spark: SparkSession) 
         ],
         SCORES,
     )
-    rows = {(r.subject, r.event_time_ms): r for r in daily_profiles(scores, end_ms=6 * day + 10).collect()}
+    rows = {(r.card_id, r.event_time_ms): r for r in daily_profiles(scores, end_ms=6 * day + 10).collect()}
     # Day 6 has not ended.
     assert set(rows) == {("c", 3 * day), ("c", 5 * day), ("other", 3 * day)}
     first, later, other = (rows[key].profile for key in (("c", 3 * day), ("c", 5 * day), ("other", 3 * day)))

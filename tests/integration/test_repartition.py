@@ -60,7 +60,7 @@ def platform(tmp_path: Path) -> Iterator[Settings]:
     """All of it, without a champion: vectors are published unscored."""
     folder = tmp_path / "platform"
     folder.mkdir()
-    (folder / "driftloop.toml").write_text(f"[labels]\ndelay_days = {DELAY_DAYS}\n[skew]\ncards = 0\n")
+    (folder / "driftloop.toml").write_text(f"[labels]\ndelay_days = {DELAY_DAYS}\n[skew]\nsubjects = 0\n")
     try:
         yield local.up(load(folder))
     finally:

@@ -55,7 +55,7 @@ def make(settings: Settings) -> Scorer:
 
 def with_small_steps(settings: Settings) -> Settings:
     """A copy takes several steps."""
-    return settings.model_copy(update={"snapshots": settings.snapshots.model_copy(update={"cards_a_step": 2})})
+    return settings.model_copy(update={"snapshots": settings.snapshots.model_copy(update={"subjects_a_step": 2})})
 
 
 def records() -> list[Record]:

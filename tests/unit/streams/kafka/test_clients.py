@@ -62,7 +62,7 @@ class Refused(clients.Producer, Refusing):
 def test_a_time_out_that_the_broker_does_not_take_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clients, "Producer", Refused)
     sender = clients.producer(Settings(bootstrap_servers="127.0.0.1:1", kafka={"transaction.timeout.ms": "1000000"}), "t")
-    with pytest.raises(SettingsError, match=r"kafka\.event\.timeout\.ms .* lower it"):
+    with pytest.raises(SettingsError, match=r"kafka\.transaction\.timeout\.ms .* lower it"):
         sender.init_transactions(1)
     monkeypatch.setattr(Refusing, "code", KafkaError.INVALID_PRODUCER_EPOCH)
     with pytest.raises(KafkaException):
