@@ -11,6 +11,11 @@ from tests.unit.docs.pages import PAGES, ROOT, anchors, prose
 
 README_LINES = 110
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
+_PATH = re.compile(
+    r"(?<![\w./-])(?:features|streams|serving|retrain|infra|dashboards|benchmarks|tests)/[\w./-]*\w\.(?:py|json|md)\b"
+)
+#: Names inside the model store, whose folder may be called as a package is.
+NOT_OURS = {"serving/000000007.json"}
 
 
 def broken(page: Path) -> list[str]:
@@ -29,6 +34,12 @@ def broken(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
     assert broken(page) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    named = set(_PATH.findall(page.read_text())) - NOT_OURS
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
 
 
 def test_a_link_that_leads_nowhere_is_seen(tmp_path: Path) -> None:
