@@ -35,7 +35,8 @@ def import_feast() -> ModuleType:
     keep its values in files and drop the process metrics; so it is imported first, and the variables are taken away again.
 
     feast also has typeguard rewrite its functions while it is imported, to check their arguments later: three quarters of
-    the CPU time of the import (docs/decisions.md). Our calls are checked by mypy and by tests, so that is left out.
+    the CPU time of the import (docs/decisions.md, "Feast is imported without typeguard's rewriting"). Our calls are checked by
+    mypy and by tests, so that is left out.
     """
     importlib.import_module("prometheus_client")
     before = {name: os.environ.get(name) for name in ("PROMETHEUS_MULTIPROCESS_DIR", "PROMETHEUS_MULTIPROC_DIR")}

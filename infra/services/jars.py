@@ -21,7 +21,7 @@ SCALA = "2.13"
 #: Kafka logs through slf4j 1.7 and ships no backend in its dependencies: without this one a broker that fails says nothing.
 LOG4J = "2.25.5"
 
-#: The connector of the Spark that is pinned (design, decision 13).
+#: The connector is of the Spark that pyproject.toml pins.
 SPARK = "4.2.0"
 
 

@@ -342,7 +342,7 @@ class Shell:
         self._hand.tell_lag(source)
 
     def _catch_up_offsets(self, source: Consumer) -> None:
-        """Commit the partition ends, which lie behind commit markers that no record stands for (design, decision 14)."""
+        """Commit the partition ends, which lie behind commit markers that no record stands for (docs/decisions.md)."""
         if moved := self._hand.behind():
             self._commit(source, Output(), moved)
 

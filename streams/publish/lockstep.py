@@ -5,8 +5,9 @@ publishes meanwhile, and a processor's output is in the log before its input's o
 every committed offset has reached an end that was read *later*, nothing is in flight anywhere in the loop. The end is the high
 watermark, transactions that are still open included.
 
-Commit markers take offsets that no record stands for (design, decision 14). Our shell commits past them; where a
-group does not (Faust), the rest of the partition is read, and counts as caught up when there is no record in it.
+Commit markers take offsets that no record stands for (docs/decisions.md, "A shell commits the partition's end"). Our shell
+commits past them; where a group does not (Faust), the rest of the partition is read, and counts as caught up when there is no
+record in it.
 """
 
 from __future__ import annotations

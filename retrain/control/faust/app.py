@@ -42,7 +42,7 @@ EVENTS = TP(topics.MODEL_EVENTS, 0)
 
 
 def faust_app(settings: Settings) -> faust.App:
-    """The app with the settings that work on Kafka 4 (design, decision 8); every topic must be there already."""
+    """The app with the settings that work on Kafka 4 (docs/control.md); every topic must be there already."""
     app = faust.App(
         APP_ID,
         broker=f"kafka://{settings.bootstrap}",

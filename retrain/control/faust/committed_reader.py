@@ -4,7 +4,7 @@ Three things that Faust does not do for a low-rate control plane:
 
 - It reads uncommitted unless it writes transactions itself.
 - The offset it commits is one behind the newest record, so a commit marker at the end of a partition leaves a lag for ever
-  (design, decision 14).
+  (docs/decisions.md, "A shell commits the partition's end").
 - A record fetched while tables are restored can be dropped between the fetcher and the stream, and a later commit then
   passes over it (seen about once in ten restarts right after a record was written).
 

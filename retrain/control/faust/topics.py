@@ -1,6 +1,6 @@
 """The names that Faust makes of the app's id.
 
-Its topics are created by the topology: Faust cannot create them on Kafka 4 (design, decision 8).
+Its topics are created by the topology: Faust cannot create them on Kafka 4 (docs/decisions.md, "Faust makes no topic").
 """
 
 from __future__ import annotations

@@ -26,8 +26,10 @@ MIN_REFERENCE_ROWS = 100
 UNIT_FACTOR = 20.0
 #: The quartiles: a fault in a quarter of a slice's rows moves one of them, a burst of subject testing does not.
 UNIT_QUANTILES = (0.5, 0.25, 0.75)
-#: A field is missing when its known share falls by this much, or is gone where it was at least 10 %.
+#: A field is missing when its known share falls by this much, or to GONE_SHARE where it was at least GONE_FROM.
 MISSING_FALL = 0.3
+GONE_FROM = 0.1
+GONE_SHARE = 0.02
 #: ... and the fall is beyond chance by this many standard errors.
 MISSING_SIGMAS = 6.0
 #: A window as a whole is held against the whole reference only where it has rows in so many hours of the day.
@@ -100,7 +102,7 @@ def _missing(field: str, now: Counts, expected: Counts) -> Finding | None:
     measured, usual = now.known_share(field), expected.known_share(field)
     fall = usual - measured
     noise = math.sqrt(max(usual * (1.0 - usual), 0.02) * (1.0 / now.rows + 1.0 / expected.rows))
-    gone = usual >= 0.1 and measured <= 0.02
+    gone = usual >= GONE_FROM and measured <= GONE_SHARE
     if (fall > MISSING_FALL or gone) and fall >= MISSING_SIGMAS * noise:
         return Finding(field, "missing", measured, usual)
     return None
