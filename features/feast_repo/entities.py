@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from feast import Entity, ValueType
 
-from features.base.active import DOMAIN, ROLES, WORDS
-
 OWNER = "driftloop"
 
-SUBJECT = Entity(
-    name=WORDS.subject,
-    join_keys=[ROLES.subject],
+CARD = Entity(
+    name="card",
+    join_keys=["card_id"],
     value_type=ValueType.STRING,
-    description=WORDS.subject_is,
+    description="A payment card",
     owner=OWNER,
-    tags={"key_of": f"{DOMAIN.topic}, scores"},
+    tags={"key_of": "transactions, scores"},
 )
-COUNTERPART = Entity(
-    name=WORDS.counterpart,
-    join_keys=[ROLES.counterpart],
+TERMINAL = Entity(
+    name="terminal",
+    join_keys=["terminal_id"],
     value_type=ValueType.STRING,
-    description=WORDS.counterpart_is,
+    description="A point of sale",
     owner=OWNER,
     tags={"key_of": "outcomes"},
 )
-#: Events need not name the owner of a subject, who is then known by the subject. A view of owners keeps its name when that
-#: changes.
+#: Events carry no number of the cardholder, so he is known by his card. A view of customers keeps its name when that changes.
 CUSTOMER = Entity(
-    name=WORDS.owner,
-    join_keys=[ROLES.subject],
+    name="customer",
+    join_keys=["card_id"],
     value_type=ValueType.STRING,
-    description=WORDS.owner_is,
+    description="Who pays with a card; known by the card, since events name nobody",
     owner=OWNER,
-    tags={"key_of": f"{DOMAIN.topic}, scores"},
+    tags={"key_of": "transactions, scores"},
 )

@@ -1,4 +1,4 @@
-"""The three views that are stored: what is known of a subject, of a counterpart, of a customer."""
+"""The three views that are stored: what is known of a card, of a terminal, of a customer."""
 
 from __future__ import annotations
 
@@ -8,28 +8,26 @@ from feast import FeatureView, Field
 from feast.types import Array, Float32, Int64, String
 
 from features.archive import layout
-from features.base import view_names
-from features.base.active import ROLES, WORDS
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 from features.feast_repo import sources
-from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
+from features.feast_repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
 
 
-def subject_activity(settings: Settings) -> FeatureView:
-    """The latest vector of a subject; the rows behind it are the archive of scores."""
+def card_activity(settings: Settings) -> FeatureView:
+    """The latest vector of a card; the rows behind it are the archive of scores."""
     rows = sources.batch(
         settings,
         "scores_archive",
         layout.SCORES_FILES,
-        f"Every scored {WORDS.event} with its vector, by event day",
+        "Every scored transaction with its vector, by event day",
         renamed={"features": "vector"},
     )
     return FeatureView(
-        name=view_names.ACTIVITY,
-        entities=[SUBJECT],
+        name="card_activity",
+        entities=[CARD],
         schema=[
-            Field(name=ROLES.subject, dtype=String, description=f"the {WORDS.subject}"),
+            Field(name="card_id", dtype=String, description="the card"),
             Field(
                 name="vector",
                 dtype=Array(Float32),
@@ -49,38 +47,34 @@ def subject_activity(settings: Settings) -> FeatureView:
                 tags={"unit": "probability"},
             ),
             Field(
-                name=ROLES.id,
+                name="transaction_id",
                 dtype=String,
-                description=f"the {WORDS.event} that the vector was made for",
+                description="the transaction that the vector was made for",
                 tags={"unit": "identifier"},
             ),
         ],
-        source=sources.stream(settings, "scores", rows, "feast-writer", f"What the scorer says of each {WORDS.event}"),
-        description=f"The vector and score of a {WORDS.subject}'s latest {WORDS.event}",
+        source=sources.stream(settings, "scores", rows, "feast-writer", "What the scorer says of each transaction"),
+        description="The vector and score of a card's latest transaction",
         owner=OWNER,
         tags={"writer": "feast-writer", "topic": "scores", "clock": "event time", "schema": vector_schema(settings.features)},
     )
 
 
-def counterpart_risk(settings: Settings) -> FeatureView:
-    """Tiles of a counterpart, from delayed labels. Windows are taken from them when they are read, as of the event."""
+def terminal_risk(settings: Settings) -> FeatureView:
+    """Tiles of a terminal, from delayed labels. Windows are taken from them when they are read, as of the event."""
     rows = sources.batch(
-        settings,
-        f"{view_names.RISK}_rows",
-        layout.COUNTERPART_RISK_FILES,
-        f"Tiles of {WORDS.counterparts} after each batch of outcomes",
-        "created",
+        settings, "terminal_risk_rows", layout.TERMINAL_RISK_FILES, "Tiles of terminals after each batch of outcomes", "created"
     )
     return FeatureView(
-        name=view_names.RISK,
-        entities=[COUNTERPART],
+        name="terminal_risk",
+        entities=[TERMINAL],
         ttl=timedelta(days=settings.feast.tiles_max_age_days),
         schema=[
-            Field(name=ROLES.counterpart, dtype=String, description=f"the {WORDS.counterpart}"),
+            Field(name="terminal_id", dtype=String, description="the terminal"),
             Field(
                 name="tiles",
                 dtype=Array(Int64),
-                description=f"outcomes and {WORDS.positives} by time of the {WORDS.event}: features.transform.counterpart_tiles",
+                description="outcomes and frauds by time of the transaction, see features.transform.counterpart_tiles",
                 tags={"unit": "outcomes"},
             ),
             Field(
@@ -90,21 +84,21 @@ def counterpart_risk(settings: Settings) -> FeatureView:
                 tags={"unit": "Kafka offset"},
             ),
         ],
-        source=sources.stream(settings, "outcomes", rows, "counterpart-risk", "Scores joined with their labels, or matured"),
-        description=f"What labels and matured {WORDS.events} say of a {WORDS.counterpart}",
+        source=sources.stream(settings, "outcomes", rows, "terminal-risk", "Scores joined with their labels, or matured"),
+        description="What labels and matured transactions say of a terminal",
         owner=OWNER,
-        tags={"writer": "counterpart-risk", "topic": "outcomes", "clock": "event time"},
+        tags={"writer": "terminal-risk", "topic": "outcomes", "clock": "event time"},
     )
 
 
 def customer_profile(settings: Settings) -> FeatureView:
     """Home and habits of a customer, by the batch job."""
     return FeatureView(
-        name=view_names.PROFILE,
+        name="customer_profile",
         entities=[CUSTOMER],
         ttl=timedelta(days=settings.feast.profile_max_age_days),
         schema=[
-            Field(name=ROLES.subject, dtype=String, description=f"the {WORDS.owner}'s {WORDS.subject}"),
+            Field(name="card_id", dtype=String, description="the customer's card"),
             Field(
                 name="profile",
                 dtype=Array(Float32),
@@ -114,7 +108,7 @@ def customer_profile(settings: Settings) -> FeatureView:
             Field(
                 name="usual",
                 dtype=Array(Int64),
-                description=f"hashes of usual categories, numbers of usual {WORDS.counterparts}; features.transform.profiles",
+                description="hashes of the usual merchant categories and numbers of the usual terminals, see transform.profiles",
                 tags={"unit": "64-bit hashes"},
             ),
             Field(
@@ -125,11 +119,7 @@ def customer_profile(settings: Settings) -> FeatureView:
             ),
         ],
         source=sources.batch(
-            settings,
-            f"{view_names.PROFILE}_rows",
-            layout.CUSTOMER_PROFILE_FILES,
-            "Profiles of customers, one file a run",
-            "created",
+            settings, "customer_profile_rows", layout.CUSTOMER_PROFILE_FILES, "Profiles of customers, one file a run", "created"
         ),
         description="A customer's home and habits, by batch",
         owner=OWNER,

@@ -56,7 +56,7 @@ def register_version(
         train_start_ms=int(data.event_time_ms.min()),
         train_end_ms=int(data.event_time_ms.max()),
         rows=len(data),
-        positives=int(data.positive.sum()),
+        frauds=int(data.is_fraud.sum()),
         metrics=_metrics(evaluation),
         cause=request.cause,
         idempotency_key=request.idempotency_key,

@@ -34,10 +34,10 @@ class NotAuthorized(RequestError):
     reason = "not_authorized"
 
 
-class UnknownSubject(RequestError):
+class UnknownCard(RequestError):
     http_status = 404
     grpc_status = grpc.StatusCode.NOT_FOUND
-    reason = "unknown_subject"
+    reason = "unknown_card"
 
 
 class NoChampion(RequestError):

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 from features.base import names
-from features.base.events import Label
-from features.domains.card_fraud.event import Payment
+from features.base.events import Label, Transaction
 
 Field = Literal[
     "transaction_id",
@@ -33,8 +32,8 @@ _TRUTH = "pattern"
 names.check(
     f"{__name__}.Field",
     (_CONVERTED.get(field, field) for field in FIELDS if field != _TRUTH),
-    {*Payment.__struct_encode_fields__, *Label.__struct_encode_fields__},
-    "field of Payment or Label",
+    {*Transaction.__struct_fields__, *Label.__struct_fields__},
+    "field of Transaction or Label",
 )
 REQUIRED: tuple[Field, ...] = ("transaction_id", "event_time", "card_id", "terminal_id", "amount", "is_fraud")
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from features.base.durations import DAY_MS
-from streams.publish.batch import Events
+from streams.publish.batch import Transactions
 from streams.simulate.card_fraud.options import Fault
 from streams.simulate.card_fraud.rows import MANUAL
 
 
-def spoil(transactions: Events, faults: Sequence[Fault], start_ms: int) -> Events:
+def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) -> Transactions:
     """The transactions as faulty producers send them; those outside every fault's time are as before.
 
     ``amount_unit``: cents sent as if they were currency units, 100 times too much. ``location_missing``: no place.
@@ -24,14 +25,15 @@ def spoil(transactions: Events, faults: Sequence[Fault], start_ms: int) -> Event
         if not hit.any():
             continue
         if fault.kind == "amount_unit":
-            amount = np.where(hit, transactions.measure * 100, transactions.measure)
-            transactions = transactions.changed(measure=amount)
+            amount = np.where(hit, transactions.amount_minor * 100, transactions.amount_minor)
+            transactions = replace(transactions, amount_minor=amount)
         elif fault.kind == "location_missing":
-            transactions = transactions.changed(
+            transactions = replace(
+                transactions,
                 latitude=np.where(hit, np.nan, transactions.latitude),
                 longitude=np.where(hit, np.nan, transactions.longitude),
             )
         else:
-            stuck = np.where(hit, MANUAL, transactions.mode).astype(np.int8)
-            transactions = transactions.changed(mode=stuck)
+            stuck = np.where(hit, MANUAL, transactions.entry_mode).astype(np.int8)
+            transactions = replace(transactions, entry_mode=stuck)
     return transactions

@@ -1,1 +1,0 @@
-"""The compiled loops of the domains here, written by ``make features``."""
