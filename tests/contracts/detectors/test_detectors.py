@@ -19,6 +19,7 @@ PARTS = {
     "streams.drift.data.counts",
     "streams.drift.data.looks",
     "streams.drift.data.score_windows",
+    "streams.drift.data.tables",
     "streams.drift.data.undrawn",
     "streams.drift.performance.mature_outcomes",
     "streams.drift.performance.precision",
