@@ -216,6 +216,10 @@ class ObjectStore:
                 self.create(f"{name}/{newest + 1:012d}", msgspec.json.encode(lease))
             except FileExistsError:
                 continue
+            if any(int(each) > newest + 1 for each in self.names(name) if each.isdecimal()):
+                # This process was slow: the number was made, used and removed meanwhile, and a later one is there.
+                self.remove(f"{name}/{newest + 1:012d}")
+                continue
             for old in numbers:
                 self.remove(f"{name}/{old:012d}")
             return newest + 1, lease

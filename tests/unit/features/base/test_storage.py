@@ -129,3 +129,28 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
             put("a", b"2")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert store.read("a") == b"1"
+
+
+def test_a_number_that_was_used_and_removed_meanwhile_is_no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow process looks, others take and leave the lease, and one holds it when the slow one goes on."""
+    slow, others = (ObjectStore(fsspec.filesystem("strict"), "/slow", "storage.rows") for _ in range(2))
+    looked, held, waited = slow.names, others.lock("one"), []
+
+    def names(folder: str) -> list[str]:
+        found = looked(folder)
+        if not waited:
+            waited.append("looked")
+            with others.lock("one"):
+                pass
+            held.__enter__()
+        return found
+
+    def sleep(_: float) -> None:
+        waited.append("waited")
+        held.__exit__(None, None, None)
+
+    monkeypatch.setattr(slow, "names", names)
+    monkeypatch.setattr(storage.time, "sleep", sleep)
+    with slow.lock("one"):
+        assert waited == ["looked", "waited"]
+        assert looked("one.leases") == ["000000000003"]
