@@ -78,7 +78,7 @@ def request(settings: Settings, log: Announced, to: str, reason: str, now_ms: in
     from retrain.control.rollback import refusal
     from serving.store.model_store import ModelStore, StoreError
 
-    store = ModelStore(settings.model_store, settings.model)
+    store = ModelStore.of(settings)
     try:
         document = store.serving()
     except StoreError as error:

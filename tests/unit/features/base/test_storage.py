@@ -134,7 +134,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 def test_a_number_that_was_used_and_removed_meanwhile_is_no_lease(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow process looks, others take and leave the lease, and one holds it when the slow one goes on."""
     slow, others = (ObjectStore(fsspec.filesystem("strict"), "/slow", "storage.rows") for _ in range(2))
-    looked, held, waited = slow.names, others.lock("one"), []
+    looked, held = slow.names, others.lock("one")
+    waited: list[str] = []
 
     def names(folder: str) -> list[str]:
         found = looked(folder)
@@ -150,7 +151,7 @@ def test_a_number_that_was_used_and_removed_meanwhile_is_no_lease(monkeypatch: p
         held.__exit__(None, None, None)
 
     monkeypatch.setattr(slow, "names", names)
-    monkeypatch.setattr(storage.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     with slow.lock("one"):
         assert waited == ["looked", "waited"]
         assert looked("one.leases") == ["000000000003"]

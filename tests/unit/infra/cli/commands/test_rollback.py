@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import tests.object_store  # noqa: F401 - strict://
 from features.base.events import TEXT_LENGTH, ModelEvent
 from features.base.settings import Settings, load
 from infra.cli import main
@@ -18,11 +19,14 @@ from serving.store.model_store import ModelStore
 from tests.unit.serving.tiny_models import make_manifest, onnx_bytes, version_folder
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """A platform's folder with v1 and v2, of which v2 is served."""
+@pytest.fixture(params=["folder", "object store"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """A platform's folder with v1 and v2, of which v2 is served; its models there, or elsewhere."""
     found = load(tmp_path / "platform")
-    store, data = ModelStore(found.model_store, found.model), onnx_bytes()
+    if request.param == "object store":
+        storage = found.storage.model_copy(update={"models": f"strict:/{tmp_path}"})
+        found = found.model_copy(update={"storage": storage})
+    store, data = ModelStore.of(found), onnx_bytes()
     for version in ("v1", "v2"):
         store.add(version_folder(tmp_path / version, version, data, make_manifest(version, data)))
     store.write_serving(ServingDocument(generation=1, champion="v2"), 0)
