@@ -325,7 +325,7 @@ TOPOLOGY = Topology(
             guarantee="idempotent steps",
             reads=(topics.RETRAIN_REQUESTS,),
             writes=(topics.MODEL_EVENTS, topics.RETRAIN_REQUESTS, topics.DLQ),
-            # Reports are its clock; what model-events tell is read once, at the start.
+            # Reports are its clock; model-events tell it what it said before, and who asks for a roll-back.
             follows=(topics.DRIFT_REPORTS, topics.MODEL_EVENTS),
             changelogs=("control-runs-changelog",),
             ports=(("web", "control"),),
