@@ -129,9 +129,12 @@ class InHand:
         self.left_since = time.monotonic()
         self._give_up(source, partitions, "lost")
 
-    def start_over(self, source: Consumer) -> None:
-        """Forget every state, bring it back as of what is committed, and read on from there."""
+    def start_over(self, source: Consumer, *, clean: bool) -> None:
+        """Forget every state, bring it back as of what is committed, and read on from there. ``clean``: the states are as of that
+        already, and are kept first, for their logs may not go back far enough any more."""
         partitions = self.partitions()
+        if self._keeper is not None and clean:
+            self._keeper.last(self.committed)
         self._core.forget(list(self.committed))
         if self._keeper is not None:
             self._keeper.forget(self.committed)

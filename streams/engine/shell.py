@@ -120,6 +120,8 @@ class Shell:
         #: The core's state between two batches is as of what is committed of these.
         self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe, broker)
         self._source: Consumer | None = None
+        #: A log was cut off before what is next in it.
+        self._cut: LogCut | None = None
         if isinstance(core, Waits):
             core.wait_with(self.wait)
 
@@ -199,6 +201,8 @@ class Shell:
                     metrics.BATCH_SECONDS.labels(self._core.name).observe(last_records - started)
                 elif time.monotonic() - last_records > QUIET_S:
                     self._catch_up_offsets(source)
+                if self._cut is not None:
+                    raise self._cut
                 self._stalls.look(source, self._hand.read(), busy=len(records) >= self._max_batch)
             except (Aborted, BatchLost, LogCut) as error:
                 told = error.error if isinstance(error, Aborted) else None
@@ -284,7 +288,8 @@ class Shell:
         if error.code() == KafkaError._PARTITION_EOF:
             self._hand.ends[topic, partition] = offset
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise LogCut(f"the log of {topic}[{partition}] was cut off beyond where it was read")
+            # What was read before is still good, and is nowhere else by now: the loop ends the batch in hand first.
+            self._cut = LogCut(f"the log of {topic}[{partition}] was cut off beyond where it was read")
         elif (refusal := refused(self._settings, error, f"read {topic or self._core.name}")) is not None:
             raise refusal
         elif error.fatal():
@@ -351,8 +356,9 @@ class Shell:
 
     def _start_over(self, source: Consumer) -> None:
         """Back to what is committed."""
+        clean, self._cut = self._life.state is State.READING, None
         self._life.to(State.REBUILDING)
-        self._hand.start_over(source)
+        self._hand.start_over(source, clean=clean)
         self._life.to(State.READING)
 
     def _on_assign(self, source: Consumer, partitions: list[TopicPartition]) -> None:

@@ -146,6 +146,24 @@ def test_a_log_that_was_cut_off_is_said_and_the_state_begins_late(
     assert "history is lost, and 0 records that were never processed" in caplog.text
 
 
+def test_a_state_whose_log_is_cut_beneath_it_is_kept(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """No snapshot was due: what was counted is nowhere but in memory. w0 is in hand as the cut is seen, and 9 went unread."""
+    driver = world.driver(lambda: SnapshottedCount(world.source, world.target))
+    first, more = ([f"{name}{i}".encode() for i in range(100)] for name in "vw")
+    log, seen = driver.cluster.log((world.source, 0)), list[dict[int, int]]()
+
+    def look() -> None:
+        seen.append(dict(snapshotted(world, driver).seen))
+
+    driver.run([*world.records(first), End(), *world.records(more), lambda: log.trim(log.stable - 40), End(), look])
+    assert seen == [{0: 51 + 40, 1: 100}]
+    assert snapshotted(world, driver).late == [0]
+    assert "9 records that were never processed" in caplog.text
+    said = world.said(driver)
+    assert said.count(b"b'w0'=51") == 1
+    assert len(said) == 100 + 1 + 40 + 50
+
+
 def test_snapshots_of_another_cluster_in_the_same_folder_are_left_alone(world: World, tmp_path: Path) -> None:
     """Offsets of another log: neither gone on from nor removed, wherever they lie."""
     others = Store(world.settings.snapshot_root, f"count-{world.source}").of_cluster("another")
