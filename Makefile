@@ -12,6 +12,8 @@ STAMP := .venv/.driftloop-setup
 export UV_PYTHON_DOWNLOADS := never
 export DO_NOT_TRACK := 1
 DEMO ?=
+# Beside card_fraud, which a process serves where nothing else is said.
+OTHER_DOMAINS := clicks
 # Of bench-features.
 RESULTS := benchmarks/results
 WEEK := --train 2018-07-25:2018-07-31 --delay-days 7 --test 2018-08-08:2018-08-14
@@ -39,12 +41,13 @@ check: $(STAMP) ## Lint, format, types and the import table.
 
 unit: $(STAMP) ## The unit tests and the contract suites: no broker.
 	$(BIN)/pytest tests/unit tests/contracts -n 2 -q
+	@for domain in $(OTHER_DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/pytest tests/contracts/domains -q; done
 
 integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
 	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -q
 
-features: $(STAMP) ## Make what comes from features/catalogue/entries.py anew: features/transform/generated.py and docs/features.md.
-	$(BIN)/python -m features.catalogue.generate
+features: $(STAMP) ## Make what comes from each domain's features anew: features/transform/loops and docs/features*.md.
+	@for domain in card_fraud $(OTHER_DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/python -m features.catalogue.generate; done
 
 bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (DATA=FILE: the Handbook's transactions).
 	$(BIN)/python -m benchmarks.transform --data $(DATA) --json $(RESULTS)/transform.json

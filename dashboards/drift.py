@@ -152,15 +152,15 @@ def _skew(out: dashboard.Dashboard) -> dashboard.Dashboard:
             lines(
                 "Values that differ",
                 [(f"{values} / on () group_left driftloop_skew_checked_vectors{{{MONITOR}}}", "{{source}}")],
-                description="Per vector, between what was served and what batch computes for a sample of each day's cards. "
-                "card: must be none. customer, terminal: the online store held another row at that moment.",
+                description="Per vector, between what was served and what batch computes for a sample of each day's subjects. "
+                "history: must be none. profile, counterpart: the online store held another row at that moment.",
                 span=12,
             )
         )
         .with_panel(
             number(
-                "Card values that differ",
-                (f'driftloop_skew_values{{source="card", {MONITOR}}}', "values"),
+                "History values that differ",
+                (f'driftloop_skew_values{{source="history", {MONITOR}}}', "values"),
                 description="On the newest day that was checked: anything but none is a bug.",
                 steps=((1, "red"),),
             )

@@ -26,7 +26,7 @@ def build() -> dashboard.Dashboard:
 
 
 def _now(out: dashboard.Dashboard) -> dashboard.Dashboard:
-    consumed = f'driftloop_records_consumed_total{{processor="scorer", topic="{topics.TRANSACTIONS}"}}'
+    consumed = f'driftloop_records_consumed_total{{processor="scorer", topic="{topics.EVENTS}"}}'
     return (
         out.with_row(dashboard.Row("Now"))
         .with_panel(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-TRANSACTIONS = "transactions"
+from features.base.active import DOMAIN
+
+EVENTS = DOMAIN.topic
 SCORES = "scores"
 ALERTS = "alerts"
 LABELS = "labels"
@@ -16,13 +18,13 @@ DLQ = "dlq"
 DLQ_HANDLED = "dlq-handled"
 
 #: Every topic of the loop, in the order in which the data walks.
-NAMES = (TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
+NAMES = (EVENTS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)
 
 #: What the broker takes as one record of ``dlq``; of the other topics, 1 MiB.
 DLQ_MAX_BYTES = 4 * 1024 * 1024
 
-#: Topics whose records are keyed by card or terminal and spread over the setting ``partitions``; the others have one.
-SPREAD = frozenset({TRANSACTIONS, SCORES, ALERTS, LABELS, OUTCOMES})
+#: Topics whose records are keyed by subject or counterpart and spread over the setting ``partitions``; the others have one.
+SPREAD = frozenset({EVENTS, SCORES, ALERTS, LABELS, OUTCOMES})
 
 
 @dataclass(frozen=True)

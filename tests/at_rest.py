@@ -22,19 +22,20 @@ import msgspec
 import numpy as np
 
 from features.base.durations import DAY_MS, HOUR_MS
-from features.base.events import Label, Outcome, Transaction
+from features.base.events import Label, Outcome
 from features.base.feast_settings import Feast
 from features.base.settings import Labels as LabelSettings
 from features.base.settings import Settings
-from features.jobs.daily_profiles import CARD_PRESENT, Habits
+from features.domains.card_fraud.event import Payment
+from features.jobs.daily_profiles import PRESENT, Habits
 from features.jobs.publish_profiles import newest
-from features.offline.point_in_time import append_terminal_risk, write_profiles_offline
-from features.online.store import OnlineWriter, ProfileRow, TerminalRow
+from features.offline.point_in_time import append_counterpart_risk, write_profiles_offline
+from features.online.store import CounterpartRow, OnlineWriter, ProfileRow
 from features.transform.counterpart_tiles import empty, keep_hours
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 from streams import topics
 from streams.kafka.records import Record
-from streams.writers.counterpart_risk import PartitionRows, TerminalRisk
+from streams.writers.counterpart_risk import CounterpartRisk, PartitionRows
 
 _BATCH, _PARTITIONS = 5000, 2
 
@@ -53,29 +54,29 @@ class Tables:
         writer = OnlineWriter(settings)
         writer.write_profiles(self.profiles)
         for part in self.risk:
-            writer.write_terminal_risk(part.terminals)
+            writer.write_counterpart_risk(part.counterparts)
         writer.close()
 
     def write_offline(self, settings: Settings) -> None:
         """Into the offline store alone."""
         write_profiles_offline(settings, self.profiles, "profiles")
         for part in self.risk:
-            append_terminal_risk(settings, part.earlier + part.terminals, part.partition, part.last)
+            append_counterpart_risk(settings, part.earlier + part.counterparts, part.partition, part.last)
 
 
 class Newest:
     """What the online store would give of tables, without Redis: a ``features.online.cached_reader.Source``."""
 
     def __init__(self, tables: Tables) -> None:
-        self._profiles = {row.card_id: row for row in newest(tables.profiles)}
-        self._risk = {row.terminal_id: row for part in tables.risk for row in part.terminals}
+        self._profiles = {row.subject: row for row in newest(tables.profiles)}
+        self._risk = {row.counterpart: row for part in tables.risk for row in part.counterparts}
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
         """The newest row of each."""
         nobody = ProfileRow("", 0, np.full(PROFILE_WIDTH, np.nan, np.float32), np.zeros(USUAL_WIDTH, np.int64))
-        nowhere = TerminalRow("", 0, empty())
-        people = [self._profiles.get(card, nobody) for card in card_ids]
-        places = [self._risk.get(terminal, nowhere) for terminal in terminal_ids]
+        nowhere = CounterpartRow("", 0, empty())
+        people = [self._profiles.get(subject, nobody) for subject in subjects]
+        places = [self._risk.get(counterpart, nowhere) for counterpart in counterparts]
         sizes = np.array([len(row.tiles) for row in places], dtype=np.int64)
         end = np.cumsum(sizes)
         return Profiles(
@@ -89,14 +90,14 @@ class Newest:
         )
 
 
-def tables(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSettings, rules: Feast) -> Tables:
+def tables(events: Sequence[Payment], labels: Sequence[Label], how: LabelSettings, rules: Feast) -> Tables:
     """For the stream of ``events``. One card in ten and one terminal in ten stay unknown."""
     known = outcomes(events, labels, how)
-    core = TerminalRisk(how.delay_ms, how.step_hours * HOUR_MS)
+    core = CounterpartRisk(how.delay_ms, how.step_hours * HOUR_MS)
     encode, offsets, records = msgspec.json.Encoder().encode, [0] * _PARTITIONS, []
     for outcome in known:
-        partition = zlib.crc32(outcome.terminal_id.encode()) % _PARTITIONS
-        key = outcome.terminal_id.encode()
+        partition = zlib.crc32(outcome.counterpart.encode()) % _PARTITIONS
+        key = outcome.counterpart.encode()
         records.append(Record(topics.OUTCOMES, partition, offsets[partition], key, encode(outcome)))
         offsets[partition] += 1
     risk: list[PartitionRows] = []
@@ -104,53 +105,53 @@ def tables(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSet
         output = core.process(records[at : at + _BATCH])
         assert not output.produce, "an outcome cannot be read"
         risk += output.rows
-    return Tables(profiles(events, rules), risk, {outcome.terminal_id: outcome.outcome_time_ms for outcome in known})
+    return Tables(profiles(events, rules), risk, {outcome.counterpart: outcome.outcome_time_ms for outcome in known})
 
 
-def outcomes(events: Sequence[Transaction], labels: Sequence[Label], how: LabelSettings) -> list[Outcome]:
+def outcomes(events: Sequence[Payment], labels: Sequence[Label], how: LabelSettings) -> list[Outcome]:
     """As the label joiner would say them, in the order in which they become known, but for labels later than the delay.
 
     Of two terminals in three from the beginning on, of the others up to the end, for as long as tiles are kept.
     """
-    told = {label.transaction_id: label for label in labels if label.label_time_ms <= label.event_time_ms + how.delay_ms}
+    told = {label.event_id: label for label in labels if label.label_time_ms <= label.event_time_ms + how.delay_ms}
     times = [event.event_time_ms for event in events]
     first, last, kept = min(times), max(times), keep_hours(how.delay_ms) * HOUR_MS - DAY_MS
     found = []
     for event in events:
-        kind = _kind(event.terminal_id)
+        kind = _kind(event.counterpart)
         time = event.event_time_ms
         if kind == 0 or not (time < first + kept if kind < 7 else time > last - kept):
             continue
-        label = told.get(event.transaction_id)
+        label = told.get(event.event_id)
         found.append(
             Outcome(
-                event.transaction_id,
-                event.card_id,
-                event.terminal_id,
+                event.event_id,
+                event.subject,
+                event.counterpart,
                 time,
                 label.label_time_ms if label else time + how.delay_ms,
-                label is not None and label.is_fraud,
+                label is not None and label.positive,
                 label.source if label else "matured",
-                event.amount_minor,
-                unusual=_kind(event.transaction_id) % 2 == 0,
+                event.measure,
+                unusual=_kind(event.event_id) % 2 == 0,
             )
         )
     return sorted(found, key=lambda outcome: outcome.outcome_time_ms)
 
 
-def profiles(events: Sequence[Transaction], rules: Feast) -> list[ProfileRow]:
+def profiles(events: Sequence[Payment], rules: Feast) -> list[ProfileRow]:
     """Of two cards in ten one that reaches its maximum age at an event in the middle, to the millisecond. Of the others one that
     is made at an event in the middle, and counts from that event on.
     """
     age, lead = int(rules.profile_max_age_days * DAY_MS), int(rules.profile_max_lead_hours * HOUR_MS)
-    of: dict[str, list[Transaction]] = defaultdict(list)
+    of: dict[str, list[Payment]] = defaultdict(list)
     for event in events:
-        of[event.card_id].append(event)
+        of[event.subject].append(event)
     found = []
-    for card, mine in of.items():
+    for subject, mine in of.items():
         mine.sort(key=lambda event: event.event_time_ms)
         times = [event.event_time_ms for event in mine]
-        kind, middle = _kind(card), len(mine) // 2
+        kind, middle = _kind(subject), len(mine) // 2
         if kind == 0:
             continue
         if kind <= 2:
@@ -159,19 +160,19 @@ def profiles(events: Sequence[Transaction], rules: Feast) -> list[ProfileRow]:
             after_a_gap = [k for k in range(1, len(mine)) if times[k] - times[k - 1] > lead]
             made = times[min(after_a_gap, key=lambda k: abs(k - middle), default=0)]
             if kind <= 5:
-                found.append(_profile(card, times[0] - age - 1, mine[-5:]))
-        found.append(_profile(card, made, [event for event in mine if event.event_time_ms < made] or mine))
+                found.append(_profile(subject, times[0] - age - 1, mine[-5:]))
+        found.append(_profile(subject, made, [event for event in mine if event.event_time_ms < made] or mine))
     return found
 
 
-def _profile(card: str, made_ms: int, mine: Sequence[Transaction]) -> ProfileRow:
+def _profile(subject: str, made_ms: int, mine: Sequence[Payment]) -> ProfileRow:
     habits = Habits()
     for event in mine:
         there = None
-        if event.entry_mode in CARD_PRESENT and event.latitude is not None and event.longitude is not None:
+        if event.mode in PRESENT and event.latitude is not None and event.longitude is not None:
             there = event.latitude, event.longitude
-        habits.add(event.event_time_ms, event.amount_minor, event.terminal_id, event.merchant_category, there)
-    return ProfileRow(card, made_ms, *habits.profile())
+        habits.add(event.event_time_ms, event.measure, event.counterpart, event.category, there)
+    return ProfileRow(subject, made_ms, *habits.profile())
 
 
 def _kind(name: str) -> int:

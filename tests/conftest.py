@@ -11,8 +11,10 @@ from tests.skips import pytest_sessionfinish, pytest_terminal_summary
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
 
-# A folder or a setting in the caller's environment would win over what a test chooses.
-for name in [name for name in os.environ if name.startswith("DRIFTLOOP_") and name != "DRIFTLOOP_CACHE"]:
+# A folder or a setting in the caller's environment would win over what a test chooses. The domain of tests/contracts/domains is
+# the caller's choice.
+KEPT = ("DRIFTLOOP_CACHE", "DRIFTLOOP_DOMAIN")
+for name in [name for name in os.environ if name.startswith("DRIFTLOOP_") and name not in KEPT]:
     del os.environ[name]
 os.environ["DO_NOT_TRACK"] = "1"
 

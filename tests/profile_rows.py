@@ -20,7 +20,7 @@ from features.transform.profiles import (
 )
 
 
-def profile_row(card_id: str, time_ms: int, mean_amount: float, seed: int = 0) -> ProfileRow:
+def profile_row(subject: str, time_ms: int, mean_amount: float, seed: int = 0) -> ProfileRow:
     """A full profile: a home, every hour equally, as many categories and terminals as there is room for."""
     draw = np.random.default_rng(seed)
     profile = draw.random(PROFILE_WIDTH, dtype=np.float32) * 100
@@ -28,7 +28,7 @@ def profile_row(card_id: str, time_ms: int, mean_amount: float, seed: int = 0) -
     profile[HOUR_SHARES : HOUR_SHARES + HOURS] = 1 / HOURS
     usual = draw.integers(-(2**62), 2**62, USUAL_WIDTH)
     usual[CATEGORIES:] = draw.integers(-(2**31), 2**31, USUAL_WIDTH - CATEGORIES)
-    return ProfileRow(card_id, time_ms, profile, usual)
+    return ProfileRow(subject, time_ms, profile, usual)
 
 
 def tiles(time_ms: int, hours: int, seed: int = 0) -> Tiles:

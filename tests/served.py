@@ -8,41 +8,42 @@ import msgspec
 import numpy as np
 
 from features.base.durations import DAY_MS
-from features.base.events import Label, Score, Transaction
+from features.base.events import Label, Score
 from features.base.settings import Features, Labels, Settings
 from features.catalogue.vector import NAMES, packed, unpacked, vector_schema
-from features.history.state import CardState
+from features.domains.card_fraud.event import Payment
+from features.history.state import SubjectState
 from features.online.cached_reader import Reader
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from features.transform.fill import fill
 from features.transform.profiles import unknown
 from features.transform.update import update
 from streams import topics
-from streams.publish.encode import encode_labels, encode_transactions
+from streams.publish.encode import encode_events, encode_labels
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
 from streams.writers.archive import Archived, ArchiveSink
 
 
-def transactions(options: Options, days: int) -> list[Transaction]:
+def transactions(options: Options, days: int) -> list[Payment]:
     """The simulated payments of the first ``days``, in event-time order."""
-    decode = msgspec.json.Decoder(Transaction).decode
-    return [decode(row) for batch in Simulation(options).days(0, days) for row in encode_transactions(batch.transactions)]
+    decode = msgspec.json.Decoder(Payment).decode
+    return [decode(row) for batch in Simulation(options).days(0, days) for row in encode_events(batch.transactions)]
 
 
-def history(options: Options, days: int, prefix: str) -> tuple[list[Transaction], list[Label]]:
+def history(options: Options, days: int, prefix: str) -> tuple[list[Payment], list[Label]]:
     """The payments of the first ``days`` and their labels, cards and terminals of the test's own: Redis is for all tests."""
     decode = msgspec.json.Decoder(Label).decode
     events = transactions(options, days)
     labels = [decode(row) for batch in Simulation(options).days(0, days) for row in encode_labels(batch.labels)]
     for event in events:
-        event.card_id, event.terminal_id = prefix + event.card_id, prefix + event.terminal_id
+        event.subject, event.counterpart = prefix + event.subject, prefix + event.counterpart
     for label in labels:
-        label.card_id, label.terminal_id = prefix + label.card_id, prefix + label.terminal_id
+        label.subject, label.counterpart = prefix + label.subject, prefix + label.counterpart
     return events, labels
 
 
-def disordered(events: list[Transaction], seed: int = 0, twice: float = 0.02) -> list[Transaction]:
+def disordered(events: list[Payment], seed: int = 0, twice: float = 0.02) -> list[Payment]:
     """In the order of a log that careless producers filled: one payment in 25 comes up to a day late, one in 50 up to a month and
     one in 500 up to 96 days, behind newer ones of its card; and the share ``twice`` of them comes again within half a day.
     """
@@ -60,7 +61,7 @@ def disordered(events: list[Transaction], seed: int = 0, twice: float = 0.02) ->
 
 
 def served(
-    events: list[Transaction],
+    events: list[Payment],
     partitions: int = 2,
     seed: int = 0,
     features: Features | None = None,
@@ -73,24 +74,24 @@ def served(
     """
     labels = labels or Labels()
     features = features or Features()
-    rng, states = np.random.default_rng(seed), [CardState() for _ in range(partitions)]
+    rng, states = np.random.default_rng(seed), [SubjectState() for _ in range(partitions)]
     rows: list[Archived] = []
     offsets = [0] * partitions
     at = 0
     while at < len(events):
         batch = events[at : at + int(rng.integers(1, 400))]
         at += len(batch)
-        of = [zlib.crc32(event.card_id.encode()) % partitions for event in batch]
+        of = [zlib.crc32(event.subject.encode()) % partitions for event in batch]
         for partition in range(partitions):
             mine = [event for event, chosen in zip(batch, of, strict=True) if chosen == partition]
-            columns = from_transactions(mine)
+            columns = from_events(mine)
             vectors = update(states[partition], columns, features.amount_limit)
             known = unknown(len(mine))
             if profiles is not None:
-                known = profiles.read(columns.card, [event.terminal_id for event in mine], columns.event_time_ms).profiles
+                known = profiles.read(columns.subject, [event.counterpart for event in mine], columns.event_time_ms).profiles
             fill(vectors, columns, known, labels.delay_ms, labels.step_hours)
             for event, vector in zip(mine, vectors, strict=True):
-                score = Score(event, vector_schema(features), packed(vector), "unscored")
+                score = Score(event, event.subject, vector_schema(features), packed(vector), "unscored")
                 rows.append(Archived(topics.SCORES, partition, offsets[partition], score))
                 offsets[partition] += 1
     return rows

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchmarks.transform.events import columns_of
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.transform.update import update
 
 _ROWS_A_BATCH = 20_000
@@ -25,8 +25,8 @@ class File:
 
     transaction: NDArray[np.int64]
     time_ms: NDArray[np.int64]
-    card: NDArray[np.int64]
-    terminal: NDArray[np.int64]
+    subject: NDArray[np.int64]
+    counterpart: NDArray[np.int64]
     minor: NDArray[np.int64]
 
 
@@ -48,8 +48,8 @@ def read(data: Path) -> File:
 
 def vectors(file: File) -> NDArray[np.float32]:
     """float32 [n, WIDTH]."""
-    batch = columns_of(file.card, file.time_ms, file.minor, file.terminal)
-    state = CardState()
+    batch = columns_of(file.subject, file.time_ms, file.minor, file.counterpart)
+    state = SubjectState()
     rows = np.arange(len(batch))
     parts = np.split(rows, rows[_ROWS_A_BATCH::_ROWS_A_BATCH])
     return np.concatenate([update(state, batch.take(part), DEFAULT_AMOUNT_LIMIT) for part in parts])

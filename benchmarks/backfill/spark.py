@@ -29,8 +29,8 @@ def archive(data: Path, folder: Path) -> None:
         {
             "transaction_id": pa.array(f.transaction).cast(pa.string()),
             "event_time_ms": f.time_ms,
-            "card_id": pa.array(f.card).cast(pa.string()),
-            "terminal_id": pa.array(f.terminal).cast(pa.string()),
+            "card_id": pa.array(f.subject).cast(pa.string()),
+            "terminal_id": pa.array(f.counterpart).cast(pa.string()),
             "amount_minor": f.minor,
             "currency": pa.repeat(pa.scalar("EUR"), n),
             **{name: pa.nulls(n, kind) for name, kind in unknown.items()},

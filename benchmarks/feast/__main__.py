@@ -48,27 +48,27 @@ def run(settings: Settings, entities: int) -> Result:
     """Fill the store with ``entities`` terminals and customers, then measure reads and writes."""
     on = machine()
     store = apply(settings)
-    terminals, customers = rows.terminals(entities), rows.customers(entities)
+    distinct_counterparts, customers = rows.counterparts(entities), rows.customers(entities)
     writer = OnlineWriter(settings)
-    writer.write_terminal_risk(terminals)
+    writer.write_counterpart_risk(distinct_counterparts)
     writer.write_profiles(customers)
-    terminal_ids, card_ids = [row.terminal_id for row in terminals], [row.card_id for row in customers]
+    counterparts, subjects = [row.counterpart for row in distinct_counterparts], [row.subject for row in customers]
     draw = random.Random(1)
 
     mine, feast = readers.ours(settings), readers.by_feast(store)
-    readers.check(mine(terminal_ids[:100], card_ids[:100]), feast(terminal_ids[:100], card_ids[:100]))
+    readers.check(mine(counterparts[:100], subjects[:100]), feast(counterparts[:100], subjects[:100]))
     read_ways: dict[str, readers.Read] = {OURS: mine, FEAST: feast, PLAIN: readers.plain(store, settings)}
 
     def prepare_read(way: str, batch: int, number: int) -> Callable[[], object]:
-        t, c = draw.sample(terminal_ids, batch), draw.sample(card_ids, batch)
+        t, c = draw.sample(counterparts, batch), draw.sample(subjects, batch)
         return lambda: read_ways[way](t, c)
 
     reads = _measure("read", prepare_read)
     few = entities // 10
     write_ways = {
-        OURS: writers.ours(settings, terminals[:few], customers[:few]),
-        FEAST: writers.by_feast(store, terminals[:few], customers[:few]),
-        PLAIN: writers.plain(settings, terminals[:few], customers[:few]),
+        OURS: writers.ours(settings, distinct_counterparts[:few], customers[:few]),
+        FEAST: writers.by_feast(store, distinct_counterparts[:few], customers[:few]),
+        PLAIN: writers.plain(settings, distinct_counterparts[:few], customers[:few]),
     }
 
     def prepare_write(way: str, batch: int, number: int) -> Callable[[], object]:
@@ -76,7 +76,7 @@ def run(settings: Settings, entities: int) -> Result:
         return write_ways[way](draw.sample(range(few), batch), rows.NOW_MS + 1000 * (number + 1))
 
     writes = _measure("write", prepare_write)
-    a_terminal, a_customer = readers.stored_bytes(settings, store, terminal_ids[:500], card_ids[:500])
+    a_terminal, a_customer = readers.stored_bytes(settings, store, counterparts[:500], subjects[:500])
     return Result(on, entities, entities, a_terminal, a_customer, reads, writes)
 
 

@@ -38,15 +38,15 @@ def check(mine: Profiles, theirs: dict[str, list[Any]]) -> None:
 def ours(settings: Settings) -> Callable[[Sequence[str], Sequence[str]], Profiles]:
     """The scorer's reader: arrays out, repeated ids once."""
     reader = ProfileReader(settings)
-    return lambda terminals, cards: reader.read(cards, terminals)
+    return lambda counterparts, subjects: reader.read(subjects, counterparts)
 
 
 def by_feast(store: FeatureStore) -> Callable[[Sequence[str], Sequence[str]], dict[str, list[Any]]]:
     """``get_online_features`` in process, values as Python lists (``to_dict``)."""
     names = [f"{view}:{feature}" for view in VIEWS for feature in features_of(store, view)]
 
-    def read(terminals: Sequence[str], cards: Sequence[str]) -> dict[str, list[Any]]:
-        rows = [{"terminal_id": t, "card_id": c} for t, c in zip(terminals, cards, strict=True)]
+    def read(counterparts: Sequence[str], subjects: Sequence[str]) -> dict[str, list[Any]]:
+        rows = [{"terminal_id": t, "card_id": c} for t, c in zip(counterparts, subjects, strict=True)]
         found: dict[str, list[Any]] = store.get_online_features(features=names, entity_rows=rows).to_dict()
         return found
 
@@ -59,9 +59,9 @@ def plain(store: FeatureStore, settings: Settings) -> Callable[[Sequence[str], S
     fields = {view: fields_of(store, view) for view in VIEWS}
     prefix = {view: encoding.key_prefix(key) for view, key in VIEWS.items()}
 
-    def read(terminals: Sequence[str], cards: Sequence[str]) -> list[list[bytes | None]]:
+    def read(counterparts: Sequence[str], subjects: Sequence[str]) -> list[list[bytes | None]]:
         with client.pipeline(transaction=False) as pipe:
-            for view, ids in zip(VIEWS, (terminals, cards), strict=True):
+            for view, ids in zip(VIEWS, (counterparts, subjects), strict=True):
                 for one in ids:
                     pipe.hmget(encoding.redis_key(prefix[view], one), fields[view])
             found: list[list[bytes | None]] = pipe.execute()
@@ -70,11 +70,13 @@ def plain(store: FeatureStore, settings: Settings) -> Callable[[Sequence[str], S
     return read
 
 
-def stored_bytes(settings: Settings, store: FeatureStore, terminals: Sequence[str], cards: Sequence[str]) -> tuple[float, float]:
+def stored_bytes(
+    settings: Settings, store: FeatureStore, counterparts: Sequence[str], subjects: Sequence[str]
+) -> tuple[float, float]:
     """Bytes of a terminal's and of a customer's values in Redis, in the mean over those given."""
     read = plain(store, settings)
-    sizes = [sum(len(value or b"") for row in found for value in row) for found in (read(terminals, []), read([], cards))]
-    return round(sizes[0] / len(terminals), 1), round(sizes[1] / len(cards), 1)
+    sizes = [sum(len(value or b"") for row in found for value in row) for found in (read(counterparts, []), read([], subjects))]
+    return round(sizes[0] / len(counterparts), 1), round(sizes[1] / len(subjects), 1)
 
 
 def fields_of(store: FeatureStore, view: str) -> list[bytes]:

@@ -28,7 +28,7 @@ class Result(msgspec.Struct, frozen=True):
     """``bytes_a_terminal`` and ``bytes_a_customer``: of the values in Redis, in the mean."""
 
     machine: Machine
-    terminals: int
+    counterparts: int
     customers: int
     bytes_a_terminal: float
     bytes_a_customer: float
@@ -42,7 +42,7 @@ def section(path: Path) -> str:
     lines = [
         describe(result.machine),
         "",
-        f"{result.terminals:,} terminals of {result.bytes_a_terminal:,.0f} bytes and {result.customers:,} customers of "
+        f"{result.counterparts:,} terminals of {result.bytes_a_terminal:,.0f} bytes and {result.customers:,} customers of "
         f"{result.bytes_a_customer:,.0f} bytes in a real Redis.",
     ]
     for what, rows in (("read", result.reads), ("write", result.writes)):

@@ -8,9 +8,9 @@ import numpy as np
 
 from features.base.durations import DAY_MS
 from features.base.events import Outcome
-from features.online.store import ProfileRow, TerminalRow
+from features.online.store import CounterpartRow, ProfileRow
 from features.transform import counterpart_tiles
-from features.transform.profiles import CATEGORIES, PROFILE_WIDTH, TERMINALS, USUAL_WIDTH
+from features.transform.profiles import CATEGORIES, COUNTERPARTS, PROFILE_WIDTH, USUAL_WIDTH
 
 #: 2026-01-01, and for how many days before it tiles are kept.
 NOW_MS = 20_454 * DAY_MS
@@ -19,17 +19,17 @@ _DAYS = 69
 _DIFFERENT = 500
 
 
-def terminals(count: int, daily: float = 1.0, seed: int = 3) -> list[TerminalRow]:
+def counterparts(count: int, daily: float = 1.0, seed: int = 3) -> list[CounterpartRow]:
     """``count`` terminals with 69 days of outcomes each, ``daily`` a day in the mean (as the Handbook's), 1 % of them fraud."""
     draw = np.random.default_rng(seed)
-    state: dict[str, counterpart_tiles.Terminal] = {}
+    state: dict[str, counterpart_tiles.Counterpart] = {}
     for number in range(min(count, _DIFFERENT)):
         n = int(draw.poisson(_DAYS * daily * draw.lognormal(-0.3, 0.8)))
         times = np.sort(NOW_MS - draw.integers(1, _DAYS * DAY_MS, n)).tolist()
-        frauds = (draw.random(n) < 0.01).tolist()
-        counterpart_tiles.update(state, [outcome(f"{number}", t, f) for t, f in zip(times, frauds, strict=True)])
-    different = [terminal.tiles for terminal in state.values()]
-    return [TerminalRow(f"terminal-{i}", NOW_MS, different[i % len(different)], i + 1) for i in range(count)]
+        positives = (draw.random(n) < 0.01).tolist()
+        counterpart_tiles.update(state, [outcome(f"{number}", t, f) for t, f in zip(times, positives, strict=True)])
+    different = [counterpart.tiles for counterpart in state.values()]
+    return [CounterpartRow(f"terminal-{i}", NOW_MS, different[i % len(different)], i + 1) for i in range(count)]
 
 
 def customers(count: int, seed: int = 4) -> list[ProfileRow]:
@@ -38,11 +38,11 @@ def customers(count: int, seed: int = 4) -> list[ProfileRow]:
     profile = draw.lognormal(3.5, 0.6, (count, PROFILE_WIDTH)).astype(np.float32)
     usual = np.zeros((count, USUAL_WIDTH), dtype=np.int64)
     usual[:, : CATEGORIES // 2] = draw.integers(-(2**63), 2**63, (count, CATEGORIES // 2))
-    usual[:, CATEGORIES:] = draw.integers(-(2**31), 2**31, (count, TERMINALS))
+    usual[:, CATEGORIES:] = draw.integers(-(2**31), 2**31, (count, COUNTERPARTS))
     return [ProfileRow(f"card-{i}", NOW_MS, profile[i], usual[i]) for i in range(count)]
 
 
-def outcome(terminal_id: str, event_time_ms: int, is_fraud: bool) -> Outcome:
+def outcome(counterpart: str, event_time_ms: int, positive: bool) -> Outcome:
     """What became of a transaction, known a week later."""
-    source: Literal["chargeback", "matured"] = "chargeback" if is_fraud else "matured"
-    return Outcome("t", "c", terminal_id, event_time_ms, event_time_ms + 7 * DAY_MS, is_fraud, source)
+    source: Literal["chargeback", "matured"] = "chargeback" if positive else "matured"
+    return Outcome("t", "c", counterpart, event_time_ms, event_time_ms + 7 * DAY_MS, positive, source)

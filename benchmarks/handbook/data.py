@@ -27,10 +27,10 @@ class Transactions:
     """
 
     time_ms: NDArray[np.int64]
-    card: NDArray[np.int64]
-    terminal: NDArray[np.int64]
-    amount_minor: NDArray[np.int64]
-    is_fraud: NDArray[np.bool_]
+    subject: NDArray[np.int64]
+    counterpart: NDArray[np.int64]
+    measure: NDArray[np.int64]
+    positive: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.time_ms)
@@ -58,10 +58,10 @@ def load(path: Path) -> Transactions:
     time = pc.cast(table.column("TX_DATETIME"), pa.timestamp("ms", tz=_zone(table)), safe=False)
     return Transactions(
         time_ms=pc.cast(time, pa.int64()).to_numpy(),
-        card=_numbered(table, "CUSTOMER_ID"),
-        terminal=_numbered(table, "TERMINAL_ID"),
-        amount_minor=np.rint(table.column("TX_AMOUNT").to_numpy().astype(np.float64) * 100).astype(np.int64),
-        is_fraud=table.column("TX_FRAUD").to_numpy() == 1,
+        subject=_numbered(table, "CUSTOMER_ID"),
+        counterpart=_numbered(table, "TERMINAL_ID"),
+        measure=np.rint(table.column("TX_AMOUNT").to_numpy().astype(np.float64) * 100).astype(np.int64),
+        positive=table.column("TX_FRAUD").to_numpy() == 1,
     )
 
 

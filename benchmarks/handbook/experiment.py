@@ -29,12 +29,12 @@ def _windowed(feature: Feature) -> bool:
 
 #: Groups of features in the order in which they are added up; the last one makes the vector full.
 GROUPS: dict[str, Callable[[Feature], bool]] = {
-    "transaction": lambda f: f.source == "transaction",
-    "+ card windows": lambda f: f.source == "card" and _windowed(f),
-    "+ card habits": lambda f: f.source == "card" and not _windowed(f),
-    "+ customer profile": lambda f: f.source == "customer",
-    "+ terminal windows": lambda f: f.source == "terminal" and not f.name.startswith(_ORDER),
-    "+ terminal order": lambda f: f.source == "terminal" and f.name.startswith(_ORDER),
+    "transaction": lambda f: f.source == "event",
+    "+ card windows": lambda f: f.source == "history" and _windowed(f),
+    "+ card habits": lambda f: f.source == "history" and not _windowed(f),
+    "+ customer profile": lambda f: f.source == "profile",
+    "+ terminal windows": lambda f: f.source == "counterpart" and not f.name.startswith(_ORDER),
+    "+ terminal order": lambda f: f.source == "counterpart" and f.name.startswith(_ORDER),
 }
 
 
@@ -57,7 +57,7 @@ class Week(msgspec.Struct, frozen=True):
 
     train: str
     test: str
-    frauds: int
+    positives: int
     auc: float
     ap: float
     cp100: float
@@ -114,9 +114,9 @@ def run(
         delay_days=protocol.delay_days,
         schema=SCHEMA,
         train_rows=len(train),
-        train_frauds=int(transactions.is_fraud[train].sum()),
+        train_frauds=int(transactions.positive[train].sum()),
         test_rows=len(test),
-        test_frauds=int(transactions.is_fraud[test].sum()),
+        test_frauds=int(transactions.positive[test].sum()),
         feature_seconds=round(feature_seconds, 1),
         rows=[],
     )
@@ -133,7 +133,7 @@ def run(
             train, test = each.train_rows(transactions), each.test_rows(transactions)
             same = [r for r in result.rows if each == protocol and (r.features, r.model) == (FULL, model.name)]
             row = same[0] if same else _row(FULL, model, own, transactions, train, test, seeds)
-            week = Week(str(each.train), str(each.test), int(transactions.is_fraud[test].sum()), row.auc, row.ap, row.cp100)
+            week = Week(str(each.train), str(each.test), int(transactions.positive[test].sum()), row.auc, row.ap, row.cp100)
             say(f"week {week.test}  AUC {row.auc:.3f}  AP {row.ap:.3f}  CP@100 {row.cp100:.3f}  {row.seconds:.0f} s")
             result = msgspec.structs.replace(result, weeks=[*result.weeks, week])
             yield result
@@ -172,8 +172,8 @@ def _row(
     started = time.perf_counter()
     judged: list[Scores] = []
     for seed in seeds:
-        scores = model.fit(matrix[train], transactions.is_fraud[train], matrix[test], seed)
-        judged.append(judge(scores, transactions.is_fraud[test], transactions.card[test], transactions.day[test]))
+        scores = model.fit(matrix[train], transactions.positive[train], matrix[test], seed)
+        judged.append(judge(scores, transactions.positive[test], transactions.subject[test], transactions.day[test]))
 
     def mean(values: list[float]) -> float:
         return round(float(np.mean(values)), 4)

@@ -28,8 +28,8 @@ NAMES = (
 def fifteen(transactions: Transactions, vectors: NDArray[np.float32], delay_days: int) -> NDArray[np.float32]:
     """The 15 features, float32 [n, 15]; ``vectors`` [n, WIDTH] are this project's, of the same rows."""
     night = transactions.time_ms % DAY_MS // HOUR_MS <= 6
-    card = [INDEX[f"{what}_{days}d"] for days in (1, 7, 30) for what in ("count", "mean")]
-    columns = [vectors[:, INDEX["amount"]], vectors[:, INDEX["weekend"]], night, *vectors[:, card].T]
+    subject = [INDEX[f"{what}_{days}d"] for days in (1, 7, 30) for what in ("count", "mean")]
+    columns = [vectors[:, INDEX["amount"]], vectors[:, INDEX["weekend"]], night, *vectors[:, subject].T]
     return np.column_stack([*columns, terminal_columns(transactions, delay_days)]).astype(np.float32)
 
 
@@ -41,15 +41,15 @@ def terminal_columns(transactions: Transactions, delay_days: int) -> NDArray[np.
     delay = delay_days * DAY_MS
     # One sorted key for all terminals: between two of them lies a gap that no window can cross.
     since = transactions.time_ms - transactions.time_ms.min()
-    key = transactions.terminal * (int(since.max()) + delay + (max(TERMINAL_WINDOWS) + 1) * DAY_MS) + since
+    key = transactions.counterpart * (int(since.max()) + delay + (max(TERMINAL_WINDOWS) + 1) * DAY_MS) + since
     order = np.argsort(key, kind="stable")
     sorted_key = key[order]
-    frauds = np.concatenate([[0], np.cumsum(transactions.is_fraud[order])])
+    positives = np.concatenate([[0], np.cumsum(transactions.positive[order])])
     end = np.searchsorted(sorted_key, key - delay, side="right")
     columns = []
     for days in TERMINAL_WINDOWS:
         begin = np.searchsorted(sorted_key, key - delay - days * DAY_MS, side="right")
         count = (end - begin).astype(np.float64)
-        risk = np.divide(frauds[end] - frauds[begin], count, out=np.zeros(n), where=count > 0)
+        risk = np.divide(positives[end] - positives[begin], count, out=np.zeros(n), where=count > 0)
         columns += [count, risk]
     return np.column_stack(columns)

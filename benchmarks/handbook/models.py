@@ -40,27 +40,27 @@ class Model:
     seeded: bool
 
 
-def logistic_regression(train: Matrix, is_fraud: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
+def logistic_regression(train: Matrix, positive: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
     """scikit-learn's defaults on standardised columns."""
     from sklearn.linear_model import LogisticRegression
 
     train_scaled, test_scaled = _standardised(train, test)
-    model = LogisticRegression(random_state=seed).fit(train_scaled, is_fraud)
+    model = LogisticRegression(random_state=seed).fit(train_scaled, positive)
     scores: NDArray[np.float64] = model.predict_proba(test_scaled)[:, 1]
     return scores
 
 
-def random_forest(train: Matrix, is_fraud: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
+def random_forest(train: Matrix, positive: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
     """scikit-learn's defaults (100 trees, grown to the end) on standardised columns."""
     from sklearn.ensemble import RandomForestClassifier
 
     train_scaled, test_scaled = _standardised(train, test)
-    model = RandomForestClassifier(random_state=seed, n_jobs=-1).fit(train_scaled, is_fraud)
+    model = RandomForestClassifier(random_state=seed, n_jobs=-1).fit(train_scaled, positive)
     scores: NDArray[np.float64] = model.predict_proba(test_scaled)[:, 1]
     return scores
 
 
-def perceptron(train: Matrix, is_fraud: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
+def perceptron(train: Matrix, positive: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
     """All frauds and a sample of the genuine rows; sign-log and standardising inside the graph.
 
     Sampling moves all scores by one monotone map, which none of the metrics sees; so it is not corrected here.
@@ -72,16 +72,16 @@ def perceptron(train: Matrix, is_fraud: NDArray[np.bool_], test: Matrix, seed: i
 
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    frauds, genuine = np.flatnonzero(is_fraud), np.flatnonzero(~is_fraud)
-    kept = rng.choice(genuine, min(len(genuine), GENUINE), replace=False)
-    rows = rng.permutation(np.concatenate([frauds, kept]))
-    model = _network(train[rows], len(frauds) / len(rows))
+    positives, negative = np.flatnonzero(positive), np.flatnonzero(~positive)
+    kept = rng.choice(negative, min(len(negative), GENUINE), replace=False)
+    rows = rng.permutation(np.concatenate([positives, kept]))
+    model = _network(train[rows], len(positives) / len(rows))
     batch = int(np.clip(len(rows) // STEPS, *BATCHES))
     rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, EPOCHS * -(-len(rows) // batch))
     model.compile(
         optimizer=keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), loss="binary_crossentropy", steps_per_execution=16
     )
-    model.fit(train[rows], is_fraud[rows].astype(np.float32), batch_size=batch, epochs=EPOCHS, verbose=0)
+    model.fit(train[rows], positive[rows].astype(np.float32), batch_size=batch, epochs=EPOCHS, verbose=0)
     scores = np.asarray(model(test, training=False), dtype=np.float64)[:, 0]
     keras.backend.clear_session()
     return scores

@@ -54,10 +54,10 @@ class Protocol:
         if self.train_from > self.train.last:
             raise ValueError("--train-from: lies after the end of --train")
         for name, rows in (("--train", self.train_rows(transactions)), ("--test", self.test_rows(transactions))):
-            frauds = int(transactions.is_fraud[rows].sum())
-            if frauds == 0 or frauds == len(rows):
+            positives = int(transactions.positive[rows].sum())
+            if positives == 0 or positives == len(rows):
                 raise ValueError(
-                    f"{name}: {frauds} of {len(rows)} rows are frauds; choose days of the data that hold both classes"
+                    f"{name}: {positives} of {len(rows)} rows are frauds; choose days of the data that hold both classes"
                 )
 
     def train_rows(self, transactions: Transactions) -> NDArray[np.int64]:
@@ -70,11 +70,11 @@ class Protocol:
         ``train_from`` does not change them, so that all training windows are judged on the same rows.
         """
         never = np.iinfo(np.int64).max
-        found = np.full(int(transactions.card.max()) + 1, never)
-        fraud = np.flatnonzero(transactions.is_fraud & (transactions.day >= self.train.first))
-        np.minimum.at(found, transactions.card[fraud], transactions.day[fraud])
+        found = np.full(int(transactions.subject.max()) + 1, never)
+        positive = np.flatnonzero(transactions.positive & (transactions.day >= self.train.first))
+        np.minimum.at(found, transactions.subject[positive], transactions.day[positive])
         known_from = np.where(found == never, never, found + self.delay_days + 1)
-        return np.flatnonzero(self.test.holds(transactions.day) & (transactions.day < known_from[transactions.card]))
+        return np.flatnonzero(self.test.holds(transactions.day) & (transactions.day < known_from[transactions.subject]))
 
 
 def day_of(text: str) -> int:

@@ -44,7 +44,7 @@ def _weeks(result: Result) -> list[str]:
     if not result.weeks:
         return []
     lines = ["| test week, full vector, mlp | frauds | ROC AUC | AP | CP@100 |", "| --- | ---: | ---: | ---: | ---: |"]
-    lines += [f"| {w.test} | {w.frauds} | {w.auc:.3f} | {w.ap:.3f} | {w.cp100:.3f} |" for w in result.weeks]
+    lines += [f"| {w.test} | {w.positives} | {w.auc:.3f} | {w.ap:.3f} | {w.cp100:.3f} |" for w in result.weeks]
     auc, ap, cp100 = (float(np.mean([getattr(w, name) for w in result.weeks])) for name in ("auc", "ap", "cp100"))
     return [*lines, f"| mean of {len(result.weeks)} | | {auc:.3f} | {ap:.3f} | {cp100:.3f} |", ""]
 

@@ -10,9 +10,9 @@ from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.formulas import HIGH
 from features.catalogue.vector import INDEX, WIDTH
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.jobs.daily_profiles import Habits
-from features.transform.columns import Columns, terminal_numbers
+from features.transform.columns import Columns, counterpart_numbers
 from features.transform.counterpart_tiles import COLUMNS
 from features.transform.fill import fill
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
@@ -20,7 +20,7 @@ from features.transform.update import update
 
 _RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
 #: Hours of a date, with room: terminal and hour in one number.
-_TERMINAL = 10**8
+_COUNTERPART = 10**8
 
 
 def vectors(transactions: Transactions, delay_days: int, step_hours: int = 1) -> NDArray[np.float32]:
@@ -35,20 +35,22 @@ def vectors(transactions: Transactions, delay_days: int, step_hours: int = 1) ->
     out = np.empty((len(transactions), WIDTH), dtype=np.float32)
     if len(transactions) == 0:
         return out
-    state = CardState()
-    profiles = _DailyProfiles(int(transactions.card.max()) + 1)
-    number = terminal_numbers(str(t) for t in range(int(transactions.terminal.max()) + 1))
+    state = SubjectState()
+    profiles = _DailyProfiles(int(transactions.subject.max()) + 1)
+    number = counterpart_numbers(str(t) for t in range(int(transactions.counterpart.max()) + 1))
     parts = _days(transactions)
     batches = [_columns(transactions, part, number) for part in parts]
     for part, batch in zip(parts, batches, strict=True):
         out[part] = update(state, batch, DEFAULT_AMOUNT_LIMIT)
     tiles, begin, end = _tiles(transactions, (out[:, _RATIO] > HIGH) | (out[:, _ABOVE_LIMIT] > 0))
     for part, batch in zip(parts, batches, strict=True):
-        card, terminal = transactions.card[part], transactions.terminal[part]
-        never = np.zeros(len(card), dtype=np.int64)
-        known = Profiles(profiles.profile[card], profiles.usual[card], never, tiles, begin[terminal], end[terminal], never)
+        subject, counterpart = transactions.subject[part], transactions.counterpart[part]
+        never = np.zeros(len(subject), dtype=np.int64)
+        known = Profiles(
+            profiles.profile[subject], profiles.usual[subject], never, tiles, begin[counterpart], end[counterpart], never
+        )
         fill(out[part], batch, known, delay_days * DAY_MS, step_hours)
-        profiles.add(card, transactions.time_ms[part], transactions.amount_minor[part], transactions.terminal[part])
+        profiles.add(subject, transactions.time_ms[part], transactions.measure[part], transactions.counterpart[part])
     return out
 
 
@@ -58,15 +60,15 @@ def _days(transactions: Transactions) -> list[slice]:
 
 
 def _columns(transactions: Transactions, part: slice, number: NDArray[np.int32]) -> Columns:
-    card = [str(c) for c in transactions.card[part].tolist()]
-    unknown = np.full(len(card), -1, dtype=np.int8)
-    nowhere = np.full(len(card), np.nan, dtype=np.float32)
+    subject = [str(c) for c in transactions.subject[part].tolist()]
+    unknown = np.full(len(subject), -1, dtype=np.int8)
+    nowhere = np.full(len(subject), np.nan, dtype=np.float32)
     return Columns(
-        card,
+        subject,
         transactions.time_ms[part],
-        transactions.amount_minor[part],
-        number[transactions.terminal[part]],
-        np.zeros(len(card), dtype=np.int64),
+        transactions.measure[part],
+        number[transactions.counterpart[part]],
+        np.zeros(len(subject), dtype=np.int64),
         nowhere,
         nowhere,
         unknown,
@@ -78,32 +80,32 @@ def _tiles(
     transactions: Transactions, unusual: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The tiles of all terminals [m, 4], and where each terminal's begin and end."""
-    key = transactions.terminal * _TERMINAL + transactions.time_ms // HOUR_MS
+    key = transactions.counterpart * _COUNTERPART + transactions.time_ms // HOUR_MS
     keys, place = np.unique(key, return_inverse=True)
     tiles = np.zeros((len(keys), COLUMNS), dtype=np.int64)
-    tiles[:, 0] = keys % _TERMINAL
+    tiles[:, 0] = keys % _COUNTERPART
     np.add.at(tiles[:, 1], place, 1)
-    np.add.at(tiles[:, 2], place, transactions.is_fraud)
-    np.add.at(tiles[:, 3], place, transactions.is_fraud & ~unusual)
-    terminals = np.arange(int(transactions.terminal.max()) + 1)
-    begin, end = (np.searchsorted(keys // _TERMINAL, terminals, side=side) for side in ("left", "right"))
+    np.add.at(tiles[:, 2], place, transactions.positive)
+    np.add.at(tiles[:, 3], place, transactions.positive & ~unusual)
+    counterparts = np.arange(int(transactions.counterpart.max()) + 1)
+    begin, end = (np.searchsorted(keys // _COUNTERPART, counterparts, side=side) for side in ("left", "right"))
     return tiles, begin, end
 
 
 class _DailyProfiles:
     """What ``features.jobs.daily_profiles`` writes each midnight, card by card: rows of ``profile`` and ``usual``."""
 
-    def __init__(self, cards: int) -> None:
-        self.profile = np.full((cards, PROFILE_WIDTH), np.nan, dtype=np.float32)
-        self.usual = np.zeros((cards, USUAL_WIDTH), dtype=np.int64)
-        self._habits = [Habits() for _ in range(cards)]
+    def __init__(self, subjects: int) -> None:
+        self.profile = np.full((subjects, PROFILE_WIDTH), np.nan, dtype=np.float32)
+        self.usual = np.zeros((subjects, USUAL_WIDTH), dtype=np.int64)
+        self._habits = [Habits() for _ in range(subjects)]
 
     def add(
-        self, card: NDArray[np.int64], time_ms: NDArray[np.int64], amount: NDArray[np.int64], terminal: NDArray[np.int64]
+        self, subject: NDArray[np.int64], time_ms: NDArray[np.int64], amount: NDArray[np.int64], counterpart: NDArray[np.int64]
     ) -> None:
         """Close a day."""
-        rows = zip(card.tolist(), time_ms.tolist(), amount.tolist(), terminal.tolist(), strict=True)
+        rows = zip(subject.tolist(), time_ms.tolist(), amount.tolist(), counterpart.tolist(), strict=True)
         for owner, time, paid, place in rows:
             self._habits[owner].add(time, paid, str(place), None, None)
-        for owner in np.unique(card).tolist():
+        for owner in np.unique(subject).tolist():
             self.profile[owner], self.usual[owner] = self._habits[owner].profile()

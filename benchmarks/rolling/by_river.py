@@ -21,7 +21,7 @@ class OneEach:
     """As river's documentation shows it: one ``TimeRolling`` for each statistic of each window. State by card."""
 
     def __init__(self) -> None:
-        self._cards: defaultdict[int, list[tuple[Any, Any, Any]]] = defaultdict(
+        self._subjects: defaultdict[int, list[tuple[Any, Any, Any]]] = defaultdict(
             lambda: [
                 (
                     utils.TimeRolling(stats.Sum, period=period),
@@ -32,10 +32,10 @@ class OneEach:
             ]
         )
 
-    def step(self, card: int, time: datetime, amount: float) -> list[float]:
+    def step(self, subject: int, time: datetime, amount: float) -> list[float]:
         """Take one transaction in; what ``names`` gives for each window, NaN where there is nothing earlier."""
         found: list[float] = []
-        for total, mean, variance in self._cards[card]:
+        for total, mean, variance in self._subjects[subject]:
             total.update(amount, t=time)
             mean.update(amount, t=time)
             variance.update(amount, t=time)
@@ -47,14 +47,14 @@ class VarianceOnly:
     """The shortcut of somebody who has read river's source: the variance alone knows count, mean and so the sum as well."""
 
     def __init__(self) -> None:
-        self._cards: defaultdict[int, list[Any]] = defaultdict(
+        self._subjects: defaultdict[int, list[Any]] = defaultdict(
             lambda: [utils.TimeRolling(stats.Var, period=period, ddof=0) for period in WINDOWS.values()]
         )
 
-    def step(self, card: int, time: datetime, amount: float) -> list[float]:
+    def step(self, subject: int, time: datetime, amount: float) -> list[float]:
         """As ``OneEach.step``."""
         found: list[float] = []
-        for variance in self._cards[card]:
+        for variance in self._subjects[subject]:
             variance.update(amount, t=time)
             mean = variance.mean
             found += _columns(amount, mean.n, mean.get() * mean.n, mean.get(), variance.get())

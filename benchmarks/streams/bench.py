@@ -39,8 +39,8 @@ class Bench:
     def hop(self, most: int) -> Run:
         """The bare exactly-once hop."""
         self._topics.anew(_HOP, _HOP)
-        begin = partial(child.hop, self._settings, topics.TRANSACTIONS, _HOP, most)
-        return self._run(begin, f"hop-{topics.TRANSACTIONS}", _HOP, len(self._events))
+        begin = partial(child.hop, self._settings, topics.EVENTS, _HOP, most)
+        return self._run(begin, f"hop-{topics.EVENTS}", _HOP, len(self._events))
 
     def scorer(self, most: int) -> Run:
         """``driftloop run scorer``, without snapshots."""
@@ -51,7 +51,7 @@ class Bench:
         self._topics.anew(_PEER, _PEER)
         python = start.quix_python()
         group = f"quix-{'calls' if calls else 'state'}"
-        begin = partial(start.quix, self._settings, python, group, topics.TRANSACTIONS, _PEER, calls=calls)
+        begin = partial(start.quix, self._settings, python, group, topics.EVENTS, _PEER, calls=calls)
         return self._run(begin, group, _PEER, total)
 
     def faust(self, total: int) -> Run:
@@ -59,7 +59,7 @@ class Bench:
         self._topics.anew(_PEER, _PEER)
         # An empty table: while it restores one, Faust can drop a record that it has fetched (docs/decisions.md).
         self._topics.anew(_CHANGELOG, _PEER)
-        begin = partial(start.faust, self._settings, topics.TRANSACTIONS, _PEER)
+        begin = partial(start.faust, self._settings, topics.EVENTS, _PEER)
         return self._run(begin, "benchmark-faust", _PEER, total, self._topics.written(_PEER))
 
     def profile(self) -> Profile:
@@ -82,11 +82,11 @@ class Bench:
         self._run(begin, "scorer", topics.SCORES, len(self._events))
 
     def _run(self, begin: Callable[[], Child], group: str, target: str, total: int, progress: Progress | None = None) -> Run:
-        self._topics.anew(topics.TRANSACTIONS, group)
+        self._topics.anew(topics.EVENTS, group)
         warm = min(_WARM, total // 5)
-        world.fill(self._settings, topics.TRANSACTIONS, self._events.part(0, warm))
-        progress = progress or self._topics.committed(group, topics.TRANSACTIONS)
+        world.fill(self._settings, topics.EVENTS, self._events.part(0, warm))
+        progress = progress or self._topics.committed(group, topics.EVENTS)
         with begin() as process:
-            rest = partial(world.fill, self._settings, topics.TRANSACTIONS, self._events.part(warm, total))
+            rest = partial(world.fill, self._settings, topics.EVENTS, self._events.part(warm, total))
             began, cpu = backlog(process, progress, warm, total, rest, _PATIENCE_S)
         return Run(total - warm, self._topics.newest_ms(target) / 1000 - began, cpu)

@@ -24,15 +24,15 @@ _SIMULATED_CARDS = 10_000
 _WARM = 20_000
 _BATCH = 10_000
 _TIMEOUT_S = 180.0
-_HELD, _BYTES, _PROFILES = "driftloop_state_cards", "driftloop_state_bytes", "driftloop_profile_read_seconds_sum"
+_HELD, _BYTES, _PROFILES = "driftloop_state_subjects", "driftloop_state_bytes", "driftloop_profile_read_seconds_sum"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up or a process fails."""
     options = _parser().parse_args(arguments)
     try:
-        with world.running(max(options.cards) + _WARM + options.events, _SIMULATED_CARDS) as (settings, events):
-            write(run(settings, events, options.cards, options.events, options.rounds), options.json)
+        with world.running(max(options.subjects) + _WARM + options.events, _SIMULATED_CARDS) as (settings, events):
+            write(run(settings, events, options.subjects, options.events, options.rounds), options.json)
             print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
         print(error, file=sys.stderr)
@@ -45,17 +45,17 @@ def run(settings: Settings, events: world.Events, sizes: list[int], measured: in
     on = machine()
     ids = [f"n{i:07d}" for i in range(max(sizes))]
     world.write_profiles(settings, ids)
-    spread = {cards: spread_over(events, ids[:cards], _WARM + measured) for cards in sizes}
+    spread = {subjects: spread_over(events, ids[:subjects], _WARM + measured) for subjects in sizes}
     asked = Topics(settings)
     found: dict[int, Point] = {}
     for _ in range(rounds):
-        for cards in sizes:
-            point = _measure(settings, asked, spread[cards], cards, measured)
+        for subjects in sizes:
+            point = _measure(settings, asked, spread[subjects], subjects, measured)
             rate, cpu_rate = point.events / point.wall_s, point.events / point.cpu_s
             print(f"{point.held:,} cards: {rate:,.0f} events/s, {cpu_rate:,.0f} a CPU second", file=sys.stderr)
-            before = found.get(cards)
-            found[cards] = point if before is None or point.cpu_s < before.cpu_s else before
-    return Cards(on, settings.partitions, rounds, len(ids), [found[cards] for cards in sizes])
+            before = found.get(subjects)
+            found[subjects] = point if before is None or point.cpu_s < before.cpu_s else before
+    return Cards(on, settings.partitions, rounds, len(ids), [found[subjects] for subjects in sizes])
 
 
 def spread_over(events: world.Events, ids: list[str], drawn: int) -> world.Events:
@@ -77,15 +77,15 @@ def spread_over(events: world.Events, ids: list[str], drawn: int) -> world.Event
     return world.Events(values, keys)
 
 
-def _measure(settings: Settings, asked: Topics, events: world.Events, cards: int, measured: int) -> Point:
-    for name in (topics.TRANSACTIONS, topics.SCORES, topics.ALERTS):
+def _measure(settings: Settings, asked: Topics, events: world.Events, subjects: int, measured: int) -> Point:
+    for name in (topics.EVENTS, topics.SCORES, topics.ALERTS):
         asked.anew(name, "scorer")
-    world.fill(settings, topics.TRANSACTIONS, events.part(0, cards))
+    world.fill(settings, topics.EVENTS, events.part(0, subjects))
     # What is committed is read again at the start, for the state alone.
-    asked.commit("scorer", topics.TRANSACTIONS)
+    asked.commit("scorer", topics.EVENTS)
     warm = len(events) - measured
-    world.fill(settings, topics.TRANSACTIONS, events.part(cards, warm))
-    progress = asked.committed("scorer", topics.TRANSACTIONS)
+    world.fill(settings, topics.EVENTS, events.part(subjects, warm))
+    progress = asked.committed("scorer", topics.EVENTS)
     gauge = partial(gauges.total, settings.ports.metrics["scorer"])
     # Even without an interval a scorer that ends keeps its state; the next one must not find it.
     with tempfile.TemporaryDirectory(prefix="snapshots-") as snapshots:
@@ -93,13 +93,13 @@ def _measure(settings: Settings, asked: Topics, events: world.Events, cards: int
         with child.scorer(settings, _BATCH, environment) as scorer:
             wait(scorer, progress, warm, _TIMEOUT_S)
             held, size, profiles = gauge(_HELD), gauge(_BYTES), gauge(_PROFILES)
-            rest = partial(world.fill, settings, topics.TRANSACTIONS, events.part(warm, len(events)))
+            rest = partial(world.fill, settings, topics.EVENTS, events.part(warm, len(events)))
             began, cpu = backlog(scorer, progress, warm, len(events), rest, _TIMEOUT_S)
             profiles = gauge(_PROFILES) - profiles
-    if held != cards:
-        raise RuntimeError(f"the scorer's state holds {held:.0f} cards, not {cards}")
+    if held != subjects:
+        raise RuntimeError(f"the scorer's state holds {held:.0f} cards, not {subjects}")
     wall = asked.newest_ms(topics.SCORES) / 1000 - began
-    rows, mib = round(warm / cards, 2), round(size / 2**20, 1)
+    rows, mib = round(warm / subjects, 2), round(size / 2**20, 1)
     return Point(int(held), rows, mib, measured, round(wall, 3), round(cpu, 3), round(profiles, 3))
 
 

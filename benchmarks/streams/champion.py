@@ -14,11 +14,11 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from features.base.events import Transaction
 from features.base.settings import Settings
 from features.catalogue.vector import NAMES, WIDTH, vector_schema
-from features.history.state import CardState
-from features.transform.columns import from_transactions
+from features.domains.card_fraud.event import Payment
+from features.history.state import SubjectState
+from features.transform.columns import from_events
 from features.transform.update import update
 from serving.store import manifest
 from serving.store.document import ServingDocument
@@ -30,10 +30,10 @@ _ALERTS = 0.02
 VERSION = "v1"
 
 
-def install(settings: Settings, folder: Path, events: list[Transaction], seed: int = 1) -> None:
+def install(settings: Settings, folder: Path, events: list[Payment], seed: int = 1) -> None:
     """Put it into the model store as the champion, with a threshold that one in fifty of ``events`` reaches."""
     data = _onnx(seed)
-    vectors = update(CardState(), from_transactions(events), settings.features.amount_limit)
+    vectors = update(SubjectState(), from_events(events), settings.features.amount_limit)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     threshold = float(np.quantile(session.run(None, {"features": vectors})[0][:, 0], 1 - _ALERTS))
     made = manifest.Manifest(

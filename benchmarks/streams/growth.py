@@ -56,10 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     on = machine()
     points = []
     try:
-        with world.running(options.events, options.cards) as (settings, events):
+        with world.running(options.events, options.subjects) as (settings, events):
             for partitions in options.partitions:
                 points += [_measure(settings, events, partitions, n) for n in _SCORERS if n <= partitions]
-        write(Growth(on, options.events, options.cards, points), options.json)
+        write(Growth(on, options.events, options.subjects, points), options.json)
         print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
         print(error, file=sys.stderr)
@@ -70,9 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _measure(settings: Settings, events: world.Events, partitions: int, scorers: int) -> Point:
     spread = settings.model_copy(update={"partitions": partitions})
     found = Topics(spread)
-    for name in (topics.TRANSACTIONS, topics.SCORES, topics.ALERTS):
+    for name in (topics.EVENTS, topics.SCORES, topics.ALERTS):
         found.anew(name, "scorer")
-    world.fill(spread, topics.TRANSACTIONS, events.part(0, _WARM))
+    world.fill(spread, topics.EVENTS, events.part(0, _WARM))
     with ExitStack() as stack:
         members = []
         for n in range(scorers):
@@ -85,8 +85,8 @@ def _measure(settings: Settings, events: world.Events, partitions: int, scorers:
             members.append(stack.enter_context(child.scorer(spread, 10_000, environment)))
         if scorers > 1:
             time.sleep(_SETTLE_S)
-        progress = found.committed("scorer", topics.TRANSACTIONS)
-        rest = partial(world.fill, spread, topics.TRANSACTIONS, events.part(_WARM, len(events)))
+        progress = found.committed("scorer", topics.EVENTS)
+        rest = partial(world.fill, spread, topics.EVENTS, events.part(_WARM, len(events)))
         began, cpu = backlog(Members(members), progress, _WARM, len(events), rest, _TIMEOUT_S)
     point = Point(
         partitions, scorers, len(events) - _WARM, round(found.newest_ms(topics.SCORES) / 1000 - began, 3), round(cpu, 3)

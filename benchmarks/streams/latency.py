@@ -18,8 +18,8 @@ from benchmarks.streams.percentiles import latencies_ms, percentiles
 from benchmarks.streams.tables.latency import Hop, Latency, section
 from benchmarks.streams.tables.throughput import LIMIT, SCORER
 from benchmarks.streams.watch import Topics, wait
-from features.base.events import Transaction
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from infra.errors import PlatformError
 from streams import topics
 from streams.kafka.clients import producer
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     a_round = sum(int(rate * options.seconds) for rate in _RATES)
     warm = WARM + 2 * STEADY_ROUNDS * int(STEADY * STEADY_S)
     try:
-        with world.running(warm + 2 * options.rounds * a_round, options.cards) as (settings, events):
+        with world.running(warm + 2 * options.rounds * a_round, options.subjects) as (settings, events):
             result = run(settings, events, options.rounds, options.seconds)
             write(result, options.json)
             print(section(options.json))
@@ -54,7 +54,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     on = machine()
     world.create(settings, _IN, _OUT)
     warm = events.part(0, WARM)
-    world.fill(settings, topics.TRANSACTIONS, warm)
+    world.fill(settings, topics.EVENTS, warm)
     world.fill(settings, _IN, warm)
     asked = Topics(settings)
     with (
@@ -63,14 +63,14 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
         child.scorer(settings) as scorer,
         child.hop(settings, _IN, _OUT, settings.scoring.max_batch) as hop,
     ):
-        wait(scorer, asked.committed("scorer", topics.TRANSACTIONS), WARM, 120)
+        wait(scorer, asked.committed("scorer", topics.EVENTS), WARM, 120)
         wait(hop, asked.committed(f"hop-{_IN}", _IN), WARM, 120)
         found: dict[tuple[str, int], list[np.ndarray]] = {}
         sent: dict[tuple[str, int], list[float]] = {}
         at = WARM
         steady = [(STEADY, STEADY_S, False)] * STEADY_ROUNDS
         for rate, lasting, counts in steady + [(rate, seconds, True) for _ in range(rounds) for rate in _RATES]:
-            for way, source, target in ((LIMIT, _IN, _OUT), (SCORER, topics.TRANSACTIONS, topics.SCORES)):
+            for way, source, target in ((LIMIT, _IN, _OUT), (SCORER, topics.EVENTS, topics.SCORES)):
                 part = events.part(at, at + int(rate * lasting))
                 at += len(part)
                 times, really = measure(settings, sender, part, source, target, rate)
@@ -92,8 +92,8 @@ def measure(
 ) -> tuple[np.ndarray, float]:
     """Latencies in ms of ``events`` sent to ``source`` and received from ``target``, and how many a second were really sent."""
     out = settings.dir / "received.json"
-    decode = msgspec.json.Decoder(Transaction).decode
-    ids = [decode(value).transaction_id for value in events.values]
+    decode = msgspec.json.Decoder(Payment).decode
+    ids = [decode(value).event_id for value in events.values]
     with Child(
         settings, "receiver", ["-P", "-m", "benchmarks.streams.receiver", target, str(len(ids)), str(out)], piped=True
     ) as receiver:

@@ -36,7 +36,7 @@ _STEPS: tuple[tuple[Any, str, str], ...] = (
     (Shell, "_poll", "take records from librdkafka"),
     (BatchDecoder, "decode", "decode JSON"),
     (Intake, "take", "admission: encode again, hash, look up"),
-    (intake, "from_transactions", "columns"),
+    (intake, "from_events", "columns"),
     (Scorer, "_vectors", "the transform"),
     (Reader, "read", "profiles from memory and Redis"),
     (module, "fill", "profiles into the vectors"),

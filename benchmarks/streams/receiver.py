@@ -12,21 +12,22 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import TopicPartition
 
+from features.base.events import NAMES_ON_THE_WIRE
 from features.base.settings import load
 from streams.kafka.clients import consumer
 
 _LONGEST_SILENCE_S = 60.0
 
 
-class _Id(msgspec.Struct):
-    transaction_id: str
+class _Id(msgspec.Struct, rename=NAMES_ON_THE_WIRE):
+    event_id: str
 
 
-class _Either(msgspec.Struct):
-    """A transaction, or a score of one."""
+class _Either(msgspec.Struct, rename=NAMES_ON_THE_WIRE):
+    """An event, or a score of one."""
 
-    transaction_id: str | None = None
-    transaction: _Id | None = None
+    event_id: str | None = None
+    event: _Id | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -60,7 +61,7 @@ def main(arguments: list[str]) -> int:
     pairs = []
     for value, at in got:
         either = decode(value)
-        pairs.append((either.transaction.transaction_id if either.transaction else either.transaction_id, at))
+        pairs.append((either.event.event_id if either.event else either.event_id, at))
     out.write_bytes(msgspec.json.encode(pairs))
     return 0 if len(got) == count else 1
 

@@ -35,7 +35,7 @@ _WARM_CARDS = 1_000
 def main(arguments: list[str] | None = None) -> int:
     """0."""
     options = _parser().parse_args(arguments)
-    write(run(options.cards), options.json)
+    write(run(options.subjects), options.json)
     print(section(options.json))
     return 0
 
@@ -46,11 +46,11 @@ def run(sizes: list[int]) -> State:
     _keep(_grow(_WARM_CARDS)[1])  # compiles
     held, kept = _held()
     all_kept, growth = [kept], []
-    for cards in sizes:
-        grown, made = _grow(cards)
+    for subjects in sizes:
+        grown, made = _grow(subjects)
         growth.append(grown)
-        print(f"{cards:,} cards: {grown.events / grown.cpu_s:,.0f} events a CPU second", file=sys.stderr)
-        if cards == max(sizes):
+        print(f"{subjects:,} cards: {grown.events / grown.cpu_s:,.0f} events a CPU second", file=sys.stderr)
+        if subjects == max(sizes):
             all_kept.append(_keep(made))
     return State(on, held, all_kept, growth)
 
@@ -62,53 +62,59 @@ def _empty() -> PartitionState:
 def _held() -> tuple[Held, Kept]:
     stream = simulated(_HELD_CARDS, _HELD_DAYS, _HELD_DAILY)
     made = _empty()
-    for batch, hashes in _batches(stream.columns, stream.card, 0, len(stream)):
+    for batch, hashes in _batches(stream.columns, stream.subject, 0, len(stream)):
         _take(made, batch, hashes)
     kept = _keep(made)
-    rows = made.cards.rows
+    rows = made.subjects.rows
     size = int(kept.mb * 1e6)
-    return Held(made.cards.cards, rows, _HELD_DAYS, made.cards.nbytes, made.admission.nbytes, size), kept
+    return Held(made.subjects.subjects, rows, _HELD_DAYS, made.subjects.nbytes, made.admission.nbytes, size), kept
 
 
-def _grow(cards: int) -> tuple[Growth, PartitionState]:
+def _grow(subjects: int) -> tuple[Growth, PartitionState]:
     """Fill a state, then measure. The stream goes on as it was: time, cards and all."""
-    filling = cards * _ROWS
+    filling = subjects * _ROWS
     events = filling + _MEASURED
     days = max(1, round(_DAYS * events / filling))
-    stream = simulated(cards, days, events / cards / days)
+    stream = simulated(subjects, days, events / subjects / days)
     begin = len(stream) - _MEASURED
     made = _empty()
-    for batch, hashes in _batches(stream.columns, stream.card, 0, begin):
+    for batch, hashes in _batches(stream.columns, stream.subject, 0, begin):
         _take(made, batch, hashes)
-    prepared = list(_batches(stream.columns, stream.card, begin, len(stream)))
+    prepared = list(_batches(stream.columns, stream.subject, begin, len(stream)))
     used = time.process_time()
     for batch, hashes in prepared:
         _take(made, batch, hashes)
     cpu = time.process_time() - used
-    found = Growth(made.cards.cards, made.cards.rows / made.cards.cards, _MEASURED, round(cpu, 3), round(made.nbytes / 2**20, 1))
+    found = Growth(
+        made.subjects.subjects,
+        made.subjects.rows / made.subjects.subjects,
+        _MEASURED,
+        round(cpu, 3),
+        round(made.nbytes / 2**20, 1),
+    )
     return found, made
 
 
 def _batches(
-    columns: Columns, card: NDArray[np.int64], begin: int, end: int
+    columns: Columns, subject: NDArray[np.int64], begin: int, end: int
 ) -> Iterator[tuple[Columns, tuple[NDArray[np.int64], NDArray[np.int64]]]]:
     """The events in batches; with each, hashes of its ids (and bodies), and of its cards."""
     draw = np.random.default_rng(begin)
     for at in range(begin, end, _BATCH):
         rows = np.arange(at, min(at + _BATCH, end))
         ids = draw.integers(1, 2**62, len(rows))
-        yield columns.take(rows), (ids, card[rows])
+        yield columns.take(rows), (ids, subject[rows])
 
 
 def _take(made: PartitionState, batch: Columns, hashes: tuple[NDArray[np.int64], NDArray[np.int64]]) -> None:
-    ids, cards = hashes
-    made.admission.admit(ids, ids, cards, batch.event_time_ms)
+    ids, subjects = hashes
+    made.admission.admit(ids, ids, subjects, batch.event_time_ms)
     made.update(batch, _LIMIT)
 
 
 def _keep(made: PartitionState) -> Kept:
     """Copy, write, read and load."""
-    a_step = Snapshots().cards_a_step
+    a_step = Snapshots().subjects_a_step
     pauses = []
     used = time.process_time()
     began = time.perf_counter()
@@ -124,7 +130,7 @@ def _keep(made: PartitionState) -> Kept:
         began, used = time.perf_counter(), time.process_time()
         size = store.write("transactions", 0, Snapshot(1, state_version(), copy.arrays()))
         written, written_cpu = time.perf_counter() - began, time.process_time() - used
-        cards, rows = made.cards.cards, made.cards.rows
+        subjects, rows = made.subjects.subjects, made.subjects.rows
         del copy
         began, used = time.perf_counter(), time.process_time()
         found = store.newest("transactions", 0, state_version(), 1)
@@ -135,10 +141,10 @@ def _keep(made: PartitionState) -> Kept:
         other.load(found.arrays)
         load = time.perf_counter() - began - read
         cpu = time.process_time() - used
-    if (other.cards.cards, other.cards.rows) != (cards, rows):
-        raise RuntimeError(f"{other.cards.rows} rows came back of {rows}")
+    if (other.subjects.subjects, other.subjects.rows) != (subjects, rows):
+        raise RuntimeError(f"{other.subjects.rows} rows came back of {rows}")
     return Kept(
-        cards,
+        subjects,
         rows,
         size / 1e6,
         a_step,

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up or a process fails."""
     options = _parser().parse_args(arguments)
     try:
-        with world.running(options.events, options.cards) as (settings, events):
+        with world.running(options.events, options.subjects) as (settings, events):
             if options.only:
                 ways = [WAYS[name] for name in options.only]
                 bench = Bench(settings, events)
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for peer in _peers(len(events), ways):
                     _measured(bench, *peer)
             else:
-                result = run(settings, events, options.cards, options.rounds, peers=options.peers)
+                result = run(settings, events, options.subjects, options.rounds, peers=options.peers)
                 write(result, options.json)
                 print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(settings: Settings, events: world.Events, cards: int, rounds: int, *, peers: bool = True) -> Throughput:
+def run(settings: Settings, events: world.Events, subjects: int, rounds: int, *, peers: bool = True) -> Throughput:
     """Every way in turn, each with the same events in a fresh topic; a peer that fails is left out, and why is said."""
     on = machine()
     bench = Bench(settings, events)
@@ -56,7 +56,7 @@ def run(settings: Settings, events: world.Events, cards: int, rounds: int, *, pe
         except (RuntimeError, TimeoutError) as error:
             print(f"{peer[0]} was not measured: {error}", file=sys.stderr)
     size = sum(map(len, events.values)) / len(events)
-    return Throughput(on, len(events), cards, settings.partitions, round(size, 1), rates, profile, phases)
+    return Throughput(on, len(events), subjects, settings.partitions, round(size, 1), rates, profile, phases)
 
 
 def _ours(bench: Bench, rounds: int, ways: Collection[str]) -> list[Rate]:

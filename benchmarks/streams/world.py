@@ -13,14 +13,14 @@ import msgspec
 
 from benchmarks.feast import rows
 from benchmarks.streams import champion
-from features.base.events import Transaction
 from features.base.settings import Settings, load
+from features.domains.card_fraud.event import Payment
 from features.online.store import OnlineWriter
 from infra.platform import up_down
 from streams import topics
 from streams.kafka.clients import producer
 from streams.kafka.create_topics import create as create_topics
-from streams.publish.encode import encode_transactions, keys
+from streams.publish.encode import encode_events, keys
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
 
@@ -46,33 +46,33 @@ class Events:
         return Events(self.values[begin:end], self.keys[begin:end])
 
 
-def simulate(events: int, cards: int) -> tuple[Events, list[str], list[str]]:
+def simulate(events: int, subjects: int) -> tuple[Events, list[str], list[str]]:
     """``events`` transactions, and the ids of all cards and terminals. Raises ValueError as ``Options``."""
-    options = Options(cards=cards, terminals=max(40, cards // _CARDS_A_TERMINAL), rate=_RATE, start=_START)
+    options = Options(cards=subjects, terminals=max(40, subjects // _CARDS_A_TERMINAL), rate=_RATE, start=_START)
     simulation = Simulation(options)
     found = Events([], [])
     day = 0
     while len(found) < events:
         batch = simulation.day(day).transactions
-        found.values.extend(encode_transactions(batch))
-        found.keys.extend(keys(batch.card_id))
+        found.values.extend(encode_events(batch))
+        found.keys.extend(keys(batch.subject))
         day += 1
-    return found.part(0, events), simulation.world.card_id.tolist(), simulation.world.terminal_id.tolist()
+    return found.part(0, events), simulation.world.subject.tolist(), simulation.world.counterpart.tolist()
 
 
 @contextmanager
-def running(events: int, cards: int) -> Iterator[tuple[Settings, Events]]:
+def running(events: int, distinct: int) -> Iterator[tuple[Settings, Events]]:
     """A platform with broker, Redis and model server in a temporary folder, and ``events`` transactions, none published yet.
 
     Redis holds a profile of each card and tiles of each terminal. Raises PlatformError where something does not come up.
     """
-    found, card_ids, terminal_ids = simulate(events, cards)
+    found, subjects, counterparts = simulate(events, distinct)
     with tempfile.TemporaryDirectory(prefix="streams-") as folder:
         settings = load(Path(folder) / "platform")
         try:
             settings = up_down.up(settings, only={"kafka", "redis"})
-            _fill_redis(settings, card_ids, terminal_ids)
-            sample = [msgspec.json.decode(value, type=Transaction) for value in found.values[:20_000]]
+            _fill_redis(settings, subjects, counterparts)
+            sample = [msgspec.json.decode(value, type=Payment) for value in found.values[:20_000]]
             champion.install(settings, Path(folder) / "champion", sample)
             settings = up_down.up(settings, only={"model-server"})
             yield settings, found
@@ -99,25 +99,28 @@ def fill(settings: Settings, topic: str, events: Events) -> None:
 
 def create(settings: Settings, *names: str) -> None:
     """Topics as ``transactions`` is one."""
-    like = next(topic for topic in topics.all_topics(settings.partitions) if topic.name == topics.TRANSACTIONS)
+    like = next(topic for topic in topics.all_topics(settings.partitions) if topic.name == topics.EVENTS)
     create_topics(settings, [replace(like, name=name) for name in names])
 
 
-def write_profiles(settings: Settings, cards: Sequence[str]) -> None:
+def write_profiles(settings: Settings, subjects: Sequence[str]) -> None:
     """A customer profile of each card into Redis. Those of many thousands share some contents."""
-    profiles = rows.customers(min(len(cards), _DIFFERENT_PROFILES))
+    profiles = rows.customers(min(len(subjects), _DIFFERENT_PROFILES))
     writer = OnlineWriter(settings)
-    for begin in range(0, len(cards), len(profiles)):
+    for begin in range(0, len(subjects), len(profiles)):
         # One part of the ids at a time: the writer has read all answers before it sends the next.
         writer.write_profiles(
-            [replace(row, card_id=card) for row, card in zip(profiles, cards[begin : begin + len(profiles)], strict=False)]
+            [
+                replace(row, subject=subject)
+                for row, subject in zip(profiles, subjects[begin : begin + len(profiles)], strict=False)
+            ]
         )
     writer.close()
 
 
-def _fill_redis(settings: Settings, cards: Sequence[str], terminals: Sequence[str]) -> None:
-    write_profiles(settings, cards)
+def _fill_redis(settings: Settings, subjects: Sequence[str], counterparts: Sequence[str]) -> None:
+    write_profiles(settings, subjects)
     writer = OnlineWriter(settings)
-    tiles = rows.terminals(len(terminals))
-    writer.write_terminal_risk([replace(row, terminal_id=name) for row, name in zip(tiles, terminals, strict=True)])
+    tiles = rows.counterparts(len(counterparts))
+    writer.write_counterpart_risk([replace(row, counterpart=name) for row, name in zip(tiles, counterparts, strict=True)])
     writer.close()

@@ -10,8 +10,8 @@ from pathlib import Path
 from benchmarks.common import Spread, machine, spread, write
 from benchmarks.transform import events, measure
 from benchmarks.transform.report import Result, section
-from features.base.events import Transaction
-from features.transform.columns import from_transactions
+from features.domains.card_fraud.event import Payment
+from features.transform.columns import from_events
 
 _PANDAS_REPEATS = 3
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> Result:
     stream = events.handbook(options.data) if options.data else events.simulated(5_000, 120, 2.0)
     measure.compile_all()
     length = options.events // options.segments
-    wanted = stream.card < options.peer_cards
+    wanted = stream.subject < options.peer_cards
     row, mine = measure.ours(stream, options.segments, length, wanted)
     _say(f"{row.stream}: {row.events_a_second.median:,.0f} events / CPU s")
     rows, peers = [row], []
@@ -45,8 +45,8 @@ def run(options: argparse.Namespace) -> Result:
     ]:
         _say(f"{peer.name}: {peer.events_a_second.median:,.0f} events / CPU s")
         peers.append(peer)
-    for cards in options.cards:
-        other = events.simulated(cards, options.days, options.daily)
+    for subjects in options.subjects:
+        other = events.simulated(subjects, options.days, options.daily)
         another, _ = measure.ours(other, options.segments, min(length, len(other) // (2 * options.segments)))
         _say(f"{another.stream}: {another.events_a_second.median:,.0f} events / CPU s")
         rows.append(another)
@@ -56,16 +56,14 @@ def run(options: argparse.Namespace) -> Result:
 def _decoding(repeats: int) -> Spread:
     """Records a CPU second from decoded transactions to columns."""
     batch = [
-        Transaction(
-            f"t-{i}", 1_767_600_000_000 + i, f"card-{i % 1500}", f"m{i % 700}", 100 + i, "EUR", entry_mode="chip", pin_used=True
-        )
+        Payment(f"t-{i}", 1_767_600_000_000 + i, f"card-{i % 1500}", f"m{i % 700}", 100 + i, "EUR", mode="chip", flag=True)
         for i in range(events.BATCH)
     ]
     rates = []
     for _ in range(repeats):
         began = time.process_time()
         for _ in range(20):
-            from_transactions(batch)
+            from_events(batch)
         rates.append(20 * len(batch) / (time.process_time() - began))
     return spread(rates)
 

@@ -17,7 +17,7 @@ from benchmarks.transform.report import STATE_DAYS, STATE_EVENTS, Ours, Peer
 from features.base.durations import DAY_MS
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.vector import INDEX, N_STREAM
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.transform.update import update
 
 Matrix = NDArray[np.float32]
@@ -29,7 +29,7 @@ _SHARED_AT = [INDEX[name] for name in SHARED]
 def compile_all() -> None:
     """Have the transform compiled before anything is measured: it is when it first runs."""
     for batch in simulated(10, 10, 1.0).batches(0, 100):
-        update(CardState(), batch, DEFAULT_AMOUNT_LIMIT)
+        update(SubjectState(), batch, DEFAULT_AMOUNT_LIMIT)
 
 
 def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] | None = None) -> tuple[Ours, Matrix]:
@@ -42,7 +42,7 @@ def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] |
     if first <= 0:
         raise ValueError(f"--events: {stream.name} has {len(stream):,} events; measure fewer than {segments * length:,}")
     chosen = np.zeros(len(stream), dtype=np.bool_) if wanted is None else wanted
-    state = CardState()
+    state = SubjectState()
     kept: list[Matrix] = []
     rates: list[float] = []
 
@@ -63,26 +63,26 @@ def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] |
         rates.append(length / run(start, start + length))
     row = Ours(
         stream=stream.name,
-        cards=state.cards,
+        subjects=state.subjects,
         warm_events=first,
-        kept_a_card=round(state.rows / state.cards, 1),
-        state_bytes_a_card=round(state.nbytes / state.cards),
+        kept_a_card=round(state.rows / state.subjects, 1),
+        state_bytes_a_card=round(state.nbytes / state.subjects),
         features=N_STREAM,
         events_a_second=spread(rates),
     )
     return row, np.concatenate(kept)
 
 
-def state_bytes(cards: int) -> float:
+def state_bytes(subjects: int) -> float:
     """Bytes a card, of cards that all have paid STATE_EVENTS times in STATE_DAYS days, one day after the other."""
-    state = CardState()
-    n = cards * STATE_EVENTS
-    card = np.random.default_rng(3).permuted(np.tile(np.arange(cards), (STATE_EVENTS, 1)), axis=1).reshape(-1)
+    state = SubjectState()
+    n = subjects * STATE_EVENTS
+    subject = np.random.default_rng(3).permuted(np.tile(np.arange(subjects), (STATE_EVENTS, 1)), axis=1).reshape(-1)
     time_ms = 1_767_225_600_000 + np.arange(n) * (STATE_DAYS * DAY_MS // n)
-    stream = Stream("", cards, card, columns_of(card, time_ms, np.full(n, 4_990), card))
+    stream = Stream("", subjects, subject, columns_of(subject, time_ms, np.full(n, 4_990), subject))
     for batch in stream.batches(0, n):
         update(state, batch, DEFAULT_AMOUNT_LIMIT)
-    return state.nbytes / cards
+    return state.nbytes / subjects
 
 
 def pandas_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, repeats: int) -> list[Peer]:
@@ -93,16 +93,16 @@ def pandas_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, repeat
     same = stream.of(wanted)
     events = pd.DataFrame(
         {
-            "card": same.card,
+            "card": same.subject,
             "time": pd.to_datetime(same.columns.event_time_ms, unit="ms"),
-            "amount": same.columns.amount_minor / 100.0,
+            "amount": same.columns.measure / 100.0,
         }
     )
 
     def peer(name: str, how: str, tuned: bool, compute: Callable[[pd.DataFrame], pd.DataFrame]) -> Peer:
         rates, ours = [], []
         for _ in range(repeats):
-            ours.append(len(same) / _seconds(CardState(), same, 0, len(same)))
+            ours.append(len(same) / _seconds(SubjectState(), same, 0, len(same)))
             began = time.process_time()
             found = compute(events)
             rates.append(len(same) / (time.process_time() - began))
@@ -127,24 +127,24 @@ def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events:
     The events before warm river and, beside it, the transform, which takes each piece just before river does.
     """
     same = stream.of(wanted)
-    cards = same.card.tolist()
+    subjects = same.subject.tolist()
     epoch = datetime(1970, 1, 1)  # river compares with a time that has no zone
     times = [epoch + timedelta(milliseconds=ms) for ms in same.columns.event_time_ms.tolist()]
-    amounts = (same.columns.amount_minor / 100.0).tolist()
+    amounts = (same.columns.measure / 100.0).tolist()
     names = [name for window in subset.WINDOWS for name in by_river.names(window)]
-    first = max(len(cards) - events, 0)
-    length = (len(cards) - first) // segments
+    first = max(len(subjects) - events, 0)
+    length = (len(subjects) - first) // segments
 
     def peer(name: str, how: str, tuned: bool, step: Callable[[int, datetime, float], list[float]]) -> Peer:
         found: list[list[float]] = []
         rates: list[float] = []
         ours: list[float] = []
-        state = CardState()
+        state = SubjectState()
 
         def run(start: int, stop: int) -> float:
             began = time.process_time()
-            for card, when, amount in zip(cards[start:stop], times[start:stop], amounts[start:stop], strict=True):
-                found.append(step(card, when, amount))
+            for subject, when, amount in zip(subjects[start:stop], times[start:stop], amounts[start:stop], strict=True):
+                found.append(step(subject, when, amount))
             return time.process_time() - began
 
         _seconds(state, same, 0, first)
@@ -163,7 +163,7 @@ def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events:
     ]
 
 
-def _seconds(state: CardState, stream: Stream, start: int, stop: int) -> float:
+def _seconds(state: SubjectState, stream: Stream, start: int, stop: int) -> float:
     """CPU time of the transform over the events from ``start`` to ``stop``, in batches."""
     seconds = 0.0
     for batch in stream.batches(start, stop):

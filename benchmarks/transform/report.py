@@ -19,7 +19,7 @@ class Ours(msgspec.Struct, frozen=True):
     """The transform over one stream, all its features; events a CPU second in batches with warm state."""
 
     stream: str
-    cards: int
+    subjects: int
     warm_events: int
     kept_a_card: float
     state_bytes_a_card: int
@@ -102,7 +102,8 @@ def agreed(found: Agreement) -> str:
 def _ours(row: Ours) -> str:
     rate = row.events_a_second
     return (
-        f"| {row.stream} | {row.cards:,} | {row.warm_events:,} | {row.kept_a_card:,.0f} | {row.state_bytes_a_card / 1000:.1f} kB "
+        f"| {row.stream} | {row.subjects:,} | {row.warm_events:,} | {row.kept_a_card:,.0f} | {row.state_bytes_a_card / 1000:.1f} "
+        f"kB "
         f"| {row.features} | {rate.median:,.0f} | {rate.low:,.0f} - {rate.high:,.0f} |"
     )
 

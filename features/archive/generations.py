@@ -5,7 +5,7 @@ repartition; without the file it is generation 0, and places are Kafka's own.
 
 - **The archive's partition** is ``generation * STEP + partition``: rows, file names and the manifest go on where they were, each
   place stays unique, and sorting by (partition, offset) keeps the order of the log.
-- **A terminal's revision** is the outcome's offset plus ``revisions``, so that it grows for ever.
+- **A counterpart's revision** is the outcome's offset plus ``revisions``, so that it grows for ever.
 - **A dead letter's source** is of the generation that its own place in ``dlq`` tells (``dlq`` is never copied).
 """
 

@@ -7,22 +7,27 @@ pyarrow leave out names that begin with an underscore, DuckDB reads the file and
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.archive import stores
+from features.base import view_names
+from features.base.active import DOMAIN, ROLES
+from features.base.events import Outcome
 from features.base.files import replacing
 from features.base.settings import Settings
 from features.base.storage import Store
 
 _TIME = pa.timestamp("us", tz="UTC")
 
-#: Point-in-time rows of the terminals. ``revision`` is the offset of the newest outcome in the tiles: it grows with each row of a
-#: terminal, so it names a row (point_in_time joins on it alone) and, as ``created``, breaks ties of the event time.
-TERMINAL_RISK = pa.schema(
+#: Point-in-time rows of the counterparts. ``revision`` is the offset of the newest outcome in the tiles: it grows with each row
+#: of a counterpart, so it names a row (point_in_time joins on it alone) and, as ``created``, breaks ties of the event time.
+COUNTERPART_RISK = pa.schema(
     [
-        ("terminal_id", pa.string()),
+        (ROLES.counterpart, pa.string()),
         ("event_timestamp", _TIME),
         ("created", _TIME),
         ("revision", pa.int64()),
@@ -31,7 +36,7 @@ TERMINAL_RISK = pa.schema(
 )
 CUSTOMER_PROFILE = pa.schema(
     [
-        ("card_id", pa.string()),
+        (ROLES.subject, pa.string()),
         ("event_timestamp", _TIME),
         ("created", _TIME),
         ("as_of_ms", pa.int64()),
@@ -39,21 +44,37 @@ CUSTOMER_PROFILE = pa.schema(
         ("usual", pa.list_(pa.int64())),
     ]
 )
-#: The archive of scores: the transaction flattened, then what was said of it. ``features`` is Feast's ``vector``.
+_PLACE = [("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())]
+
+
+def _columns(struct: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
+    """The fields of a struct by their names on the wire, as columns."""
+    return [(field.encode_name, _column(field.type)) for field in msgspec.structs.fields(struct)]
+
+
+def _column(kind: Any) -> pa.DataType:
+    """``int``, ``Annotated[int, ...]``, ``Literal[...]``, each perhaps ``| None``, as Arrow has it.
+
+    Raises TypeError for others.
+    """
+    for part in (get_origin(kind) and get_args(kind)[0], kind):
+        if part in _ARROW:
+            return _ARROW[part]
+    if get_origin(kind) is Literal:
+        return pa.string()
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    if len(parts) == 1 or (parts and get_origin(kind) is Annotated):
+        return _column(parts[0])
+    raise TypeError(f"{kind} has no column in the archive; use text, a number or yes and no")
+
+
+_ARROW = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64()}
+#: The event of the domain, flat.
+EVENT = pa.schema(_columns(DOMAIN.event))
+#: The archive of scores: the event flattened, then what was said of it. ``features`` is Feast's ``vector``.
 SCORES = pa.schema(
     [
-        ("transaction_id", pa.string()),
-        ("event_time_ms", pa.int64()),
-        ("card_id", pa.string()),
-        ("terminal_id", pa.string()),
-        ("amount_minor", pa.int64()),
-        ("currency", pa.string()),
-        ("latitude", pa.float64()),
-        ("longitude", pa.float64()),
-        ("country", pa.string()),
-        ("merchant_category", pa.string()),
-        ("entry_mode", pa.string()),
-        ("pin_used", pa.bool_()),
+        *EVENT,
         ("schema", pa.string()),
         ("features", pa.list_(pa.float32())),
         ("score", pa.float64()),
@@ -64,42 +85,23 @@ SCORES = pa.schema(
         ("degraded", pa.bool_()),
         ("shadow_score", pa.float64()),
         ("profile_age_ms", pa.int64()),
-        ("kafka_partition", pa.int32()),
-        ("kafka_offset", pa.int64()),
+        *_PLACE,
         ("event_timestamp", _TIME),
     ]
 )
-OUTCOMES = pa.schema(
-    [
-        ("transaction_id", pa.string()),
-        ("card_id", pa.string()),
-        ("terminal_id", pa.string()),
-        ("event_time_ms", pa.int64()),
-        ("outcome_time_ms", pa.int64()),
-        ("is_fraud", pa.bool_()),
-        ("source", pa.string()),
-        ("amount_minor", pa.int64()),
-        ("score", pa.float64()),
-        ("threshold", pa.float64()),
-        ("model_version", pa.string()),
-        ("unusual", pa.bool_()),
-        ("late", pa.bool_()),
-        ("kafka_partition", pa.int32()),
-        ("kafka_offset", pa.int64()),
-    ]
-)
+OUTCOMES = pa.schema([*_columns(Outcome), *_PLACE])
 
 
-TERMINAL_RISK_ROWS = "feast/offline/terminal_risk"
-CUSTOMER_PROFILE_ROWS = "feast/offline/customer_profile"
+COUNTERPART_RISK_ROWS = f"feast/offline/{view_names.RISK}"
+CUSTOMER_PROFILE_ROWS = f"feast/offline/{view_names.PROFILE}"
 #: What Feast reads, below the root of offline rows.
 SCORES_FILES = "archive/scores/*/*.parquet"
-TERMINAL_RISK_FILES = f"{TERMINAL_RISK_ROWS}/**/*.parquet"
+COUNTERPART_RISK_FILES = f"{COUNTERPART_RISK_ROWS}/**/*.parquet"
 CUSTOMER_PROFILE_FILES = f"{CUSTOMER_PROFILE_ROWS}/**/*.parquet"
 
 
-def terminal_risk_folder(settings: Settings) -> Path:
-    return settings.rows / TERMINAL_RISK_ROWS
+def counterpart_risk_folder(settings: Settings) -> Path:
+    return settings.rows / COUNTERPART_RISK_ROWS
 
 
 def customer_profile_folder(settings: Settings) -> Path:
@@ -110,7 +112,7 @@ def create(settings: Settings) -> None:
     """Make the places of all views and of the archive, with their empty files. Harmless where they are there."""
     store = stores.rows(settings)
     places = {
-        TERMINAL_RISK_ROWS: TERMINAL_RISK,
+        COUNTERPART_RISK_ROWS: COUNTERPART_RISK,
         CUSTOMER_PROFILE_ROWS: CUSTOMER_PROFILE,
         "archive/scores": SCORES,
         "archive/outcomes": OUTCOMES,

@@ -1,4 +1,4 @@
-"""The folders that are compacted: each day of the archive, and the offline rows of the terminals."""
+"""The folders that are compacted: each day of the archive, and the offline rows of the counterparts."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def places(settings: Settings) -> list[Place]:
         for topic, schema in (("scores", layout.SCORES), ("outcomes", layout.OUTCOMES))
         for day in sorted((archive / topic).glob("day=*"))
     ]
-    terminals = layout.terminal_risk_folder(settings)
-    if terminals.is_dir():
-        found.append(Place(archive, terminals, terminals.parent / _STAGING / terminals.name, layout.TERMINAL_RISK))
+    counterparts = layout.counterpart_risk_folder(settings)
+    if counterparts.is_dir():
+        found.append(Place(archive, counterparts, counterparts.parent / _STAGING / counterparts.name, layout.COUNTERPART_RISK))
     return found
 
 

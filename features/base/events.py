@@ -1,64 +1,55 @@
 """The events that travel through Kafka, as typed structs.
 
-Values are JSON. Money is an integer in minor units of its currency; times are epoch milliseconds, UTC.
-Unknown fields are ignored, so that a producer may send more than driftloop reads.
+Values are JSON; times are epoch milliseconds, UTC. Unknown fields are ignored, so that a producer may send more than driftloop
+reads. What producers send has the domain's names on the wire, what driftloop says of it has neutral ones.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 
-#: Times outside 2000-01-01 .. 2100-01-01 are mistakes (seconds instead of milliseconds, mostly).
-EventTime = Annotated[int, msgspec.Meta(ge=946_684_800_000, lt=4_102_444_800_000)]
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-AmountMinor = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000_00)]
-#: The length, too: to Python, ``$`` also lies before a line end.
-Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", min_length=3, max_length=3)]
-Latitude = Annotated[float, msgspec.Meta(ge=-90.0, le=90.0)]
-Longitude = Annotated[float, msgspec.Meta(ge=-180.0, le=180.0)]
-#: Free text is bounded, so that whatever is made of a valid record fits into one, too.
-ShortText = Annotated[str, msgspec.Meta(max_length=64)]
-TEXT_LENGTH = 10_000
-Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)]
-EntryMode = Literal["chip", "contactless", "swipe", "manual", "online"]
-ENTRY_MODES: tuple[EntryMode, ...] = ("chip", "contactless", "swipe", "manual", "online")
+from features.base.active import DOMAIN, ROLES
+from features.base.types import EventTime, Id, Measure, Text
 
+if TYPE_CHECKING:
+    from features.base.event import Event as Event  # noqa: PLC0414 - for those who import it from here
 
-class Transaction(msgspec.Struct, omit_defaults=True, gc=False):
-    """One card payment, as a producer publishes it to ``transactions``."""
+    LabelSource = str
+    OutcomeSource = str
+else:
+    Event = DOMAIN.event
+    LabelSource = Literal[DOMAIN.labels.sources]
+    OutcomeSource = Literal[(*DOMAIN.labels.sources, "matured")]
 
-    transaction_id: Id
-    event_time_ms: EventTime
-    card_id: Id
-    terminal_id: Id
-    amount_minor: AmountMinor
-    currency: Currency = "EUR"
-    latitude: Latitude | None = None
-    longitude: Longitude | None = None
-    country: ShortText | None = None
-    merchant_category: ShortText | None = None
-    entry_mode: EntryMode | None = None
-    pin_used: bool | None = None
-
-
-Decision = Literal["approve", "alert", "unscored"]
+#: The names on the wire of what an event and its label say of each other.
+NAMES_ON_THE_WIRE = {
+    "event_id": ROLES.id,
+    "event_time_ms": ROLES.time,
+    "subject": ROLES.subject,
+    "counterpart": ROLES.counterpart,
+    "measure": ROLES.measure,
+    "positive": DOMAIN.labels.positive,
+}
+#: ``pass``: below the threshold; ``unscored``: there is no champion yet.
+Decision = Literal["pass", "alert", "unscored"]
 
 
 class Score(msgspec.Struct, gc=False):
-    """What the scorer says of one transaction: the vector it saw, and the score where there is a model.
+    """What the scorer says of one event: the vector it saw, and the score where there is a model.
 
     ``features`` is the vector: little-endian float32 values in the order of ``features.catalogue.vector.NAMES``, in JSON as
     base64;
-    ``schema`` is the hash of that order. ``unusual``: the amount is high for any card, or for this one.
+    ``schema`` is the hash of that order. ``unusual``: the amount is unusual for any subject, or for this one.
     ``score`` is None while there is no champion. ``degraded``: profiles from memory, because the store did not answer, or a
-    score by rules (``model`` is then ``rules``), because the model server did not. ``late``: the transaction came further behind
-    the others than is allowed for. ``cold``: part of the card's history was lost, and windows that reach that far back are
+    score by rules (``model`` is then ``rules``), because the model server did not. ``late``: the event came further behind
+    the others than is allowed for. ``cold``: part of the subject's history was lost, and windows that reach that far back are
     incomplete. ``profile_age_ms`` is event time minus the time of the oldest profile read, None where none was found.
     """
 
-    transaction: Transaction
+    event: Event
+    subject: Id
     schema: str
     features: bytes
     decision: Decision
@@ -85,7 +76,8 @@ class Score(msgspec.Struct, gc=False):
 class Alert(msgspec.Struct, gc=False):
     """A score at or above its model's threshold, with what an analyst needs to judge it."""
 
-    transaction: Transaction
+    event: Event
+    subject: Id
     score: float
     threshold: float
     model: str
@@ -94,33 +86,33 @@ class Alert(msgspec.Struct, gc=False):
     evidence: dict[str, float]
 
 
-class Label(msgspec.Struct, gc=False):
-    """The truth about one transaction, as the issuer or an analyst learns it at ``label_time_ms``."""
+class Label(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
+    """The truth about one event, as somebody learns it at ``label_time_ms``."""
 
-    transaction_id: Id
-    card_id: Id
-    terminal_id: Id
+    event_id: Id
+    subject: Id
+    counterpart: Id
     event_time_ms: EventTime
-    is_fraud: bool
+    positive: bool
     label_time_ms: EventTime
-    source: Literal["chargeback", "analyst"] = "chargeback"
+    source: LabelSource = DOMAIN.labels.sources[0]
 
 
 class Outcome(msgspec.Struct, gc=False):
     """A score joined with its label; ``source`` is ``matured`` where the delay passed without one.
 
-    A label that comes after its transaction matured gives a second outcome with ``late`` true; the newest counts.
+    A label that comes after its event matured gives a second outcome with ``late`` true; the newest counts.
     ``unusual`` is the score's, None where the score is not known.
     """
 
-    transaction_id: Id
-    card_id: Id
-    terminal_id: Id
+    event_id: Id
+    subject: Id
+    counterpart: Id
     event_time_ms: EventTime
     outcome_time_ms: EventTime
-    is_fraud: bool
-    source: Literal["chargeback", "analyst", "matured"]
-    amount_minor: AmountMinor | None = None
+    positive: bool
+    source: OutcomeSource
+    measure: Measure | None = None
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
@@ -241,7 +233,7 @@ class HandledLetter(msgspec.Struct, gc=False):
 
 #: The event type of each topic, by topic name.
 EVENT_OF: dict[str, type[msgspec.Struct]] = {
-    "transactions": Transaction,
+    DOMAIN.topic: Event,
     "scores": Score,
     "alerts": Alert,
     "labels": Label,

@@ -35,7 +35,7 @@ class Feast(BaseModel):
     #: The online store, as Feast writes it: host:port[,ssl=true][,username=..][,password=..][,db=0]. Empty: the platform's own.
     redis: str = Field(default="", pattern=r"^$|^[^,:\s]+:(\d+|\$\{\w+\})(,\w+=[^,\s]+)*$")
 
-    #: Older customer profiles and terminal tiles count as missing, online and in joins (Feast calls it ttl). Event time.
+    #: Older customer profiles and counterpart tiles count as missing, online and in joins (Feast calls it ttl). Event time.
     profile_max_age_days: Days = 90.0
     tiles_max_age_days: Days = 0.0
     #: Customer profiles that are newer than the event by more than this count as missing: they know its future.
@@ -47,8 +47,8 @@ class Feast(BaseModel):
     cache_s: float = Field(default=0.5, ge=0, le=60)
     #: ... and for how much event time: a replay runs through hours in a second, and must not see them all alike.
     cache_event_s: float = Field(default=60.0, ge=0, le=3_153_600_000)
-    #: Entities of each kind that are remembered, for that and for the time in which Redis does not answer; terminals by the two
-    #: kilobytes of tiles, so that 50,000 are 100 MB at most.
+    #: Entities of each kind that are remembered, for that and for the time in which Redis does not answer; counterparts by the
+    #: two kilobytes of tiles, so that 50,000 are 100 MB at most.
     cache_entities: int = Field(default=50_000, ge=1, le=100_000_000)
 
     @model_validator(mode="after")

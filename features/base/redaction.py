@@ -1,7 +1,8 @@
-"""Ids in log lines and error messages: never as they are, but as a keyed hash, so that lines about one card can still be found.
+"""Ids in log lines and error messages: never as they are, but as a keyed hash, so that lines about one subject can still be
+found.
 
-The key is the platform's own (``secrets/log-key``), made at first use. Without it a hash of a card number could be undone by
-hashing all card numbers. ``driftloop hash ID`` gives the hash of an id.
+The key is the platform's own (``secrets/log-key``), made at first use. Without it a hash of a subject number could be undone by
+hashing all subject numbers. ``driftloop hash ID`` gives the hash of an id.
 """
 
 from __future__ import annotations

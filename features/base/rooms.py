@@ -5,6 +5,7 @@ Paths stand here only, and this file is part of no hash, so that a move changes 
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 _FEATURES = Path(__file__).parents[1]
@@ -18,7 +19,7 @@ _SCORING = _STREAMS / "scoring"
 FORMULAS = (_CATALOGUE / "formulas.py", _CATALOGUE / "geo.py", _CATALOGUE / "windows.py")
 #: How all of it is compiled.
 COMPILED = (_FEATURES / "base" / "compiled.py",)
-#: A card's history: what is kept of an event, and what is read from it.
+#: A subject's history: what is kept of an event, and what is read from it.
 HISTORY = (_FEATURES / "history",)
 #: The columns that the history is made of.
 COLUMNS = (_TRANSFORM / "columns.py",)
@@ -35,3 +36,12 @@ PARTITION = (
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
 )
+
+
+def module_path(name: str) -> Path:
+    """The file of a module, which need not exist yet; its package must."""
+    package, _, module = name.rpartition(".")
+    root = import_module(package).__file__
+    if root is None:
+        raise FileNotFoundError(f"{package} is a package without an __init__.py; give it one, and {name} a place")
+    return Path(root).parent / f"{module}.py"

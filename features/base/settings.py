@@ -19,6 +19,10 @@ from features.base.network import LOOPBACK, Network, Server
 
 FILE_NAME = "driftloop.toml"
 
+#: What says which domain a process serves, and which one it serves where nothing does (``features.base.active``).
+DOMAIN_VARIABLE = "DRIFTLOOP_DOMAIN"
+DEFAULT_DOMAIN = "card_fraud"
+
 #: ``features.amount_limit`` where nothing else is said.
 DEFAULT_AMOUNT_LIMIT = 220
 
@@ -85,7 +89,7 @@ class Features(_Section):
 
     model_config = ConfigDict(frozen=True)
 
-    #: Amounts above this, in whole currency units, are unusual for any card.
+    #: Amounts above this, in whole currency units, are unusual for any subject.
     amount_limit: int = Field(default=DEFAULT_AMOUNT_LIMIT, gt=0, le=1_000_000_000)
 
     @field_validator("amount_limit", mode="before")
@@ -124,8 +128,8 @@ class Snapshots(_Section):
     path: str = ""
     #: Wall time between two snapshots of a partition; 0: none are taken.
     interval_s: float = Field(default=60.0, ge=0)
-    #: Cards that are copied between two batches: what bounds the pause.
-    cards_a_step: int = Field(default=2000, ge=1)
+    #: Subjects that are copied between two batches: what bounds the pause.
+    subjects_a_step: int = Field(default=2000, ge=1)
 
 
 class Writers(_Section):
@@ -137,10 +141,10 @@ class Writers(_Section):
 
 
 class Labels(_Section):
-    """How long a transaction may wait for its label before it counts as genuine, in days of event time."""
+    """How long a transaction may wait for its label before it counts as negative, in days of event time."""
 
     delay_days: float = Field(default=7.0, ge=1 / 24, le=60)
-    #: A terminal's outcomes are read up to event time less the delay, rounded down to a multiple of this many hours.
+    #: A counterpart's outcomes are read up to event time less the delay, rounded down to a multiple of this many hours.
     #: Where a replay lets the clock jump by days, only 24 lets every outcome be known by then.
     step_hours: int = Field(default=1, ge=1, le=168)
 
@@ -159,14 +163,14 @@ class Drift(_Section):
     consecutive_windows: int = Field(default=2, ge=1)
     adwin_delta: float = Field(default=0.05, gt=0, lt=1)
     min_labels_first: int = Field(default=5000, ge=1)
-    min_frauds_first: int = Field(default=50, ge=1)
+    min_positives_first: int = Field(default=50, ge=1)
 
 
 class Skew(_Section):
     """How served vectors are checked against batch."""
 
-    #: Cards of a day that are computed again; 0: no checks.
-    cards: int = Field(default=300, ge=0, le=100_000)
+    #: Subjects of a day that are computed again; 0: no checks.
+    subjects: int = Field(default=300, ge=0, le=100_000)
     #: Wall time between two looks for a day that has become complete.
     interval_s: float = Field(default=300.0, gt=0, le=604_800)
 
@@ -176,7 +180,7 @@ class Policy(_Section):
 
     cooldown_hours: float = Field(default=24.0, ge=0)
     min_labels: int = Field(default=1000, ge=0)
-    min_frauds: int = Field(default=20, ge=0)
+    min_positives: int = Field(default=20, ge=0)
     #: Ask for a run this many days of event time after the last one; None: never by schedule.
     schedule_days: float | None = Field(default=None, gt=0)
 
@@ -195,12 +199,12 @@ class Training(_Section):
     review_cost: float = 5.0
     #: An event this old counts half in training, so that a new pattern outweighs a dead one.
     half_life_days: float = 15.0
-    #: Share of the cards that the holdout judges; the others' holdout-time events are learned from, so that a pattern
+    #: Share of the subjects that the holdout judges; the others' holdout-time events are learned from, so that a pattern
     #: born there can be. 1 makes it a split by time alone.
-    holdout_cards: float = Field(default=0.5, gt=0.0, le=1.0)
-    #: A holdout with fewer frauds proves nothing.
-    min_holdout_frauds: int = 10
-    #: More rows than this are thinned before training (genuine ones only), to bound its time.
+    holdout_subjects: float = Field(default=0.5, gt=0.0, le=1.0)
+    #: A holdout with fewer positives proves nothing.
+    min_holdout_positives: int = 10
+    #: More rows than this are thinned before training (negative ones only), to bound its time.
     max_rows: int = 250_000
 
 
@@ -210,6 +214,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_", env_nested_delimiter="__", extra="forbid")
 
     dir: Path = Path(".driftloop")
+    #: A folder of features/domains, or package.module:OBJECT. A process serves one domain, a platform too.
+    domain: str = Field(default=DEFAULT_DOMAIN, min_length=1, max_length=200)
     model: str = Field(default="fraud", pattern="^[A-Za-z0-9_-]{1,64}$")
     partitions: int = Field(default=4, ge=1, le=1000)
     #: Empty means the platform's own broker at ports.kafka.
@@ -399,6 +405,8 @@ def load(folder: Path | str | None = None) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
+    if refusal := _of_another_domain(values.get("domain")):
+        raise SettingsError(f"{path}: {refusal}")
     try:
         settings = Settings(**values)
     except ValidationError as error:
@@ -415,6 +423,26 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal} (docs/apart.md)")
     settings.dir = root
     return settings
+
+
+def domain_in(folder: Path) -> str | None:
+    """The domain that the platform in ``folder`` names; None where it names none, or its file cannot be read."""
+    try:
+        name = tomllib.loads((folder / FILE_NAME).read_text()).get("domain")
+    except (OSError, ValueError):
+        return None
+    return name if isinstance(name, str) and name else None
+
+
+def _of_another_domain(name: object) -> str:
+    """Why this process cannot serve a platform that names this domain, with the way out; empty where it can."""
+    serving = os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN
+    if not isinstance(name, str) or name == serving:
+        return ""
+    return (
+        f"domain is {name!r}, and this process serves {serving!r}; choose another folder, or start a process of its own with"
+        f" {DOMAIN_VARIABLE}={name}"
+    )
 
 
 def _folder(root: str, setting: str) -> Path:

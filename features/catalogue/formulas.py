@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import math
 
+from features.base.active import DOMAIN
 from features.base.compiled import compiled
 
-#: Minor units in a currency unit. Currencies without two decimals keep their own scale; a model learns per currency mix.
-MINOR = 100.0
-#: Two payments in the same second still need a speed.
-SHORTEST_S = 1.0
-#: Amounts above this many medians are left out of the robust mean, and above this many robust means count as high.
-HIGH = 2.6
-#: What a card without history is presumed to spend, in minor units, and how many transactions this counts for.
-PRIOR_AMOUNT = 5_000.0
-PRIOR_COUNT = 2.0
-#: The share of fraud that an unknown terminal is presumed to have, and how many outcomes this counts for.
-PRIOR_RISK = 0.01
-PRIOR_OUTCOMES = 1.0
+_NUMBERS = DOMAIN.parameters
+#: See ``features.base.domain.Parameters``.
+UNIT = _NUMBERS.unit
+SHORTEST_S = _NUMBERS.shortest_s
+HIGH = _NUMBERS.high
+PRIOR_MEASURE = _NUMBERS.prior_measure
+PRIOR_COUNT = _NUMBERS.prior_count
+PRIOR_SHARE = _NUMBERS.prior_share
+PRIOR_OUTCOMES = _NUMBERS.prior_outcomes
 
 
 @compiled
 def deviation(count: int, spread: float) -> float:
     """Standard deviation (population) of the window with the event, currency units. ``spread`` is count^2 * variance."""
-    return math.sqrt(spread) / count / MINOR
+    return math.sqrt(spread) / count / UNIT
 
 
 @compiled
@@ -46,8 +44,8 @@ def zscore(count: int, total: int, others_spread: float, amount: int) -> float:
 
 @compiled
 def robust_mean(total: int, count: int) -> float:
-    """Mean of the ordinary amounts, drawn towards PRIOR_AMOUNT while they are few; minor units."""
-    return (total + PRIOR_COUNT * PRIOR_AMOUNT) / (count + PRIOR_COUNT)
+    """Mean of the ordinary amounts, drawn towards PRIOR_MEASURE while they are few; minor units."""
+    return (total + PRIOR_COUNT * PRIOR_MEASURE) / (count + PRIOR_COUNT)
 
 
 @compiled
@@ -57,15 +55,15 @@ def share(part: int, count: int) -> float:
 
 
 @compiled
-def risk(outcomes: int, frauds: int) -> float:
-    """Share of fraud, drawn towards PRIOR_RISK while outcomes are few."""
-    return (frauds + PRIOR_OUTCOMES * PRIOR_RISK) / (outcomes + PRIOR_OUTCOMES)
+def risk(outcomes: int, positives: int) -> float:
+    """Share of positive, drawn towards PRIOR_SHARE while outcomes are few."""
+    return (positives + PRIOR_OUTCOMES * PRIOR_SHARE) / (outcomes + PRIOR_OUTCOMES)
 
 
 @compiled
 def over(amount: int, usual: float) -> float:
     """Amount in minor units over ``usual`` in currency units; 1 where that is unknown (NaN) or not above zero."""
-    return amount / MINOR / usual if usual > 0.0 else 1.0
+    return amount / UNIT / usual if usual > 0.0 else 1.0
 
 
 @compiled

@@ -1,4 +1,4 @@
-"""Writes what is made from the catalogue: ``features/transform/generated.py`` and docs/features.md. ``python -m
+"""Writes what is made of the domain's features: the compiled loops and their page in docs. ``python -m
 features.catalogue.generate``.
 
 The compiled loops are generated, not interpreted: each formula becomes one line of a function that numba compiles as a whole.
@@ -12,37 +12,45 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
+from features.base.active import DOMAIN, WORDS
+from features.base.feature import STREAM, Feature, Source
 from features.base.fingerprint import of_code
-from features.base.rooms import COMPILED, FORMULAS, HISTORY, PROFILES
-from features.catalogue import entries, ingredients
-from features.catalogue.entries import Feature
+from features.base.rooms import COMPILED, FORMULAS, HISTORY, PROFILES, module_path
+from features.catalogue import ingredients
+from features.catalogue.ingredients import LONGEST_DAYS
+from features.catalogue.vector import FEATURES
 
-HERE = Path(__file__).parent
-TARGET = HERE.parent / "transform" / "generated.py"
-DOCUMENT = HERE.parents[1] / "docs" / "features.md"
+_ROOT = Path(__file__).parents[2]
+#: Where the loops of this process's domain lie, and its page.
+TARGET = module_path(DOMAIN.loops)
+DOCUMENT = _ROOT / "docs" / ("features.md" if DOMAIN.name == "card_fraud" else f"features-{DOMAIN.name}.md")
 #: What the generated functions call: a change in any of these changes what they compute.
 SOURCES = (*HISTORY, *PROFILES, *FORMULAS, *COMPILED)
-_STREAM = ("transaction", "card")
+#: The first bit of the domain's flags of a row (``features.history.row_layout.MARKS``).
+_FIRST_MARK = 2
+#: The Kafka topic behind each source.
+TOPIC: dict[Source, str] = {"event": DOMAIN.topic, "history": DOMAIN.topic, "profile": "scores", "counterpart": "outcomes"}
 
 
 class FormulaError(ValueError):
     """A formula that cannot be compiled; the message names the feature."""
 
 
-def fingerprint(features: tuple[Feature, ...] = entries.FEATURES, sources: Iterable[Path] = SOURCES) -> str:
+def fingerprint(features: tuple[Feature, ...] = FEATURES, sources: Iterable[Path] = SOURCES) -> str:
     """Hash the generated code and what it calls: 16 hexadecimal digits. Raises FormulaError."""
-    return of_code(sources, _code(features, ""))[:16]
+    numbers = (DOMAIN.parameters, tuple(DOMAIN.windows.items()), DOMAIN.counterpart_days)
+    return of_code(sources, _code(features, ""), f"NUMBERS = {numbers!r}")[:16]
 
 
-def source(features: tuple[Feature, ...] = entries.FEATURES) -> str:
-    """The text of ``features/transform/generated.py``. Raises FormulaError."""
+def source(features: tuple[Feature, ...] = FEATURES) -> str:
+    """The text of the loops' module. Raises FormulaError."""
     return _code(features, fingerprint(features))
 
 
 def _code(features: tuple[Feature, ...], made_of: str) -> str:
     """``made_of``: the fingerprint that it carries."""
-    stream = [(i, f) for i, f in enumerate(features) if f.source in _STREAM]
-    read = [(i, f) for i, f in enumerate(features) if f.source not in _STREAM]
+    stream = [(i, f) for i, f in enumerate(features) if f.source in STREAM]
+    read = [(i, f) for i, f in enumerate(features) if f.source not in STREAM]
     if [i for i, _ in stream] != list(range(len(stream))):
         raise FormulaError("the catalogue must name the features of the stream before those that are read from Feast")
     history = {**ingredients.EVENT, **ingredients.HISTORY}
@@ -51,13 +59,15 @@ def _code(features: tuple[Feature, ...], made_of: str) -> str:
         fingerprint=made_of,
         stream="\n".join(_lines(stream, history)),
         read="\n".join(_lines(read, known)),
+        words=WORDS,
+        marks=_marks(),
         functions=", ".join(sorted({name for f in features for name in _names(f) if name in _functions()})),
     )
 
 
 @cache
 def _functions() -> set[str]:
-    tree = ast.parse((HERE / "formulas.py").read_text())
+    tree = ast.parse((Path(__file__).parent / "formulas.py").read_text())
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     constants = {
         target.id
@@ -96,20 +106,21 @@ def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) 
     return lines + [f"        out[i, {i}] = {feature.formula}  # {feature.name}" for i, feature in features]
 
 
-def document(features: tuple[Feature, ...] = entries.FEATURES) -> str:
+def _marks() -> str:
+    """The domain's flags of a row as an expression over ``mode``, ``flag`` and ``time``."""
+    bits = [f"({1 << _FIRST_MARK + k} if {flag.code} else 0)" for k, flag in enumerate(DOMAIN.row_flags)]
+    return " | ".join(bits) or "0"
+
+
+def document(features: tuple[Feature, ...] = FEATURES) -> str:
     """The text of docs/features.md."""
     sections = []
-    for name, heading in (
-        ("transaction", "Of the transaction itself"),
-        ("card", "Of the card's history: computed in the stream"),
-        ("customer", "Of the customer profile: by batch, read from Feast as of the event"),
-        ("terminal", "Of the terminal's known outcomes: read from Feast as of the event, behind the label delay"),
-    ):
+    for name, heading in _HEADINGS.items():
         rows = [f for f in features if f.source == name]
         sections += [
             f"## {heading}",
             "",
-            f"{len(rows)} features; from the topic `{entries.TOPIC[rows[0].source]}`." if rows else "",
+            f"{len(rows)} features; from the topic `{TOPIC[rows[0].source]}`." if rows else "",
             "",
             "| feature | unit | window | meaning | formula | missing |",
             "| --- | --- | --- | --- | --- | --- |",
@@ -120,13 +131,27 @@ def document(features: tuple[Feature, ...] = entries.FEATURES) -> str:
             ),
             "",
         ]
-    offered = [("Event", ingredients.EVENT), ("Card's history", ingredients.HISTORY)]
-    offered += [("Customer profile", ingredients.PROFILE), ("Terminal's known outcomes", ingredients.OUTCOMES)]
+    offered = [("Event", ingredients.EVENT), (f"{WORDS.subject.capitalize()}'s history", ingredients.HISTORY)]
+    offered += [
+        (f"{WORDS.owner.capitalize()} profile", ingredients.PROFILE),
+        (f"{WORDS.counterpart.capitalize()}'s known outcomes", ingredients.OUTCOMES),
+    ]
     names = []
     for heading, group in offered:
         names += [f"### {heading}", "", "| name | meaning |", "| --- | --- |"]
         names += [f"| `{name}` | {meaning} |" for name, (_, meaning) in group.items()] + [""]
-    return "\n".join([_PREFACE.format(count=len(features)), *sections, "## Names that formulas use", "", *names]).rstrip() + "\n"
+    return (
+        "\n".join(
+            [
+                _PREFACE.format(count=len(features), domain=DOMAIN.name, words=WORDS, days=LONGEST_DAYS, keep=LONGEST_DAYS + 1),
+                *sections,
+                "## Names that formulas use",
+                "",
+                *names,
+            ]
+        ).rstrip()
+        + "\n"
+    )
 
 
 def main(arguments: list[str]) -> int:
@@ -142,25 +167,32 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-_PREFACE = """<!-- Written by `make features` from features/catalogue/entries.py; edit that. -->
+_HEADINGS: dict[Source, str] = {
+    "event": f"Of the {WORDS.event} itself",
+    "history": f"Of the {WORDS.subject}'s history: computed in the stream",
+    "profile": f"Of the {WORDS.owner} profile: by batch, read from Feast as of the event",
+    "counterpart": f"Of the {WORDS.counterpart}'s known outcomes: read from Feast as of the event, behind the label delay",
+}
+_PREFACE = """<!-- Written by `make features` from features/domains/{domain}/; edit that. -->
 # Features
 
-{count} features, float32, in the order of the vector. One catalogue entry each, one formula each: the stream, the Spark jobs,
+{count} features, float32, in the order of the vector. One entry each, one formula each: the stream, the Spark jobs,
 Feast's on-demand view and the training set all run the same compiled function. How to add one:
 [how-to-add-a-feature.md](how-to-add-a-feature.md).
 
 - A window of length W at event time t is (t - W, t], in event time, to the millisecond.
-- A card's history is its newest 2,048 transactions of at most 91 days: a card with 100,000 transactions in a window has
-  the features of its newest 2,048. An event that comes up to a day late finds all of its windows; one that comes later,
-  what is kept.
-- A late event is put in at its event time. Vectors that were published stay as they were, later ones see it.
-- What counts as a high amount for any card is the setting `features.amount_limit`. It is part of the vector's schema: vectors,
-  models and training sets that were made with another limit are refused, as those of other formulas are.
-- A terminal's outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
+- A {words.subject}'s history is its newest 2,048 {words.events} of at most {keep} days: a {words.subject} with 100,000
+  {words.events} in a window has the features of its newest 2,048. One that comes up to a day late finds all of its windows; one
+  that comes later, what is kept.
+- A late {words.event} is put in at its event time. Vectors that were published stay as they were, later ones see it.
+- What counts as a high {words.measure} for any {words.subject} is the setting `features.amount_limit`. It is part of the vector's
+  schema: vectors, models and training sets that were made with another limit are refused, as those of other formulas are.
+- A {words.counterpart}'s outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
   `labels.step_hours`.
 """
 
-_TEMPLATE = '''"""Written by ``make features`` from the catalogue; edit that. The loops behind ``update`` and ``fill``."""
+_TEMPLATE = '''"""Written by ``make features`` from the domain's features; edit those. The loops behind ``update`` and
+``fill``."""
 
 from __future__ import annotations
 
@@ -173,12 +205,12 @@ from features.history.arrival import Rows
 from features.base.compiled import compiled_cached
 from features.catalogue.formulas import {functions}
 from features.history.insert import take_in
-from features.history.prefetch import AHEAD, fetch_card, fetch_rows
-from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
+from features.history.prefetch import AHEAD, fetch_rows, fetch_subject
+from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_counterpart, share_around
 from features.transform.read_columns import Read
 from features.history.running_sums import LANE_BITS, LANE_MASK
 from features.history.row_layout import History
-from features.transform.counterpart_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
+from features.transform.counterpart_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_NEGATIVE, SINCE_POSITIVE, Known, read
 from features.history.findings import (
     DECAYED_COUNT,
     DECAYED_TOTAL,
@@ -204,21 +236,21 @@ FINGERPRINT = "{fingerprint}"
 def stream_rows(
     h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
 ) -> None:
-    """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
+    """Put each row into its subject's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):
         if i + 2 * AHEAD < n:
-            fetch_card(h, slots[i + 2 * AHEAD])
+            fetch_subject(h, slots[i + 2 * AHEAD])
         if i + AHEAD < n:
             fetch_rows(h, slots[i + AHEAD])
-        take_in(h, slots[i], rows, i, w)
-        time = rows.time[i]
+        time, mode, flag = rows.time[i], rows.mode[i], rows.flag[i]
+        take_in(h, slots[i], rows, i, {marks}, w)
 {stream}
 
 
 @compiled_cached
 def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float32], t: Known) -> None:
-    """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one terminal."""
+    """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one counterpart."""
     for i in range(rows.time.shape[0]):
         time = rows.time[i]
         profile, usual = rows.customer[i], rows.usual[i]
@@ -226,7 +258,7 @@ def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float3
         usual_amount = profile[MEAN_AMOUNT]
         category_amount = category_mean(profile, usual, rows.category[i])
         hour_share = share_around(profile, time)
-        usual_terminal = is_usual_terminal(usual, rows.terminal[i])
+        usual_counterpart = is_usual_counterpart(usual, rows.counterpart[i])
         horizon = (time - delay_ms) // HOUR_MS
         horizon -= horizon % step_hours
         read(rows.tiles, rows.begin[i], rows.end[i], horizon, t)

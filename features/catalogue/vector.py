@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
+from features.base.feature import STREAM, Feature, Source
 from features.base.fingerprint import canonical
 from features.base.rooms import FORMULAS
 from features.base.settings import DEFAULT_AMOUNT_LIMIT, Features
-from features.catalogue.entries import FEATURES, Feature, Source
 
 __all__ = [
     "FEATURES",
@@ -34,40 +35,45 @@ __all__ = [
     "vector_schema",
 ]
 
+FEATURES: tuple[Feature, ...] = DOMAIN.features
 NAMES: tuple[str, ...] = tuple(f.name for f in FEATURES)
 INDEX: dict[str, int] = {name: i for i, name in enumerate(NAMES)}
 WIDTH = len(NAMES)
-SERVICE = "fraud_v1"
+SERVICE = DOMAIN.service
 
 #: The columns that the stream's own state gives; the rest is read from Feast.
-N_STREAM = sum(f.source in ("transaction", "card") for f in FEATURES)
+N_STREAM = sum(f.source in STREAM for f in FEATURES)
 
 
-#: Imports do not count, but until 2026-11-30 they did: these stood in FORMULAS then. The schema of each stored vector, model and
-#: training set was made with them, so they stay part of what is hashed, whatever those files import now.
-#: Never edited: not where a module is renamed either.
-_COUNTED_ONCE = (
-    "from __future__ import annotations\nimport math\nfrom features.compiled import compiled",
-    "from __future__ import annotations\nimport math\nfrom features.compiled import compiled",
-    "from __future__ import annotations",
-)
+def _text(features: tuple[Feature, ...], formulas: tuple[Path, ...]) -> str:
+    """What is hashed: names, order, formulas and what they call, missing values, and the domain's numbers.
+
+    Other code may be written anew as long as it gives the same bits, which the naive reference and parity watch over; a change of
+    this is a change of meaning.
+    """
+    code = "|".join(canonical(path.read_text()) for path in formulas)
+    numbers = (DOMAIN.parameters, tuple(DOMAIN.windows.items()), DOMAIN.counterpart_days, DOMAIN.row_flags)
+    return "|".join(f"{f.name}:{f.formula}:{f.missing!r}" for f in features) + f"|{code}|{numbers!r}"
 
 
 @cache
-def _meaning(formulas: tuple[Path, ...] = FORMULAS) -> str:
-    """The code behind the formulas. Other code may be written anew as long as it gives the same bits, which the naive reference
-    and parity watch over; a change of this is a change of meaning.
-    """
-    code = (canonical(path.read_text()) for path in formulas)
-    return "|".join("\n".join(part) for part in zip(_COUNTED_ONCE, code, strict=True))
+def meaning_hash(features: tuple[Feature, ...] = FEATURES, formulas: tuple[Path, ...] = FORMULAS) -> str:
+    """16 hexadecimal digits of what vectors mean, whatever the amount limit is."""
+    return hashlib.sha256(_text(features, formulas).encode()).hexdigest()[:16]
 
 
-def schema_hash(amount_limit: int = DEFAULT_AMOUNT_LIMIT, formulas: tuple[Path, ...] = FORMULAS) -> str:
+def schema_hash(
+    amount_limit: int = DEFAULT_AMOUNT_LIMIT,
+    formulas: tuple[Path, ...] = FORMULAS,
+    features: tuple[Feature, ...] = FEATURES,
+) -> str:
     """Short hash of names, order, formulas and what they call, missing values and the amount limit.
 
-    ``formulas``: the sources of FORMULAS, in its order. Vectors with another hash are not comparable.
+    ``formulas``: the sources of FORMULAS, in its order. Vectors with another hash are not comparable. Where the domain published
+    the same meaning before, under a text of that time, that text is hashed: the vectors and models of then stay valid.
     """
-    text = "|".join(f"{f.name}:{f.formula}:{f.missing!r}" for f in FEATURES) + "|" + _meaning(formulas)
+    meaning = meaning_hash(features, formulas)
+    text = next((old.text for old in DOMAIN.published if old.meaning == meaning), None) or _text(features, formulas)
     if amount_limit != DEFAULT_AMOUNT_LIMIT:
         text += f"|AMOUNT_LIMIT={amount_limit}"
     return f"{SERVICE}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"

@@ -10,9 +10,10 @@ from typing import TypeAlias
 
 from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView, Project
 
+from features.base.active import DOMAIN
 from features.base.settings import Settings
 from features.feast_repo import services, views
-from features.feast_repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
+from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
 from features.feast_repo.read_time import read_time
 from features.online.feast_encoding import PROJECT
 
@@ -21,21 +22,24 @@ FeastObject: TypeAlias = Project | Entity | FeatureView | OnDemandFeatureView | 
 
 def build(settings: Settings) -> list[FeastObject]:
     """All objects of the repository, their sources where ``settings`` say."""
-    card_activity = views.card_activity(settings)
-    terminal_risk = views.terminal_risk(settings)
+    subject_activity = views.subject_activity(settings)
+    counterpart_risk = views.counterpart_risk(settings)
     customer_profile = views.customer_profile(settings)
-    at_read = read_time(settings, terminal_risk, customer_profile)
+    at_read = read_time(settings, counterpart_risk, customer_profile)
     return [
         Project(
-            name=PROJECT, description="Card fraud: what the model's vector is made of", owner=OWNER, tags={"clock": "event time"}
+            name=PROJECT,
+            description=f"{DOMAIN.name}: what the model's vector is made of",
+            owner=OWNER,
+            tags={"clock": "event time"},
         ),
-        CARD,
-        TERMINAL,
+        SUBJECT,
+        COUNTERPART,
         CUSTOMER,
-        card_activity,
-        terminal_risk,
+        subject_activity,
+        counterpart_risk,
         customer_profile,
         at_read,
-        services.by_card(card_activity),
-        services.vector(card_activity, terminal_risk, customer_profile, at_read),
+        services.by_subject(subject_activity),
+        services.vector(subject_activity, counterpart_risk, customer_profile, at_read),
     ]

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from feast import Entity, ValueType
 
+from features.base.active import DOMAIN, ROLES, WORDS
+
 OWNER = "driftloop"
 
-CARD = Entity(
-    name="card",
-    join_keys=["card_id"],
+SUBJECT = Entity(
+    name=WORDS.subject,
+    join_keys=[ROLES.subject],
     value_type=ValueType.STRING,
-    description="A payment card",
+    description=WORDS.subject_is,
     owner=OWNER,
-    tags={"key_of": "transactions, scores"},
+    tags={"key_of": f"{DOMAIN.topic}, scores"},
 )
-TERMINAL = Entity(
-    name="terminal",
-    join_keys=["terminal_id"],
+COUNTERPART = Entity(
+    name=WORDS.counterpart,
+    join_keys=[ROLES.counterpart],
     value_type=ValueType.STRING,
-    description="A point of sale",
+    description=WORDS.counterpart_is,
     owner=OWNER,
     tags={"key_of": "outcomes"},
 )
-#: Events carry no number of the cardholder, so he is known by his card. A view of customers keeps its name when that changes.
+#: Events need not name the owner of a subject, who is then known by the subject. A view of owners keeps its name when that
+#: changes.
 CUSTOMER = Entity(
-    name="customer",
-    join_keys=["card_id"],
+    name=WORDS.owner,
+    join_keys=[ROLES.subject],
     value_type=ValueType.STRING,
-    description="Who pays with a card; known by the card, since events name nobody",
+    description=WORDS.owner_is,
     owner=OWNER,
-    tags={"key_of": "transactions, scores"},
+    tags={"key_of": f"{DOMAIN.topic}, scores"},
 )

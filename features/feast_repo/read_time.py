@@ -1,30 +1,32 @@
-"""What is computed at read: the customer and terminal columns of the vector, as of one transaction.
+"""What is computed at read: the customer and counterpart columns of the vector, as of one transaction.
 
 The values are those of the scorer, by its own function (``features.transform.profiles.fill``) and with its own limits of age.
 Feast's answer holds the newest rows; tiles are read as of the event all the same, since they hold their history.
 
-Request data may be unknown: latitude and longitude NaN, merchant category empty. Where all are unknown in one call, None will not
+Request data may be unknown: latitude and longitude NaN, category empty. Where all are unknown in one call, None will not
 do: Feast cannot tell the type.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 from feast import FeatureView, Field, OnDemandFeatureView, RequestSource
 from feast.types import Float32, Float64, Int64, String
 from numpy.typing import NDArray
 
-from features.base import names
-from features.base.events import Transaction
+from features.base.active import DOMAIN, ROLES, WORDS
+from features.base.event import Event
 from features.base.settings import Settings
 from features.catalogue.vector import FEATURES, N_STREAM, NAMES, WIDTH, vector_schema
 from features.feast_repo.entities import OWNER
 from features.online.age_limits import Limits, customer_limits
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from features.transform.counterpart_tiles import COLUMNS, Tiles, empty
 from features.transform.fill import fill
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, unknown
@@ -33,23 +35,34 @@ NAME = "read_time"
 #: The columns of the vector that it returns, in their order.
 COMPUTED = FEATURES[N_STREAM:]
 
+_KINDS = {"latitude": Float64, "longitude": Float64, "category": String}
+#: The optional parts of an event that formulas of these columns read, by their names on the wire.
+_OPTIONAL = {
+    name: field.encode_name for field in msgspec.structs.fields(DOMAIN.event) for name in (field.name,) if name in _KINDS
+}
+
 REQUEST = RequestSource(
     name="transaction",
     schema=[
-        Field(name="event_time_ms", dtype=Int64, description="when it was paid", tags={"unit": "ms since 1970, UTC"}),
-        Field(name="amount_minor", dtype=Int64, description="what was paid", tags={"unit": "minor units"}),
-        Field(name="latitude", dtype=Float64, description="where; NaN if unknown", tags={"unit": "degrees"}),
-        Field(name="longitude", dtype=Float64, description="where; NaN if unknown", tags={"unit": "degrees"}),
-        Field(name="merchant_category", dtype=String, description="for what; empty if unknown", tags={"unit": "code"}),
+        Field(
+            name=ROLES.time,
+            dtype=Int64,
+            description=f"time of the {WORDS.event}",
+            tags={"unit": "ms since 1970, UTC"},
+        ),
+        Field(name=ROLES.measure, dtype=Int64, description=WORDS.measure, tags={"unit": "its smallest unit"}),
+        *(
+            Field(name=wire, dtype=_KINDS[name], description=f"{name}; NaN or empty if unknown", tags={"unit": "as on the wire"})
+            for name, wire in _OPTIONAL.items()
+        ),
     ],
-    description="The transaction that is asked about; its card and terminal are the entities",
+    description=f"The {WORDS.event} that is asked about; its {WORDS.subject} and {WORDS.counterpart} are the entities",
     owner=OWNER,
-    tags={"topic": "transactions", "clock": "event time"},
+    tags={"topic": DOMAIN.topic, "clock": "event time"},
 )
-names.check(f"{__name__}.REQUEST", (f.name for f in REQUEST.schema), Transaction.__struct_fields__, "field of Transaction")
 
 
-def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:
+def read_time(settings: Settings, counterpart_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:
     """The view. The settings that its values depend on are part of it: Feast sees when they change."""
     schema = vector_schema(settings.features)
     delay_ms, step_hours, limits = settings.labels.delay_ms, settings.labels.step_hours, customer_limits(settings.feast)
@@ -59,7 +72,7 @@ def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: 
 
     return OnDemandFeatureView(
         name=NAME,
-        sources=[REQUEST, terminal_risk[["tiles"]], customer_profile[["profile", "usual", "as_of_ms"]]],
+        sources=[REQUEST, counterpart_risk[["tiles"]], customer_profile[["profile", "usual", "as_of_ms"]]],
         # No description or tags here: Feast loses those of an on-demand view's fields in its registry, and then finds that the
         # fields of a service are not the view's.
         schema=[Field(name=feature.name, dtype=Float32) for feature in COMPUTED],
@@ -67,7 +80,7 @@ def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: 
         udf=transform,
         # Feast compares two versions of the view by this text, and neither by the fields nor by what the function encloses.
         udf_string=f"features.feast_repo.read_time.compute(inputs, {delay_ms=}, {step_hours=}, {limits=})  # {schema}",
-        description="The customer and terminal columns of the vector, as of the transaction; docs/features.md has their meaning",
+        description=f"The {WORDS.owner} and {WORDS.counterpart} columns of the vector as of the {WORDS.event}; docs/features.md",
         owner=OWNER,
         tags={"writer": "none: computed at read", "topic": "none", "clock": "event time", "schema": schema}
         | {f"unit.{feature.name}": feature.unit for feature in COMPUTED},
@@ -75,12 +88,12 @@ def read_time(settings: Settings, terminal_risk: FeatureView, customer_profile: 
 
 
 def compute(inputs: pd.DataFrame, delay_ms: int, step_hours: int, limits: Limits) -> pd.DataFrame:
-    """``COMPUTED`` of n transactions, float32, from Feast's rows: the columns of ``REQUEST``, ``terminal_id``, and what the two
+    """``COMPUTED`` of n transactions, float32, from Feast's rows: the columns of ``REQUEST``, ``counterpart``, and what the two
     views hold (null where they hold nothing). Arrays of another length than today's count as missing, as for the scorer.
     """
-    if "terminal_id" not in inputs:  # when it is registered: Feast tries the function on made-up values, without the entities
-        inputs = inputs.assign(terminal_id="")
-    batch = from_transactions([_transaction(row) for row in inputs.itertuples()])
+    if ROLES.counterpart not in inputs:  # when it is registered: Feast tries the function on made-up values, without the entities
+        inputs = inputs.assign(**{ROLES.counterpart: ""})
+    batch = from_events([_event(row) for row in inputs.to_dict("records")])
     as_of = np.array([0 if pd.isna(time_ms) else int(time_ms) for time_ms in inputs["as_of_ms"]], dtype=np.int64)
     stale, future = limits.judge(as_of, batch.event_time_ms)
     profiles = _profiles(inputs, np.where(stale | future, 0, as_of))
@@ -89,20 +102,22 @@ def compute(inputs: pd.DataFrame, delay_ms: int, step_hours: int, limits: Limits
     return pd.DataFrame({name: vectors[:, N_STREAM + i] for i, name in enumerate(NAMES[N_STREAM:])})
 
 
-def _transaction(row: Any) -> Transaction:
-    return Transaction(
-        transaction_id="",
-        event_time_ms=int(row.event_time_ms),
-        card_id="",
-        terminal_id=row.terminal_id,
-        amount_minor=int(row.amount_minor),
-        latitude=_number(row.latitude),
-        longitude=_number(row.longitude),
-        merchant_category=row.merchant_category or None,
+def _event(row: dict[Hashable, Any]) -> Event:
+    known = {name: _known(row[wire]) for name, wire in _OPTIONAL.items()}
+    return DOMAIN.event(
+        event_id="",
+        event_time_ms=int(row[ROLES.time]),
+        subject="",
+        counterpart=row[ROLES.counterpart],
+        measure=int(row[ROLES.measure]),
+        **known,
     )
 
 
-def _number(value: float | None) -> float | None:
+def _known(value: Any) -> Any:
+    """None for NaN and for empty text."""
+    if isinstance(value, str):
+        return value or None
     return None if value is None or np.isnan(value) else float(value)
 
 

@@ -1,4 +1,4 @@
-"""The three views that are stored: what is known of a card, of a terminal, of a customer."""
+"""The three views that are stored: what is known of a subject, of a counterpart, of a customer."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from feast import FeatureView, Field
 from feast.types import Array, Float32, Int64, String
 
 from features.archive import layout
+from features.base import view_names
+from features.base.active import ROLES, WORDS
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 from features.feast_repo import sources
-from features.feast_repo.entities import CARD, CUSTOMER, OWNER, TERMINAL
+from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
 
 
-def card_activity(settings: Settings) -> FeatureView:
-    """The latest vector of a card; the rows behind it are the archive of scores."""
+def subject_activity(settings: Settings) -> FeatureView:
+    """The latest vector of a subject; the rows behind it are the archive of scores."""
     rows = sources.batch(
         settings,
         "scores_archive",
         layout.SCORES_FILES,
-        "Every scored transaction with its vector, by event day",
+        f"Every scored {WORDS.event} with its vector, by event day",
         renamed={"features": "vector"},
     )
     return FeatureView(
-        name="card_activity",
-        entities=[CARD],
+        name=view_names.ACTIVITY,
+        entities=[SUBJECT],
         schema=[
-            Field(name="card_id", dtype=String, description="the card"),
+            Field(name=ROLES.subject, dtype=String, description=f"the {WORDS.subject}"),
             Field(
                 name="vector",
                 dtype=Array(Float32),
@@ -47,34 +49,38 @@ def card_activity(settings: Settings) -> FeatureView:
                 tags={"unit": "probability"},
             ),
             Field(
-                name="transaction_id",
+                name=ROLES.id,
                 dtype=String,
-                description="the transaction that the vector was made for",
+                description=f"the {WORDS.event} that the vector was made for",
                 tags={"unit": "identifier"},
             ),
         ],
-        source=sources.stream(settings, "scores", rows, "feast-writer", "What the scorer says of each transaction"),
-        description="The vector and score of a card's latest transaction",
+        source=sources.stream(settings, "scores", rows, "feast-writer", f"What the scorer says of each {WORDS.event}"),
+        description=f"The vector and score of a {WORDS.subject}'s latest {WORDS.event}",
         owner=OWNER,
         tags={"writer": "feast-writer", "topic": "scores", "clock": "event time", "schema": vector_schema(settings.features)},
     )
 
 
-def terminal_risk(settings: Settings) -> FeatureView:
-    """Tiles of a terminal, from delayed labels. Windows are taken from them when they are read, as of the event."""
+def counterpart_risk(settings: Settings) -> FeatureView:
+    """Tiles of a counterpart, from delayed labels. Windows are taken from them when they are read, as of the event."""
     rows = sources.batch(
-        settings, "terminal_risk_rows", layout.TERMINAL_RISK_FILES, "Tiles of terminals after each batch of outcomes", "created"
+        settings,
+        f"{view_names.RISK}_rows",
+        layout.COUNTERPART_RISK_FILES,
+        f"Tiles of {WORDS.counterparts} after each batch of outcomes",
+        "created",
     )
     return FeatureView(
-        name="terminal_risk",
-        entities=[TERMINAL],
+        name=view_names.RISK,
+        entities=[COUNTERPART],
         ttl=timedelta(days=settings.feast.tiles_max_age_days),
         schema=[
-            Field(name="terminal_id", dtype=String, description="the terminal"),
+            Field(name=ROLES.counterpart, dtype=String, description=f"the {WORDS.counterpart}"),
             Field(
                 name="tiles",
                 dtype=Array(Int64),
-                description="outcomes and frauds by time of the transaction, see features.transform.counterpart_tiles",
+                description=f"outcomes and {WORDS.positives} by time of the {WORDS.event}: features.transform.counterpart_tiles",
                 tags={"unit": "outcomes"},
             ),
             Field(
@@ -84,21 +90,21 @@ def terminal_risk(settings: Settings) -> FeatureView:
                 tags={"unit": "Kafka offset"},
             ),
         ],
-        source=sources.stream(settings, "outcomes", rows, "terminal-risk", "Scores joined with their labels, or matured"),
-        description="What labels and matured transactions say of a terminal",
+        source=sources.stream(settings, "outcomes", rows, "counterpart-risk", "Scores joined with their labels, or matured"),
+        description=f"What labels and matured {WORDS.events} say of a {WORDS.counterpart}",
         owner=OWNER,
-        tags={"writer": "terminal-risk", "topic": "outcomes", "clock": "event time"},
+        tags={"writer": "counterpart-risk", "topic": "outcomes", "clock": "event time"},
     )
 
 
 def customer_profile(settings: Settings) -> FeatureView:
     """Home and habits of a customer, by the batch job."""
     return FeatureView(
-        name="customer_profile",
+        name=view_names.PROFILE,
         entities=[CUSTOMER],
         ttl=timedelta(days=settings.feast.profile_max_age_days),
         schema=[
-            Field(name="card_id", dtype=String, description="the customer's card"),
+            Field(name=ROLES.subject, dtype=String, description=f"the {WORDS.owner}'s {WORDS.subject}"),
             Field(
                 name="profile",
                 dtype=Array(Float32),
@@ -108,7 +114,7 @@ def customer_profile(settings: Settings) -> FeatureView:
             Field(
                 name="usual",
                 dtype=Array(Int64),
-                description="hashes of the usual merchant categories and numbers of the usual terminals, see transform.profiles",
+                description=f"hashes of usual categories, numbers of usual {WORDS.counterparts}; features.transform.profiles",
                 tags={"unit": "64-bit hashes"},
             ),
             Field(
@@ -119,7 +125,11 @@ def customer_profile(settings: Settings) -> FeatureView:
             ),
         ],
         source=sources.batch(
-            settings, "customer_profile_rows", layout.CUSTOMER_PROFILE_FILES, "Profiles of customers, one file a run", "created"
+            settings,
+            f"{view_names.PROFILE}_rows",
+            layout.CUSTOMER_PROFILE_FILES,
+            "Profiles of customers, one file a run",
+            "created",
         ),
         description="A customer's home and habits, by batch",
         owner=OWNER,

@@ -1,4 +1,4 @@
-"""An event comes: it is put into its card's history at its event time, and its neighbours learn of its terminal."""
+"""An event comes: it is put into its subject's history at its event time, and its neighbours learn of its counterpart."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.compiled import compiled, compiled_inside
-from features.catalogue.windows import DAY_MS, HOUR_MS, KEEP_MS, LONGEST_MS, MAX_ROWS
+from features.catalogue.windows import KEEP_MS, LONGEST_MS, MAX_ROWS
 from features.history.row_layout import (
     CAPACITY,
-    CONTACTLESS,
     FIRST_USE,
     LENGTH,
     NEWEST,
     NEWEST_USE,
-    NIGHT,
     OLDEST_MS,
-    ONLINE,
     SWEPT,
     VALID,
     History,
@@ -32,8 +29,7 @@ from features.history.row_layout import (
 )
 from features.history.running_sums import begin, no_longer_newest
 
-_CONTACTLESS_MODE, _ONLINE_MODE = 1, 4
-#: The slot of events that are no part of their card's history.
+#: The slot of events that are no part of their subject's history.
 ALONE = 0
 
 
@@ -42,30 +38,31 @@ class Rows(NamedTuple):
 
     time: NDArray[np.int64]
     amount: NDArray[np.int64]
-    terminal: NDArray[np.int32]
+    counterpart: NDArray[np.int32]
     latitude: NDArray[np.float32]
     longitude: NDArray[np.float32]
-    entry_mode: NDArray[np.int8]
-    pin_used: NDArray[np.int8]
+    mode: NDArray[np.int8]
+    flag: NDArray[np.int8]
 
 
 @compiled_inside
 def slot_of(h: History, slot: int, time: int) -> int:
-    """The slot that an event at ``time`` belongs to: its card's, or ALONE, emptied, where it comes too late for its history."""
-    n = h.cards[slot, LENGTH]
-    late = h.cards[slot, NEWEST] - time
+    """The slot that an event at ``time`` belongs to: its subject's, or ALONE, emptied, where it comes too late for its
+    history."""
+    n = h.subjects[slot, LENGTH]
+    late = h.subjects[slot, NEWEST] - time
     if n == 0 or late <= 0:
         return slot
     if late < KEEP_MS and (n < MAX_ROWS or age(segment(h, slot), n - MAX_ROWS) >= late):
         return slot
-    h.cards[ALONE, LENGTH] = 0
+    h.subjects[ALONE, LENGTH] = 0
     return ALONE
 
 
 @compiled_inside
-def insert(h: History, slot: int, rows: Rows, i: int) -> int:
-    """Put row ``i`` into its card's segment at its event time, after ties; return its place there."""
-    sums = h.cards[slot]
+def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
+    """Put row ``i`` with the domain's ``marks`` into its subject's segment at its event time, after ties; return its place."""
+    sums = h.subjects[slot]
     time = rows.time[i]
     _make_room(h, slot, time)
     end = sums[LENGTH]
@@ -75,37 +72,30 @@ def insert(h: History, slot: int, rows: Rows, i: int) -> int:
     if end == 0:
         sums[SWEPT] = time
     sums[LENGTH] = end + 1
-    card = segment(h, slot)
+    subject = segment(h, slot)
     place: int = end
     late = newest - time
-    while place > 0 and age(card, place - 1) < late:
-        copy_rows(card, place - 1, card, place, 1)
+    while place > 0 and age(subject, place - 1) < late:
+        copy_rows(subject, place - 1, subject, place, 1)
         place -= 1
     if place < end:
         sums[VALID] = 0
     elif end == 0 or not sums[VALID]:
-        begin(sums, card, end, newest - before)
-    flags = 0
-    if time % DAY_MS < 6 * HOUR_MS:
-        flags |= NIGHT
-    if rows.entry_mode[i] == _ONLINE_MODE:
-        flags |= ONLINE
-    if rows.entry_mode[i] == _CONTACTLESS_MODE:
-        flags |= CONTACTLESS
-    put_time(card, place, time, flags)
-    put_amount(card, place, rows.amount[i])
-    card.terminals[place] = rows.terminal[i]
-    card.ratios[place] = 0.0
-    card.latitudes[place] = rows.latitude[i]
-    card.longitudes[place] = rows.longitude[i]
-    card.flags[place] |= _mark_terminal(card, place, end, sums)
+        begin(sums, subject, end, newest - before)
+    put_time(subject, place, time, marks)
+    put_amount(subject, place, rows.amount[i])
+    subject.counterparts[place] = rows.counterpart[i]
+    subject.ratios[place] = 0.0
+    subject.latitudes[place] = rows.latitude[i]
+    subject.longitudes[place] = rows.longitude[i]
+    subject.flags[place] |= _mark_counterpart(subject, place, end, sums)
     return place
 
 
 @compiled
 def _make_room(h: History, slot: int, time: int) -> None:
     """Drop what has left the history, where the segment is full or its rows would be further away than their times can tell."""
-    sums = h.cards[slot]
+    sums = h.subjects[slot]
     if sums[LENGTH] == sums[CAPACITY]:
         drop_old(h, slot)
     # Since then no row was kept that was older than that time by KEEP_MS.
@@ -116,25 +106,25 @@ def _make_room(h: History, slot: int, time: int) -> None:
 
 
 @compiled_inside
-def _mark_terminal(card: Segment, place: int, end: int, sums: NDArray[np.int64]) -> int:
-    """FIRST_USE and NEWEST_USE of the new row at ``place``, ``end`` being the last; others of its terminal change theirs."""
-    terminal, at = card.terminals[place], age(card, place)
+def _mark_counterpart(subject: Segment, place: int, end: int, sums: NDArray[np.int64]) -> int:
+    """FIRST_USE and NEWEST_USE of the new row at ``place``, ``end`` being the last; others of its counterpart change theirs."""
+    counterpart, at = subject.counterparts[place], age(subject, place)
     later = place + 1
-    while later <= end and card.terminals[later] != terminal:
+    while later <= end and subject.counterparts[later] != counterpart:
         later += 1
-    if later <= end and at - age(card, later) < LONGEST_MS:
-        card.flags[later] &= ~FIRST_USE
+    if later <= end and at - age(subject, later) < LONGEST_MS:
+        subject.flags[later] &= ~FIRST_USE
     lo = max(0, end + 1 - MAX_ROWS)
-    before = card.terminals[lo:place]
+    before = subject.counterparts[lo:place]
     last = np.int32(-1)
     for j in range(before.shape[0]):
-        last = max(last, np.int32(j) if before[j] == terminal else np.int32(-1))
+        last = max(last, np.int32(j) if before[j] == counterpart else np.int32(-1))
     earlier = np.int64(last) + lo
-    found = last >= 0 and age(card, earlier) < min(at + LONGEST_MS, KEEP_MS)
+    found = last >= 0 and age(subject, earlier) < min(at + LONGEST_MS, KEEP_MS)
     if later <= end:
         return 0 if found else FIRST_USE
     if found:
-        card.flags[earlier] &= ~NEWEST_USE
+        subject.flags[earlier] &= ~NEWEST_USE
         if sums[VALID]:
             no_longer_newest(sums, earlier)
         return NEWEST_USE

@@ -1,8 +1,8 @@
-"""A copy of a card state as of one moment, taken in small steps while the state goes on.
+"""A copy of a subject state as of one moment, taken in small steps while the state goes on.
 
-Copy on write: a card that is about to change is copied first, and the others in turn, a bounded number a step. So no step takes
-longer the more cards there are, nor does the begin: it notes how many there are, for cards are only ever added. The copy is what
-one long stop would have given.
+Copy on write: a subject that is about to change is copied first, and the others in turn, a bounded number a step. So no step
+takes longer the more subjects there are, nor does the begin: it notes how many there are, for subjects are only ever added. The
+copy is what one long stop would have given.
 """
 
 from __future__ import annotations
@@ -14,40 +14,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.history.arrays import COLUMNS
-from features.history.state import CardState, named
+from features.history.state import SubjectState, named
 
 
 class StateCopy:
     """Begins with the state as it is now. Call ``before`` ahead of every update, and ``step`` until ``done``."""
 
-    def __init__(self, state: CardState) -> None:
+    def __init__(self, state: SubjectState) -> None:
         self._state = state
-        self._cards = state.cards
+        self._subjects = state.subjects
         self._ids: list[str] = []
-        self._copied = np.zeros(self._cards, dtype=np.bool_)
+        self._copied = np.zeros(self._subjects, dtype=np.bool_)
         self._next = 0
         self._numbers: list[NDArray[np.int64]] = []
         self._parts: list[dict[str, NDArray[Any]]] = []
 
     @property
     def done(self) -> bool:
-        """Whether every card is copied."""
-        return self._next == self._cards
+        """Whether every subject is copied."""
+        return self._next == self._subjects
 
-    def before(self, cards: Sequence[str]) -> None:
-        """``cards`` are about to change."""
-        numbers = np.unique(self._state.known(cards))
-        self._copy(numbers[numbers < self._cards])
+    def before(self, subjects: Sequence[str]) -> None:
+        """``subjects`` are about to change."""
+        numbers = np.unique(self._state.known(subjects))
+        self._copy(numbers[numbers < self._subjects])
 
-    def step(self, cards: int) -> None:
-        """Look at the next ``cards`` cards, and copy those that have not changed since."""
-        end = min(self._next + cards, self._cards)
+    def step(self, subjects: int) -> None:
+        """Look at the next ``subjects`` subjects, and copy those that have not changed since."""
+        end = min(self._next + subjects, self._subjects)
         self._ids += self._state.ids(self._next, end)
         self._copy(np.arange(self._next, end))
         self._next = end
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What ``CardState.arrays`` gave at the beginning, with the cards in another order. Only once it is done."""
+        """What ``SubjectState.arrays`` gave at the beginning, with the subjects in another order. Only once it is done."""
         if not self.done:
             raise RuntimeError("the copy is not complete; call step until it is done")
         numbers = np.concatenate([np.zeros(0, dtype=np.int64), *self._numbers])

@@ -1,4 +1,6 @@
-"""What is found in a card's history for one event, and what of it is found in the same way whether the event is late or not."""
+"""What is found in a subject's history for one event, and what of it is found in the same way whether the event is late or
+not.
+"""
 
 from __future__ import annotations
 
@@ -54,17 +56,17 @@ def new_walk() -> Walk:
 
 
 @compiled_inside
-def back(card: Segment, lo: int, row: int, limit: int) -> int:
+def back(subject: Segment, lo: int, row: int, limit: int) -> int:
     """The first row of ``[lo, row]`` with an age below ``limit``, where row ``row`` counts in any case."""
     step = 1
-    while row - step >= lo and age(card, row - step) < limit:
+    while row - step >= lo and age(subject, row - step) < limit:
         row -= step
         step *= 2
     # This row is in; the first one lies in (row - step, row].
     bottom = max(row - step, lo - 1)
     while row - bottom > 1:
         middle = (row + bottom) // 2
-        if age(card, middle) < limit:
+        if age(subject, middle) < limit:
             row = middle
         else:
             bottom = middle
@@ -92,46 +94,46 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
 
 
 @compiled_inside
-def of_the_last(card: Segment, first: int, last: int, w: Walk) -> None:
-    """Time, distance and speed from the last row before the event at row ``last``, and whether its terminal is known."""
+def of_the_last(subject: Segment, first: int, last: int, w: Walk) -> None:
+    """Time, distance and speed from the last row before the event at row ``last``, and whether its counterpart is known."""
     rest = w.rest
-    now = age(card, last)
-    rest[SINCE_LAST] = (age(card, last - 1) - now) / 1000.0 if last > first else -1.0
-    rest[REPEAT] = 0.0 if card.flags[last] & FIRST_USE else 1.0
+    now = age(subject, last)
+    rest[SINCE_LAST] = (age(subject, last - 1) - now) / 1000.0 if last > first else -1.0
+    rest[REPEAT] = 0.0 if subject.flags[last] & FIRST_USE else 1.0
     rest[KM] = rest[SPEED] = -1.0
-    latitude, longitude = np.float64(card.latitudes[last]), np.float64(card.longitudes[last])
+    latitude, longitude = np.float64(subject.latitudes[last]), np.float64(subject.longitudes[last])
     if math.isnan(latitude) or math.isnan(longitude):
         return
     for j in range(last - 1, first - 1, -1):
-        if not (math.isnan(card.latitudes[j]) or math.isnan(card.longitudes[j])):
-            km = haversine_km(np.float64(card.latitudes[j]), np.float64(card.longitudes[j]), latitude, longitude)
+        if not (math.isnan(subject.latitudes[j]) or math.isnan(subject.longitudes[j])):
+            km = haversine_km(np.float64(subject.latitudes[j]), np.float64(subject.longitudes[j]), latitude, longitude)
             rest[KM] = km
-            rest[SPEED] = km / max((age(card, j) - now) / 1000.0, SHORTEST_S) * 3600.0
+            rest[SPEED] = km / max((age(subject, j) - now) / 1000.0, SHORTEST_S) * 3600.0
             return
 
 
 @compiled_inside
-def decayed(card: Segment, week: int, last: int, w: Walk) -> None:
+def decayed(subject: Segment, week: int, last: int, w: Walk) -> None:
     """Over a week's rows, the event last; summed from the oldest on."""
-    now = age(card, last)
+    now = age(subject, last)
     count = total = 0.0
     for j in range(week, last + 1):
-        weight = _DECAY[(age(card, j) - now) // HOUR_MS]
+        weight = _DECAY[(age(subject, j) - now) // HOUR_MS]
         count += weight
-        total += weight * amount_of(card, j)
+        total += weight * amount_of(subject, j)
     w.rest[DECAYED_COUNT], w.rest[DECAYED_TOTAL] = count, total
 
 
 @compiled_inside
-def high(card: Segment, first: int, last: int, newest: int, w: Walk) -> None:
+def high(subject: Segment, first: int, last: int, newest: int, w: Walk) -> None:
     """Of the high amounts before the event. ``newest``: the last row before it whose amount is high, -1 if none."""
-    now = age(card, last)
-    day_14 = back(card, first, last, now + 14 * DAY_MS)
-    day_3 = back(card, day_14, last, now + 3 * DAY_MS)
-    w.rest[RATIO_3D] = _largest(card.ratios[day_3:last])
-    w.rest[RATIO_14D] = max(w.rest[RATIO_3D], _largest(card.ratios[day_14:day_3]))
-    w.rest[HIGH_14D] = count_high(card.flags[day_14:last])[0] if newest >= day_14 else 0
-    w.rest[SINCE_HIGH] = (age(card, newest) - now) / DAY_MS if newest >= 0 else -1.0
+    now = age(subject, last)
+    day_14 = back(subject, first, last, now + 14 * DAY_MS)
+    day_3 = back(subject, day_14, last, now + 3 * DAY_MS)
+    w.rest[RATIO_3D] = _largest(subject.ratios[day_3:last])
+    w.rest[RATIO_14D] = max(w.rest[RATIO_3D], _largest(subject.ratios[day_14:day_3]))
+    w.rest[HIGH_14D] = count_high(subject.flags[day_14:last])[0] if newest >= day_14 else 0
+    w.rest[SINCE_HIGH] = (age(subject, newest) - now) / DAY_MS if newest >= 0 else -1.0
 
 
 @compiled_without_nan

@@ -1,4 +1,4 @@
-"""What the history says of an event that is its card's newest: by the running sums, and a look at its last day."""
+"""What the history says of an event that is its subject's newest: by the running sums, and a look at its last day."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _LENGTHS = np.array(LENGTHS, dtype=np.int64)
 @compiled_inside
 def go_on(h: History, slot: int, last: int, w: Walk) -> None:
     """Fill ``w``; set the ratio and the flag HIGH_AMOUNT of row ``last``."""
-    card, sums = segment(h, slot), h.cards[slot]
-    leave(sums, card, last)
+    subject, sums = segment(h, slot), h.subjects[slot]
+    leave(sums, subject, last)
     first = sums[window(LONG - 1) + ROW]
     newest_high = sums[NEWEST_HIGH]
-    robust(h, slot, card, first, last, sums[window(LONG - 1) + HIGHEST], w)
-    _sum_last_day(card, max(sums[window(0) + ROW], 0), last, w)
-    come(sums, card, last)
-    amount = amount_of(card, last)
+    robust(h, slot, subject, first, last, sums[window(LONG - 1) + HIGHEST], w)
+    _sum_last_day(subject, max(sums[window(0) + ROW], 0), last, w)
+    come(sums, subject, last)
+    amount = amount_of(subject, last)
     my_x, my_y = amount >> SPLIT, amount & BELOW
     for k in range(LONG):
         s = sums[window(k) : window(k + 1)]
@@ -55,22 +55,22 @@ def go_on(h: History, slot: int, last: int, w: Walk) -> None:
         w.lanes[at] = s[LANES]
         w.spread[at] = spread(n, upper, lower, xx, xy, yy)
         w.others[at] = spread(n - 1, upper - my_x, lower - my_y, xx - my_x * my_x, xy - my_x * my_y, yy - my_y * my_y)
-    of_the_last(card, first, last, w)
-    decayed(card, sums[window(0) + ROW], last, w)
-    high(card, first, last, newest_high, w)
+    of_the_last(subject, first, last, w)
+    decayed(subject, sums[window(0) + ROW], last, w)
+    high(subject, first, last, newest_high, w)
 
 
 @compiled_inside
-def _sum_last_day(card: Segment, lo: int, last: int, w: Walk) -> None:
+def _sum_last_day(subject: Segment, lo: int, last: int, w: Walk) -> None:
     """The windows up to a day, row by row."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)
-    amount = amount_of(card, last)
+    amount = amount_of(subject, last)
     my_x, my_y = amount >> SPLIT, amount & BELOW
     j = last
     for k in range(SHORT):
         before = j
-        while j >= lo and age(card, j) < _LENGTHS[k]:
-            a = amount_of(card, j)
+        while j >= lo and age(subject, j) < _LENGTHS[k]:
+            a = amount_of(subject, j)
             x, y = a >> SPLIT, a & BELOW
             total += a
             low += y
@@ -78,7 +78,7 @@ def _sum_last_day(card: Segment, lo: int, last: int, w: Walk) -> None:
             xy += x * y
             yy += y * y
             highest = np.int64(max(highest, a))
-            lanes += lanes_of(np.int64(card.flags[j]))
+            lanes += lanes_of(np.int64(subject.flags[j]))
             j -= 1
         n = last - j
         w.counts[k], w.total[k], w.highest[k], w.lanes[k] = n, total, highest, lanes

@@ -1,8 +1,8 @@
-"""The compiled heart of the transform: put an event into its card's history, and tell what that says of it.
+"""The compiled heart of the transform: put an event into its subject's history, and tell what that says of it.
 
 All of it is strictly as of the event: only rows at or before its place in event time count. Ties stay in the order of their
 arrival. A row's ``ratio`` and its flag HIGH_AMOUNT are those of its arrival: an event that comes late changes the windows of
-later events, never what was said of earlier ones. An event so late that it is no part of its card's history is alone.
+later events, never what was said of earlier ones. An event so late that it is no part of its subject's history is alone.
 
 The functions here carry no cache of their own; they are compiled into ``features.transform.generated``, whose text changes with
 theirs.
@@ -19,11 +19,11 @@ from features.history.row_layout import VALID, History
 
 
 @compiled_inside
-def take_in(h: History, slot: int, rows: Rows, i: int, w: Walk) -> None:
-    """Put row ``i`` of a batch into its card's history and fill ``w`` with what that says of it."""
+def take_in(h: History, slot: int, rows: Rows, i: int, marks: int, w: Walk) -> None:
+    """Put row ``i`` of a batch into its subject's history and fill ``w`` with what that says of it."""
     slot = slot_of(h, slot, rows.time[i])
-    last = insert(h, slot, rows, i)
-    if h.cards[slot, VALID]:
+    last = insert(h, slot, rows, i, marks)
+    if h.subjects[slot, VALID]:
         go_on(h, slot, last, w)
     else:
         walk_back(h, slot, last, w)

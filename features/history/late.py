@@ -19,35 +19,35 @@ _LONGEST = len(LENGTHS) - 1
 @compiled
 def walk_back(h: History, slot: int, last: int, w: Walk) -> None:
     """Fill ``w``; set the ratio and the flag HIGH_AMOUNT of row ``last``."""
-    card = segment(h, slot)
-    n = h.cards[slot, LENGTH]
+    subject = segment(h, slot)
+    n = h.subjects[slot, LENGTH]
     lo = max(n - MAX_ROWS, 0)
-    now = age(card, last)
+    now = age(subject, last)
     j = last
     for k in range(_LENGTHS.shape[0]):
-        # The card's oldest rows may or may not be held still: only a late event's windows reach that far.
-        j = back(card, lo, j, min(now + _LENGTHS[k], KEEP_MS))
+        # The subject's oldest rows may or may not be held still: only a late event's windows reach that far.
+        j = back(subject, lo, j, min(now + _LENGTHS[k], KEEP_MS))
         w.counts[k] = last - j + 1
-    _sum_up(card, last, w)
-    _count_terminals(card, last, w)
-    of_the_last(card, j, last, w)
-    decayed(card, last + 1 - w.counts[_WEEK], last, w)
-    robust(h, slot, card, j, last, w.highest[_LONGEST], w)
-    _, newest = count_high(card.flags[j:last])
-    high(card, j, last, newest + j if newest >= 0 else -1, w)
+    _sum_up(subject, last, w)
+    _count_counterparts(subject, last, w)
+    of_the_last(subject, j, last, w)
+    decayed(subject, last + 1 - w.counts[_WEEK], last, w)
+    robust(h, slot, subject, j, last, w.highest[_LONGEST], w)
+    _, newest = count_high(subject.flags[j:last])
+    high(subject, j, last, newest + j if newest >= 0 else -1, w)
 
 
 @compiled
-def _sum_up(card: Segment, last: int, w: Walk) -> None:
+def _sum_up(subject: Segment, last: int, w: Walk) -> None:
     """Sums by window. They are integers, so that it does not matter how a processor groups them."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)
-    amount = amount_of(card, last)
+    amount = amount_of(subject, last)
     my_x, my_y = amount >> SPLIT, amount & BELOW
     j = last
     for k in range(w.counts.shape[0]):
         n = w.counts[k]
         while j > last - n:
-            a = amount_of(card, j)
+            a = amount_of(subject, j)
             x, y = a >> SPLIT, a & BELOW
             total += a
             low += y
@@ -55,7 +55,7 @@ def _sum_up(card: Segment, last: int, w: Walk) -> None:
             xy += x * y
             yy += y * y
             highest = np.int64(max(highest, a))
-            lanes += lanes_of(np.int64(card.flags[j]))
+            lanes += lanes_of(np.int64(subject.flags[j]))
             j -= 1
         upper = (total - low) >> SPLIT
         w.total[k], w.highest[k], w.lanes[k] = total, highest, lanes
@@ -64,7 +64,7 @@ def _sum_up(card: Segment, last: int, w: Walk) -> None:
 
 
 @compiled
-def _count_terminals(card: Segment, last: int, w: Walk) -> None:
+def _count_counterparts(subject: Segment, last: int, w: Walk) -> None:
     """The lanes of NEWEST_USE, anew: rows behind the event in time have taken that flag from rows that it may count."""
     j = last
     distinct = 0
@@ -72,7 +72,7 @@ def _count_terminals(card: Segment, last: int, w: Walk) -> None:
         stop = last - w.counts[k]
         while j > stop:
             later = j + 1
-            while later <= last and card.terminals[later] != card.terminals[j]:
+            while later <= last and subject.counterparts[later] != subject.counterparts[j]:
                 later += 1
             distinct += later > last
             j -= 1

@@ -1,4 +1,4 @@
-"""The median of a card's earlier amounts, exactly, and the mean of the ordinary ones among them.
+"""The median of a subject's earlier amounts, exactly, and the mean of the ordinary ones among them.
 
 Both take a pass or two over the amounts. Where none is above 2^31 minor units, their low 32 bits are all there is to them: a
 processor compares eight of these at once, and a history of 200 rows is 13 cache lines. (Holding the amounts in order instead, so
@@ -21,7 +21,7 @@ _STEPS = 8
 
 
 @compiled_inside
-def robust(h: History, slot: int, card: Segment, first: int, last: int, highest: int, w: Walk) -> None:
+def robust(h: History, slot: int, subject: Segment, first: int, last: int, highest: int, w: Walk) -> None:
     """Median and robust mean of the rows before ``last``, of which no amount is above ``highest``; the event's ratio to it.
 
     The ratio is rounded to float32, as it is kept.
@@ -30,9 +30,9 @@ def robust(h: History, slot: int, card: Segment, first: int, last: int, highest:
     median = 0.0
     total = count = np.int64(0)
     if n > 0:
-        guess = h.cards[slot, GUESS]
+        guess = h.subjects[slot, GUESS]
         if highest < _NARROW:
-            narrow = card.amounts[first:last]
+            narrow = subject.amounts[first:last]
             near = np.int32(min(int(guess), _NARROW))
             small, large = medians(narrow, near, np.int32(-1), np.int32(_NARROW))
             low, high = np.int64(small), np.int64(large)
@@ -44,16 +44,16 @@ def robust(h: History, slot: int, card: Segment, first: int, last: int, highest:
                 total, count = _up_to(narrow, limit, np.int64(0))
         else:
             for j in range(n):
-                w.amounts[j] = amount_of(card, first + j)
+                w.amounts[j] = amount_of(subject, first + j)
             wide = w.amounts[:n]
             low, high = medians(wide, guess, np.int64(-1), np.int64(_EVERYTHING))
             median = (low + high) / 2.0
             total, count = _up_to(wide, np.int64(HIGH * median), np.int64(0))
-        h.cards[slot, GUESS] = low
-    ratio = np.float32(amount_of(card, last) / robust_mean(total, count))
-    card.ratios[last] = ratio
+        h.subjects[slot, GUESS] = low
+    ratio = np.float32(amount_of(subject, last) / robust_mean(total, count))
+    subject.ratios[last] = ratio
     if ratio > HIGH:
-        card.flags[last] |= HIGH_AMOUNT
+        subject.flags[last] |= HIGH_AMOUNT
     w.rest[MEDIAN], w.rest[RATIO] = median, ratio
 
 
@@ -73,8 +73,8 @@ def medians(values: NDArray[np.int64], guess: np.int64, least: np.int64, most: n
     """The two middle ones of ``values`` [n >= 1] (the same twice for an odd n), exactly. All lie between ``least`` and ``most``,
     and all four have the same type, int64 or int32.
 
-    One pass counts what lies below ``guess`` and finds its neighbours; from one event of a card to the next the median moves by
-    a rank at most, so one or two passes do. After _STEPS of them the range that is left is halved with each pass.
+    One pass counts what lies below ``guess`` and finds its neighbours; from one event of a subject to the next the median moves
+    by a rank at most, so one or two passes do. After _STEPS of them the range that is left is halved with each pass.
     """
     n = values.shape[0]
     first, second = (n - 1) // 2, n // 2

@@ -25,7 +25,7 @@ from features.history.row_layout import (
     words_of,
 )
 
-#: No card has room for more rows.
+#: No subject has room for more rows.
 MOST = 2 * MAX_ROWS
 #: Sizes of segments, in multiples of MULTIPLE rows.
 SIZES = MOST // MULTIPLE + 1
@@ -35,11 +35,11 @@ _SMALL = 80
 _NONE = -1
 
 
-def history(cards: NDArray[np.int64], n: int) -> History:
+def history(subjects: NDArray[np.int64], n: int) -> History:
     """A pool of ``n`` words in which nothing is free but its end."""
     words = np.empty(n, dtype=np.int64)
     free = np.full(SIZES, _NONE, dtype=np.int64)
-    return History(cards, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8))
+    return History(subjects, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8))
 
 
 @compiled
@@ -53,19 +53,19 @@ def find_tight(
 ) -> int:
     """Write the slots whose segments are too small for the batch, and the capacities they need; return how many they are.
 
-    Rows that left a card's history are dropped first. A segment is left as it is only where that frees a few: a card that has
-    as many rows come as leave would have them dropped, and the rest moved, at each event.
+    Rows that left a subject's history are dropped first. A segment is left as it is only where that frees a few: a subject that
+    has as many rows come as leave would have them dropped, and the rest moved, at each event.
     """
     for slot in slots:
         coming[slot] += 1
     found = 0
     for slot in slots:
         more, coming[slot] = coming[slot], 0
-        if more == 0 or h.cards[slot, CAPACITY] >= min(h.cards[slot, LENGTH] + more, MOST):
+        if more == 0 or h.subjects[slot, CAPACITY] >= min(h.subjects[slot, LENGTH] + more, MOST):
             continue
         drop_old(h, slot)
-        need = h.cards[slot, LENGTH] + more
-        if h.cards[slot, CAPACITY] >= min(need + _spare(need) // 2, MOST):
+        need = h.subjects[slot, LENGTH] + more
+        if h.subjects[slot, CAPACITY] >= min(need + _spare(need) // 2, MOST):
             continue
         tight[found] = slot
         room = need + _spare(need)
@@ -96,25 +96,25 @@ def move(h: History, slots: NDArray[np.int64], wanted: NDArray[np.int64], begin:
         start, rows, used = _take(h, wanted[k], used)
         if start == _NONE:
             return k, used
-        copy_rows(segment(h, slot), 0, segment_at(h, start, rows, h.cards[slot, NEWEST]), 0, h.cards[slot, LENGTH])
-        room = h.cards[slot, CAPACITY]
+        copy_rows(segment(h, slot), 0, segment_at(h, start, rows, h.subjects[slot, NEWEST]), 0, h.subjects[slot, LENGTH])
+        room = h.subjects[slot, CAPACITY]
         if room > 0:
-            h.words[h.cards[slot, START]] = h.free[room // MULTIPLE]
-            h.free[room // MULTIPLE] = h.cards[slot, START]
-        h.cards[slot, START] = start
-        h.cards[slot, CAPACITY] = rows
+            h.words[h.subjects[slot, START]] = h.free[room // MULTIPLE]
+            h.free[room // MULTIPLE] = h.subjects[slot, START]
+        h.subjects[slot, START] = start
+        h.subjects[slot, CAPACITY] = rows
     return slots.shape[0], used
 
 
 @compiled_cached
 def pack(source: History, target: History) -> int:
-    """Copy all segments, without holes, into the capacities that ``target.cards``, else a copy of ``source.cards``, has for
+    """Copy all segments, without holes, into the capacities that ``target.subjects``, else a copy of ``source.subjects``, has for
     them, and write there where they are. Return the words used.
     """
     used = 0
-    for slot in range(source.cards.shape[0]):
-        n = target.cards[slot, CAPACITY]
-        copy_rows(segment(source, slot), 0, segment_at(target, used, n, 0), 0, source.cards[slot, LENGTH])
-        target.cards[slot, START] = used
+    for slot in range(source.subjects.shape[0]):
+        n = target.subjects[slot, CAPACITY]
+        copy_rows(segment(source, slot), 0, segment_at(target, used, n, 0), 0, source.subjects[slot, LENGTH])
+        target.subjects[slot, START] = used
         used += words_of(n)
     return used

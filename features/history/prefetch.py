@@ -1,4 +1,4 @@
-"""Ask for memory before it is needed: a card's history is a few dozen cold cache lines."""
+"""Ask for memory before it is needed: a subject's history is a few dozen cold cache lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from features.base.compiled import compiled_inside
-from features.history.row_layout import CAPACITY, COLUMNS_A_CARD, LENGTH, LONG, ROW, START, History, window
+from features.history.row_layout import CAPACITY, COLUMNS_A_SUBJECT, LENGTH, LONG, ROW, START, History, window
 
 #: How many events ahead of the one at work.
 AHEAD = 4
@@ -43,16 +43,16 @@ def _touch(typing: Any, array: Any, row: Any) -> Any:
 
 
 @compiled_inside
-def fetch_card(h: History, slot: int) -> None:
-    """Where a card's rows are, and its sums."""
-    for word in range(0, COLUMNS_A_CARD, _LINE):
-        _touch(h.cards[slot], word)
+def fetch_subject(h: History, slot: int) -> None:
+    """Where a subject's rows are, and its sums."""
+    for word in range(0, COLUMNS_A_SUBJECT, _LINE):
+        _touch(h.subjects[slot], word)
 
 
 @compiled_inside
 def fetch_rows(h: History, slot: int) -> None:
-    """What an event in order looks at: the newest rows, those that leave the windows, all amounts and terminals."""
-    start, room, n = h.cards[slot, START], h.cards[slot, CAPACITY], h.cards[slot, LENGTH]
+    """What an event in order looks at: the newest rows, those that leave the windows, all amounts and counterparts."""
+    start, room, n = h.subjects[slot, START], h.subjects[slot, CAPACITY], h.subjects[slot, LENGTH]
     half = 2 * start
     for row in range(max(n - _NEWEST, 0), n + _LINE, 2 * _LINE):
         _touch(h.halves, half + row)
@@ -61,7 +61,7 @@ def fetch_rows(h: History, slot: int) -> None:
         _touch(h.halves, half + room + row)
         _touch(h.halves, half + 2 * room + row)
     for k in range(LONG):
-        _touch(h.halves, half + h.cards[slot, window(k) + ROW])
+        _touch(h.halves, half + h.subjects[slot, window(k) + ROW])
     _touch(h.halves, half + 4 * room + n)
     _touch(h.halves, half + 5 * room + n)
     byte = 8 * start + 24 * room

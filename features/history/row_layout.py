@@ -1,10 +1,10 @@
-"""Where a card's history lies: one row of sums for each card, one segment of a pool for each card's transactions.
+"""Where a subject's history lies: one row of sums for each subject, one segment of a pool for each subject's transactions.
 
 A segment has room for ``capacity`` rows of 26 bytes, of which the first ``length`` are filled, oldest event first. Its columns
-lie one after the other, so that a card's whole history is on one or two pages of memory.
+lie one after the other, so that a subject's whole history is on one or two pages of memory.
 
 Columns are as narrow as they can be and still give every bit back. A time is 34 bits of milliseconds, counted around (198 days):
-what is told is its distance to the card's newest transaction, and a segment holds none that is further away. An amount is 40
+what is told is its distance to the subject's newest transaction, and a segment holds none that is further away. An amount is 40
 bits. The low 32 bits of both are columns of their own; what is above them lies in two columns of bytes, one of which has the
 row's flags, too.
 """
@@ -23,22 +23,23 @@ from features.catalogue.windows import DAY_MS, KEEP_MS, LENGTHS, MAX_ROWS
 #: time.
 SHORT = sum(length <= DAY_MS for length in LENGTHS)
 LONG = len(LENGTHS) - SHORT
-#: Columns of ``History.cards``: where the card's segment starts in ``words``, how many rows are filled, for how many there is
-#: room, the time of the newest, where the search for the median begins (that changes the time it takes, never the answer);
+#: Columns of ``History.subjects``: where the subject's segment starts in ``words``, how many rows are filled, for how many there
+#: is room, the time of the newest, where the search for the median begins (that changes the time it takes, never the answer);
 #: whether the sums hold, the newest row with a high amount, -1 if none, and what was the newest time when old rows were dropped.
 START, LENGTH, CAPACITY, NEWEST, GUESS, VALID, NEWEST_HIGH, SWEPT = range(8)
 #: Then eight columns for each long window: its first row, and sums over its rows (``features.history.running_sums``).
 _FIRST, _EACH = 8, 8
 ROW, TOTAL, LOW, XX, XY, YY, LANES, HIGHEST = range(_EACH)
 #: Four cache lines.
-COLUMNS_A_CARD = 32
-assert _FIRST + _EACH * LONG <= COLUMNS_A_CARD
+COLUMNS_A_SUBJECT = 32
+assert _FIRST + _EACH * LONG <= COLUMNS_A_SUBJECT
 
 ROW_BYTES = 26
 #: Capacities are multiples of this, so that a segment is whole words of 8 bytes.
 MULTIPLE = 4
-#: Flags of a row. NEWEST_USE: no later row has its terminal; FIRST_USE: no earlier one within LONGEST_MS has.
-NEWEST_USE, FIRST_USE, NIGHT, ONLINE, CONTACTLESS, HIGH_AMOUNT = 1, 2, 4, 8, 16, 32
+#: Flags of a row. NEWEST_USE: no later row has its counterpart; FIRST_USE: no earlier one within LONGEST_MS has.
+#: MARKS: three that the domain gives (``features.base.domain.RowFlag``).
+NEWEST_USE, FIRST_USE, MARKS, HIGH_AMOUNT = 1, 2, 4 | 8 | 16, 32
 FLAG_BITS = 6
 FLAGS = (1 << FLAG_BITS) - 1
 _LOW_BITS = 32
@@ -50,11 +51,12 @@ assert OLDEST_MS > 2 * KEEP_MS
 
 
 class History(NamedTuple):
-    """``cards`` int64 [slots, COLUMNS_A_CARD]; ``free`` int64: the first free segment of each size (``features.history.pool``).
+    """``subjects`` int64 [slots, COLUMNS_A_SUBJECT]; ``free`` int64: the first free segment of each size
+    (``features.history.pool``).
     ``halves``, ``singles`` and ``bytes`` are ``words`` seen as other types.
     """
 
-    cards: NDArray[np.int64]
+    subjects: NDArray[np.int64]
     free: NDArray[np.int64]
     words: NDArray[np.int64]
     halves: NDArray[np.int32]
@@ -63,14 +65,14 @@ class History(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A card's rows, as views of the pool. ``newest``: the card's newest time, from which ``times`` are told (``age``).
+    """A subject's rows, as views of the pool. ``newest``: the subject's newest time, from which ``times`` are told (``age``).
     ``ratios``: ratio_to_robust_mean as of the row's arrival. Unknown places are NaN.
     """
 
     newest: int
     times: NDArray[np.int32]
     amounts: NDArray[np.int32]
-    terminals: NDArray[np.int32]
+    counterparts: NDArray[np.int32]
     ratios: NDArray[np.float32]
     latitudes: NDArray[np.float32]
     longitudes: NDArray[np.float32]
@@ -86,14 +88,14 @@ def words_of(rows: int) -> int:
 
 @compiled_inside
 def window(k: int) -> int:
-    """Where the sums of long window ``k`` begin in a card's row."""
+    """Where the sums of long window ``k`` begin in a subject's row."""
     return _FIRST + _EACH * k
 
 
 @compiled_inside
 def segment(h: History, slot: int) -> Segment:
-    """The rows of a card, all ``capacity`` of them."""
-    rows: Segment = segment_at(h, h.cards[slot, START], h.cards[slot, CAPACITY], h.cards[slot, NEWEST])
+    """The rows of a subject, all ``capacity`` of them."""
+    rows: Segment = segment_at(h, h.subjects[slot, START], h.subjects[slot, CAPACITY], h.subjects[slot, NEWEST])
     return rows
 
 
@@ -116,30 +118,30 @@ def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
 
 
 @compiled_inside
-def age(card: Segment, row: int) -> int:
-    """By how many milliseconds a row is older than the card's newest."""
-    there = (np.int64(card.times[row]) & _LOW_MASK) | (np.int64(card.flags[row]) >> FLAG_BITS) << _LOW_BITS
-    return int((card.newest - there) & OLDEST_MS)
+def age(subject: Segment, row: int) -> int:
+    """By how many milliseconds a row is older than the subject's newest."""
+    there = (np.int64(subject.times[row]) & _LOW_MASK) | (np.int64(subject.flags[row]) >> FLAG_BITS) << _LOW_BITS
+    return int((subject.newest - there) & OLDEST_MS)
 
 
 @compiled_inside
-def amount_of(card: Segment, row: int) -> int:
+def amount_of(subject: Segment, row: int) -> int:
     """A row's amount in minor units."""
-    return int((np.int64(card.amounts[row]) & _LOW_MASK) | np.int64(card.amounts_high[row]) << _LOW_BITS)
+    return int((np.int64(subject.amounts[row]) & _LOW_MASK) | np.int64(subject.amounts_high[row]) << _LOW_BITS)
 
 
 @compiled_inside
-def put_time(card: Segment, row: int, time: int, flags: int) -> None:
+def put_time(subject: Segment, row: int, time: int, flags: int) -> None:
     """Write a row's time and its flags."""
-    card.times[row] = np.int32(time & _LOW_MASK)
-    card.flags[row] = flags | (time >> _LOW_BITS & _TIME_HIGH) << FLAG_BITS
+    subject.times[row] = np.int32(time & _LOW_MASK)
+    subject.flags[row] = flags | (time >> _LOW_BITS & _TIME_HIGH) << FLAG_BITS
 
 
 @compiled_inside
-def put_amount(card: Segment, row: int, amount: int) -> None:
+def put_amount(subject: Segment, row: int, amount: int) -> None:
     """Write a row's amount, in [0, 2^40)."""
-    card.amounts[row] = np.int32(amount & _LOW_MASK)
-    card.amounts_high[row] = amount >> _LOW_BITS
+    subject.amounts[row] = np.int32(amount & _LOW_MASK)
+    subject.amounts_high[row] = amount >> _LOW_BITS
 
 
 @compiled
@@ -150,7 +152,7 @@ def copy_rows(source: Segment, begin: int, target: Segment, place: int, count: i
     for i in range(count):
         target.amounts[place + i] = source.amounts[begin + i]
     for i in range(count):
-        target.terminals[place + i] = source.terminals[begin + i]
+        target.counterparts[place + i] = source.counterparts[begin + i]
     for i in range(count):
         target.ratios[place + i] = source.ratios[begin + i]
     for i in range(count):
@@ -165,20 +167,20 @@ def copy_rows(source: Segment, begin: int, target: Segment, place: int, count: i
 
 @compiled
 def drop_old(h: History, slot: int) -> None:
-    """Remove the rows of this card that are no part of its history any more."""
-    n = h.cards[slot, LENGTH]
-    h.cards[slot, SWEPT] = h.cards[slot, NEWEST]
+    """Remove the rows of this subject that are no part of its history any more."""
+    n = h.subjects[slot, LENGTH]
+    h.subjects[slot, SWEPT] = h.subjects[slot, NEWEST]
     if n == 0:
         return
-    card = segment(h, slot)
+    subject = segment(h, slot)
     old = max(n - MAX_ROWS, 0)
-    while age(card, old) >= KEEP_MS:
+    while age(subject, old) >= KEEP_MS:
         old += 1
     if old > 0:
-        copy_rows(card, old, card, 0, n - old)
-        sums = h.cards[slot]
+        copy_rows(subject, old, subject, 0, n - old)
+        sums = h.subjects[slot]
         sums[LENGTH] = n - old
-        # All of them had left the card's windows before.
+        # All of them had left the subject's windows before.
         for k in range(LONG):
             sums[window(k) + ROW] -= old
         sums[NEWEST_HIGH] = max(sums[NEWEST_HIGH] - old, -1)

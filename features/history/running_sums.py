@@ -1,9 +1,9 @@
-"""Running sums over a card's long windows: what an event that comes in order adds to, and takes away from, what was known.
+"""Running sums over a subject's long windows: what an event that comes in order adds to, and takes away from, what was known.
 
 All sums are integers, so that adding and taking away is exact: the results are those of walking back through the history, to the
 bit. An event that comes late is answered by that walk (``features.history.late``), and the sums are made anew for the next one.
 
-A card's running sums are columns of its row of ``History.cards`` (``features.history.row_layout``), here ``s``.
+A subject's running sums are columns of its row of ``History.subjects`` (``features.history.row_layout``), here ``s``.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ def _add(s: NDArray[np.int64], at: int, amount: int, flags: int, sign: int) -> N
 
 
 @compiled
-def begin(s: NDArray[np.int64], card: Segment, rows: int, late: int) -> None:
-    """Make the sums anew, as of the last of the first ``rows`` rows, which is ``late`` ms older than the card's newest."""
+def begin(s: NDArray[np.int64], subject: Segment, rows: int, late: int) -> None:
+    """Make the sums anew, as of the last of the first ``rows`` rows, which is ``late`` ms older than the subject's newest."""
     s[window(0) : window(LONG)] = 0
     s[VALID] = 1
     s[NEWEST_HIGH] = -1
@@ -75,41 +75,41 @@ def begin(s: NDArray[np.int64], card: Segment, rows: int, late: int) -> None:
     for k in range(LONG):
         at = window(k)
         first = rows - 1
-        while first > max(rows - MAX_ROWS, 0) and age(card, first - 1) < late + _LONG_MS[k]:
+        while first > max(rows - MAX_ROWS, 0) and age(subject, first - 1) < late + _LONG_MS[k]:
             first -= 1
         s[at + ROW] = first
         for j in range(first, rows):
-            amount = amount_of(card, j)
-            _add(s, at, amount, np.int64(card.flags[j]), 1)
+            amount = amount_of(subject, j)
+            _add(s, at, amount, np.int64(subject.flags[j]), 1)
             s[at + HIGHEST] = max(s[at + HIGHEST], amount)
     for j in range(s[window(LONG - 1) + ROW], rows):
-        if card.flags[j] & HIGH_AMOUNT:
+        if subject.flags[j] & HIGH_AMOUNT:
             s[NEWEST_HIGH] = j
 
 
 @compiled_inside
-def leave(s: NDArray[np.int64], card: Segment, last: int) -> None:
+def leave(s: NDArray[np.int64], subject: Segment, last: int) -> None:
     """Take away the rows that are in no window of the event at row ``last``, the newest, any more."""
     for k in range(LONG):
         at = window(k)
         row = s[at + ROW]
         again = False
-        while row < last and (age(card, row) >= _LONG_MS[k] or row <= last - MAX_ROWS):
-            amount = amount_of(card, row)
-            _add(s, at, amount, np.int64(card.flags[row]), -1)
+        while row < last and (age(subject, row) >= _LONG_MS[k] or row <= last - MAX_ROWS):
+            amount = amount_of(subject, row)
+            _add(s, at, amount, np.int64(subject.flags[row]), -1)
             again |= amount == s[at + HIGHEST]
             row += 1
         s[at + ROW] = row
         if again:
-            s[at + HIGHEST] = _highest(card, row, last)
+            s[at + HIGHEST] = _highest(subject, row, last)
     if s[NEWEST_HIGH] < s[window(LONG - 1) + ROW]:
         s[NEWEST_HIGH] = -1
 
 
 @compiled_inside
-def come(s: NDArray[np.int64], card: Segment, last: int) -> None:
+def come(s: NDArray[np.int64], subject: Segment, last: int) -> None:
     """Add the event at row ``last`` to all windows."""
-    amount, flags = amount_of(card, last), np.int64(card.flags[last])
+    amount, flags = amount_of(subject, last), np.int64(subject.flags[last])
     for k in range(LONG):
         at = window(k)
         _add(s, at, amount, flags, 1)
@@ -120,7 +120,7 @@ def come(s: NDArray[np.int64], card: Segment, last: int) -> None:
 
 @compiled_inside
 def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
-    """``row`` lost its flag NEWEST_USE: the windows that hold it count one terminal less."""
+    """``row`` lost its flag NEWEST_USE: the windows that hold it count one counterpart less."""
     for k in range(LONG):
         at = window(k)
         if row >= s[at + ROW]:
@@ -128,8 +128,8 @@ def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
 
 
 @compiled
-def _highest(card: Segment, begin: int, end: int) -> int:
+def _highest(subject: Segment, begin: int, end: int) -> int:
     found = np.int64(0)
     for j in range(begin, end):
-        found = max(found, amount_of(card, j))
+        found = max(found, amount_of(subject, j))
     return int(found)

@@ -1,7 +1,7 @@
-"""The state of the transform: each card's recent transactions, and sums over them.
+"""The state of the transform: each subject's recent transactions, and sums over them.
 
-A card's history is its rows younger than ``KEEP_MS`` before its newest, and of these the ``MAX_ROWS`` newest. Other rows may
-still lie in its segment, but nothing reads them: what a vector holds does not depend on when room was made. So a card takes at
+A subject's history is its rows younger than ``KEEP_MS`` before its newest, and of these the ``MAX_ROWS`` newest. Other rows may
+still lie in its segment, but nothing reads them: what a vector holds does not depend on when room was made. So a subject takes at
 most ``2 * MAX_ROWS`` rows, however often it pays. How they lie in memory: ``features.history.row_layout`` and
 ``features.history.pool``.
 """
@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from features.history.arrays import COLUMNS, Table, drop_old_of, read_in, write_out
 from features.history.pool import find_tight, history, move, pack
-from features.history.row_layout import CAPACITY, COLUMNS_A_CARD, LENGTH, MULTIPLE, ROW_BYTES, START
+from features.history.row_layout import CAPACITY, COLUMNS_A_SUBJECT, LENGTH, MULTIPLE, ROW_BYTES, START
 
-#: Slot of no card: an event that comes too late to be part of its card's history is looked at here, alone.
+#: Slot of no subject: an event that comes too late to be part of its subject's history is looked at here, alone.
 _FIRST_SLOT = 1
-#: Of what is in use, one part in so many is free in a fresh pool and in a fresh table of cards.
+#: Of what is in use, one part in so many is free in a fresh pool and in a fresh table of subjects.
 _SPARE = 16
 
 
-class CardState:
-    """The histories of all cards of one partition."""
+class SubjectState:
+    """The histories of all subjects of one partition."""
 
     def __init__(self) -> None:
         self._slot: dict[str, int] = {}
-        #: The cards by their numbers, beside the dict: a dict cannot be read from the middle.
+        #: The subjects by their numbers, beside the dict: a dict cannot be read from the middle.
         self._ids: list[str] = []
         self.history = history(_table(_FIRST_SLOT), 0)
         #: Words of the pool that are taken.
@@ -40,40 +40,40 @@ class CardState:
         self.reserve(np.zeros(1, dtype=np.int64))
 
     @property
-    def cards(self) -> int:
-        """How many cards there are."""
+    def subjects(self) -> int:
+        """How many subjects there are."""
         return len(self._slot)
 
     @property
     def rows(self) -> int:
         """How many transactions are held."""
-        return int(self.history.cards[_FIRST_SLOT:, LENGTH].sum())
+        return int(self.history.subjects[_FIRST_SLOT:, LENGTH].sum())
 
     @property
     def nbytes(self) -> int:
         """Bytes held by the arrays."""
-        return self.history.cards.nbytes + self.history.words.nbytes + self.history.free.nbytes
+        return self.history.subjects.nbytes + self.history.words.nbytes + self.history.free.nbytes
 
-    def slots(self, cards: list[str]) -> NDArray[np.int64]:
-        """The slot of each card, int64 [n]; new cards get the next ones."""
+    def slots(self, subjects: list[str]) -> NDArray[np.int64]:
+        """The slot of each subject, int64 [n]; new subjects get the next ones."""
         slot = self._slot
         try:
-            found = np.fromiter(map(slot.__getitem__, cards), dtype=np.int64, count=len(cards))
+            found = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
         except KeyError:
-            for card in cards:
-                slot.setdefault(card, len(slot) + _FIRST_SLOT)
+            for subject in subjects:
+                slot.setdefault(subject, len(slot) + _FIRST_SLOT)
             self._ids += [*islice(reversed(slot), len(slot) - len(self._ids))][::-1]
-            found = np.fromiter(map(slot.__getitem__, cards), dtype=np.int64, count=len(cards))
-        want, have = len(slot) + _FIRST_SLOT, len(self.history.cards)
+            found = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
+        want, have = len(slot) + _FIRST_SLOT, len(self.history.subjects)
         if want > have:
             table = _table(max(want, have + have // _SPARE, 64))
-            table[:have] = self.history.cards
-            self.history = self.history._replace(cards=table)
+            table[:have] = self.history.subjects
+            self.history = self.history._replace(subjects=table)
             self._coming = np.zeros(len(table), dtype=np.int32)
         return found
 
     def reserve(self, slots: NDArray[np.int64]) -> None:
-        """Make room for one more row per entry of ``slots``, or as many as a card may keep."""
+        """Make room for one more row per entry of ``slots``, or as many as a subject may keep."""
         tight, wanted = np.empty(len(slots), dtype=np.int64), np.empty(len(slots), dtype=np.int64)
         n = find_tight(self.history, slots, self._coming, tight, wanted)
         done = 0
@@ -84,68 +84,69 @@ class CardState:
                 done = n
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays without holes: ``cards`` (ids as UTF-8, one after the other), ``card_ends`` [c], ``lengths`` [c],
-        and the columns COLUMNS [rows]. Equal histories give equal arrays, whatever their batches were.
+        """Everything, as arrays without holes: ``subjects`` (ids as UTF-8, one after the other), ``subject_ends`` [c],
+        ``lengths`` [c], and the columns COLUMNS [rows]. Equal histories give equal arrays, whatever their batches were.
         """
         ids = sorted(self._slot)
         return {**named(ids), **self.part(self.known(ids))}
 
-    def known(self, cards: Iterable[str]) -> NDArray[np.int64]:
-        """The numbers of those of ``cards`` that are here, in the order in which the cards first came: int64, from 0 on."""
-        found = (self._slot.get(card) for card in cards)
+    def known(self, subjects: Iterable[str]) -> NDArray[np.int64]:
+        """The numbers of those of ``subjects`` that are here, in the order in which the subjects first came: int64, from 0 on."""
+        found = (self._slot.get(subject) for subject in subjects)
         return np.array([slot for slot in found if slot is not None], dtype=np.int64) - _FIRST_SLOT
 
     def ids(self, begin: int = 0, end: int | None = None) -> list[str]:
-        """The cards by their numbers, from ``begin`` up to ``end``."""
+        """The subjects by their numbers, from ``begin`` up to ``end``."""
         return self._ids[begin:end]
 
     def part(self, numbers: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """The histories of the cards with these numbers, as copies: ``lengths`` [len(numbers)] and the columns COLUMNS [rows]."""
+        """The histories of the subjects with these numbers, as copies: ``lengths`` [len(numbers)] and the columns COLUMNS
+        [rows]."""
         slots = numbers + _FIRST_SLOT
         drop_old_of(self.history, slots)
-        lengths = self.history.cards[slots, LENGTH]
+        lengths = self.history.subjects[slots, LENGTH]
         columns = {name: np.empty(int(lengths.sum()), dtype=kind) for name, kind in COLUMNS.items()}
         write_out(self.history, slots, Table(**columns))
         return {"lengths": lengths, **columns}
 
     @classmethod
-    def from_arrays(cls, *parts: dict[str, NDArray[Any]]) -> CardState:
-        """The inverse of ``arrays``; several parts are merged by card. Raises ValueError where two hold the same card."""
+    def from_arrays(cls, *parts: dict[str, NDArray[Any]]) -> SubjectState:
+        """The inverse of ``arrays``; several parts are merged by subject. Raises ValueError where two hold the same subject."""
         state = cls()
-        ids = [card for part in parts for card in _ids(part["cards"], part["card_ends"])]
+        ids = [subject for part in parts for subject in _ids(part["subjects"], part["subject_ends"])]
         if len(set(ids)) != len(ids):
-            raise ValueError("two states hold the same card; merge states of different cards only")
+            raise ValueError("two states hold the same subject; merge states of different subjects only")
         if not ids:
             return state
         lengths = np.concatenate([part["lengths"] for part in parts])
         state.slots(ids)
-        cards, end = state.history.cards, _FIRST_SLOT + len(ids)
+        subjects, end = state.history.subjects, _FIRST_SLOT + len(ids)
         room = -(-lengths // MULTIPLE) * MULTIPLE
-        cards[_FIRST_SLOT:end, LENGTH] = lengths
-        cards[_FIRST_SLOT:end, CAPACITY] = room
-        cards[:end, START] = _words(np.cumsum(cards[:end, CAPACITY]) - cards[:end, CAPACITY])
-        state._used = _words(int(cards[:end, CAPACITY].sum()))
-        state.history = history(cards, state._used)
+        subjects[_FIRST_SLOT:end, LENGTH] = lengths
+        subjects[_FIRST_SLOT:end, CAPACITY] = room
+        subjects[:end, START] = _words(np.cumsum(subjects[:end, CAPACITY]) - subjects[:end, CAPACITY])
+        state._used = _words(int(subjects[:end, CAPACITY].sum()))
+        state.history = history(subjects, state._used)
         columns = {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS}
         read_in(state.history, _FIRST_SLOT, Table(**columns))
         return state
 
     def _pack(self, tight: NDArray[np.int64], wanted: NDArray[np.int64]) -> None:
         """Copy the segments into a fresh pool with some room to spare, those of ``tight`` into ``wanted`` rows each."""
-        cards = self.history.cards.copy()
-        cards[tight, CAPACITY] = wanted
-        words = _words(int(cards[:, CAPACITY].sum()))
-        packed = history(cards, words + words // _SPARE)
+        subjects = self.history.subjects.copy()
+        subjects[tight, CAPACITY] = wanted
+        words = _words(int(subjects[:, CAPACITY].sum()))
+        packed = history(subjects, words + words // _SPARE)
         self._used = pack(self.history, packed)
         self.history = packed
 
 
 def named(ids: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Card ids as arrays: ``cards``, UTF-8, one after the other, and ``card_ends`` [c]."""
-    data = [card.encode() for card in ids]
+    """Subject ids as arrays: ``subjects``, UTF-8, one after the other, and ``subject_ends`` [c]."""
+    data = [subject.encode() for subject in ids]
     return {
-        "cards": np.frombuffer(b"".join(data), dtype=np.uint8),
-        "card_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
+        "subjects": np.frombuffer(b"".join(data), dtype=np.uint8),
+        "subject_ends": np.cumsum([len(d) for d in data], dtype=np.int64),
     }
 
 
@@ -154,7 +155,7 @@ def _words(rows: Any) -> Any:
 
 
 def _table(slots: int) -> NDArray[np.int64]:
-    return np.zeros((slots, COLUMNS_A_CARD), dtype=np.int64)
+    return np.zeros((slots, COLUMNS_A_SUBJECT), dtype=np.int64)
 
 
 def _ids(data: NDArray[np.uint8], ends: NDArray[np.int64]) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Which code can go on with a stored card state: a hash of the sources that say what is kept of an event.
+"""Which code can go on with a stored subject state: a hash of the sources that say what is kept of an event.
 
 A new feature that is made of what is kept already leaves it as it is, so that the scorer's snapshots outlive the release.
 """

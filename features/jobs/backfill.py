@@ -1,10 +1,10 @@
-"""Backfill: the card features of any stretch of days, computed from the log's transactions into the offline store.
+"""Backfill: the subject features of any stretch of days, computed from the log's transactions into the offline store.
 
 A new feature changes the schema's hash, so its vectors go into a folder of their own, beside the running stream's. The work is
-cut into stretches of days and, within those, into buckets of cards. What a broken-off run has finished is not done again.
+cut into stretches of days and, within those, into buckets of subjects. What a broken-off run has finished is not done again.
 
-A task reads its bucket in the log's order and holds no more than the cards' states, so a card with a long log costs time and
-not memory. Customer and terminal columns hold their missing values: a join fills them as of each event
+A task reads its bucket in the log's order and holds no more than the subjects' states, so a subject with a long log costs time
+and not memory. Customer and counterpart columns hold their missing values: a join fills them as of each event
 (``features.offline.point_in_time``).
 """
 
@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from features.archive.days import day_folders, day_number, rows
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
 from features.base.settings import Features
 from features.catalogue.vector import vector_schema
 from features.jobs.backfill_progress import Stretch, done_days, remove, runs_of, started
-from features.jobs.sources import TRANSACTIONS, archived, history_from
+from features.jobs.sources import EVENTS, archived, history_from
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,7 +73,7 @@ def backfill(
     force: bool = False,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> Backfilled:
-    """Backfill the days [first_day, end_day) into ``root`` (``card_backfill.folder``) from ``log`` (an archive's folder), by
+    """Backfill the days [first_day, end_day) into ``root`` (``subject_backfill.folder``) from ``log`` (an archive's folder), by
     ``settings.features``, of whose schema the folder is.
 
     ``tell`` is called about once a second. Days that are there are done anew where the log has other rows of them by now (events
@@ -137,15 +138,15 @@ def _run(spark: SparkSession, log: Path, stretch: Stretch, features: Features) -
     if not left:
         return
     history = history_from(stretch.first * DAY_MS)
-    transactions = archived(spark, log, history, stretch.end * DAY_MS, TRANSACTIONS)
+    transactions = archived(spark, log, history, stretch.end * DAY_MS, EVENTS)
     bucketed(transactions, stretch.buckets, left).mapInArrow(_task(stretch, features), "rows long").collect()
 
 
 def bucketed(transactions: DataFrame, buckets: int, wanted: Iterable[int]) -> DataFrame:
-    """The rows of the wanted buckets of cards, bucket n in partition n, each in the order of the log."""
+    """The rows of the wanted buckets of subjects, bucket n in partition n, each in the order of the log."""
     from pyspark.sql import functions as f
 
-    bucket = f.pmod(f.xxhash64("card_id"), f.lit(buckets)).cast("int")
+    bucket = f.pmod(f.xxhash64(ROLES.subject), f.lit(buckets)).cast("int")
     rows = transactions.select("*", bucket.alias("bucket")).where(f.col("bucket").isin(*wanted))
     return rows.repartitionById(buckets, "bucket").drop("bucket").sortWithinPartitions("kafka_partition", "kafka_offset")
 

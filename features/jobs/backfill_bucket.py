@@ -1,4 +1,4 @@
-"""What a Spark task of the backfill does: one bucket of cards in log order, through the transform, into one file a day."""
+"""What a Spark task of the backfill does: one bucket of subjects in log order, through the transform, into one file a day."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from features.jobs.backfill_progress import Stretch
 from features.transform.arrow import Recomputation, lists, number
 
 _TRANSACTION = (
-    *("transaction_id", "event_time_ms", "card_id", "terminal_id", "amount_minor", "currency", "latitude", "longitude"),
-    *("country", "merchant_category", "entry_mode", "pin_used", "kafka_partition", "kafka_offset"),
+    *layout.EVENT.names,
+    *("kafka_partition", "kafka_offset"),
 )
 #: A backfilled row: the transaction, its vector and that vector's schema, and its time as Feast asks for it.
 BACKFILLED = pa.schema([layout.SCORES.field(name) for name in (*_TRANSACTION, "schema", "features", "event_timestamp")])
@@ -31,7 +31,7 @@ HELD = 8192
 def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch], features: Features) -> int:
     """Compute and write the days of ``stretch`` from batches with columns ``_TRANSACTION`` in log order, history included.
 
-    Returns the rows written. Memory: the bucket's card state and HELD rows a day, however long the log of a card is.
+    Returns the rows written. Memory: the bucket's subject state and HELD rows a day, however long the log of a subject is.
     """
     transform = Recomputation(features)
     files: dict[int, _DayFile] = {}

@@ -2,7 +2,8 @@
 
 ::
 
-    feast/offline/card_backfill/schema=HASH/day=2026-01-05/bucket-00003-of-00016.parquet   one file a day and bucket of cards
+    feast/offline/history_backfill/schema=HASH/day=2026-01-05/bucket-00003-of-00016.parquet   one file a day and bucket of
+    subjects
                                             day=2026-01-05/_done.json                      the day is complete
                                             _work/2026-01-05_2026-02-05_of-16/00003.json   the bucket is, in the days in hand
 
@@ -36,7 +37,7 @@ class DoneDay(msgspec.Struct, frozen=True):
 
 def folder(settings: Settings) -> Path:
     """The folder of the vectors of the settings' schema."""
-    return settings.feature_repo / "offline" / "card_backfill" / f"schema={vector_schema(settings.features)}"
+    return settings.feature_repo / "offline" / "history_backfill" / f"schema={vector_schema(settings.features)}"
 
 
 def file_name(bucket: int, buckets: int) -> str:

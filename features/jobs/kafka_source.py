@@ -9,18 +9,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.archive import layout
-from features.base import names
-from features.base.events import Score, Transaction
+from features.base.active import DOMAIN
+from features.base.events import Score
 from features.base.kafka_options import client
 from features.base.settings import Settings, SettingsError
 from features.catalogue.vector import unpacked
 from features.transform.arrow import schema_of
 
-_TRANSACTION = Transaction.__struct_fields__
+#: By its name on the wire, the attribute of an event.
+_EVENT = {field.encode_name: field.name for field in msgspec.structs.fields(DOMAIN.event)}
 _PLACE = ("kafka_partition", "kafka_offset")
-names.check(f"{__name__}._TRANSACTION", _TRANSACTION, layout.SCORES.names, "column of the archive of scores")
-names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the archive of scores")
 #: The Kafka user of the jobs.
 USER = "jobs"
 #: Settings that both clients know by one name, and librdkafka's that Java calls otherwise.
@@ -67,10 +65,12 @@ def _quoted(text: str) -> str:
 def decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Batches with columns value, partition, offset, of scores -> their transactions, flat, with the place, the vector and its
     schema. Records that do not decode are left out."""
-    schema = schema_of((*_TRANSACTION, *_PLACE, "schema", "features"))
+    schema = schema_of((*_EVENT, *_PLACE, "schema", "features"))
     for batch in batches:
         kept, scores = _readable(batch)
-        columns: dict[str, object] = {name: [getattr(score.transaction, name) for score in scores] for name in _TRANSACTION}
+        columns: dict[str, object] = {
+            name: [getattr(score.event, attribute) for score in scores] for name, attribute in _EVENT.items()
+        }
         place = batch.take(pa.array(kept, type=pa.int64()))
         columns |= {"kafka_partition": place.column("partition"), "kafka_offset": place.column("offset")}
         columns |= {"schema": [score.schema for score in scores], "features": [_floats(score) for score in scores]}

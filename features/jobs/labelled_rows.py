@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from features.archive import layout
-from features.base import names
+from features.base.active import ROLES
+from features.jobs.ddl import ddl_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 #: What the jobs read of the archive, told to Spark so that it need not open every file to find out.
-SCORES = (
-    "transaction_id string, card_id string, terminal_id string, event_time_ms long, amount_minor long, latitude double, "
-    "longitude double, entry_mode string, pin_used boolean, merchant_category string, schema string, features array<float>"
-)
-OUTCOMES = "transaction_id string, outcome_time_ms long, is_fraud boolean, late boolean"
-names.check_ddl(f"{__name__}.SCORES", SCORES, layout.SCORES.names, "column of the archive of scores")
-names.check_ddl(f"{__name__}.OUTCOMES", OUTCOMES, layout.OUTCOMES.names, "column of the archive of outcomes")
+SCORES = ddl_of(layout.SCORES, (*layout.EVENT.names, "schema", "features"))
+OUTCOMES = ddl_of(layout.OUTCOMES, ("event_id", "outcome_time_ms", "positive", "late"))
 
 
 def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
@@ -42,25 +38,29 @@ def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[i
 def newest_outcomes(outcomes: DataFrame) -> DataFrame:
     """One row per transaction: its newest outcome. At the same time a late one (which corrects) wins over the first.
 
-    Columns: transaction_id, is_fraud.
+    Columns: event_id, positive.
     """
     from pyspark.sql import functions as f
 
-    newest = f.max_by("is_fraud", f.struct("outcome_time_ms", "late"))
-    return outcomes.groupBy("transaction_id").agg(newest.alias("is_fraud"))
+    newest = f.max_by("positive", f.struct("outcome_time_ms", "late"))
+    return outcomes.groupBy("event_id").agg(newest.alias("positive"))
 
 
 def training_rows(scores: DataFrame, outcomes: DataFrame, start_ms: int, settled_ms: int) -> DataFrame:
     """Label the scores from ``start_ms`` on.
 
     ``known`` says whether an outcome is there. Up to ``settled_ms`` every label has had its time, so rows without an outcome
-    are dropped there; after it they are kept, with is_fraud false: training may presume them genuine, evaluation may not.
+    are dropped there; after it they are kept, with positive false: training may presume them negative, evaluation may not.
     """
     from pyspark.sql import functions as f
 
     known = newest_outcomes(outcomes).withColumn("known", f.lit(True))
-    joined = scores.where(f.col("event_time_ms") >= start_ms).join(known, "transaction_id", "left")
+    joined = (
+        scores.where(f.col("event_time_ms") >= start_ms)
+        .join(known, f.col(ROLES.id) == f.col("event_id"), "left")
+        .drop("event_id")
+    )
     kept = joined.where(f.col("known").isNotNull() | (f.col("event_time_ms") > settled_ms))
     return kept.withColumn("known", f.coalesce("known", f.lit(False))).withColumn(
-        "is_fraud", f.coalesce("is_fraud", f.lit(False))
+        "positive", f.coalesce("positive", f.lit(False))
     )

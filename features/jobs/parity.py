@@ -1,13 +1,13 @@
 """Parity: the features of served scores, computed again in batch and compared with what the stream served, bit by bit.
 
-The batch runs the same transform (``features.transform.update.update``) over each card's whole history, in the order in which the
-log holds it, through ``applyInPandas``. Cards are grouped into buckets by a hash: a group a card costs Spark a call to Python and
-some frames for a handful of rows each.
+The batch runs the same transform (``features.transform.update.update``) over each subject's whole history, in the order in which
+the log holds it, through ``applyInPandas``. Subjects are grouped into buckets by a hash: a group a subject costs Spark a call to
+Python and some frames for a handful of rows each.
 
-Customer and terminal columns were read by the stream, not computed from the log, so they are compared only where a ``store`` is
-named: with what its offline rows give as of each event (``features.offline.as_of``). The two must be equal where everything that
-an event may see was in the online store by the time it was scored. What was there at that moment is written down nowhere, so on a
-running platform a difference there may be the online store's age and no bug (``features.skew`` measures that).
+Customer and counterpart columns were read by the stream, not computed from the log, so they are compared only where a ``store``
+is named: with what its offline rows give as of each event (``features.offline.as_of``). The two must be equal where everything
+that an event may see was in the online store by the time it was scored. What was there at that moment is written down nowhere, so
+on a running platform a difference there may be the online store's age and no bug (``features.skew`` measures that).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from features.base.active import ROLES
 from features.base.settings import Features, Settings, SettingsError
 from features.catalogue.vector import N_STREAM, WIDTH, vector_schema
 from features.skew.differences import Differences, between, together
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame
 
-_COLUMNS = ("transaction_id", *TRANSFORMED, "schema", "features")
+_COLUMNS = (ROLES.id, *TRANSFORMED, "schema", "features")
 
 
 def compare(
@@ -41,10 +42,10 @@ def compare(
 ) -> Differences:
     """Compare the scores (columns ``sources.SERVED``) with event times in [start_ms, end_ms); None: no limit.
 
-    ``features``: ``settings.features``. ``scores`` must hold the cards' history, too (``sources.history_from``). Vectors of
-    another schema are history and nothing more. ``buckets``: groups of cards; a group is in memory as a whole, at about 2 kB
-    a row. ``store``: the platform whose offline rows the customer and terminal columns are compared with, None to leave those
-    out; its folder is read by Spark's workers, and a row in memory takes the terminal's tiles on top.
+    ``features``: ``settings.features``. ``scores`` must hold the subjects' history, too (``sources.history_from``). Vectors of
+    another schema are history and nothing more. ``buckets``: groups of subjects; a group is in memory as a whole, at about 2 kB
+    a row. ``store``: the platform whose offline rows the customer and counterpart columns are compared with, None to leave those
+    out; its folder is read by Spark's workers, and a row in memory takes the counterpart's tiles on top.
 
     Raises SettingsError where the store's joins are Spark's: a worker cannot start them.
     """
@@ -64,7 +65,7 @@ def compare(
         table = pa.Table.from_pandas(rows, schema=schema_of(_COLUMNS), preserve_index=False)
         return pd.DataFrame({"found": [msgspec.json.encode(of_a_bucket(table, features, low, high, store))]})
 
-    bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64("card_id"), f.lit(buckets)).alias("bucket"))
+    bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64(ROLES.subject), f.lit(buckets)).alias("bucket"))
     found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_rows, "found binary").collect()
     return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), width(store))
 
@@ -75,7 +76,7 @@ def width(store: Settings | None) -> int:
 
 
 def of_a_bucket(rows: pa.Table, features: Features, start_ms: int, end_ms: int, store: Settings | None = None) -> Differences:
-    """``compare`` for some cards: all their scores, in any order. Raises features.feast_repo.store.StoreMissing."""
+    """``compare`` for some subjects: all their scores, in any order. Raises features.feast_repo.store.StoreMissing."""
     import pyarrow as pa
 
     table = in_log_order(rows)

@@ -1,4 +1,4 @@
-"""The daily profiles' way into Feast: all days offline, the newest of each card online."""
+"""The daily profiles' way into Feast: all days offline, the newest of each subject online."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.archive import layout
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.point_in_time import write_profiles_offline
 from features.online.store import OnlineWriter, ProfileRow
@@ -23,7 +24,7 @@ NAME = "daily"
 def publish_profiles(settings: Settings, folder: Path) -> int:
     """Write the daily profiles in ``folder`` (of ``profile.daily_profiles``) to Feast; return how many they are.
 
-    One file at a time, as all days of a card lie in one. Raises redis.RedisError where the online store does not take them.
+    One file at a time, as all days of a subject lie in one. Raises redis.RedisError where the online store does not take them.
     """
     count = 0
     written = set()
@@ -46,21 +47,21 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
 
 
 def newest(rows: list[ProfileRow]) -> list[ProfileRow]:
-    """The newest row of each card."""
+    """The newest row of each subject."""
     found: dict[str, ProfileRow] = {}
     for row in rows:
-        known = found.get(row.card_id)
+        known = found.get(row.subject)
         if known is None or row.event_time_ms > known.event_time_ms:
-            found[row.card_id] = row
+            found[row.subject] = row
     return list(found.values())
 
 
 def profile_rows(table: pa.Table) -> list[ProfileRow]:
     """The job's columns as rows."""
-    cards, times = (table.column(name).to_pylist() for name in ("card_id", "event_time_ms"))
+    subjects, times = (table.column(name).to_pylist() for name in (ROLES.subject, "event_time_ms"))
     profiles = _lists(table.column("profile"), PROFILE_WIDTH).astype(np.float32)
     usual = _lists(table.column("usual"), USUAL_WIDTH).astype(np.int64)
-    return [ProfileRow(*row) for row in zip(cards, times, profiles, usual, strict=True)]
+    return [ProfileRow(*row) for row in zip(subjects, times, profiles, usual, strict=True)]
 
 
 def _lists(column: pa.ChunkedArray, width: int) -> NDArray[Any]:

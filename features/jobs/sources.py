@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING
 
 from features.archive import layout
 from features.archive.days import day_folders
-from features.base import names
 from features.base.settings import Settings
+from features.jobs.ddl import ddl_of
 from features.transform.arrow import HISTORY_MS
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame, SparkSession
 
-#: A transaction, flat, and its place in the log; what the jobs tell Spark, so that it need not open every file to find out.
-TRANSACTIONS = (
-    "transaction_id string, event_time_ms long, card_id string, terminal_id string, amount_minor long, currency string, "
-    "latitude double, longitude double, country string, merchant_category string, entry_mode string, pin_used boolean, "
-    "kafka_partition int, kafka_offset long"
-)
+_PLACE = ("kafka_partition", "kafka_offset")
+#: An event, flat, and its place in the log.
+EVENTS = ddl_of(layout.SCORES, (*layout.EVENT.names, *_PLACE))
 #: What was served for it.
-SERVED = f"{TRANSACTIONS}, schema string, features array<float>"
-names.check_ddl(f"{__name__}.SERVED", SERVED, layout.SCORES.names, "column of the archive of scores")
+SERVED = ddl_of(layout.SCORES, (*layout.EVENT.names, *_PLACE, "schema", "features"))
 
 
 class NothingThere(ValueError):
@@ -47,7 +43,7 @@ def archived(
 
     folders = day_folders(archive / "scores", start_ms, end_ms)
     if not folders:
-        raise NothingThere(f"nothing is archived in {archive} for the time asked for; publish transactions first")
+        raise NothingThere(f"nothing is archived in {archive} for the time asked for; publish some first")
     rows = spark.read.schema(schema).parquet(*map(str, folders))
     return rows.where(_within(f.col("event_time_ms"), start_ms, end_ms))
 
@@ -73,11 +69,11 @@ def from_topic(
 
 
 def stage(spark: SparkSession, settings: Settings, topic: str, folder: Path) -> None:
-    """Write the transactions in the scores of ``topic`` into ``folder`` as an archive's days: ``archived`` reads them as often as
+    """Write the events in the scores of ``topic`` into ``folder`` as an archive's days: ``archived`` reads them as often as
     need be.
 
-    The scores tell which transactions the scorer took, each once; the topic ``transactions`` has repeats, contradictions and
-    payments from the future, too.
+    The scores tell which events the scorer took, each once; the topic of events has repeats, contradictions and
+    events from the future, too.
     """
     from pyspark.sql import functions as f
 

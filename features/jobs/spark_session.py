@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
 from features.jobs.java import spark_java_home
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def spark_session(
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        f"spark.executorEnv.{DOMAIN_VARIABLE}": os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN,
     }
     if jars:
         options["spark.jars"] = ",".join(map(str, jars))

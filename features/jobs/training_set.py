@@ -1,6 +1,6 @@
 """A training set: vectors, profiles as of each event, and outcomes, in one folder of Parquet by event day.
 
-Spark labels the rows; Feast's point-in-time join then fills the customer and terminal columns, in parts, so that memory
+Spark labels the rows; Feast's point-in-time join then fills the customer and counterpart columns, in parts, so that memory
 does not grow with the set.
 """
 
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from features.archive import layout
 from features.archive.days import day_name
 from features.base import names
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
 from features.base.files import move_folder, write_json
 from features.base.settings import Settings
@@ -35,10 +36,10 @@ ROWS_A_FILE = 200_000
 MANIFEST = "_training_set.json"
 #: The columns of the set; ``features`` in the order of ``features.catalogue.vector.NAMES``.
 COLUMNS = (
-    *("transaction_id", "card_id", "terminal_id", "event_time_ms", "amount_minor"),
-    *("schema", "features", "is_fraud", "known"),
+    *(ROLES.id, ROLES.subject, ROLES.counterpart, ROLES.time, ROLES.measure),
+    *("schema", "features", "positive", "known"),
 )
-names.check(f"{__name__}.COLUMNS", COLUMNS, (*layout.SCORES.names, "is_fraud", "known"), "column of the labelled rows")
+names.check(f"{__name__}.COLUMNS", COLUMNS, (*layout.SCORES.names, "positive", "known"), "column of the labelled rows")
 
 
 class TrainingSet(msgspec.Struct):
@@ -51,7 +52,7 @@ class TrainingSet(msgspec.Struct):
     settled_ms: int
     rows: int = 0
     known: int = 0
-    frauds: int = 0
+    positives: int = 0
 
 
 def training_set(
@@ -93,7 +94,7 @@ def training_set(
             layout.write(table.filter(pa.array(day == one)), fresh / day_name(one) / f"part-{i:05d}.parquet")
         found.rows += table.num_rows
         found.known += int(number(table, "known", np.bool_).sum())
-        found.frauds += int(number(table, "is_fraud", np.bool_).sum())
+        found.positives += int(number(table, "positive", np.bool_).sum())
         tell(i + 1, len(parts), found.rows)
     fresh.mkdir(parents=True, exist_ok=True)
     write_json(fresh / MANIFEST, found)

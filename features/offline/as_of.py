@@ -1,4 +1,4 @@
-"""The customer and terminal columns of archived rows as the online store would have given them at the time of each event."""
+"""The customer and counterpart columns of archived rows as the online store would have given them at the time of each event."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.point_in_time import point_in_time
 from features.transform.arrow import vectors
 from features.transform.columns import from_table
 from features.transform.fill import fill
 
-#: Events a join takes at once: the terminals' tiles take some kB an event.
+#: Events a join takes at once: the counterparts' tiles take some kB an event.
 CHUNK = 200_000
 
 
 def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
-    """The vectors of archived scores, float32 [n, WIDTH], customer and terminal columns as of each event.
+    """The vectors of archived scores, float32 [n, WIDTH], customer and counterpart columns as of each event.
 
     Raises ValueError where a vector has another length, features.feast_repo.store.StoreMissing before ``driftloop up``.
     """
@@ -27,13 +28,13 @@ def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
 
 
 def fill_as_of(settings: Settings, rows: pa.Table, vectors: NDArray[np.float32]) -> None:
-    """Write the customer and terminal columns of ``vectors`` [n, WIDTH], in place, from Feast's offline store.
+    """Write the customer and counterpart columns of ``vectors`` [n, WIDTH], in place, from Feast's offline store.
 
     ``rows`` [n]: the transactions (``features.transform.arrow.TRANSFORMED``). Raises features.feast_repo.store.StoreMissing
     before ``driftloop up``.
     """
     for start in range(0, rows.num_rows, CHUNK):
         part = rows.slice(start, CHUNK)
-        profiles = point_in_time(settings, part.select(["card_id", "terminal_id", "event_time_ms"]).to_pandas())
+        profiles = point_in_time(settings, part.select([ROLES.subject, ROLES.counterpart, ROLES.time]).to_pandas())
         labels = settings.labels
         fill(vectors[start : start + CHUNK], from_table(part), profiles, labels.delay_ms, labels.step_hours)

@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from features.archive import layout, stores
 from features.archive.compaction import covered
 from features.archive.locks import WRITE, reading
+from features.base import view_names
+from features.base.active import ROLES
 from features.base.durations import HOUR_MS
 from features.base.settings import Settings
 from features.feast_repo.store import open_store
-from features.online.store import ProfileRow, TerminalRow
+from features.online.store import CounterpartRow, ProfileRow
 from features.transform.counterpart_tiles import COLUMNS
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
@@ -32,12 +34,12 @@ if TYPE_CHECKING:
 _CHUNK = 200_000
 
 
-def write_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], name: str) -> None:
+def write_counterpart_risk(settings: Settings, rows: Sequence[CounterpartRow], name: str) -> None:
     """Append rows as one file; the same ``name`` again replaces it. No rows, no file."""
     if not rows:
         return
     columns = {
-        "terminal_id": [row.terminal_id for row in rows],
+        ROLES.counterpart: [row.counterpart for row in rows],
         "event_timestamp": [row.event_time_ms * 1000 for row in rows],
         # Not a time: among rows of one event time the higher revision is the newer one, and Feast asks for a timestamp.
         "created": [row.revision for row in rows],
@@ -45,11 +47,11 @@ def write_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], name: s
         "tiles": [row.tiles.reshape(-1) for row in rows],
     }
     layout.put(
-        pa.table(columns, schema=layout.TERMINAL_RISK), stores.rows(settings), f"{layout.TERMINAL_RISK_ROWS}/{name}.parquet"
+        pa.table(columns, schema=layout.COUNTERPART_RISK), stores.rows(settings), f"{layout.COUNTERPART_RISK_ROWS}/{name}.parquet"
     )
 
 
-def append_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], partition: int, last: int) -> None:
+def append_counterpart_risk(settings: Settings, rows: Sequence[CounterpartRow], partition: int, last: int) -> None:
     """Append the rows of one partition's outcomes up to offset ``last``, those that are not there yet.
 
     A row is named by its revision, and up to the highest offset in the names of the partition's files all rows are there: so
@@ -57,11 +59,11 @@ def append_terminal_risk(settings: Settings, rows: Sequence[TerminalRow], partit
     """
     store = stores.rows(settings)
     with store.lock(f"archive/{WRITE}"):
-        last_covered = covered(store.names(layout.TERMINAL_RISK_ROWS)).get(partition, -1)
+        last_covered = covered(store.names(layout.COUNTERPART_RISK_ROWS)).get(partition, -1)
         new = [row for row in rows if row.revision > last_covered]
         if new:
             first = min(row.revision for row in new)
-            write_terminal_risk(settings, new, f"outcomes-{partition}-{first:012d}-{last:012d}")
+            write_counterpart_risk(settings, new, f"outcomes-{partition}-{first:012d}-{last:012d}")
 
 
 def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name: str) -> None:
@@ -72,7 +74,7 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
         return
     times = [row.event_time_ms * 1000 for row in rows]
     columns = {
-        "card_id": [row.card_id for row in rows],
+        ROLES.subject: [row.subject for row in rows],
         "event_timestamp": times,
         "created": times,
         "as_of_ms": [row.event_time_ms for row in rows],
@@ -84,11 +86,11 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
 
 
 def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
-    """Tiles and profile as of each event, row by row in the order of ``events`` (columns card_id, terminal_id, event_time_ms).
+    """Tiles and profile as of each event, row by row in the order of ``events`` (columns subject, counterpart, event_time_ms).
 
     The customer profile is as of the event. Tiles are as of the moment when everything before the event's label horizon is
     known (``horizon + delay``, never after the event): the features read nothing behind the horizon, so nothing differs but
-    labels later than the delay, and one join serves all events of a terminal's step of hours. No event is lost: those
+    labels later than the delay, and one join serves all events of a counterpart's step of hours. No event is lost: those
     that Feast knows nothing of have NaN and no tiles. Memory: about 2 kB an event, for the tiles; call it by parts
     where that is too much.
 
@@ -97,19 +99,19 @@ def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     times = events["event_time_ms"].to_numpy(dtype=np.int64)
     delay, step = settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS
     store = open_store(settings)
-    cards, card_row = _unique(events["card_id"], times, "card_id")
-    terminals, terminal_row = _unique(events["terminal_id"], (times - delay) // step * step + delay, "terminal_id")
+    subjects, subject_row = _unique(events[ROLES.subject], times, ROLES.subject)
+    counterparts, counterpart_row = _unique(events[ROLES.counterpart], (times - delay) // step * step + delay, ROLES.counterpart)
     with reading(settings.archive):
-        customer, usual, customer_ts = _customers(store, cards)
-        tiles, begin, end, terminal_ts = _tiles(settings, store, terminals)
+        customer, usual, customer_ts = _customers(store, subjects)
+        tiles, begin, end, counterpart_ts = _tiles(settings, store, counterparts)
     return Profiles(
-        customer[card_row],
-        usual[card_row],
-        customer_ts[card_row],
+        customer[subject_row],
+        usual[subject_row],
+        customer_ts[subject_row],
         tiles,
-        begin[terminal_row],
-        end[terminal_row],
-        terminal_ts[terminal_row],
+        begin[counterpart_row],
+        end[counterpart_row],
+        counterpart_ts[counterpart_row],
     )
 
 
@@ -142,11 +144,11 @@ def _join(store: FeatureStore, keys: pd.DataFrame, features: list[str]) -> pd.Da
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[f.split(":")[1] for f in features])
 
 
-def _customers(store: FeatureStore, cards: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    customer = np.full((len(cards), PROFILE_WIDTH), np.nan, dtype=np.float32)
-    usual = np.zeros((len(cards), USUAL_WIDTH), dtype=np.int64)
-    times = np.zeros(len(cards), dtype=np.int64)
-    joined = _join(store, cards, ["customer_profile:profile", "customer_profile:usual", "customer_profile:as_of_ms"])
+def _customers(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    customer = np.full((len(subjects), PROFILE_WIDTH), np.nan, dtype=np.float32)
+    usual = np.zeros((len(subjects), USUAL_WIDTH), dtype=np.int64)
+    times = np.zeros(len(subjects), dtype=np.int64)
+    joined = _join(store, subjects, [f"{view_names.PROFILE}:{name}" for name in ("profile", "usual", "as_of_ms")])
     found = joined["as_of_ms"].notna().to_numpy()
     if found.any():
         customer[found] = np.stack(joined.loc[found, "profile"].to_list())
@@ -156,35 +158,36 @@ def _customers(store: FeatureStore, cards: pd.DataFrame) -> tuple[NDArray[np.flo
 
 
 def _tiles(
-    settings: Settings, store: FeatureStore, terminals: pd.DataFrame
+    settings: Settings, store: FeatureStore, counterparts: pd.DataFrame
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Tiles [m, 4], begin and end of each terminal's, and their times. Feast finds the revision, DuckDB then fetches its tiles: a
-    join that drags 1 kB of tiles through each of its candidate rows takes gigabytes where this one takes megabytes."""
-    n = len(terminals)
+    """Tiles [m, 4], begin and end of each counterpart's, and their times. Feast finds the revision, DuckDB then fetches its
+    tiles: a join that drags 1 kB of tiles through each of its candidate rows takes gigabytes where this one takes megabytes."""
+    n = len(counterparts)
     begin, end, times = (np.zeros(n, dtype=np.int64) for _ in range(3))
-    joined = _join(store, terminals, ["terminal_risk:revision"])
+    joined = _join(store, counterparts, [f"{view_names.RISK}:revision"])
     found = joined["revision"].notna().to_numpy()
     if not found.any():
         return np.zeros((0, COLUMNS), dtype=np.int64), begin, end, times
     wanted = pd.DataFrame(
         {
             "row": np.flatnonzero(found),
-            "terminal_id": terminals.loc[found, "terminal_id"].to_numpy(),
+            ROLES.counterpart: counterparts.loc[found, ROLES.counterpart].to_numpy(),
             "revision": joined.loc[found, "revision"].to_numpy(dtype=np.int64),
         }
     )
     with duckdb.connect() as connection:
         connection.register("wanted", wanted)
+        key = f'"{ROLES.counterpart}"'
         # A revision may lie in two files after a crash, with the same tiles.
         rows = connection.sql(
-            """
+            f"""
             with found as (
-                select distinct on (terminal_id, revision) terminal_id, revision, epoch_ms(event_timestamp) as time_ms, tiles
-                from read_parquet(?) semi join wanted using (terminal_id, revision)
+                select distinct on ({key}, revision) {key}, revision, epoch_ms(event_timestamp) as time_ms, tiles
+                from read_parquet(?) semi join wanted using ({key}, revision)
             )
-            select row, time_ms, tiles from wanted join found using (terminal_id, revision)
+            select row, time_ms, tiles from wanted join found using ({key}, revision)
             """,
-            params=[str(layout.terminal_risk_folder(settings) / "**" / "*.parquet")],
+            params=[str(layout.counterpart_risk_folder(settings) / "**" / "*.parquet")],
         ).to_arrow_table()
     row, lists = rows["row"].to_numpy(), rows["tiles"].combine_chunks()
     times[row] = rows["time_ms"].to_numpy()

@@ -31,6 +31,6 @@ def customer_limits(rules: Feast) -> Limits:
     return Limits(int(rules.profile_max_age_days * DAY_MS), int(rules.profile_max_lead_hours * HOUR_MS))
 
 
-def terminal_limits(rules: Feast) -> Limits:
-    """For ``terminal_risk``."""
+def counterpart_limits(rules: Feast) -> Limits:
+    """For ``counterpart_risk``."""
     return Limits(int(rules.tiles_max_age_days * DAY_MS), int(rules.tiles_max_lead_days * DAY_MS))

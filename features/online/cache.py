@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.transform.counterpart_tiles import Tiles, empty
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
-#: Tiles that weigh 1: two kilobytes. A terminal that is busy at all hours has fifty.
+#: Tiles that weigh 1: two kilobytes. A counterpart that is busy at all hours has fifty.
 _TILES_A_WEIGHT = 64
 
 
@@ -129,7 +129,7 @@ class CustomerRows(EntityRows):
         self.usual[slot] = 0
 
 
-class TerminalRows(EntityRows):
+class CounterpartRows(EntityRows):
     """``tiles``: those of each slot, as many as there are; ``sizes`` int64 [slots]: how many."""
 
     def __init__(self, most: int) -> None:
@@ -138,8 +138,8 @@ class TerminalRows(EntityRows):
         self.sizes = np.zeros(0, dtype=np.int64)
 
     def put(self, slots: NDArray[np.int64], found: Profiles, now_s: float, at_ms: int) -> None:
-        """The terminals of ``found``, row by row."""
-        self._mark(slots, found.terminal_ts_ms, now_s, at_ms)
+        """The counterparts of ``found``, row by row."""
+        self._mark(slots, found.counterpart_ts_ms, now_s, at_ms)
         self.sizes[slots] = found.end - found.begin
         self._weight[slots] = 1 + self.sizes[slots] // _TILES_A_WEIGHT
         for slot, begin, end in zip(slots.tolist(), found.begin.tolist(), found.end.tolist(), strict=True):

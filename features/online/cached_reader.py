@@ -1,14 +1,14 @@
 """Profiles for a micro-batch: from memory while that is fresh, else from the online store, else the last known ones.
 
 - **Cache.** What was read of an entity answers for ``feast.cache_s`` of wall time and ``feast.cache_event_s`` of event time, so
-  that a hot card or terminal does not cost Redis a row a batch. ``feast.cache_entities`` bounds both kinds, busy terminals
-  counting for more; what was used longest ago goes first.
+  that a hot subject or counterpart does not cost Redis a row a batch. ``feast.cache_entities`` bounds both kinds, busy
+  counterparts counting for more; what was used longest ago goes first.
 - **Store away or slow.** The batch is answered from memory, however old, and marked as degraded; the store is left alone for a
   second, so that one time-out is not paid by every batch. Rows that the store has lost count as missing, not as degraded.
 - **Age, in event time.** Rows older than the event by more than their maximum age count as missing, as they do in Feast's joins
   (``ttl``). So do customer profiles that are newer than the event by more than their lead: they know its future. Tiles hold
   their history and are read as of the event, so newer ones tell nothing of its future and are used; one label with a wrong
-  clock would else blind a terminal for good. All of these are counted.
+  clock would else blind a counterpart for good. All of these are counted.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 from prometheus_client import Counter
 
+from features.base import view_names
 from features.base.feast_settings import Feast
-from features.online.age_limits import customer_limits, terminal_limits
-from features.online.cache import CustomerRows, TerminalRows
+from features.online.age_limits import counterpart_limits, customer_limits
+from features.online.cache import CounterpartRows, CustomerRows
 from features.online.store import ProfilesUnavailable
 from features.transform.profiles import Profiles, unknown
 
@@ -37,19 +38,19 @@ RETRY_AFTER_S = 1.0
 LOOKUPS = Counter("driftloop_profile_lookups_total", "Entities looked up, by where the answer came from", ["view", "source"])
 MISDATED = Counter(
     "driftloop_profiles_misdated_total",
-    "Transactions whose profile was stale (it counted as missing) or of the future (a customer's did, a terminal's was used)",
+    "Events whose profile was stale (it counted as missing) or of the future (a subject's did, a counterpart's was used)",
     ["view", "reason"],
 )
 UNAVAILABLE = Counter("driftloop_profile_reads_failed_total", "Reads that the online store did not answer, or not in time")
 
-_CUSTOMER, _TERMINAL = "customer_profile", "terminal_risk"
+_CUSTOMER, _COUNTERPART = view_names.PROFILE, view_names.RISK
 
 
 class Source(Protocol):
     """What reads profiles: ``features.online.store.ProfileReader``. Raises ProfilesUnavailable."""
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
-        """Row i of the customers is of ``card_ids[i]``, row j of the terminals of ``terminal_ids[j]``."""
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
+        """Row i of the customers is of ``subjects[i]``, row j of the counterparts of ``counterparts[j]``."""
         ...
 
 
@@ -71,59 +72,61 @@ class Reader:
         self._cache_s = rules.cache_s
         self._cache_ms = int(rules.cache_event_s * 1000)
         self._customers = CustomerRows(rules.cache_entities)
-        self._terminals = TerminalRows(rules.cache_entities)
+        self._counterparts = CounterpartRows(rules.cache_entities)
         self._customer_limits = customer_limits(rules)
-        self._terminal_limits = terminal_limits(rules)
+        self._counterpart_limits = counterpart_limits(rules)
         self._retry_at = -np.inf
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str], event_time_ms: NDArray[np.int64]) -> Read:
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str], event_time_ms: NDArray[np.int64]) -> Read:
         """Profiles of n transactions, in their order; ids may repeat. ``event_time_ms`` int64 [n]."""
         if not len(event_time_ms):
             return Read(unknown(0), degraded=False)
         now, at = self._clock(), int(event_time_ms.max())
-        cards, card_row = _unique(card_ids)
-        places, place_row = _unique(terminal_ids)
-        customers, terminals = self._customers.slots(cards), self._terminals.slots(places)
-        old_cards = np.flatnonzero(~self._customers.fresh(customers, now, at, self._cache_s, self._cache_ms))
-        old_places = np.flatnonzero(~self._terminals.fresh(terminals, now, at, self._cache_s, self._cache_ms))
+        distinct_subjects, subject_row = _unique(subjects)
+        places, place_row = _unique(counterparts)
+        customers, distinct_counterparts = self._customers.slots(distinct_subjects), self._counterparts.slots(places)
+        old_subjects = np.flatnonzero(~self._customers.fresh(customers, now, at, self._cache_s, self._cache_ms))
+        old_places = np.flatnonzero(~self._counterparts.fresh(distinct_counterparts, now, at, self._cache_s, self._cache_ms))
         answered = True
-        if len(old_cards) or len(old_places):
-            found = self._ask([cards[i] for i in old_cards.tolist()], [places[i] for i in old_places.tolist()], now)
+        if len(old_subjects) or len(old_places):
+            found = self._ask(
+                [distinct_subjects[i] for i in old_subjects.tolist()], [places[i] for i in old_places.tolist()], now
+            )
             answered = found is not None
             if found is not None:
-                self._customers.put(customers[old_cards], found, now, at)
-                self._terminals.put(terminals[old_places], found, now, at)
-        _count_lookups(_CUSTOMER, len(cards), len(old_cards), answered)
-        _count_lookups(_TERMINAL, len(places), len(old_places), answered)
-        profiles = self._aligned(customers[card_row], terminals, place_row)
+                self._customers.put(customers[old_subjects], found, now, at)
+                self._counterparts.put(distinct_counterparts[old_places], found, now, at)
+        _count_lookups(_CUSTOMER, len(distinct_subjects), len(old_subjects), answered)
+        _count_lookups(_COUNTERPART, len(places), len(old_places), answered)
+        profiles = self._aligned(customers[subject_row], distinct_counterparts, place_row)
         self._customers.trim()
-        self._terminals.trim()
+        self._counterparts.trim()
         return Read(self._judged(profiles, event_time_ms), degraded=not answered)
 
-    def _ask(self, cards: list[str], places: list[str], now: float) -> Profiles | None:
+    def _ask(self, subjects: list[str], places: list[str], now: float) -> Profiles | None:
         """What the store says; None where it does not answer, or failed less than a moment ago."""
         if now < self._retry_at:
             return None
         try:
-            return self._source.read(cards, places)
+            return self._source.read(subjects, places)
         except ProfilesUnavailable as error:
             log.warning("scores are degraded: %s", error)
             UNAVAILABLE.inc()
             self._retry_at = self._clock() + RETRY_AFTER_S
             return None
 
-    def _aligned(self, customers: NDArray[np.int64], terminals: NDArray[np.int64], place_row: NDArray[np.int64]) -> Profiles:
-        """Rows of slots, as copies: ``customers`` in the order of the batch, ``terminals[place_row]`` likewise."""
-        end = np.cumsum(self._terminals.sizes[terminals])
-        begin = end - self._terminals.sizes[terminals]
+    def _aligned(self, customers: NDArray[np.int64], counterparts: NDArray[np.int64], place_row: NDArray[np.int64]) -> Profiles:
+        """Rows of slots, as copies: ``customers`` in the order of the batch, ``counterparts[place_row]`` likewise."""
+        end = np.cumsum(self._counterparts.sizes[counterparts])
+        begin = end - self._counterparts.sizes[counterparts]
         return Profiles(
             self._customers.customer[customers],
             self._customers.usual[customers],
             self._customers.time_ms[customers],
-            np.concatenate([self._terminals.tiles[slot] for slot in terminals.tolist()]),
+            np.concatenate([self._counterparts.tiles[slot] for slot in counterparts.tolist()]),
             begin[place_row],
             end[place_row],
-            self._terminals.time_ms[terminals[place_row]],
+            self._counterparts.time_ms[counterparts[place_row]],
         )
 
     def _judged(self, profiles: Profiles, event_time_ms: NDArray[np.int64]) -> Profiles:
@@ -134,10 +137,10 @@ class Reader:
         profiles.customer[out] = np.nan
         profiles.usual[out] = 0
         profiles.customer_ts_ms[out] = 0
-        stale, future = self._terminal_limits.judge(profiles.terminal_ts_ms, event_time_ms)
-        _count_misdated(_TERMINAL, stale, future)
+        stale, future = self._counterpart_limits.judge(profiles.counterpart_ts_ms, event_time_ms)
+        _count_misdated(_COUNTERPART, stale, future)
         profiles.end[stale] = profiles.begin[stale]
-        profiles.terminal_ts_ms[stale] = 0
+        profiles.counterpart_ts_ms[stale] = 0
         return profiles
 
 

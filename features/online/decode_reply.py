@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from features.transform.counterpart_tiles import COLUMNS
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
-#: Values of a card (time, profile, usual) and of a terminal (time, tiles).
-OF_A_CARD, OF_A_TERMINAL = 3, 2
+#: Values of a subject (time, profile, usual) and of a counterpart (time, tiles).
+OF_A_SUBJECT, OF_A_COUNTERPART = 3, 2
 #: Read only, as every answer is: for numba that is a type of its own, and compiling takes seconds.
 _NOTHING = np.zeros(0, dtype=np.uint8)
 _NOTHING.flags.writeable = False
@@ -24,25 +24,26 @@ _NOTHING.flags.writeable = False
 _INTEGERS, _FLOATS = 1, 2
 
 
-def decode(values: Sequence[bytes | None], cards: int) -> Profiles:
-    """``values``: OF_A_CARD for each of the c ``cards``, then OF_A_TERMINAL for each of t terminals; None or empty for null.
+def decode(values: Sequence[bytes | None], subjects: int) -> Profiles:
+    """``values``: OF_A_SUBJECT for each of the c ``subjects``, then OF_A_COUNTERPART for each of t counterparts; None or empty
+    for null.
 
-    Gives c rows of customers and t of terminals, in no pairs. A profile that has another length is unknown, an ``usual`` of
+    Gives c rows of customers and t of counterparts, in no pairs. A profile that has another length is unknown, an ``usual`` of
     another length is zeros.
     """
     joined = b"".join(filter(None, values))
     lengths = np.array([len(value) if value else 0 for value in values], dtype=np.int64)
-    terminals = (len(values) - OF_A_CARD * cards) // OF_A_TERMINAL
-    customer = np.empty((cards, PROFILE_WIDTH), dtype=np.float32)
-    usual = np.empty((cards, USUAL_WIDTH), dtype=np.int64)
-    customer_ts, terminal_ts = np.empty(cards, dtype=np.int64), np.empty(terminals, dtype=np.int64)
-    begin, end = np.empty(terminals, dtype=np.int64), np.empty(terminals, dtype=np.int64)
-    # A number takes a byte at least; cards' bytes are room to spare.
+    counterparts = (len(values) - OF_A_SUBJECT * subjects) // OF_A_COUNTERPART
+    customer = np.empty((subjects, PROFILE_WIDTH), dtype=np.float32)
+    usual = np.empty((subjects, USUAL_WIDTH), dtype=np.int64)
+    customer_ts, counterpart_ts = np.empty(subjects, dtype=np.int64), np.empty(counterparts, dtype=np.int64)
+    begin, end = np.empty(counterparts, dtype=np.int64), np.empty(counterparts, dtype=np.int64)
+    # A number takes a byte at least; subjects' bytes are room to spare.
     tiles = np.empty(len(joined) // COLUMNS * COLUMNS, dtype=np.int64)
     data = np.frombuffer(joined, dtype=np.uint8) if joined else _NOTHING
-    first = _decode_cards(data, lengths, customer, customer.view(np.uint8), usual, customer_ts)
-    rows = _decode_terminals(data, first, lengths[OF_A_CARD * cards :], tiles, begin, end, terminal_ts)
-    return Profiles(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, terminal_ts)
+    first = _decode_subjects(data, lengths, customer, customer.view(np.uint8), usual, customer_ts)
+    rows = _decode_counterparts(data, first, lengths[OF_A_SUBJECT * subjects :], tiles, begin, end, counterpart_ts)
+    return Profiles(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, counterpart_ts)
 
 
 @njit
@@ -83,7 +84,7 @@ def _milliseconds(data: NDArray[np.uint8], begin: int, end: int) -> np.int64:
 
 
 @njit(cache=True)
-def _decode_cards(
+def _decode_subjects(
     data: NDArray[np.uint8],
     lengths: NDArray[np.int64],
     customer: NDArray[np.float32],
@@ -91,7 +92,7 @@ def _decode_cards(
     usual: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> int:
-    """Returns where the cards' values end."""
+    """Returns where the subjects' values end."""
     begin = 0
     for i in range(times.shape[0]):
         time_end = begin + lengths[3 * i]
@@ -117,7 +118,7 @@ def _decode_cards(
 
 
 @njit(cache=True)
-def _decode_terminals(
+def _decode_counterparts(
     data: NDArray[np.uint8],
     begin: int,
     lengths: NDArray[np.int64],
@@ -126,7 +127,7 @@ def _decode_terminals(
     stops: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> int:
-    """Returns how many tiles there are in all. The first terminal's values begin at ``begin``."""
+    """Returns how many tiles there are in all. The first counterpart's values begin at ``begin``."""
     count = 0
     for i in range(times.shape[0]):
         time_end = begin + lengths[2 * i]

@@ -13,24 +13,26 @@ import numpy as np
 import redis
 from numpy.typing import NDArray
 
+from features.base import view_names
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.online import feast_encoding as encoding
-from features.online.decode_reply import OF_A_CARD, OF_A_TERMINAL, decode
+from features.online.decode_reply import OF_A_COUNTERPART, OF_A_SUBJECT, decode
 from features.online.newest_wins import NEWEST_WINS
 from features.online.redis_hmget import Hashes, Run
 from features.online.redis_script import Call, Line
 from features.transform.counterpart_tiles import Tiles
 from features.transform.profiles import Profiles
 
-_CARD = encoding.key_prefix("card_id")
-_TERMINAL = encoding.key_prefix("terminal_id")
+_SUBJECT = encoding.key_prefix(ROLES.subject)
+_COUNTERPART = encoding.key_prefix(ROLES.counterpart)
 #: Rows a Redis script call: long enough to be cheap, short enough to let the scorer's reads in between.
 _ROWS_A_CALL = 200
 #: Seconds a writer waits for Redis; its batch is tried again later, so it can be patient.
 _WRITE_TIMEOUT_S = 5.0
 
 
-Row = TypeVar("Row", "Activity", "TerminalRow", "ProfileRow")
+Row = TypeVar("Row", "Activity", "CounterpartRow", "ProfileRow")
 
 
 class ProfilesUnavailable(Exception):
@@ -39,24 +41,24 @@ class ProfilesUnavailable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The vector of a card's latest transaction, float32 [k], as ``card_activity`` keeps it."""
+    """The vector of a subject's latest transaction, float32 [k], as ``subject_activity`` keeps it."""
 
-    card_id: str
+    subject: str
     event_time_ms: int
     vector: NDArray[np.float32]
     schema: str
     score: float | None
-    transaction_id: str
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class TerminalRow:
-    """The tiles of a terminal, int64 [k, 4], as of ``event_time_ms``, the newest outcome time in them.
+class CounterpartRow:
+    """The tiles of a counterpart, int64 [k, 4], as of ``event_time_ms``, the newest outcome time in them.
 
     ``revision`` grows with each row.
     """
 
-    terminal_id: str
+    counterpart: str
     event_time_ms: int
     tiles: Tiles
     revision: int = 0
@@ -66,7 +68,7 @@ class TerminalRow:
 class ProfileRow:
     """A customer profile as of ``event_time_ms``: the two arrays that ``features.transform.profiles`` describes."""
 
-    card_id: str
+    subject: str
     event_time_ms: int
     profile: NDArray[np.float32]
     usual: NDArray[np.int64]
@@ -80,56 +82,59 @@ def _fields(view: str, *features: str) -> tuple[bytes, ...]:
 #: The features of each view, as ``features.feast_repo.views`` declares them; a test compares the two, for Feast is not imported
 #: here.
 VIEWS = {
-    "card_activity": ("vector", "schema", "score", "transaction_id"),
-    "terminal_risk": ("tiles", "revision"),
-    "customer_profile": ("profile", "usual", "as_of_ms"),
+    view_names.ACTIVITY: ("vector", "schema", "score", ROLES.id),
+    view_names.RISK: ("tiles", "revision"),
+    view_names.PROFILE: ("profile", "usual", "as_of_ms"),
 }
-_ACTIVITY_FIELDS, _TERMINAL_FIELDS, _PROFILE_FIELDS = (_fields(view, *features) for view, features in VIEWS.items())
+_ACTIVITY_FIELDS, _COUNTERPART_FIELDS, _PROFILE_FIELDS = (_fields(view, *features) for view, features in VIEWS.items())
 
 
 class ProfileReader:
-    """Reads terminal risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
+    """Reads counterpart risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._hashes = Hashes(settings.redis_connection, settings.scoring.profile_timeout_s)
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
         """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
 
         Raises ProfilesUnavailable.
         """
-        cards, terminals = list(dict.fromkeys(card_ids)), list(dict.fromkeys(terminal_ids))
+        distinct_subjects, distinct_counterparts = list(dict.fromkeys(subjects)), list(dict.fromkeys(counterparts))
         values = self._fetch(
-            ([encoding.redis_key(_CARD, card) for card in cards], _PROFILE_FIELDS[:OF_A_CARD]),
-            ([encoding.redis_key(_TERMINAL, terminal) for terminal in terminals], _TERMINAL_FIELDS[:OF_A_TERMINAL]),
+            ([encoding.redis_key(_SUBJECT, subject) for subject in distinct_subjects], _PROFILE_FIELDS[:OF_A_SUBJECT]),
+            (
+                [encoding.redis_key(_COUNTERPART, counterpart) for counterpart in distinct_counterparts],
+                _COUNTERPART_FIELDS[:OF_A_COUNTERPART],
+            ),
         )
-        found = decode(values, len(cards))
-        if len(cards) < len(card_ids):
-            rows = _rows(cards, card_ids)
+        found = decode(values, len(distinct_subjects))
+        if len(distinct_subjects) < len(subjects):
+            rows = _rows(distinct_subjects, subjects)
             customer, usual, times = found.customer[rows], found.usual[rows], found.customer_ts_ms[rows]
             found = replace(found, customer=customer, usual=usual, customer_ts_ms=times)
-        if len(terminals) < len(terminal_ids):
-            rows = _rows(terminals, terminal_ids)
-            found = replace(found, begin=found.begin[rows], end=found.end[rows], terminal_ts_ms=found.terminal_ts_ms[rows])
+        if len(distinct_counterparts) < len(counterparts):
+            rows = _rows(distinct_counterparts, counterparts)
+            found = replace(found, begin=found.begin[rows], end=found.end[rows], counterpart_ts_ms=found.counterpart_ts_ms[rows])
         return found
 
-    def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
-        """The latest vector of each card, None where there is none. Compare its ``schema`` before use.
+    def activity(self, subjects: Sequence[str]) -> list[Activity | None]:
+        """The latest vector of each subject, None where there is none. Compare its ``schema`` before use.
 
         Raises ProfilesUnavailable.
         """
-        keys = [encoding.redis_key(_CARD, card) for card in card_ids]
+        keys = [encoding.redis_key(_SUBJECT, subject) for subject in subjects]
         values = self._fetch((keys, _ACTIVITY_FIELDS))
         width = len(_ACTIVITY_FIELDS)
         found: list[Activity | None] = []
-        for i, card in enumerate(card_ids):
+        for i, subject in enumerate(subjects):
             row = values[i * width : (i + 1) * width]
             vector = encoding.read_floats(row[1])
             if vector is None:
                 found.append(None)
                 continue
             schema, score, transaction = encoding.read_text(row[2]), encoding.read_number(row[3]), encoding.read_text(row[4])
-            found.append(Activity(card, encoding.read_timestamp(row[0]), vector, schema or "", score, transaction or ""))
+            found.append(Activity(subject, encoding.read_timestamp(row[0]), vector, schema or "", score, transaction or ""))
         return found
 
     def close(self) -> None:
@@ -158,21 +163,21 @@ class OnlineWriter:
         self._line = Line(settings.redis_connection, _WRITE_TIMEOUT_S, NEWEST_WINS)
 
     def write_activity(self, rows: Sequence[Activity]) -> int:
-        """The latest vectors of cards, for ``card_activity``."""
+        """The latest vectors of subjects, for ``subject_activity``."""
 
         def encoded(row: Activity) -> list[bytes]:
-            texts = encoding.text(row.schema), encoding.number(row.score), encoding.text(row.transaction_id)
+            texts = encoding.text(row.schema), encoding.number(row.score), encoding.text(row.event_id)
             return [encoding.floats(row.vector), *texts]
 
-        return self._write(_ACTIVITY_FIELDS, rows, lambda row: encoding.redis_key(_CARD, row.card_id), encoded)
+        return self._write(_ACTIVITY_FIELDS, rows, lambda row: encoding.redis_key(_SUBJECT, row.subject), encoded)
 
-    def write_terminal_risk(self, rows: Sequence[TerminalRow]) -> int:
-        """Tiles of terminals, for ``terminal_risk``."""
+    def write_counterpart_risk(self, rows: Sequence[CounterpartRow]) -> int:
+        """Tiles of counterparts, for ``counterpart_risk``."""
 
-        def encoded(row: TerminalRow) -> list[bytes]:
+        def encoded(row: CounterpartRow) -> list[bytes]:
             return [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)]
 
-        return self._write(_TERMINAL_FIELDS, rows, lambda row: encoding.redis_key(_TERMINAL, row.terminal_id), encoded)
+        return self._write(_COUNTERPART_FIELDS, rows, lambda row: encoding.redis_key(_COUNTERPART, row.counterpart), encoded)
 
     def write_profiles(self, rows: Sequence[ProfileRow]) -> int:
         """Customer profiles, for ``customer_profile``."""
@@ -180,7 +185,7 @@ class OnlineWriter:
         def encoded(row: ProfileRow) -> list[bytes]:
             return [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)]
 
-        return self._write(_PROFILE_FIELDS, rows, lambda row: encoding.redis_key(_CARD, row.card_id), encoded)
+        return self._write(_PROFILE_FIELDS, rows, lambda row: encoding.redis_key(_SUBJECT, row.subject), encoded)
 
     def close(self) -> None:
         self._line.close()

@@ -1,8 +1,8 @@
 """One day's check: the sample's vectors again, in batch, against those that were served.
 
-``card``: computed from the transactions alone, as the stream does; a difference is a bug. ``customer`` and ``terminal``: what the
-offline store gives as of each event; a difference says that the online store held an older or a newer row when the score was
-made, or that the score was made without it (degraded).
+``history``: computed from the events alone, as the stream does; a difference is a bug. ``profile`` and ``counterpart``:
+what the offline store gives as of each event; a difference says that the online store held an older or a newer row when the score
+was made, or that the score was made without it (degraded).
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from features.skew.report import SkewReport
 from features.skew.sample import Sample, read
 from features.transform.arrow import Recomputation, number, vectors
 
-#: Where a feature's value comes from; what is computed from the transaction alone counts as the card's.
+#: Where a feature's value comes from; what is computed from the event alone counts as the history's.
 SOURCES = {
-    source: [i for i, feature in enumerate(FEATURES) if (feature.source if feature.source != "transaction" else "card") == source]
-    for source in ("card", "customer", "terminal")
+    source: [i for i, feature in enumerate(FEATURES) if (feature.source if feature.source != "event" else "history") == source]
+    for source in ("history", "profile", "counterpart")
 }
 
 
 def check(settings: Settings, day: int) -> SkewReport:
-    """Check ``day`` (since 1970) of the archive; ``settings.skew.cards`` says how many cards of it.
+    """Check ``day`` (since 1970) of the archive; ``settings.skew.subjects`` says how many subjects of it.
 
-    Without a feature store, only the card's features are compared.
+    Without a feature store, only the subject's features are compared.
     """
     begun = time.monotonic()
     with reading(settings.archive):
-        sample = read(settings.archive / "scores", day, settings.skew.cards)
+        sample = read(settings.archive / "scores", day, settings.skew.subjects)
     rows, served, again = recompute(sample, day, settings.features)
-    sources = ["card"]
+    sources = ["history"]
     if rows.num_rows:
         try:
             fill_from_store(settings, rows, again)
@@ -49,11 +49,11 @@ def check(settings: Settings, day: int) -> SkewReport:
             sources = list(SOURCES)
     found = {source: between(rows, served, again, SOURCES[source]) for source in sources}
     degraded = int(np.sum(rows.column("degraded").to_numpy())) if rows.num_rows else 0
-    return SkewReport(day, sample.cards, rows.num_rows, degraded, time.monotonic() - begun, found)
+    return SkewReport(day, sample.subjects, rows.num_rows, degraded, time.monotonic() - begun, found)
 
 
 def recompute(sample: Sample, day: int, features: Features) -> tuple[pa.Table, NDArray[np.float32], NDArray[np.float32]]:
-    """The served rows of this schema, their vectors, and the card's columns of the same vectors again (float32 [n, WIDTH])."""
+    """The served rows of this schema, their vectors, and the subject's columns of the same vectors again (float32 [n, WIDTH])."""
     again = Recomputation(features).vectors(sample.history)
     again = again[number(sample.history, "event_time_ms", np.int64) // DAY_MS == day]
     current = np.flatnonzero(sample.served.column("schema").to_numpy() == vector_schema(features))

@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 
 from features.archive import layout
 from features.base import names
+from features.base.active import ROLES
 from features.catalogue.vector import NAMES
 
 #: Differences that are shown.
 SHOWN = 10
-_PLACE = ["card_id", "transaction_id", "event_time_ms", "kafka_partition", "kafka_offset"]
+_ATTRIBUTES = ("subject", "event_id", "event_time_ms", "kafka_partition", "kafka_offset")
+_PLACE = [ROLES.subject, ROLES.id, ROLES.time, "kafka_partition", "kafka_offset"]
 names.check(f"{__name__}._PLACE", _PLACE, layout.SCORES.names, "column of the archive of scores")
 
 
 class Difference(msgspec.Struct, frozen=True):
     """One value that differs, and where."""
 
-    card_id: str
-    transaction_id: str
+    subject: str
+    event_id: str
     event_time_ms: int
     kafka_partition: int
     kafka_offset: int
@@ -67,7 +69,7 @@ def between(
     time, offset = number(rows, "event_time_ms", np.int64), number(rows, "kafka_offset", np.int64)
     first = [
         Difference(
-            **rows.select(_PLACE).slice(int(event[i]), 1).to_pylist()[0],
+            **dict(zip(_ATTRIBUTES, rows.select(_PLACE).slice(int(event[i]), 1).to_pylist()[0].values(), strict=True)),
             feature=NAMES[columns[at[i]]],
             served=float(left[event[i], at[i]]),
             recomputed=float(right[event[i], at[i]]),

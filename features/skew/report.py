@@ -11,7 +11,7 @@ class SkewReport(msgspec.Struct):
     """What was found of one day, by source. ``degraded``: how many of the vectors are of scores that are marked so."""
 
     day: int
-    cards: int
+    subjects: int
     vectors: int
     degraded: int
     seconds: float

@@ -1,4 +1,4 @@
-"""The sample of one day: some of its cards, their served vectors of the day, and all of their history that windows reach."""
+"""The sample of one day: some of its subjects, their served vectors of the day, and all of their history that windows reach."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from features.archive.days import day_folders, day_name
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
 from features.transform.arrow import HISTORY_MS, TRANSFORMED, in_log_order
 
@@ -18,27 +19,29 @@ _MEMORY = "512MB"
 
 @dataclass(frozen=True)
 class Sample:
-    """``cards`` of a day. ``history``: their transactions in log order, the day's included; ``served``: what was archived of the
-    day, in log order."""
+    """``subjects`` of a day. ``history``: their transactions in log order, the day's included; ``served``: what was archived of
+    the day, in log order."""
 
-    cards: int
+    subjects: int
     history: pa.Table
     served: pa.Table
 
 
-def read(scores: Path, day: int, cards: int) -> Sample:
-    """At most ``cards`` of the cards that were used on ``day``, chosen by a hash of card and day: others are chosen each day."""
+def read(scores: Path, day: int, subjects: int) -> Sample:
+    """At most ``subjects`` of the subjects that were used on ``day``, chosen by a hash of subject and day: others are chosen
+    each day."""
     low, end = max(day * DAY_MS - HISTORY_MS, 0), (day + 1) * DAY_MS
     files = [str(file) for folder in day_folders(scores, low, end) for file in sorted(folder.glob("[!._]*.parquet"))]
     today = [str(file) for file in sorted((scores / day_name(day)).glob("[!._]*.parquet"))]
-    columns = ", ".join(("transaction_id", *TRANSFORMED))
+    columns = ", ".join((ROLES.id, *TRANSFORMED))
+    subject = f'"{ROLES.subject}"'
     with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY}) as connection:
         connection.execute(
-            "create temp table chosen as select card_id from (select distinct card_id from read_parquet(?)) "
-            "order by md5_number_lower(card_id || ?) limit ?",
-            [today, str(day), cards],
+            f"create temp table chosen as select {subject} from (select distinct {subject} from read_parquet(?)) "
+            f"order by md5_number_lower({subject} || ?) limit ?",
+            [today, str(day), subjects],
         )
-        within = "semi join chosen using (card_id) where event_time_ms >= ? and event_time_ms < ?"
+        within = f"semi join chosen using ({subject}) where event_time_ms >= ? and event_time_ms < ?"
         history = connection.sql(
             f"select {columns} from read_parquet(?, union_by_name = true) {within}", params=[files, low, end]
         ).to_arrow_table()

@@ -11,26 +11,20 @@ from numpy.typing import NDArray
 
 from features.archive import generations, layout
 from features.base import names
+from features.base.active import ROLES
 from features.base.settings import Features
 from features.catalogue.vector import WIDTH
 from features.catalogue.windows import KEEP_MS
-from features.history.state import CardState, named
+from features.history.state import SubjectState, named
 from features.transform.columns import from_table
 from features.transform.update import update
 
-#: What the transform reads of a transaction, and the place in the log by which a card's transactions are ordered.
+#: What the transform reads of a transaction, and the place in the log by which a subject's transactions are ordered.
 TRANSFORMED = (
-    "event_time_ms",
-    "card_id",
-    "terminal_id",
-    "amount_minor",
-    "latitude",
-    "longitude",
-    "merchant_category",
-    "entry_mode",
-    "pin_used",
-    "kafka_partition",
-    "kafka_offset",
+    *(ROLES.time, ROLES.subject, ROLES.counterpart, ROLES.measure),
+    *(ROLES.place or ()),
+    *(name for name in (ROLES.category, ROLES.mode, ROLES.flag) if name is not None),
+    *("kafka_partition", "kafka_offset"),
 )
 names.check(f"{__name__}.TRANSFORMED", TRANSFORMED, layout.SCORES.names, "column of the archive of scores")
 
@@ -51,18 +45,18 @@ HISTORY_MS = 2 * KEEP_MS
 
 
 class Recomputation:
-    """The stream's columns computed again from tables in log order; a partition's card state goes on from table to table.
+    """The stream's columns computed again from tables in log order; a partition's subject state goes on from table to table.
 
-    Where the log went on in other partitions (``features.archive.generations``), each card's history goes with it.
+    Where the log went on in other partitions (``features.archive.generations``), each subject's history goes with it.
     """
 
     def __init__(self, features: Features) -> None:
         self._amount_limit = features.amount_limit
         self._generation = 0
-        self._states: dict[int, CardState] = {}
+        self._states: dict[int, SubjectState] = {}
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
-        """float32 [n, WIDTH] of a table with TRANSFORMED; customer and terminal columns hold their missing values."""
+        """float32 [n, WIDTH] of a table with TRANSFORMED; customer and counterpart columns hold their missing values."""
         found = np.empty((table.num_rows, WIDTH), dtype=np.float32)
         partition = number(table, "kafka_partition", np.int64)
         batch = from_table(table)
@@ -72,25 +66,25 @@ class Recomputation:
             found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._amount_limit)
         return found
 
-    def _state(self, partition: int) -> CardState:
+    def _state(self, partition: int) -> SubjectState:
         generation = generations.of(partition)
         if generation == 0:
-            return self._states.setdefault(partition, CardState())
+            return self._states.setdefault(partition, SubjectState())
         if self._generation == 0:
             self._generation = generation
             self._states = {0: _together(self._states.values())}
-        # By key, a card is in one partition: from here on one state serves all of them.
+        # By key, a subject is in one partition: from here on one state serves all of them.
         return self._states[0]
 
 
-def _together(states: Iterable[CardState]) -> CardState:
-    """The cards of all; of one that is in several, for want of a key, the first history."""
+def _together(states: Iterable[SubjectState]) -> SubjectState:
+    """The subjects of all; of one that is in several, for want of a key, the first history."""
     parts, seen = [], set[str]()
     for state in states:
-        cards = [card for card in state.ids() if card not in seen]
-        seen.update(cards)
-        parts.append({**named(cards), **state.part(state.known(cards))})
-    return CardState.from_arrays(*parts)
+        subjects = [subject for subject in state.ids() if subject not in seen]
+        seen.update(subjects)
+        parts.append({**named(subjects), **state.part(state.known(subjects))})
+    return SubjectState.from_arrays(*parts)
 
 
 def vectors(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:

@@ -1,22 +1,24 @@
-"""A batch of transactions as columns: what the transform reads, from the stream or from Parquet."""
+"""A batch of events as columns: what the transform reads, from the stream or from Parquet."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import ENTRY_MODES, Transaction
+from features.base.active import ROLES
+from features.base.event import Event
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(ENTRY_MODES)}}
+_MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(ROLES.modes)}}
 _NAN = float("nan")
 #: Amounts below this, in minor units, can be summed exactly (``features.history.running_sums``).
 MOST_AMOUNT = 1 << 37
@@ -24,47 +26,45 @@ MOST_AMOUNT = 1 << 37
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """n transactions. Unknown latitude or longitude is NaN; unknown entry mode or PIN is -1, unknown category 0.
+    """n events. Unknown latitude or longitude is NaN; unknown mode or flag is -1, unknown category 0.
 
     Places are float32: to a metre or two, in stream and batch alike.
     """
 
-    card: list[str]
+    subject: list[str]
     event_time_ms: NDArray[np.int64]
-    amount_minor: NDArray[np.int64]
-    terminal: NDArray[np.int32]
+    measure: NDArray[np.int64]
+    counterpart: NDArray[np.int32]
     category: NDArray[np.int64]
     latitude: NDArray[np.float32]
     longitude: NDArray[np.float32]
-    entry_mode: NDArray[np.int8]
-    pin_used: NDArray[np.int8]
+    mode: NDArray[np.int8]
+    flag: NDArray[np.int8]
 
     def __len__(self) -> int:
-        return len(self.card)
+        return len(self.subject)
 
     def check(self) -> None:
         """Raises ValueError, naming the column, for lengths that differ and amounts outside [0, 2^37): compiled code reads them
         without looking."""
         for name in self.__slots__:
-            if len(getattr(self, name)) != len(self.card):
-                raise ValueError(f"{name} has {len(getattr(self, name))} values for {len(self.card)} transactions")
-        if len(self.card) and not (self.amount_minor.min() >= 0 and self.amount_minor.max() < MOST_AMOUNT):
-            raise ValueError(
-                f"amount_minor goes from {self.amount_minor.min()} to {self.amount_minor.max()}; give 0 to {MOST_AMOUNT - 1}"
-            )
+            if len(getattr(self, name)) != len(self.subject):
+                raise ValueError(f"{name} has {len(getattr(self, name))} values for {len(self.subject)} events")
+        if len(self.subject) and not (self.measure.min() >= 0 and self.measure.max() < MOST_AMOUNT):
+            raise ValueError(f"measure goes from {self.measure.min()} to {self.measure.max()}; give 0 to {MOST_AMOUNT - 1}")
 
     def take(self, rows: NDArray[np.int64]) -> Columns:
         """The given rows, in the given order."""
         return Columns(
-            [self.card[i] for i in rows.tolist()],
+            [self.subject[i] for i in rows.tolist()],
             self.event_time_ms[rows],
-            self.amount_minor[rows],
-            self.terminal[rows],
+            self.measure[rows],
+            self.counterpart[rows],
             self.category[rows],
             self.latitude[rows],
             self.longitude[rows],
-            self.entry_mode[rows],
-            self.pin_used[rows],
+            self.mode[rows],
+            self.flag[rows],
         )
 
 
@@ -73,65 +73,84 @@ def _digest(text: str, size: int) -> int:
 
 
 @lru_cache(maxsize=200_000)
-def terminal_number(terminal_id: str) -> int:
-    """A terminal as a stable 32-bit number: the state keeps it in arrays, and every process must agree on it.
+def counterpart_number(counterpart: str) -> int:
+    """A counterpart as a stable 32-bit number: the state keeps it in arrays, and every process must agree on it.
 
-    Terminals are told apart by it within one card's 90 days only: of a million cards with a hundred terminals each, one card
-    or so takes two of them for one.
+    Counterparts are told apart by it within one subject's 90 days only: of a million subjects with a hundred counterparts each,
+    one subject or so takes two of them for one.
     """
-    return _digest(terminal_id, 4)
+    return _digest(counterpart, 4)
 
 
 @lru_cache(maxsize=10_000)
-def category_number(merchant_category: str | None) -> int:
-    """A merchant category as a stable 64-bit number; 0 where it is not told."""
-    return 0 if merchant_category is None else _digest(merchant_category, 8)
+def category_number(category: str | None) -> int:
+    """A category as a stable 64-bit number; 0 where it is not told."""
+    return 0 if category is None else _digest(category, 8)
 
 
-def mode_number(entry_mode: str | None) -> int:
+def mode_number(mode: str | None) -> int:
     """The place of an entry mode in ``features.base.events.ENTRY_MODES``, -1 for another or none."""
-    return _MODE_OR_UNKNOWN.get(entry_mode, -1)
+    return _MODE_OR_UNKNOWN.get(mode, -1)
 
 
-def terminal_numbers(terminal_ids: Iterable[str]) -> NDArray[np.int32]:
-    """``terminal_number`` of each, int32 [n]."""
-    return np.array([terminal_number(t) for t in terminal_ids], dtype=np.int32)
+def counterpart_numbers(counterparts: Iterable[str]) -> NDArray[np.int32]:
+    """``counterpart_number`` of each, int32 [n]."""
+    return np.array([counterpart_number(t) for t in counterparts], dtype=np.int32)
 
 
-def category_numbers(merchant_categories: Iterable[str | None]) -> NDArray[np.int64]:
+def category_numbers(categories: Iterable[str | None]) -> NDArray[np.int64]:
     """``category_number`` of each, int64 [n]."""
-    return np.array([category_number(c) for c in merchant_categories], dtype=np.int64)
+    return np.array([category_number(c) for c in categories], dtype=np.int64)
 
 
 def from_table(table: pa.Table) -> Columns:
-    """Columns of archived transactions (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
+    """Columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
+    n = table.num_rows
 
-    def floats(name: str) -> NDArray[np.float32]:
+    def floats(name: str | None) -> NDArray[np.float32]:
+        if name is None:
+            return np.full(n, _NAN, dtype=np.float32)
         return np.asarray(table.column(name).to_numpy(), dtype=np.float64).astype(np.float32)
 
+    def values(name: str | None) -> list[Any]:
+        return [None] * n if name is None else table.column(name).to_pylist()
+
+    latitude, longitude = ROLES.place or (None, None)
     return Columns(
-        card=table.column("card_id").to_pylist(),
-        event_time_ms=table.column("event_time_ms").to_numpy().astype(np.int64),
-        amount_minor=table.column("amount_minor").to_numpy().astype(np.int64),
-        terminal=terminal_numbers(table.column("terminal_id").to_pylist()),
-        category=category_numbers(table.column("merchant_category").to_pylist()),
-        latitude=floats("latitude"),
-        longitude=floats("longitude"),
-        entry_mode=np.array([mode_number(m) for m in table.column("entry_mode").to_pylist()], dtype=np.int8),
-        pin_used=np.array([-1 if p is None else int(p) for p in table.column("pin_used").to_pylist()], dtype=np.int8),
+        subject=table.column(ROLES.subject).to_pylist(),
+        event_time_ms=table.column(ROLES.time).to_numpy().astype(np.int64),
+        measure=table.column(ROLES.measure).to_numpy().astype(np.int64),
+        counterpart=counterpart_numbers(table.column(ROLES.counterpart).to_pylist()),
+        category=category_numbers(values(ROLES.category)),
+        latitude=floats(latitude),
+        longitude=floats(longitude),
+        mode=np.array([mode_number(m) for m in values(ROLES.mode)], dtype=np.int8),
+        flag=np.array([-1 if p is None else int(p) for p in values(ROLES.flag)], dtype=np.int8),
     )
 
 
-def from_transactions(batch: Sequence[Transaction]) -> Columns:
+def _optional(name: str | None, attribute: str) -> Callable[[Sequence[Event]], list[Any]]:
+    """Reads an attribute of events, or Nones where the domain has no such field."""
+    if name is None:
+        return lambda batch: [None] * len(batch)
+    read = attrgetter(attribute)
+    return lambda batch: list(map(read, batch))
+
+
+_category, _mode, _flag = _optional(ROLES.category, "category"), _optional(ROLES.mode, "mode"), _optional(ROLES.flag, "flag")
+_latitude, _longitude = (_optional(ROLES.place and ROLES.place[0], name) for name in ("latitude", "longitude"))
+
+
+def from_events(batch: Sequence[Event]) -> Columns:
     """Columns of a decoded micro-batch, in its order."""
     return Columns(
-        card=[t.card_id for t in batch],
-        event_time_ms=np.array([t.event_time_ms for t in batch], dtype=np.int64),
-        amount_minor=np.array([t.amount_minor for t in batch], dtype=np.int64),
-        terminal=terminal_numbers(t.terminal_id for t in batch),
-        category=category_numbers(t.merchant_category for t in batch),
-        latitude=np.array([_NAN if t.latitude is None else t.latitude for t in batch], dtype=np.float32),
-        longitude=np.array([_NAN if t.longitude is None else t.longitude for t in batch], dtype=np.float32),
-        entry_mode=np.array([_MODE_OR_UNKNOWN[t.entry_mode] for t in batch], dtype=np.int8),
-        pin_used=np.array([-1 if t.pin_used is None else int(t.pin_used) for t in batch], dtype=np.int8),
+        subject=[e.subject for e in batch],
+        event_time_ms=np.array([e.event_time_ms for e in batch], dtype=np.int64),
+        measure=np.array([e.measure for e in batch], dtype=np.int64),
+        counterpart=counterpart_numbers(e.counterpart for e in batch),
+        category=category_numbers(_category(batch)),
+        latitude=np.array([_NAN if at is None else at for at in _latitude(batch)], dtype=np.float32),
+        longitude=np.array([_NAN if at is None else at for at in _longitude(batch)], dtype=np.float32),
+        mode=np.array([_MODE_OR_UNKNOWN[mode] for mode in _mode(batch)], dtype=np.int8),
+        flag=np.array([-1 if flag is None else int(flag) for flag in _flag(batch)], dtype=np.int8),
     )

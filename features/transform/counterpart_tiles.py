@@ -1,19 +1,20 @@
-"""Terminal tiles: outcomes and frauds of a terminal by hour, and what is read from them as of an event.
+"""Counterpart tiles: outcomes and positives of a counterpart by hour, and what is read from them as of an event.
 
 Tiles are int64 [k, 4], one row for each hour with an outcome, ascending: ``hour`` (``event_time_ms // 3_600_000`` of the
-transactions), ``n`` outcomes, ``f`` frauds among them, ``u`` frauds among those whose amount was normal for their card, so that
-the card's own behaviour does not explain them. Counting is commutative: the same outcomes give the same tiles in any order.
+transactions), ``n`` outcomes, ``f`` positives among them, ``u`` positives among those whose amount was normal for their subject,
+so that the subject's own behaviour does not explain them. Counting is commutative: the same outcomes give the same tiles in any
+order.
 
 An event at time t sees the hours before its horizon: ``t - delay``, rounded down to a whole ``step`` of hours (a multiple of
 the step since 1970). All outcomes before the horizon are known by then, if labels come within the delay, so stream and batch
 read the same values at any time after it, and outcomes that come later change nothing: nothing here goes stale.
 
 - A window of d days holds the ``24 d`` hours before the horizon.
-- Newest label, days since the newest fraud and genuine outcome, and the run of frauds look back 60 days. They go by whole hours:
-  frauds and genuine ones of one hour have no order, and an hour that has both ends a run.
+- Newest label, days since the newest positive and negative outcome, and the run of positives look back 60 days. They go by whole
+  hours: positives and negative ones of one hour have no order, and an hour that has both ends a run.
 
-How outcomes count: one that is not late, ``n += 1``, and ``f += 1`` if it is fraud; a late one belongs to a transaction that
-counted as genuine, so fraud gives ``f += 1`` (never above n) and genuine changes nothing.
+How outcomes count: one that is not late, ``n += 1``, and ``f += 1`` if it is positive; a late one belongs to a transaction that
+counted as negative, so positive gives ``f += 1`` (never above n) and negative changes nothing.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from numpy.typing import NDArray
 
 from features.base.compiled import compiled, compiled_cached
 from features.base.events import Outcome
-from features.catalogue.windows import HOUR_MS, TERMINAL_DAYS, TERMINAL_LOOKBACK_DAYS
+from features.catalogue.windows import COUNTERPART_DAYS, COUNTERPART_LOOKBACK_DAYS, HOUR_MS
 
-#: [hour, outcomes, frauds, unexplained frauds] a row.
+#: [hour, outcomes, positives, unexplained positives] a row.
 Tiles = NDArray[np.int64]
 COLUMNS = 4
-_WINDOW_HOURS = np.array([24 * days for days in TERMINAL_DAYS], dtype=np.int64)
-_LOOKBACK_HOURS = 24 * TERMINAL_LOOKBACK_DAYS
-LAST_LABEL, SINCE_FRAUD, SINCE_GENUINE, RUN, RUN_DAYS = range(5)
+_WINDOW_HOURS = np.array([24 * days for days in COUNTERPART_DAYS], dtype=np.int64)
+_LOOKBACK_HOURS = 24 * COUNTERPART_LOOKBACK_DAYS
+LAST_LABEL, SINCE_POSITIVE, SINCE_NEGATIVE, RUN, RUN_DAYS = range(5)
 
 
 def empty() -> Tiles:
-    """Tiles of an unknown terminal."""
+    """Tiles of an unknown counterpart."""
     return np.zeros((0, COLUMNS), dtype=np.int64)
 
 
@@ -51,8 +52,9 @@ def horizon_hour(time_ms: int, delay_ms: int, step_hours: int) -> int:
 
 
 @dataclass(slots=True)
-class Terminal:
-    """What is kept of one terminal: its tiles, by hour in ``hours``, and the newest outcome time in them (never going back)."""
+class Counterpart:
+    """What is kept of one counterpart: its tiles, by hour in ``hours``, and the newest outcome time in them (never going
+    back)."""
 
     hours: list[int] = field(default_factory=list)
     counts: list[list[int]] = field(default_factory=list)
@@ -65,8 +67,8 @@ class Terminal:
             return empty()
         return np.column_stack([np.array(self.hours, dtype=np.int64), np.array(self.counts, dtype=np.int64)])
 
-    def add(self, event_time_ms: int, is_fraud: bool, unusual: bool | None = None, late: bool = False) -> None:
-        """Count one outcome. ``unusual``: whether the amount was unusual for its card; not known (None) counts as unusual."""
+    def add(self, event_time_ms: int, positive: bool, unusual: bool | None = None, late: bool = False) -> None:
+        """Count one outcome. ``unusual``: whether the amount was unusual for its subject; not known (None) counts as unusual."""
         hour = event_time_ms // HOUR_MS
         at = bisect.bisect_left(self.hours, hour)
         if at == len(self.hours) or self.hours[at] != hour:
@@ -76,12 +78,12 @@ class Terminal:
             self.counts.insert(at, [0, 0, 0])
         counts = self.counts[at]
         if late:
-            if not is_fraud or counts[1] >= counts[0]:
+            if not positive or counts[1] >= counts[0]:
                 return
         else:
             counts[0] += 1
-        counts[1] += is_fraud
-        counts[2] += is_fraud and unusual is False
+        counts[1] += positive
+        counts[2] += positive and unusual is False
 
     def forget(self, before_hour: int) -> None:
         """Drop the tiles of the hours before ``before_hour``."""
@@ -92,30 +94,33 @@ class Terminal:
 
 
 def keep_hours(delay_ms: int) -> int:
-    """For how long before a terminal's newest tile its tiles are kept: lookback, delay, two days for late events and steps."""
+    """For how long before a counterpart's newest tile its tiles are kept: lookback, delay, two days for late events and steps."""
     return _LOOKBACK_HOURS + math.ceil(delay_ms / HOUR_MS) + 48
 
 
-def update(state: dict[str, Terminal], outcomes: Iterable[Outcome], keep: int | None = None) -> set[str]:
-    """Count outcomes into ``state``, in place; return the terminals that were touched. ``keep``: ``keep_hours``, None for all."""
+def update(state: dict[str, Counterpart], outcomes: Iterable[Outcome], keep: int | None = None) -> set[str]:
+    """Count outcomes into ``state``, in place; return the counterparts that were touched.
+
+    ``keep``: ``keep_hours``, None for all.
+    """
     touched = set()
     for outcome in outcomes:
-        terminal = state.get(outcome.terminal_id)
-        if terminal is None:
-            terminal = state[outcome.terminal_id] = Terminal()
-        terminal.add(outcome.event_time_ms, outcome.is_fraud, outcome.unusual, outcome.late)
-        terminal.as_of_ms = max(terminal.as_of_ms, outcome.outcome_time_ms)
-        if keep is not None and terminal.hours:
-            terminal.forget(terminal.hours[-1] - keep)
-        touched.add(outcome.terminal_id)
+        counterpart = state.get(outcome.counterpart)
+        if counterpart is None:
+            counterpart = state[outcome.counterpart] = Counterpart()
+        counterpart.add(outcome.event_time_ms, outcome.positive, outcome.unusual, outcome.late)
+        counterpart.as_of_ms = max(counterpart.as_of_ms, outcome.outcome_time_ms)
+        if keep is not None and counterpart.hours:
+            counterpart.forget(counterpart.hours[-1] - keep)
+        touched.add(outcome.counterpart)
     return touched
 
 
 class Known(NamedTuple):
-    """What is known of a terminal as of an event: by window (TERMINAL_DAYS), and ``rest`` at the places named above."""
+    """What is known of a counterpart as of an event: by window (COUNTERPART_DAYS), and ``rest`` at the places named above."""
 
     outcomes: NDArray[np.int64]
-    frauds: NDArray[np.int64]
+    positives: NDArray[np.int64]
     unexplained: NDArray[np.int64]
     rest: NDArray[np.float64]
 
@@ -142,40 +147,40 @@ def _read_one(tiles: Tiles, horizon: int, t: Known) -> None:
 def read(tiles: Tiles, begin: int, end: int, horizon: int, t: Known) -> None:
     """Fill ``t`` from the tiles in rows ``[begin, end)`` for an event whose horizon is the hour ``horizon``."""
     rest = t.rest
-    rest[LAST_LABEL] = rest[SINCE_FRAUD] = rest[SINCE_GENUINE] = -1.0
+    rest[LAST_LABEL] = rest[SINCE_POSITIVE] = rest[SINCE_NEGATIVE] = -1.0
     rest[RUN] = rest[RUN_DAYS] = 0.0
     j = end - 1
     while j >= begin and tiles[j, 0] >= horizon:
         j -= 1
     if j >= begin and tiles[j, 0] >= horizon - _LOOKBACK_HOURS:
         rest[LAST_LABEL] = tiles[j, 2] / tiles[j, 1]
-    outcomes = frauds = unexplained = 0
+    outcomes = positives = unexplained = 0
     running = True
     k = 0
     while k < _WINDOW_HOURS.shape[0]:
         if j >= begin and tiles[j, 0] >= horizon - _WINDOW_HOURS[k]:
             outcomes += tiles[j, 1]
-            frauds += tiles[j, 2]
+            positives += tiles[j, 2]
             unexplained += tiles[j, 3]
             running = _remember(tiles, j, horizon, running, rest)
             j -= 1
         else:
-            t.outcomes[k], t.frauds[k], t.unexplained[k] = outcomes, frauds, unexplained
+            t.outcomes[k], t.positives[k], t.unexplained[k] = outcomes, positives, unexplained
             k += 1
-    while j >= begin and tiles[j, 0] >= horizon - _LOOKBACK_HOURS and (running or rest[SINCE_FRAUD] < 0.0):
+    while j >= begin and tiles[j, 0] >= horizon - _LOOKBACK_HOURS and (running or rest[SINCE_POSITIVE] < 0.0):
         running = _remember(tiles, j, horizon, running, rest)
         j -= 1
 
 
 @compiled
 def _remember(tiles: Tiles, j: int, horizon: int, running: bool, rest: NDArray[np.float64]) -> bool:
-    """Take tile ``j`` into the newest fraud, genuine one and run; tiles come newest first. Whether the run goes on."""
+    """Take tile ``j`` into the newest positive, negative one and run; tiles come newest first. Whether the run goes on."""
     days = (horizon - tiles[j, 0]) / 24.0
-    if tiles[j, 2] > 0 and rest[SINCE_FRAUD] < 0.0:
-        rest[SINCE_FRAUD] = days
+    if tiles[j, 2] > 0 and rest[SINCE_POSITIVE] < 0.0:
+        rest[SINCE_POSITIVE] = days
     if tiles[j, 2] < tiles[j, 1]:
-        if rest[SINCE_GENUINE] < 0.0:
-            rest[SINCE_GENUINE] = days
+        if rest[SINCE_NEGATIVE] < 0.0:
+            rest[SINCE_NEGATIVE] = days
         return False
     if running:
         rest[RUN] += tiles[j, 2]

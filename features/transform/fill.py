@@ -6,14 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.transform.columns import Columns
+from features.transform.compiled_loops import read_rows
 from features.transform.counterpart_tiles import new_known
-from features.transform.generated import read_rows
 from features.transform.profiles import Profiles
 from features.transform.read_columns import Read
 
 
 def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay_ms: int, step_hours: int) -> None:
-    """Write the customer and terminal columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
+    """Write the customer and counterpart columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
 
     ``delay_ms`` and ``step_hours`` are those of ``settings.labels``; see ``features.transform.counterpart_tiles`` for what they
     mean.
@@ -22,8 +22,8 @@ def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay
         read_rows(
             Read(
                 batch.event_time_ms,
-                batch.amount_minor,
-                batch.terminal,
+                batch.measure,
+                batch.counterpart,
                 batch.category,
                 batch.latitude,
                 batch.longitude,

@@ -1,12 +1,12 @@
-"""Customer profile and terminal tiles as of each event, and what formulas read from a profile.
+"""Customer profile and counterpart tiles as of each event, and what formulas read from a profile.
 
 A customer profile is two arrays:
 
 - ``profile`` float32 [PROFILE_WIDTH]: home latitude and longitude in degrees (NaN while unknown), mean amount in currency units,
   number of transactions behind it, then the shares of the 24 hours of the day (UTC), then the mean amounts at the merchant
   categories that ``usual`` names;
-- ``usual`` int64 [USUAL_WIDTH]: the most used merchant categories (``features.transform.columns.category_number``), then the most
-  used terminals (``features.transform.columns.terminal_number``), most used first, 0 where there are fewer.
+- ``usual`` int64 [USUAL_WIDTH]: the most used categories (``features.transform.columns.category_number``), then the most
+  used counterparts (``features.transform.columns.counterpart_number``), most used first, 0 where there are fewer.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from features.base.compiled import compiled
 from features.catalogue.geo import haversine_km
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
-HOURS, CATEGORIES, TERMINALS = 24, 16, 16
+HOURS, CATEGORIES, COUNTERPARTS = 24, 16, 16
 HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT, HOUR_SHARES = range(5)
 CATEGORY_MEANS = HOUR_SHARES + HOURS
 PROFILE_WIDTH = CATEGORY_MEANS + CATEGORIES
-USUAL_WIDTH = CATEGORIES + TERMINALS
+USUAL_WIDTH = CATEGORIES + COUNTERPARTS
 
 
 @dataclass(frozen=True, slots=True)
 class Profiles:
-    """What Feast knew of n transactions' cards and terminals, row by row.
+    """What Feast knew of n transactions' subjects and counterparts, row by row.
 
     ``customer`` float32 [n, PROFILE_WIDTH], NaN where missing; ``usual`` int64 [n, USUAL_WIDTH], zeros where missing; the tiles
-    of row i are ``tiles[begin[i]:end[i]]`` (int64 [m, 4]; rows may share them, and an unknown terminal has none); ``*_ts_ms``
+    of row i are ``tiles[begin[i]:end[i]]`` (int64 [m, 4]; rows may share them, and an unknown counterpart has none); ``*_ts_ms``
     int64 [n]: the event time that each is of, 0 where missing.
     """
 
@@ -43,14 +43,14 @@ class Profiles:
     tiles: NDArray[np.int64]
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
-    terminal_ts_ms: NDArray[np.int64]
+    counterpart_ts_ms: NDArray[np.int64]
 
     def age_ms(self, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Event time minus the time of the older profile found, int64 [n]; -1 where none was found, never below 0 otherwise."""
         latest = np.iinfo(np.int64).max
         customer = np.where(self.customer_ts_ms > 0, self.customer_ts_ms, latest)
-        terminal = np.where(self.terminal_ts_ms > 0, self.terminal_ts_ms, latest)
-        oldest = np.minimum(customer, terminal)
+        counterpart = np.where(self.counterpart_ts_ms > 0, self.counterpart_ts_ms, latest)
+        oldest = np.minimum(customer, counterpart)
         return np.where(oldest == latest, -1, np.maximum(event_time_ms - oldest, 0))
 
 
@@ -78,7 +78,7 @@ def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude:
 
 @compiled
 def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
-    """Mean amount at a merchant category, currency units; NaN where the card did not use it, or it is not told (0)."""
+    """Mean amount at a category, currency units; NaN where the subject did not use it, or it is not told (0)."""
     if category != 0:
         for k in range(CATEGORIES):
             if usual[k] == category:
@@ -89,7 +89,7 @@ def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], catego
 
 @compiled
 def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
-    """Share of the card's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without a profile."""
+    """Share of the subject's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without a profile."""
     hour = time_ms % DAY_MS // HOUR_MS
     total = 0.0
     for near in (hour + HOURS - 1, hour, hour + 1):
@@ -98,9 +98,9 @@ def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
 
 
 @compiled
-def is_usual_terminal(usual: NDArray[np.int64], terminal: int) -> float:
+def is_usual_counterpart(usual: NDArray[np.int64], counterpart: int) -> float:
     """1 or 0."""
     for k in range(CATEGORIES, USUAL_WIDTH):
-        if usual[k] == terminal and terminal != 0:
+        if usual[k] == counterpart and counterpart != 0:
             return 1.0
     return 0.0

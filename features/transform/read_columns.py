@@ -15,7 +15,7 @@ class Read(NamedTuple):
 
     time: NDArray[np.int64]
     amount: NDArray[np.int64]
-    terminal: NDArray[np.int32]
+    counterpart: NDArray[np.int32]
     category: NDArray[np.int64]
     latitude: NDArray[np.float32]
     longitude: NDArray[np.float32]

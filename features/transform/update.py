@@ -1,9 +1,9 @@
-"""The feature transform: from a card's history to the stream's columns of the vector, strictly as of each event.
+"""The feature transform: from a subject's history to the stream's columns of the vector, strictly as of each event.
 
-A window of length W at event time t holds the card's transactions with ``t - W < time <= t`` that arrived so far, this one
+A window of length W at event time t holds the subject's transactions with ``t - W < time <= t`` that arrived so far, this one
 included. Amounts are summed as integer minor units. An event that comes late is inserted at its event time: its own vector
-sees only what lies before it, and later vectors see it. The loop itself is ``features.transform.generated.stream_rows``, made
-from the catalogue; ``features.history.insert`` is what it stands on.
+sees only what lies before it, and later vectors see it. The loop itself is ``features.transform.compiled_loops.stream_rows``,
+made from the catalogue; ``features.history.insert`` is what it stands on.
 """
 
 from __future__ import annotations
@@ -11,41 +11,37 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue.generate import fingerprint
 from features.catalogue.vector import FEATURES, N_STREAM, WIDTH
 from features.history.arrival import Rows
 from features.history.findings import new_walk
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.transform.columns import Columns
-from features.transform.generated import FINGERPRINT, stream_rows
-
-if fingerprint() != FINGERPRINT:
-    raise ImportError("features/transform/generated.py was made from another catalogue than the one here: run make features")
+from features.transform.compiled_loops import stream_rows
 
 _MISSING = np.array([f.missing for f in FEATURES], dtype=np.float32)
 
 
-def update(state: CardState, batch: Columns, amount_limit: int) -> NDArray[np.float32]:
+def update(state: SubjectState, batch: Columns, amount_limit: int) -> NDArray[np.float32]:
     """Add ``batch`` to ``state`` and return the vectors, float32 [n, WIDTH], in the batch's order.
 
     ``amount_limit``: ``settings.features.amount_limit``, whole currency units; the state does not depend on it.
-    Columns from ``N_STREAM`` on (customer, terminal) hold their missing values: ``features.transform.profiles.fill`` sets them.
-    Raises ValueError for columns of different lengths, and for amounts that the history cannot hold.
+    Columns from ``N_STREAM`` on (customer, counterpart) hold their missing values: ``features.transform.profiles.fill`` sets
+    them. Raises ValueError for columns of different lengths, and for amounts that the history cannot hold.
     """
     batch.check()
     vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
     vectors[:, N_STREAM:] = _MISSING[N_STREAM:]
     if len(batch):
-        slots = state.slots(batch.card)
+        slots = state.slots(batch.subject)
         state.reserve(slots)
         rows = Rows(
             batch.event_time_ms,
-            batch.amount_minor,
-            batch.terminal,
+            batch.measure,
+            batch.counterpart,
             batch.latitude,
             batch.longitude,
-            batch.entry_mode,
-            batch.pin_used,
+            batch.mode,
+            batch.flag,
         )
         stream_rows(state.history, slots, rows, amount_limit, vectors, new_walk())
     return vectors

@@ -53,7 +53,7 @@ COMMANDS = {
     "pipeline": Entry("infra.cli.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.cli.commands.job:app", "Run a Spark job: backfill, profile or training-set."),
     "parity": Entry(
-        "infra.cli.commands.parity:command", "Compute the card features again in batch and compare them with what was served."
+        "infra.cli.commands.parity:command", "Compute the served features again in batch and compare them with what was served."
     ),
 }
 
@@ -69,6 +69,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
+        if command:
+            context.choose_domain(Path(ctx.params.get("folder") or ".driftloop"))
         return name, _loaded(args[0]) if command else None, rest
 
 
@@ -95,7 +97,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,  # half a second faster
-    help="Event-driven continuous training for card fraud: notice drift, retrain, check, roll out.",
+    help="Event-driven continuous training on Kafka: notice drift, retrain, check, roll out.",
 )
 
 
@@ -124,9 +126,10 @@ def run(arguments: list[str]) -> int:
     except PlatformError as error:
         return _told(str(error), error.exit_code)
     except ValueError as error:
+        from features.base.roles import DomainError
         from features.base.settings import SettingsError
 
-        if not isinstance(error, SettingsError):
+        if not isinstance(error, SettingsError | DomainError):
             raise
         return _told(" ".join(str(error).split()), 2)
     except OSError as error:

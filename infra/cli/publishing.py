@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.base.active import WORDS
 from infra.cli import context
 from infra.errors import PlatformError
 
@@ -80,7 +81,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     from streams.publish.lockstep import Lockstep, LockstepError
     from streams.publish.probe import control_probe
     from streams.publish.publisher import Publisher, PublishError
-    from streams.topics import LABELS, TRANSACTIONS
+    from streams.topics import EVENTS, LABELS
 
     settings = context.settings()
     if not settings.bootstrap_servers and not settings.ports.kafka:
@@ -89,7 +90,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     if speed is None:
         batches = _none_ahead(batches, int(settings.scoring.allowed_lead_hours * HOUR_MS), plan.all_labels)
     acting = settings.as_user("producer")
-    check(acting, writes=(TRANSACTIONS, LABELS))
+    check(acting, writes=(EVENTS, LABELS))
     try:
         waiting = None if boundary_ms is None else Lockstep(settings, GROUPS, [control_probe(settings)], plan.lockstep_timeout)
         with (
@@ -112,7 +113,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
         raise PublishingFailed(f"Kafka at {settings.bootstrap}: {error.args[0].str()}; see driftloop status") from error
     waited = f", {report.waited_s:.1f} s of it waiting for the processors" if lockstep is not None else ""
     print(
-        f"{report.transactions:,} transactions ({report.frauds:,} frauds) and {report.labels:,} labels published "
+        f"{report.transactions:,} {WORDS.events} ({report.positives:,} {WORDS.positives}) and {report.labels:,} labels published "
         f"in {report.seconds:.1f} s{waited}; {report.labels_pending:,} labels are not due yet"
     )
 

@@ -7,7 +7,7 @@ import typer
 
 def checked(reason: str) -> str:
     """The text of ``--reason`` on one line. Raises BadParameter where it is empty, too long for an event, or no text."""
-    from features.base.events import TEXT_LENGTH
+    from features.base.types import TEXT_LENGTH
 
     line = " ".join(reason.split())
     if not line:
@@ -17,5 +17,5 @@ def checked(reason: str) -> str:
     try:
         line.encode()
     except UnicodeEncodeError:
-        raise typer.BadParameter("--reason is no text in this terminal's encoding; write it anew") from None
+        raise typer.BadParameter("--reason is no text in this console's encoding; write it anew") from None
     return line

@@ -12,20 +12,20 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from numpy.typing import NDArray
 
 from features.base import names
-from features.base.events import DriftReport, ModelEvent, RetrainRequest, Score
+from features.base.events import NAMES_ON_THE_WIRE, DriftReport, ModelEvent, RetrainRequest, Score
 from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import consumer
 
 
-class _Transaction(msgspec.Struct, gc=False):
-    transaction_id: str
+class _Event(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
+    event_id: str
     event_time_ms: int
-    card_id: str
+    subject: str
 
 
 class _Score(msgspec.Struct, gc=False):
-    transaction: _Transaction
+    event: _Event
     decision: str
     score: float | None = None
     model_version: str | None = None
@@ -38,8 +38,8 @@ names.check_view(_Score, Score)
 class Scores:
     """The scores topic in event-time order: n records. ``score`` is NaN and ``version`` empty where unscored."""
 
-    transaction_id: NDArray[np.object_]
-    card_id: NDArray[np.object_]
+    event_id: NDArray[np.object_]
+    subject: NDArray[np.object_]
     event_time_ms: NDArray[np.int64]
     score: NDArray[np.float64]
     alert: NDArray[np.bool_]
@@ -61,17 +61,17 @@ def collect(settings: Settings) -> Collected:
     """Read the topics to their ends (read_committed). Raises KafkaException where the broker fails."""
     decode = msgspec.json.Decoder(_Score).decode
     found = [decode(m.value() or b"") for m in records(settings, topics.SCORES)]
-    found.sort(key=lambda s: s.transaction.event_time_ms)
+    found.sort(key=lambda s: s.event.event_time_ms)
     scores = Scores(
-        np.array([s.transaction.transaction_id for s in found], dtype=object),
-        np.array([s.transaction.card_id for s in found], dtype=object),
-        np.array([s.transaction.event_time_ms for s in found], dtype=np.int64),
+        np.array([s.event.event_id for s in found], dtype=object),
+        np.array([s.event.subject for s in found], dtype=object),
+        np.array([s.event.event_time_ms for s in found], dtype=np.int64),
         np.array([np.nan if s.score is None else s.score for s in found], dtype=np.float64),
         np.array([s.decision == "alert" for s in found], dtype=np.bool_),
         np.array([s.model_version or "" for s in found], dtype=object),
     )
     counts = {topics.SCORES: len(found)}
-    for name in (topics.TRANSACTIONS, topics.ALERTS, topics.LABELS, topics.OUTCOMES, topics.DLQ):
+    for name in (topics.EVENTS, topics.ALERTS, topics.LABELS, topics.OUTCOMES, topics.DLQ):
         counts[name] = sum(1 for _ in records(settings, name))
     reports = [msgspec.json.decode(m.value() or b"", type=DriftReport) for m in records(settings, topics.DRIFT_REPORTS)]
     requests = [msgspec.json.decode(m.value() or b"", type=RetrainRequest) for m in records(settings, topics.RETRAIN_REQUESTS)]

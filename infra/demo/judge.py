@@ -33,13 +33,13 @@ def champions(collected: Collected) -> list[tuple[str, int]]:
     return sorted(firsts, key=lambda item: item[1])
 
 
-def incidents(story: Story, collected: Collected, is_fraud: NDArray[np.bool_]) -> list[Incident]:
+def incidents(story: Story, collected: Collected, positive: NDArray[np.bool_]) -> list[Incident]:
     """One a planned injection; the window of each ends where the next begins."""
     ends = [i.start_ms for i in story.injections] + [FAR]
-    return [_incident(i, until, collected, is_fraud) for i, until in zip(story.injections, ends[1:], strict=True)]
+    return [_incident(i, until, collected, positive) for i, until in zip(story.injections, ends[1:], strict=True)]
 
 
-def _incident(injection: Injection, until_ms: int, collected: Collected, is_fraud: NDArray[np.bool_]) -> Incident:
+def _incident(injection: Injection, until_ms: int, collected: Collected, positive: NDArray[np.bool_]) -> Incident:
     start = injection.start_ms
     reports = [r for r in collected.reports if r.window_end_ms > start and r.window_start_ms < until_ms and r.verdict != "ok"]
     hit = next((r for r in reports if r.verdict == injection.kind), reports[0] if reports else None)
@@ -63,19 +63,19 @@ def _incident(injection: Injection, until_ms: int, collected: Collected, is_frau
         runs=len(runs),
         champion_before=before,
         champion_after=after,
-        ap_before=_ap(scores, is_fraud, live, start),
-        ap_during=_ap(scores, is_fraud, start, end),
-        ap_after=None if recovered is None else _ap(scores, is_fraud, recovered, until_ms),
+        ap_before=_ap(scores, positive, live, start),
+        ap_during=_ap(scores, positive, start, end),
+        ap_after=None if recovered is None else _ap(scores, positive, recovered, until_ms),
     )
 
 
-def _ap(scores: Scores, is_fraud: NDArray[np.bool_], start_ms: int, end_ms: int) -> float | None:
+def _ap(scores: Scores, positive: NDArray[np.bool_], start_ms: int, end_ms: int) -> float | None:
     rows = (scores.event_time_ms >= start_ms) & (scores.event_time_ms < end_ms)
-    value = average_precision(is_fraud[rows], scores.score[rows])
+    value = average_precision(positive[rows], scores.score[rows])
     return None if math.isnan(value) else round(value, 4)
 
 
-def days(scores: Scores, is_fraud: NDArray[np.bool_]) -> list[Day]:
+def days(scores: Scores, positive: NDArray[np.bool_]) -> list[Day]:
     """AP and card precision@100 for each scored day."""
     return [
         Day(
@@ -85,7 +85,7 @@ def days(scores: Scores, is_fraud: NDArray[np.bool_]) -> list[Day]:
             None if math.isnan(d.ap) else round(d.ap, 4),
             d.cp100,
         )
-        for d in daily(scores, is_fraud)
+        for d in daily(scores, positive)
     ]
 
 
@@ -104,11 +104,11 @@ def checks(
 ) -> dict[str, bool]:
     """What had to hold."""
     scores = collected.scores
-    ids = set(scores.transaction_id.tolist())
+    ids = set(scores.event_id.tolist())
     matured = int((scores.event_time_ms < scores.event_time_ms.max() - settings.labels.delay_ms - DAY_MS).sum())
     promoted = [e for e in collected.events if e.state == "promoted"]
     held = {
-        "every valid transaction has exactly one score": len(ids) == len(scores.transaction_id) == published,
+        "every valid transaction has exactly one score": len(ids) == len(scores.event_id) == published,
         "malformed records are in the DLQ, and nothing else is": collected.counts[topics.DLQ] == len(story.malformed),
         "the first model trained itself and was promoted": bool(promoted) and bool(champions(collected)),
         "alerts came": collected.counts[topics.ALERTS] > 0,

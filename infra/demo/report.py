@@ -108,7 +108,7 @@ def _models(told: Told) -> str:
             m.state,
             escape(m.cause or ""),
             f"{_time(m.train_start_ms)} to {_time(m.train_end_ms)}",
-            f"{m.rows:,} / {m.frauds:,}",
+            f"{m.rows:,} / {m.positives:,}",
             _number(m.metrics.get("ap")),
             _number(m.threshold),
         ]

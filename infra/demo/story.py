@@ -81,7 +81,7 @@ def simulated(cards: int, seed: int) -> Story:
             ),
         ),
         settings={
-            "drift": {"min_labels_first": labels, "min_frauds_first": 100},
+            "drift": {"min_labels_first": labels, "min_positives_first": 100},
             "labels": {"step_hours": 24},
             "writers": {"linger_s": 0.1},
             "training": {"days": 45.0},
@@ -113,7 +113,7 @@ def replayed(path: Path, days: int | None) -> Story:
         days=total,
         injections=(),
         settings={
-            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / there), "min_frauds_first": 100},
+            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / there), "min_positives_first": 100},
             "labels": {"step_hours": 24},
             "writers": {"linger_s": 0.1},
             "training": {"days": 60.0},

@@ -183,15 +183,15 @@ class _Champion:
 def _send_malformed(settings: Settings, story: Story) -> None:
     sender: Producer = producer(settings.as_user("producer"))
     for i, value in enumerate(story.malformed):
-        sender.produce(topics.TRANSACTIONS, value, f"broken-{i}".encode())
+        sender.produce(topics.EVENTS, value, f"broken-{i}".encode())
     sender.flush(30)
 
 
 def _summary(
     settings: Settings, story: Story, collected: Collected, truth: Truth, report: PublishReport, failed: int, watch: MemoryWatch
 ) -> Summary:
-    is_fraud = truth.of(collected.scores)
-    found = judge.incidents(story, collected, is_fraud)
+    positive = truth.of(collected.scores)
+    found = judge.incidents(story, collected, positive)
     flowing = max(report.seconds - report.waited_s, 1e-9)
     return Summary(
         transactions=report.transactions,
@@ -205,7 +205,7 @@ def _summary(
         failed_predictions=failed,
         seconds=Seconds(0.0, None, None, 0.0),
         checks=judge.checks(settings, story, collected, found, report.transactions, failed),
-        daily=judge.days(collected.scores, is_fraud),
+        daily=judge.days(collected.scores, positive),
         memory_mb={**{k: round(v) for k, v in watch.peak_mb.items()}, "total": round(watch.peak_total_mb)},
         throughput={
             "transactions_per_second": round(report.transactions / report.seconds, 1),

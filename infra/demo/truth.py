@@ -22,24 +22,24 @@ class Truth:
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Hand the batches on, remembering their frauds."""
         for batch in batches:
-            for row in np.flatnonzero(batch.truth.is_fraud):
-                self.pattern_of[batch.transactions.transaction_id[row]] = batch.truth.names[batch.truth.pattern[row]]
+            for row in np.flatnonzero(batch.truth.positive):
+                self.pattern_of[batch.transactions.event_id[row]] = batch.truth.names[batch.truth.pattern[row]]
             yield batch
 
     def of(self, scores: Scores) -> NDArray[np.bool_]:
         """Whether each scored transaction is fraud, bool [n]."""
         known = self.pattern_of
-        return np.array([t in known for t in scores.transaction_id], dtype=np.bool_)
+        return np.array([t in known for t in scores.event_id], dtype=np.bool_)
 
 
-def average_precision(is_fraud: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
+def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
     """AP over the rows that have a score; NaN without a fraud among them."""
     from sklearn.metrics import average_precision_score
 
     there = ~np.isnan(score)
-    if not is_fraud[there].any():
+    if not positive[there].any():
         return float("nan")
-    return float(average_precision_score(is_fraud[there], score[there]))
+    return float(average_precision_score(positive[there], score[there]))
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Daily:
     cp100: float
 
 
-def daily(scores: Scores, is_fraud: NDArray[np.bool_]) -> list[Daily]:
+def daily(scores: Scores, positive: NDArray[np.bool_]) -> list[Daily]:
     """AP and card precision@100 for each day with scores.
 
     Card precision@100, as the Fraud Detection Handbook defines it: of the 100 cards with the highest score of a day, the share
@@ -66,14 +66,14 @@ def daily(scores: Scores, is_fraud: NDArray[np.bool_]) -> list[Daily]:
         here = (days == day) & ~np.isnan(scores.score)
         if not here.any():
             continue
-        cards, score, fraud = scores.card_id[here], scores.score[here], is_fraud[here]
+        cards, score, truly = scores.subject[here], scores.score[here], positive[here]
         best: dict[str, tuple[float, bool]] = {}
-        for card, value, bad in zip(cards, score, fraud, strict=True):
+        for card, value, bad in zip(cards, score, truly, strict=True):
             if card not in found:
                 before = best.get(card, (-1.0, False))
                 best[card] = (max(before[0], value), before[1] or bool(bad))
         top = sorted(best.items(), key=lambda item: -item[1][0])[:100]
         caught = [card for card, (_, bad) in top if bad]
         found.update(caught)
-        rows.append(Daily(int(day) * DAY_MS, len(score), int(fraud.sum()), average_precision(fraud, score), len(caught) / 100))
+        rows.append(Daily(int(day) * DAY_MS, len(score), int(truly.sum()), average_precision(truly, score), len(caught) / 100))
     return rows

@@ -1,4 +1,4 @@
-"""A card's past, from the archive of scores."""
+"""A subject's past, from the archive of scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import duckdb
 
+from features.archive import layout
 from features.archive.locks import reading
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.catalogue.vector import INDEX, vector_schema
 
@@ -16,10 +18,10 @@ class Past:
     """One scored transaction. ``features`` is None where its vector was made under another schema than today's."""
 
     event_time_ms: int
-    transaction_id: str
-    terminal_id: str
-    amount_minor: int
-    currency: str
+    event_id: str
+    counterpart: str
+    measure: int
+    unit: str | None
     decision: str
     score: float | None
     model_version: str | None
@@ -27,23 +29,25 @@ class Past:
     features: dict[str, float] | None
 
 
-def history(settings: Settings, card_id: str, last: int, names: list[str]) -> list[Past]:
-    """The newest ``last`` archived transactions of a card, oldest first, with the values of the features ``names``.
+def history(settings: Settings, subject: str, last: int, names: list[str]) -> list[Past]:
+    """The newest ``last`` archived transactions of a subject, oldest first, with the values of the features ``names``.
 
-    By event time, then by place in the topic. Empty for a card that the archive does not know, or where there is no archive.
+    By event time, then by place in the topic. Empty for a subject that the archive does not know, or where there is no archive.
     """
     if not any((settings.archive / "scores").glob("*/*.parquet")):
         return []
+    # Money has its own unit in each event.
+    unit = "currency" if "currency" in layout.EVENT.names else "null"
     with reading(settings.archive), duckdb.connect() as connection:
         found = connection.execute(
-            """
+            f"""
             select
-                event_time_ms, transaction_id, terminal_id, amount_minor, currency, decision, score, model_version,
-                schema, features
-            from read_parquet(?) where card_id = ?
+                {ROLES.time} as event_time_ms, {ROLES.id} as event_id, {ROLES.counterpart} as counterpart,
+                {ROLES.measure} as measure, {unit} as unit, decision, score, model_version, schema, features
+            from read_parquet(?) where {ROLES.subject} = ?
             order by event_time_ms desc, kafka_partition desc, kafka_offset desc limit ?
             """,
-            [str(settings.archive / "scores" / "*" / "*.parquet"), card_id, last],
+            [str(settings.archive / "scores" / "*" / "*.parquet"), subject, last],
         )
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]

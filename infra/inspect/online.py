@@ -1,4 +1,4 @@
-"""What the online store holds of one card or terminal, decoded for people."""
+"""What the online store holds of one subject or counterpart, decoded for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from features.base.active import WORDS
 from features.base.durations import DAY_MS
 from features.base.redaction import hashed
 from features.base.settings import Settings
@@ -43,26 +44,26 @@ class UnknownEntity(PlatformError):
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A customer's profile. Amounts in currency units; ``hours``: shares of the hours of the day, UTC; categories (with their
-    mean amounts) and terminals by their numbers (``features.transform.columns``), most used first.
+    mean amounts) and counterparts by their numbers (``features.transform.columns``), most used first.
     """
 
     as_of_ms: int
     home: tuple[float, float] | None
     mean_amount: float
-    transactions: int
+    events: int
     hours: list[float]
     categories: dict[str, float]
-    terminals: list[int]
+    counterparts: list[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """The latest vector of a card; ``features`` by name where it was made under today's schema, else by position."""
+class Subject:
+    """The latest vector of a subject; ``features`` by name where it was made under today's schema, else by position."""
 
-    card: str
+    subject: str
     event_time_ms: int | None = None
     age_s: float | None = None
-    transaction_id: str | None = None
+    event_id: str | None = None
     score: float | None = None
     schema: str | None = None
     schema_is_current: bool = False
@@ -72,62 +73,65 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day (UTC) at a terminal: known outcomes, frauds, and frauds that the card's own behaviour does not explain."""
+    """One day (UTC) at a counterpart: known outcomes, positives, and positives that the subject's own behaviour does not
+    explain."""
 
     day_ms: int
     outcomes: int
-    frauds: int
+    positives: int
     unexplained: int
 
 
 @dataclass(frozen=True, slots=True)
-class Terminal:
-    """The tiles of a terminal, as days. ``as_of_ms``: the newest outcome in them."""
+class Counterpart:
+    """The tiles of a counterpart, as days. ``as_of_ms``: the newest outcome in them."""
 
-    terminal: str
+    counterpart: str
     as_of_ms: int
     age_s: float
     hours: int
     days: list[Day]
 
 
-def card(settings: Settings, card_id: str) -> Card:
+def subject(settings: Settings, subject: str) -> Subject:
     """Raises UnknownEntity, StoreAway, PlatformError."""
     reader = _reader(settings)
     try:
-        [activity] = reader.activity([card_id])
-        profile = _profile(reader.read([card_id], []))
+        [activity] = reader.activity([subject])
+        profile = _profile(reader.read([subject], []))
     except ProfilesUnavailable as error:
         raise StoreAway(f"{error} See driftloop status") from error
     finally:
         reader.close()
     if activity is None and profile is None:
         raise UnknownEntity(
-            f"the online store knows no card {hashed(settings, card_id)}; it does after the card's first scored transaction"
+            f"the online store knows no {WORDS.subject} {hashed(settings, subject)}; it does after its first scored {WORDS.event}"
         )
-    return Card(card_id, profile=profile) if activity is None else _card(activity, profile, vector_schema(settings.features))
+    return (
+        Subject(subject, profile=profile) if activity is None else _subject(activity, profile, vector_schema(settings.features))
+    )
 
 
-def terminal(settings: Settings, terminal_id: str) -> Terminal:
+def counterpart(settings: Settings, counterpart: str) -> Counterpart:
     """Raises UnknownEntity, StoreAway, PlatformError."""
     reader = _reader(settings)
     try:
-        read = reader.read([], [terminal_id])
+        read = reader.read([], [counterpart])
     except ProfilesUnavailable as error:
         raise StoreAway(f"{error} See driftloop status") from error
     finally:
         reader.close()
-    as_of = int(read.terminal_ts_ms[0])
+    as_of = int(read.counterpart_ts_ms[0])
     if not as_of:
         raise UnknownEntity(
-            f"the online store knows no terminal {hashed(settings, terminal_id)}; it does after its first known outcome"
+            f"the online store knows no {WORDS.counterpart} {hashed(settings, counterpart)}; it does after its first outcome"
         )
     tiles = read.tiles[read.begin[0] : read.end[0]]
     days, row = np.unique(tiles[:, 0] // _HOURS_A_DAY, return_inverse=True)
     counts = np.zeros((len(days), 3), dtype=np.int64)
     np.add.at(counts, row, tiles[:, 1:])
     by_day = [Day(day * DAY_MS, *of_day) for day, of_day in zip(days.tolist(), counts.tolist(), strict=True)]
-    return Terminal(terminal_id, as_of, _age_s(as_of), len(tiles), by_day)
+    return Counterpart(counterpart, as_of, _age_s(as_of), len(tiles), by_day)
 
 
 def _reader(settings: Settings) -> ProfileReader:
@@ -136,14 +140,14 @@ def _reader(settings: Settings) -> ProfileReader:
     return ProfileReader(settings)
 
 
-def _card(activity: Activity, profile: Profile | None, schema: str) -> Card:
+def _subject(activity: Activity, profile: Profile | None, schema: str) -> Subject:
     current = activity.schema == schema and len(activity.vector) == len(NAMES)
     names = NAMES if current else tuple(str(i) for i in range(len(activity.vector)))
-    return Card(
-        activity.card_id,
+    return Subject(
+        activity.subject,
         activity.event_time_ms,
         _age_s(activity.event_time_ms),
-        activity.transaction_id,
+        activity.event_id,
         activity.score,
         activity.schema,
         current,

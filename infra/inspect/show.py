@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from features.base.active import DOMAIN, WORDS
+
 #: Wide enough for every table of ours: piped into a file, rich would else break the lines at 80.
 _PIPE_WIDTH = 200
 
@@ -24,13 +26,13 @@ def figure(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def amount(minor: int | None, currency: str) -> str:
-    """Minor units as major ones: ``12.50 EUR``. Currencies without cents are shown with them."""
-    return "-" if minor is None else f"{minor / 100:,.2f} {currency}"
+def measure(value: int | None, unit: str | None) -> str:
+    """A measure in the unit that persons read: ``12.50 EUR``; the domain's own unit where the event names none."""
+    return "-" if value is None else f"{value / DOMAIN.parameters.unit:,.2f} {unit or WORDS.unit}"
 
 
 def printable(text: str) -> str:
-    """``text`` with control characters written out: what producers send must not steer a terminal. Line ends stay."""
+    """``text`` with control characters written out: what producers send must not steer the screen. Line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 

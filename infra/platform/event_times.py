@@ -1,7 +1,7 @@
 """How far each processor has come in event time, by its own metrics.
 
 Offsets say how many records are to be done; event time says how old the world is that a processor looks at. It is compared with
-the newest payment that was published, not with the clock, so that a replay of an old month reads as it should.
+the newest event that was published, not with the clock, so that a replay of an old month reads as it should.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from features.base.durations import HOUR_MS
-from features.base.events import Transaction
+from features.base.events import Event
 from features.base.settings import Settings
 from infra.errors import PlatformError
 from infra.inspect.decode import decoder
 from infra.inspect.tail import newest_each
 from streams.engine.future import ahead
-from streams.topics import TRANSACTIONS
+from streams.topics import EVENTS
 
 #: Records are a little out of order, and some cannot be read.
 _LAST = 50
@@ -40,7 +40,7 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
     for process, port in settings.ports.metrics.items():
         if port:
             newest |= _seen(settings.metrics_url(process), timeout_s)
-    # Never behind what a processor has seen: the newest payment need not be among the last records.
+    # Never behind what a processor has seen: the newest event need not be among the last records.
     latest = max(newest.values(), default=0.0)
     if published_ms is not None:
         latest = max(latest, published_ms / 1000)
@@ -48,11 +48,11 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
 
 
 def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
-    """The newest event time, ms, among the last payments of each partition that the scorer can take; None where Kafka does not
+    """The newest event time, ms, among the last events of each partition that the scorer can take; None where Kafka does not
     answer or there is none."""
-    decode = decoder(Transaction)
+    decode = decoder(Event)
     try:
-        seen = newest_each(settings, TRANSACTIONS, _LAST, timeout_s=timeout_s).records
+        seen = newest_each(settings, EVENTS, _LAST, timeout_s=timeout_s).records
     except PlatformError:
         return None
     found = [(event.event_time_ms, one.timestamp_ms) for one in seen if (event := decode(one)) is not None]

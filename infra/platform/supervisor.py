@@ -109,7 +109,7 @@ def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
         f"childlogdir={_escaped(logged)}",
         "logfile_maxbytes=5MB",
         "logfile_backups=1",
-        # What a secure platform writes, payments among it, is for its owner only.
+        # What a secure platform writes, events among it, is for its owner only.
         f"umask={'077' if settings.secure else '022'}",
         f"minfds={files if files > 0 else 1024}",
         "[unix_http_server]",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from features.base import private_files
-from features.base.settings import ADMIN, Settings
+from features.base.settings import ADMIN, DEFAULT_DOMAIN, Settings, domain_in
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component
@@ -75,6 +75,9 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
     began = time.monotonic()
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         settings = ports.assign(settings, tuple(components.PROCESSES))
+        if settings.domain != domain_in(settings.dir) and settings.domain != DEFAULT_DOMAIN:
+            # It came from the environment, which the next command may lack.
+            settings = ports.remember(settings, "domain", f'"{settings.domain}"')
         make_token(settings)
         if settings.secure:
             secrets.prepare(settings, acl.USERS)

@@ -8,7 +8,7 @@ import msgspec
 
 from features.base import names
 from features.base.durations import DAY_MS
-from features.base.events import Label, Outcome, Transaction
+from features.base.events import NAMES_ON_THE_WIRE, Alert, Event, Label, Outcome, Score
 from features.base.settings import Settings
 from features.transform.arrow import HISTORY_MS
 from infra.errors import PlatformError
@@ -17,7 +17,7 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
-from streams.engine.repartition_header import HEADER, genuine
+from streams.engine.repartition_header import HEADER, negative
 from streams.engine.settings_history import History
 from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
 from streams.kafka.records import Record
@@ -37,21 +37,28 @@ def temporary(topic: str) -> str:
     return f"driftloop-copy-{topic}"
 
 
-class _Card(msgspec.Struct, gc=False):
-    card_id: str
+class _OfProducers(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
+    subject: str
 
 
-for _event in (Transaction, Label, Outcome):
-    names.check_view(_Card, _event)
+class _OfOurs(msgspec.Struct, gc=False):
+    subject: str
+
+
+for _event in (Event, Label):
+    names.check_view(_OfProducers, _event)
+for _said in (Score, Alert, Outcome):
+    names.check_view(_OfOurs, _said)
 
 
 class Target:
-    """The new partition of a record: by its key; by its card, where it has no key."""
+    """The new partition of a record: by its key; by its subject, where it has no key."""
 
     def __init__(self, partitioner: Name, partitions: int) -> None:
         self._hashed = HASHES[partitioner]
         self._partitions = partitions
-        self._card = msgspec.json.Decoder(_Card).decode
+        self._of_producers = msgspec.json.Decoder(_OfProducers).decode
+        self._of_ours = msgspec.json.Decoder(_OfOurs).decode
 
     def __call__(self, record: Record) -> int:
         # Outcomes are written by the label joiner alone, whose producer spreads keys as Java does.
@@ -59,7 +66,8 @@ class Target:
         key = record.key
         if not key:
             try:
-                key = self._card(record.value or b"").card_id.encode()
+                read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
+                key = read(record.value or b"").subject.encode()
             except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 return record.partition % self._partitions
         return hashed(key) % self._partitions
@@ -74,7 +82,7 @@ class Taken:
         self._settings = settings
         self._intake = Intake(settings.scoring, self._of)
         for partition, history in histories.items():
-            self._intake.decided((topics.TRANSACTIONS, partition), history)
+            self._intake.decided((topics.EVENTS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
         """The records of one partition that follow those of the call before."""
@@ -110,7 +118,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
     delays = journal.topics[topics.SCORES].limits
     marks, evidence = Marks(journal.before, settings.labels.delay_ms, delays), Evidence(journal.before)
     with _reader(settings, journal) as reader:
-        for topic in (topics.TRANSACTIONS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
+        for topic in (topics.EVENTS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
             seen = 0
             for partition, end in journal.topics[topic].ends.items():
                 first = newest = None
@@ -121,11 +129,11 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
                     if topic != topics.OUTCOMES:
                         for record in records:
                             evidence.see(topic, partition, record.key)
-                    if topic == topics.TRANSACTIONS and begins.get(partition, 0) > 0:
+                    if topic == topics.EVENTS and begins.get(partition, 0) > 0:
                         times = [time for time in map(time_of, records) if time is not None]
                         first = min(times, default=None) if first is None else first
                         newest = max(times, default=newest)
-                if begins.get(partition, 0) > 0 and topic == topics.TRANSACTIONS:
+                if begins.get(partition, 0) > 0 and topic == topics.EVENTS:
                     _reaches_back(partition, begins[partition], first, newest)
             tell(f"{topic} looked at", seen)
     marks.settle()
@@ -135,8 +143,8 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
 def _reaches_back(partition: int, begin: int, first: int | None, newest: int | None) -> None:
     if first is None or newest is None or newest - first < HISTORY_MS:
         raise PlatformError(
-            f"the log of {topics.TRANSACTIONS}[{partition}] begins at {begin} only, and reaches back less than the "
-            f"{HISTORY_MS // DAY_MS} days that cards' histories need, so they cannot be rebuilt from it; start a platform of "
+            f"the log of {topics.EVENTS}[{partition}] begins at {begin} only, and reaches back less than the "
+            f"{HISTORY_MS // DAY_MS} days that subjects' histories need, so they cannot be rebuilt from it; start a platform of "
             "that many partitions in another folder, and publish the history there"
         )
 
@@ -150,7 +158,7 @@ def chosen(evidence: Evidence, asked: Name | None) -> Name:
     except Unexplained as error:
         raise PlatformError(
             f"{error}; records must go where your producers will send the next ones: give all of them one partitioner, key every "
-            "record by its card, and name it: --partitioner murmur2 or crc32"
+            "record by its subject, and name it: --partitioner murmur2 or crc32"
         ) from error
 
 
@@ -176,7 +184,7 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
 
 def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -> Taken | TakenLabels | None:
     """Which of a topic's records are copied; None: all."""
-    if topic == topics.TRANSACTIONS:
+    if topic == topics.EVENTS:
         return Taken(settings, histories)
     if topic == topics.LABELS:
         return TakenLabels(limits_of(settings.scoring).lead_ms, histories)
@@ -192,7 +200,7 @@ def _pieces(reader: Reader, journal: Journal, topic: str, partition: int, end: i
     """The old partition as a restore reads it: only what an earlier repartition copied says that it is a copy."""
     copies = journal.topics[topic].copies.get(partition, 0)
     for records in reader.pieces(topic, partition, 0, end):
-        yield [genuine(record, copies) for record in records]
+        yield [negative(record, copies) for record in records]
 
 
 def _reader(settings: Settings, journal: Journal) -> Reader:

@@ -49,9 +49,7 @@ class Marks:
                 self._join(record, copy)
             try:
                 value = record.value or b""
-                time = (
-                    _seen(value).transaction.event_time_ms if record.topic == topics.SCORES else _outcome(value).outcome_time_ms
-                )
+                time = _seen(value).event.event_time_ms if record.topic == topics.SCORES else _outcome(value).outcome_time_ms
             except _UNREADABLE:
                 continue
             times.append(time)
@@ -78,7 +76,7 @@ class Marks:
         except _UNREADABLE:
             return
         number = record.partition
-        self._joined[number] = max(score.transaction.event_time_ms, self._joined.get(number, -1))
+        self._joined[number] = max(score.event.event_time_ms, self._joined.get(number, -1))
         if copy is None:
             delay = JoinLimits(*at(self._delays.get(number) or self._always, record.offset)).delay_ms
             self._reached[number] = max(self._joined[number] - delay, self._reached.get(number, -1))

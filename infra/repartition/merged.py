@@ -16,7 +16,7 @@ from statistics import median_low
 import msgspec
 
 from features.base import names
-from features.base.events import Label, Outcome, Score, Transaction
+from features.base.events import NAMES_ON_THE_WIRE, Event, Label, Outcome, Score
 from streams import topics
 from streams.kafka.records import Record
 
@@ -24,12 +24,12 @@ AHEAD = 9
 _ANY = -(2**62)
 
 
-class _Transaction(msgspec.Struct, gc=False):
+class _Event(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
     event_time_ms: int
 
 
 class _Scored(msgspec.Struct, gc=False):
-    transaction: _Transaction
+    event: _Event
 
 
 class _Label(msgspec.Struct, gc=False):
@@ -40,15 +40,15 @@ class _Outcome(msgspec.Struct, gc=False):
     outcome_time_ms: int
 
 
-for _view, _event in ((_Transaction, Transaction), (_Scored, Score), (_Label, Label), (_Outcome, Outcome)):
-    names.check_view(_view, _event)
+for _view, _whole in ((_Event, Event), (_Scored, Score), (_Label, Label), (_Outcome, Outcome)):
+    names.check_view(_view, _whole)
 
 
 @cache
 def _reader(topic: str) -> Callable[[bytes], int]:
-    if topic == topics.TRANSACTIONS:
-        transaction = msgspec.json.Decoder(_Transaction).decode
-        return lambda value: transaction(value).event_time_ms
+    if topic == topics.EVENTS:
+        event = msgspec.json.Decoder(_Event).decode
+        return lambda value: event(value).event_time_ms
     if topic == topics.LABELS:
         label = msgspec.json.Decoder(_Label).decode
         return lambda value: label(value).label_time_ms
@@ -56,7 +56,7 @@ def _reader(topic: str) -> Callable[[bytes], int]:
         outcome = msgspec.json.Decoder(_Outcome).decode
         return lambda value: outcome(value).outcome_time_ms
     scored = msgspec.json.Decoder(_Scored).decode
-    return lambda value: scored(value).transaction.event_time_ms
+    return lambda value: scored(value).event.event_time_ms
 
 
 def time_of(record: Record) -> int | None:

@@ -157,7 +157,7 @@ class _Run:
                     first = self._ends()
                     time.sleep(_STILL_S)
                     moved = [topic for topic, ends in self._ends().items() if ends != first[topic]]
-                    published = [topic for topic in moved if topic in (topics.TRANSACTIONS, topics.LABELS)]
+                    published = [topic for topic in moved if topic in (topics.EVENTS, topics.LABELS)]
                     if published:
                         raise PlatformError(f"producers still publish to {' and '.join(published)}; stop them first")
                     if not moved and not lockstep.waiting_for():
@@ -194,7 +194,7 @@ class _Run:
         previous = generations.read(self._settings.archive)
         plan.revisions = previous.revisions + max(plan.topics[topics.OUTCOMES].ends.values())
         plan.letters = broker.ends(settings, topics.DLQ, range_of(1))[0]
-        begins = {p: begin for p, (begin, _) in held[topics.TRANSACTIONS].items()}
+        begins = {p: begin for p, (begin, _) in held[topics.EVENTS].items()}
         marks, evidence = copying.look(settings, plan, begins, self._count)
         plan.partitioner = copying.chosen(evidence, self._wish.partitioner)
         self._tell("keys", f"spread by {plan.partitioner}")
@@ -219,7 +219,7 @@ class _Run:
         settings = self._settings
         made = Generation(plan.begun_ms, plan.partitions, plan.revisions, plan.letters, plan.partitioner)
         generations.begin(settings.archive, made)
-        Store(settings.snapshot_root, Scorer.name).of_cluster(cluster_id(admin, topics.TRANSACTIONS)).clear()
+        Store(settings.snapshot_root, Scorer.name).of_cluster(cluster_id(admin, topics.EVENTS)).clear()
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))
         broker.drop(admin, *map(temporary, SPREAD))

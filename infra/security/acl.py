@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from features.base.settings import ONLOOKER
-from streams.topics import ALERTS, DLQ, DLQ_HANDLED, LABELS, MODEL_EVENTS, NAMES, SCORES, TRANSACTIONS
+from streams.topics import ALERTS, DLQ, DLQ_HANDLED, EVENTS, LABELS, MODEL_EVENTS, NAMES, SCORES
 from streams.topology import TOPOLOGY, Processor, Topology
 
 #: Groups of readers that join nobody and commit nothing: brokers want a name from them, too.
@@ -47,7 +47,7 @@ def of_processor(one: Processor) -> Access:
 
 #: Users that are no processor.
 _PEOPLE = (
-    Access("producer", "publishes payments and labels: your programs, `simulate`, `replay`", (), (TRANSACTIONS, LABELS)),
+    Access("producer", "publishes events and labels: your programs, `simulate`, `replay`", (), (EVENTS, LABELS)),
     Access(
         "analyst",
         "reads alerts and says what they were: your programs, `alerts`",
@@ -65,7 +65,7 @@ _PEOPLE = (
         (f"{_LONELY}*",),
         ("driftloop-dlq",),
     ),
-    Access("jobs", "reads topics in Spark: `job`, `parity`", (TRANSACTIONS, SCORES), (), (), ("spark-kafka-*",)),
+    Access("jobs", "reads topics in Spark: `job`, `parity`", (EVENTS, SCORES), (), (), ("spark-kafka-*",)),
     Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", NAMES, (), (), ("*",)),
 )
 

@@ -2,7 +2,7 @@
 
 ::
 
-    request --same key asked before?--running?--cooldown?--enough labels and frauds?--> start
+    request --same key asked before?--running?--cooldown?--enough labels and positives?--> start
                       |                 |          |               |
                    declined          declined   declined       declined
 
@@ -15,12 +15,13 @@ from typing import Literal
 
 import msgspec
 
+from features.base.active import WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import RetrainRequest
 from features.base.settings import Policy
 
 #: Why a request is declined; also the label on ``driftloop_declined_total``.
-Code = Literal["start", "duplicate", "run_in_progress", "cooldown", "too_few_labels", "too_few_frauds"]
+Code = Literal["start", "duplicate", "run_in_progress", "cooldown", "too_few_labels", "too_few_positives"]
 
 
 class PolicyState(msgspec.Struct, frozen=True):
@@ -48,7 +49,7 @@ def decide(request: RetrainRequest, history: PolicyState, policy: Policy) -> Dec
 
     - One run per idempotency key, ever, and one run at a time per model.
     - A cooldown since the last finished run, except for the causes ``no_champion`` (there is nothing to protect) and ``manual``.
-    - Enough labels (``request.labels``, 0 means not counted) and frauds (``request.evidence["frauds"]``, where given),
+    - Enough labels (``request.labels``, 0 means not counted) and positives (``request.evidence["positives"]``, where given),
       except for ``manual``.
     """
     if request.idempotency_key in history.keys:
@@ -65,9 +66,11 @@ def decide(request: RetrainRequest, history: PolicyState, policy: Policy) -> Dec
     if request.cause != "manual":
         if 0 < request.labels < policy.min_labels:
             return _no("too_few_labels", f"{request.labels} labels, {policy.min_labels} are asked for")
-        frauds = request.evidence.get("frauds")
-        if isinstance(frauds, int | float) and frauds < policy.min_frauds:
-            return _no("too_few_frauds", f"{frauds:g} frauds among the labels, {policy.min_frauds} are asked for")
+        positives = request.evidence.get("positives")
+        if isinstance(positives, int | float) and positives < policy.min_positives:
+            return _no(
+                "too_few_positives", f"{positives:g} {WORDS.positives} among the labels, {policy.min_positives} are asked for"
+            )
     return Decision(True, "start", request.reason or request.cause)
 
 

@@ -4,8 +4,12 @@ Component bodies are shipped as source, so they only import and call ``retrain.p
 annotations`` here: KFP reads the annotations as objects.
 """
 
+import os
+
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
+
+from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
 
 #: The image of a cluster's steps: this project with its ``retrain`` extra, and Java.
 IMAGE = "driftloop/retrain-python:latest"
@@ -73,6 +77,8 @@ def deploy(settings_dir: str, run_dir: str, version: str) -> str:
 def _fresh(task: dsl.PipelineTask, retries: int = 0) -> dsl.PipelineTask:
     """Never from KFP's cache: the archive, the store and the serving document change behind equal inputs."""
     task.set_caching_options(False)
+    # A step is a process of its own, and serves the domain of whoever compiled it.
+    task.set_env_variable(DOMAIN_VARIABLE, os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN)
     return task.set_retry(num_retries=retries, backoff_duration="2s") if retries else task
 
 

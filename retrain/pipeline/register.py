@@ -56,7 +56,7 @@ def register_version(
         train_start_ms=int(data.event_time_ms.min()),
         train_end_ms=int(data.event_time_ms.max()),
         rows=len(data),
-        frauds=int(data.is_fraud.sum()),
+        positives=int(data.positive.sum()),
         metrics=_metrics(evaluation),
         cause=request.cause,
         idempotency_key=request.idempotency_key,

@@ -21,7 +21,7 @@ class Report(msgspec.Struct, frozen=True):
     train_end_ms: int
     holdout_start_ms: int
     holdout_end_ms: int
-    holdout_cards: float
+    holdout_subjects: float
     candidate: Evaluation
     champion_version: str | None = None
     champion: Evaluation | None = None
@@ -33,7 +33,7 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
 
     options = settings.training
     candidate = evaluate(
-        onnx.score(model, holdout.vectors), holdout.is_fraud, holdout.amount_minor, options.review_budget, options.review_cost
+        onnx.score(model, holdout.vectors), holdout.positive, holdout.measure, options.review_budget, options.review_cost
     )
     store = ModelStore.of(settings)
     version = store.serving().champion
@@ -42,8 +42,8 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
         scores = onnx.score(store.path(version) / "model.onnx", holdout.vectors)
         champion = evaluate(
             scores,
-            holdout.is_fraud,
-            holdout.amount_minor,
+            holdout.positive,
+            holdout.measure,
             options.review_budget,
             options.review_cost,
             store.manifest(version).threshold,
@@ -53,7 +53,7 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
         train_end_ms=window.end_ms,
         holdout_start_ms=holdout_start_ms,
         holdout_end_ms=window.settled_ms,
-        holdout_cards=options.holdout_cards,
+        holdout_subjects=options.holdout_subjects,
         candidate=candidate,
         champion_version=version if champion is not None else None,
         champion=champion,
@@ -62,7 +62,7 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
 
 def verdict(settings: Settings, report: Report) -> gate.Verdict:
     """What the gate says of ``report``."""
-    limits = gate.Limits(settings.training.max_ap_loss, settings.training.min_holdout_frauds)
+    limits = gate.Limits(settings.training.max_ap_loss, settings.training.min_holdout_positives)
     return gate.gate(report.candidate, report.champion, limits)
 
 

@@ -76,7 +76,7 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
                 f"no archived score of schema {vector_schema(settings.features)} has a known outcome in the window; "
                 "wait for labels to mature"
             )
-        details |= {"rows": len(data), "known": int(data.known.sum()), "frauds": int(data.is_fraud.sum())}
+        details |= {"rows": len(data), "known": int(data.known.sum()), "positives": int(data.positive.sum())}
         dataset.write(data, Path(table))
 
 
@@ -88,7 +88,7 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
 
         data, split, chosen = _judged(settings, run_dir, table)
         learned = data.take(split.train)
-        details |= {"rows": len(learned), "frauds": int(learned.is_fraud.sum())}
+        details |= {"rows": len(learned), "positives": int(learned.positive.sum())}
         options = settings.training
         family = families.load()
         fitted = family.train(
@@ -162,6 +162,6 @@ def _judged(settings: Settings, run_dir: str, table: str) -> tuple[Dataset, Spli
     data = dataset.read(Path(table))
     options = settings.training
     rows = split.by_time(
-        data.event_time_ms, data.card, data.known, chosen.settled_ms, options.holdout_share, options.holdout_cards
+        data.event_time_ms, data.subject, data.known, chosen.settled_ms, options.holdout_share, options.holdout_subjects
     )
     return data, rows, chosen

@@ -7,21 +7,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.as_of import joined
 from features.transform.arrow import number
 from retrain.training.dataset import Dataset
-from retrain.training.split import card_hash
+from retrain.training.split import subject_hash
 
 
 def training_table(settings: Settings, folder: Path) -> Dataset:
-    """The prepared rows in ``folder``, in event-time order, their customer and terminal columns recomputed as of each event."""
+    """The prepared rows in ``folder``, in event-time order, their customer and counterpart columns recomputed as of each
+    event."""
     table = pq.read_table(folder).sort_by("event_time_ms")
     return Dataset(
         joined(settings, table),
         number(table, "event_time_ms", np.int64),
-        number(table, "amount_minor", np.int64),
-        number(table, "is_fraud", np.bool_),
+        number(table, ROLES.measure, np.int64),
+        number(table, "positive", np.bool_),
         number(table, "known", np.bool_),
-        card_hash(table.column("card_id").to_pylist()),
+        subject_hash(table.column(ROLES.subject).to_pylist()),
     )

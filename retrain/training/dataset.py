@@ -15,18 +15,18 @@ from features.catalogue.vector import NAMES, WIDTH
 
 @dataclass(frozen=True)
 class Dataset:
-    """``n`` events. ``known`` is false where no outcome has come yet; ``is_fraud`` is false there.
+    """``n`` events. ``known`` is false where no outcome has come yet; ``positive`` is false there.
 
-    vectors: float32 [n, WIDTH], finite. event_time_ms: int64 [n]. amount_minor: int64 [n]. is_fraud, known: bool [n].
-    card: uint32 [n], a hash of the card id, the same in every process.
+    vectors: float32 [n, WIDTH], finite. event_time_ms: int64 [n]. measure: int64 [n]. positive, known: bool [n].
+    subject: uint32 [n], a hash of the subject id, the same in every process.
     """
 
     vectors: NDArray[np.float32]
     event_time_ms: NDArray[np.int64]
-    amount_minor: NDArray[np.int64]
-    is_fraud: NDArray[np.bool_]
+    measure: NDArray[np.int64]
+    positive: NDArray[np.bool_]
     known: NDArray[np.bool_]
-    card: NDArray[np.uint32]
+    subject: NDArray[np.uint32]
 
     def __len__(self) -> int:
         return len(self.event_time_ms)
@@ -36,18 +36,18 @@ class Dataset:
         return Dataset(
             self.vectors[rows],
             self.event_time_ms[rows],
-            self.amount_minor[rows],
-            self.is_fraud[rows],
+            self.measure[rows],
+            self.positive[rows],
             self.known[rows],
-            self.card[rows],
+            self.subject[rows],
         )
 
 
 def write(data: Dataset, path: Path) -> None:
     """Write as Parquet: the vector's columns by name, then the rest."""
     columns: dict[str, NDArray[np.generic]] = {name: data.vectors[:, i] for i, name in enumerate(NAMES)}
-    columns |= {"event_time_ms": data.event_time_ms, "amount_minor": data.amount_minor, "is_fraud": data.is_fraud}
-    columns |= {"known": data.known, "card": data.card}
+    columns |= {"event_time_ms": data.event_time_ms, "measure": data.measure, "positive": data.positive}
+    columns |= {"known": data.known, "subject": data.subject}
     pq.write_table(pa.table(columns), path, compression="zstd")
 
 
@@ -57,5 +57,5 @@ def read(path: Path) -> Dataset:
     vectors = np.empty((table.num_rows, WIDTH), np.float32)
     for i, name in enumerate(NAMES):
         vectors[:, i] = table.column(name).to_numpy()
-    rest = [table.column(name).to_numpy() for name in ("event_time_ms", "amount_minor", "is_fraud", "known", "card")]
+    rest = [table.column(name).to_numpy() for name in ("event_time_ms", "measure", "positive", "known", "subject")]
     return Dataset(vectors, *rest)

@@ -6,6 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
+
 
 class Evaluation(msgspec.Struct, frozen=True):
     """One model on one holdout. Money is in currency units. ``ap`` and ``roc_auc`` are None where a class is missing.
@@ -15,7 +17,7 @@ class Evaluation(msgspec.Struct, frozen=True):
     """
 
     rows: int
-    frauds: int
+    positives: int
     prevalence: float
     ap: float | None
     roc_auc: float | None
@@ -30,8 +32,8 @@ class Evaluation(msgspec.Struct, frozen=True):
 
 def evaluate(
     scores: NDArray[np.float32],
-    is_fraud: NDArray[np.bool_],
-    amount_minor: NDArray[np.int64],
+    positive: NDArray[np.bool_],
+    measure: NDArray[np.int64],
     review_budget: float,
     review_cost: float,
     threshold: float | None = None,
@@ -46,30 +48,32 @@ def evaluate(
         raise ValueError("the model gave a score that is not finite")
     budget = threshold_for_budget(scores, review_budget)
     chosen = budget if threshold is None else threshold
-    frauds = int(is_fraud.sum())
+    positives = int(positive.sum())
     alerts = scores >= chosen
-    caught = int((alerts & is_fraud).sum())
-    two_classes = 0 < frauds < len(scores)
+    caught = int((alerts & positive).sum())
+    two_classes = 0 < positives < len(scores)
     return Evaluation(
         rows=len(scores),
-        frauds=frauds,
-        prevalence=frauds / len(scores),
-        ap=average_precision(scores, is_fraud) if two_classes else None,
-        roc_auc=roc_auc(scores, is_fraud) if two_classes else None,
+        positives=positives,
+        prevalence=positives / len(scores),
+        ap=average_precision(scores, positive) if two_classes else None,
+        roc_auc=roc_auc(scores, positive) if two_classes else None,
         threshold=chosen,
         alerts=int(alerts.sum()),
-        recall=caught / frauds if frauds else 0.0,
+        recall=caught / positives if positives else 0.0,
         precision=caught / int(alerts.sum()) if alerts.any() else 0.0,
-        recall_at_budget=int(((scores >= budget) & is_fraud).sum()) / frauds if frauds else 0.0,
-        cost=cost(alerts, is_fraud, amount_minor, review_cost),
-        cost_without_model=cost(np.zeros_like(alerts), is_fraud, amount_minor, review_cost),
+        recall_at_budget=int(((scores >= budget) & positive).sum()) / positives if positives else 0.0,
+        cost=cost(alerts, positive, measure, review_cost),
+        cost_without_model=cost(np.zeros_like(alerts), positive, measure, review_cost),
     )
 
 
-def cost(alerts: NDArray[np.bool_], is_fraud: NDArray[np.bool_], amount_minor: NDArray[np.int64], review_cost: float) -> float:
-    """Amount of the missed frauds plus ``review_cost`` for each alert, in currency units."""
-    missed = int(amount_minor[is_fraud & ~alerts].sum())
-    return missed / 100.0 + float(alerts.sum()) * review_cost
+def cost(alerts: NDArray[np.bool_], positive: NDArray[np.bool_], measure: NDArray[np.int64], review_cost: float) -> float:
+    """What the missed positives cost (``features.base.domain.Gate``) plus ``review_cost`` for each alert."""
+    missed = positive & ~alerts
+    by_measure = DOMAIN.gate.cost_of_missed == "measure"
+    lost = int(measure[missed].sum()) / DOMAIN.parameters.unit if by_measure else float(missed.sum())
+    return lost + float(alerts.sum()) * review_cost
 
 
 def threshold_for_budget(scores: NDArray[np.float32], review_budget: float) -> float:
@@ -91,22 +95,22 @@ def metrics(evaluation: Evaluation) -> dict[str, float]:
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
-def average_precision(scores: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    """Sum over the distinct scores, from the top, of precision times the recall gained there. Needs a fraud."""
-    caught, alerts = _from_the_top(scores, is_fraud)
+def average_precision(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
+    """Sum over the distinct scores, from the top, of precision times the recall gained there. Needs a positive."""
+    caught, alerts = _from_the_top(scores, positive)
     return float(np.sum(caught / alerts * np.diff(caught, prepend=0)) / caught[-1])
 
 
-def roc_auc(scores: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> float:
-    """Chance that a fraud scores above a genuine event, ties counting half. Needs both classes."""
-    caught, alerts = _from_the_top(scores, is_fraud)
+def roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
+    """Chance that a positive scores above a negative event, ties counting half. Needs both classes."""
+    caught, alerts = _from_the_top(scores, positive)
     true = np.concatenate([[0.0], caught / caught[-1]])
     false = np.concatenate([[0.0], (alerts - caught) / (alerts[-1] - caught[-1])])
     return float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
 
 
-def _from_the_top(scores: NDArray[np.float32], is_fraud: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frauds and events at or above each distinct score, highest first."""
+def _from_the_top(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positives and events at or above each distinct score, highest first."""
     order = np.argsort(-scores, kind="stable")
     last_of_score = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    return np.cumsum(is_fraud[order])[last_of_score], last_of_score + 1
+    return np.cumsum(positive[order])[last_of_score], last_of_score + 1

@@ -34,10 +34,10 @@ class NotAuthorized(RequestError):
     reason = "not_authorized"
 
 
-class UnknownCard(RequestError):
+class UnknownSubject(RequestError):
     http_status = 404
     grpc_status = grpc.StatusCode.NOT_FOUND
-    reason = "unknown_card"
+    reason = "unknown_subject"
 
 
 class NoChampion(RequestError):

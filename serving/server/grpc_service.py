@@ -14,7 +14,7 @@ from kserve.protocol.grpc.servicer import InferenceServicer
 from serving.server import metrics
 from serving.server.auth import Token
 from serving.server.errors import NotAuthorized, RequestError
-from serving.server.kserve_dataplane import FixedRepository, FraudDataPlane
+from serving.server.kserve_dataplane import FixedRepository, ScoringDataPlane
 from serving.server.tls import Identity
 
 #: 65,536 vectors, raw, take 28 MB.
@@ -27,7 +27,7 @@ class RpcServer:
 
     def __init__(
         self,
-        data_plane: FraudDataPlane,
+        data_plane: ScoringDataPlane,
         repository: FixedRepository,
         token: Token,
         host: str,

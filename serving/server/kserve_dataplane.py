@@ -11,7 +11,7 @@ from kserve.protocol.model_repository_extension import ModelRepositoryExtension
 from serving.server.errors import InvalidVectors, NotSupported
 
 
-class FraudDataPlane(DataPlane):
+class ScoringDataPlane(DataPlane):
     async def model_ready(self, model_name: str, disable_predictor_health_check: bool = False) -> bool:
         """Whether the model is ready; for a prediction, whether it exists.
 

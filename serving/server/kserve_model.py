@@ -22,7 +22,7 @@ from serving.server.onnx_model import INPUT, OUTPUT
 INLINE_ROWS = 1_024
 
 
-class FraudModel(Model):
+class ScoringModel(Model):
     """Serves whatever the engine has loaded, under one name. Ready while there is a champion."""
 
     def __init__(self, name: str, engine: Engine, lookup: Lookup) -> None:

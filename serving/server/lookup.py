@@ -1,4 +1,4 @@
-"""Vectors by card id, from Feast's online store, for callers that know only whom they ask about."""
+"""Vectors by subject id, from Feast's online store, for callers that know only whom they ask about."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import WORDS
 from features.base.redaction import hashed
 from features.base.settings import Settings
-from serving.server.errors import FeaturesUnavailable, InvalidVectors, TooLarge, UnknownCard, WrongSchema
+from serving.server.errors import FeaturesUnavailable, InvalidVectors, TooLarge, UnknownSubject, WrongSchema
 
 if TYPE_CHECKING:
     from features.online.store import Activity
@@ -20,9 +21,9 @@ MAX_IDS = 1_000
 
 
 class ActivityReader(Protocol):
-    """Reads the vector of each card's latest transaction, in the order asked; None for a card without one."""
+    """Reads the vector of each subject's latest transaction, in the order asked; None for a subject without one."""
 
-    def activity(self, card_ids: Sequence[str]) -> list[Activity | None]: ...
+    def activity(self, subjects: Sequence[str]) -> list[Activity | None]: ...
 
 
 class Lookup:
@@ -36,30 +37,32 @@ class Lookup:
     def vectors(self, ids: object, schema: str) -> NDArray[np.float32]:
         """Float32 [n, k] made under ``schema``, in the order of ``ids``. Blocks on the online store.
 
-        Raises InvalidVectors, TooLarge, FeaturesUnavailable, and UnknownCard and WrongSchema, which name the cards by their place
-        in ``ids``, from 1 on, and their hashes (``features.base.redaction``).
+        Raises InvalidVectors, TooLarge, FeaturesUnavailable, and UnknownSubject and WrongSchema, which name the subjects by their
+        place in ``ids``, from 1 on, and their hashes (``features.base.redaction``).
         """
-        cards = _checked(ids)
+        subjects = _checked(ids)
         with self._lock:
             try:
-                found = self._open().activity(cards)
+                found = self._open().activity(subjects)
             except Exception as error:
                 message = f"the online store does not answer ({error}); try again, or send vectors as 'instances'"
                 raise FeaturesUnavailable(message) from error
-        unknown = [self._place(cards, i) for i, activity in enumerate(found) if activity is None]
+        unknown = [self._place(subjects, i) for i, activity in enumerate(found) if activity is None]
         if unknown:
-            raise UnknownCard(
-                f"no transaction of card number {_some(unknown)} is known; publish one, or send vectors as 'instances'"
+            raise UnknownSubject(
+                f"no {WORDS.event} of {WORDS.subject} number {_some(unknown)} is known; publish one, or send 'instances'"
             )
         known = [activity for activity in found if activity is not None]
-        old = [self._place(cards, i) for i, activity in enumerate(known) if activity.schema != schema]
+        old = [self._place(subjects, i) for i, activity in enumerate(known) if activity.schema != schema]
         if old:
-            message = f"the stored vector of card number {_some(old)} was made under another schema than {schema}"
-            raise WrongSchema(f"{message}; it is replaced with the card's next transaction, or send vectors as 'instances'")
+            message = f"the stored vector of {WORDS.subject} number {_some(old)} was made under another schema than {schema}"
+            raise WrongSchema(
+                f"{message}; it is replaced with the {WORDS.subject}'s next {WORDS.event}, or send vectors as 'instances'"
+            )
         return np.stack([activity.vector for activity in known]).astype(np.float32, copy=False)
 
-    def _place(self, cards: list[str], i: int) -> str:
-        return f"{i + 1} ({hashed(self._settings, cards[i])})"
+    def _place(self, subjects: list[str], i: int) -> str:
+        return f"{i + 1} ({hashed(self._settings, subjects[i])})"
 
     def _open(self) -> ActivityReader:
         if self._reader is None:
@@ -70,13 +73,15 @@ class Lookup:
 
 
 def _checked(ids: object) -> list[str]:
-    if not isinstance(ids, list) or not ids or not all(isinstance(card, str) and 0 < len(card) <= 64 for card in ids):
-        raise InvalidVectors("'user_id' must be a card id, a text of 1 to 64 characters; 'user_ids' a list of one or more")
+    if not isinstance(ids, list) or not ids or not all(isinstance(subject, str) and 0 < len(subject) <= 64 for subject in ids):
+        raise InvalidVectors(
+            f"'user_id' must be a {WORDS.subject} id, a text of 1 to 64 characters; 'user_ids' a list of one or more"
+        )
     if len(ids) > MAX_IDS:
         raise TooLarge(f"{len(ids)} ids are too many for one call; send at most {MAX_IDS:,} at a time")
     return ids
 
 
-def _some(cards: list[str]) -> str:
-    more = f" and {len(cards) - 5} more" if len(cards) > 5 else ""
-    return ", ".join(cards[:5]) + more
+def _some(subjects: list[str]) -> str:
+    more = f" and {len(subjects) - 5} more" if len(subjects) > 5 else ""
+    return ", ".join(subjects[:5]) + more

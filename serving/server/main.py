@@ -72,8 +72,8 @@ async def _serve(
 
     from serving.server import uvicorn_server
     from serving.server.grpc_service import RpcServer
-    from serving.server.kserve_dataplane import FixedRepository, FraudDataPlane
-    from serving.server.kserve_model import FraudModel
+    from serving.server.kserve_dataplane import FixedRepository, ScoringDataPlane
+    from serving.server.kserve_model import ScoringModel
     from serving.server.lookup import Lookup
     from serving.server.rest import RestServer, add_health
 
@@ -83,8 +83,8 @@ async def _serve(
 
     host = settings.network.bind.model_server
     registry = ModelRepository()
-    registry.update(FraudModel(settings.model, engine, Lookup(settings)))
-    data_plane = FraudDataPlane(model_registry=registry)
+    registry.update(ScoringModel(settings.model, engine, Lookup(settings)))
+    data_plane = ScoringDataPlane(model_registry=registry)
     repository = FixedRepository(registry)
     rest = RestServer(data_plane, repository, engine, token, health, identity)
     rpc = RpcServer(data_plane, repository, token, host, settings.ports.grpc, identity)

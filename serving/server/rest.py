@@ -20,7 +20,7 @@ from serving.server import metrics, uvicorn_server
 from serving.server.auth import Token
 from serving.server.engine import Engine
 from serving.server.errors import NotAuthorized, RequestError, TooLarge
-from serving.server.kserve_dataplane import FixedRepository, FraudDataPlane
+from serving.server.kserve_dataplane import FixedRepository, ScoringDataPlane
 from serving.server.tls import Identity
 
 #: 65,536 vectors as JSON text, with room to spare.
@@ -34,7 +34,7 @@ class RestServer(RESTServer):
 
     def __init__(
         self,
-        data_plane: FraudDataPlane,
+        data_plane: ScoringDataPlane,
         repository: FixedRepository,
         engine: Engine,
         token: Token,

@@ -17,7 +17,7 @@ class ServingDocument(msgspec.Struct, frozen=True, kw_only=True):
     """Which versions answer. ``generation`` grows by one with every change; 0 means that nobody has written one yet.
 
     ``shadow`` is scored beside the champion without being believed; it is promoted after ``shadow_transactions`` scores.
-    ``challenger`` and its percentage of the cards are reserved for the canary. ``rollback`` is the key of the newest roll-back
+    ``challenger`` and its percentage of the subjects are reserved for the canary. ``rollback`` is the key of the newest roll-back
     that was carried out. ``updated_at_ms`` is wall time.
     """
 

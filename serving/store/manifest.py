@@ -32,7 +32,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     train_start_ms: int = 0
     train_end_ms: int = 0
     rows: int = 0
-    frauds: int = 0
+    positives: int = 0
     metrics: dict[str, float] = {}
     cause: str = ""
     idempotency_key: str = ""

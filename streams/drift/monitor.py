@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from features.base.active import WORDS
 from features.base.events import Cause, DriftReport, ModelEvent, RetrainRequest
 from features.base.settings import Settings
 from streams import topics
@@ -160,7 +161,7 @@ class DriftMonitor:
             return [report]
         key = self._asking.numbered(f"concept_drift-{report.model}-{report.model_version}")
         found = report.evidence
-        reason = f"the share of frauds missed rose from {found['error_before']:.0%} to {found['error_after']:.0%}"
+        reason = f"the share of {WORDS.positives} missed rose from {found['error_before']:.0%} to {found['error_after']:.0%}"
         return self._ask(report, "concept_drift", key, reason, {**found, "report_id": report.report_id}, faulty)
 
     def _ask(
@@ -173,8 +174,8 @@ class DriftMonitor:
             return [report]
         self._asking.note(cause, report.model_version, now, key)
         report.action = f"retraining asked for: {key}"
-        labels, frauds = self._performance.labels()
-        evidence["frauds"] = frauds
+        labels, positives = self._performance.labels()
+        evidence["positives"] = positives
         return [report, RetrainRequest(key, report.model, cause, now, reason, labels, evidence, faulty)]
 
     def _first_model(self) -> list[_Said]:
@@ -183,15 +184,15 @@ class DriftMonitor:
         now = self._performance.watermark.time_ms
         if self.champion is not None or now is None:
             return []
-        labels, frauds = self._performance.labels()
-        if labels < drift.min_labels_first or frauds < drift.min_frauds_first:
+        labels, positives = self._performance.labels()
+        if labels < drift.min_labels_first or positives < drift.min_positives_first:
             return []
         if not self._asking.may("no_champion", None, now):
             return []
         key = self._asking.numbered(f"no_champion-{self._settings.model}")
         self._asking.note("no_champion", None, now, key)
-        reason = f"no champion yet, and {labels} outcomes with {frauds} frauds to learn from"
-        return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"frauds": frauds})]
+        reason = f"no champion yet, and {labels} outcomes with {positives} {WORDS.positives} to learn from"
+        return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"positives": positives})]
 
 
 def _copies(records: Sequence[Record], again: bool) -> list[Copied | None]:

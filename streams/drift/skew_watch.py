@@ -24,7 +24,7 @@ from streams.drift import metrics
 
 log = logging.getLogger(__name__)
 
-#: A check of a few hundred cards takes seconds; one that takes this long hangs.
+#: A check of a few hundred subjects takes seconds; one that takes this long hangs.
 LONGEST_S = 900.0
 
 
@@ -43,8 +43,8 @@ class SkewWatch:
 
     def run(self) -> None:
         """The loop. Raises nothing."""
-        if self._settings.skew.cards == 0:
-            log.info("skew: no cards are to be checked (skew.cards = 0)")
+        if self._settings.skew.subjects == 0:
+            log.info("skew: no subjects are to be checked (skew.subjects = 0)")
         try:
             log.debug("skew of %s", self._settings.archive)
         except SettingsError as error:
@@ -53,7 +53,7 @@ class SkewWatch:
             self._stop.wait()
             return
         while not self._stop.wait(self._settings.skew.interval_s):
-            if self._settings.skew.cards:
+            if self._settings.skew.subjects:
                 self.look()
 
     def look(self) -> SkewReport | None:
@@ -114,17 +114,21 @@ def export(settings: Settings, report: SkewReport) -> None:
         metrics.SKEW_LARGEST.labels(source).set(found.largest)
     told = ", ".join(f"{source} {found.differing} of {found.values}" for source, found in report.sources.items())
     log.info(
-        "skew on %s: %d vectors of %d cards, values that differ: %s", day_name(report.day), report.vectors, report.cards, told
+        "skew on %s: %d vectors of %d subjects, values that differ: %s",
+        day_name(report.day),
+        report.vectors,
+        report.subjects,
+        told,
     )
-    card = report.sources.get("card")
-    if card is not None and card.first:
-        log.warning("skew on %s: the first one is %s", day_name(report.day), _words(settings, card.first[0]))
+    subject = report.sources.get("history")
+    if subject is not None and subject.first:
+        log.warning("skew on %s: the first one is %s", day_name(report.day), _words(settings, subject.first[0]))
 
 
 def _words(settings: Settings, one: Difference) -> str:
     # Where it is, and not what it is: values of features are made of amounts.
     return (
-        f"{one.feature} of transaction {hashed(settings, one.transaction_id)} (card {hashed(settings, one.card_id)}, "
+        f"{one.feature} of event {hashed(settings, one.event_id)} (subject {hashed(settings, one.subject)}, "
         f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"
     )
 

@@ -101,7 +101,8 @@ class InHand:
         for tp in partitions:
             if tp.topic in topics.SPREAD and tp.partition >= self._settings.partitions:
                 raise SettingsError(
-                    f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so cards "
+                    f"topic {tp.topic} has more than the {self._settings.partitions} partitions that it was made with, so "
+                    "subjects "
                     "may have moved away from their history; start a platform of that many partitions in another folder, and "
                     "publish the history there (driftloop replay). Next time let driftloop repartition add them, which moves the "
                     "histories along"

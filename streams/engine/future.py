@@ -1,8 +1,8 @@
 """Records from the future: dated further ahead of the broker's clock than is allowed.
 
-A card's history is counted from its newest payment, so one that is dated far ahead would hide the card's other payments from
-each other until that time has come; a label would make an outcome that hides the others of its terminal. What is compared is the
-time that a record gives with the time at which the broker took it, which lies in the log beside it: a replay decides the same
+A subject's history is counted from its newest event, so one that is dated far ahead would hide the subject's other events from
+each other until that time has come; a label would make an outcome that hides the others of its counterpart. What is compared is
+the time that a record gives with the time at which the broker took it, which lies in the log beside it: a replay decides the same
 again, a stream that paused goes on, and old months can be replayed.
 """
 

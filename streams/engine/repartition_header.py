@@ -1,8 +1,8 @@
 """Records that ``driftloop repartition`` copied from a log of other partitions: a header says so, and what was done about them.
 
 A processor's state follows from its log, but two things in it follow from the partition that a record was in: the order in which
-cards came, and how far the partition's time had come. They lie in the header, so that the state that is rebuilt from the copy is
-the one that there was:
+subjects came, and how far the partition's time had come. They lie in the header, so that the state that is rebuilt from the copy
+is the one that there was:
 
 | in the header | set on | what it is for |
 | --- | --- | --- |
@@ -12,7 +12,7 @@ the one that there was:
 
 Records of a copy lie below the committed offsets: they are read to restore a state, and never processed. A producer may set the
 same header. So where the copy ends is written down where no producer writes: in the metadata of the committed offsets
-(``streams.engine.commit_metadata``). From there on the header is nobody's (``genuine``).
+(``streams.engine.commit_metadata``). From there on the header is nobody's (``negative``).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Copied(NamedTuple):
         return HEADER, ",".join("" if time is None else str(time) for time in self).encode()
 
 
-def genuine(record: Record, end: int) -> Record:
+def negative(record: Record, end: int) -> Record:
     """The record as it is to be read again: without the header where it lies at ``end`` or behind it."""
     if not record.headers or record.offset < end:
         return record

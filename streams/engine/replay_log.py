@@ -11,7 +11,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from features.base.settings import Settings
-from streams.engine.repartition_header import genuine
+from streams.engine.repartition_header import negative
 from streams.kafka.broker import KAFKA, Broker
 from streams.kafka.records import Partition, Record
 
@@ -103,7 +103,7 @@ def _read(
             elif offset >= ends[partition]:
                 open_partitions.discard(partition)
             else:
-                records.append(genuine(record_of(message), copied[partition]))
+                records.append(negative(record_of(message), copied[partition]))
                 if offset == ends[partition] - 1:
                     open_partitions.discard(partition)
         if records:

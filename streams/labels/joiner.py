@@ -1,6 +1,6 @@
 """Join scores and labels into outcomes.
 
-A transaction's outcome is its first label, as soon as score and label are both there; without a label it matures as genuine
+A transaction's outcome is its first label, as soon as score and label are both there; without a label it matures as negative
 when the watermark of its partition passes ``event_time + delay``. The watermark is the newest event time among the partition's
 scores; the partitions of scores and labels match (same key, same number), so one partition's state needs nothing of another's
 (``streams.labels.partition_memory``).
@@ -8,10 +8,10 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | what comes | outcome |
 | --- | --- |
 | score and label, whichever first | the label's verdict at label time |
-| score, no label until the watermark passes the delay | genuine, ``matured``, at event time + delay |
-| fraud label after that | a second outcome, ``late``, at label time |
-| genuine label after that | nothing new: it counted as genuine already |
-| fraud label after a genuine one | a second outcome, ``late``: the analyst was wrong |
+| score, no label until the watermark passes the delay | negative, ``matured``, at event time + delay |
+| positive label after that | a second outcome, ``late``, at label time |
+| negative label after that | nothing new: it counted as negative already |
+| positive label after a negative one | a second outcome, ``late``: the analyst was wrong |
 | any other second label | nothing: the first one stands |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
@@ -21,8 +21,9 @@ Guarantee: each outcome of this table exactly once, after any crash: outcomes an
 State is rebuilt on a restart from the logs, labels first, so that no score matures for want of a label that is further down
 (``replays``).
 
-A label says whether a payment was fraud, who says so, and when. What it says of the payment itself (event time, card, terminal)
-is only taken where the score is not known. A label that lies in the future is not taken at all (``streams.labels.label_intake``).
+A label says whether an event was positive, who says so, and when. What it says of the event itself (event time, subject,
+counterpart) is only taken where the score is not known. A label that lies in the future is not taken at all
+(``streams.labels.label_intake``).
 
 Where the delay changed, what matured by the earlier one stays said, and what is pending waits for the new one: a log that is read
 again goes by the delay of then (``streams.engine.settings_history``). Likewise a label that was refused stays refused.
@@ -70,12 +71,12 @@ class LabelJoiner:
         self._labels = LabelIntake(lead_ms)
 
     def process(self, records: Sequence[Record]) -> Output:
-        """Outcomes of a batch, keyed by terminal. Labels are taken first, and time passes once, at the end of the batch."""
+        """Outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the batch."""
         output = Output()
         for memory in self._partitions.values():
             memory.go_on(self.limits.delay_ms)
         outcomes = self._take(records, output)
-        output.produce += [Produce(topics.OUTCOMES, outcome.terminal_id.encode(), encode(outcome)) for outcome in outcomes]
+        output.produce += [Produce(topics.OUTCOMES, outcome.counterpart.encode(), encode(outcome)) for outcome in outcomes]
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
         output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output

@@ -1,6 +1,6 @@
 """Take labels: those that can be read and do not lie in the future (``streams.engine.future``).
 
-An outcome has its label's time, and what is known of a terminal is read as of its newest outcome: one of the century to come
+An outcome has its label's time, and what is known of a counterpart is read as of its newest outcome: one of the century to come
 would hide the others. So both times of a label count.
 """
 

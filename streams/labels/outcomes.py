@@ -5,23 +5,24 @@ from __future__ import annotations
 import msgspec
 
 from features.base import names
-from features.base.events import AmountMinor, EventTime, Id, Label, Outcome, Score
+from features.base.events import NAMES_ON_THE_WIRE, Label, Outcome, Score
+from features.base.types import EventTime, Id, Measure
 
 
-class JoinedTransaction(msgspec.Struct, gc=False):
-    """What an outcome needs of a transaction; the rest of a score is skipped unread."""
+class JoinedEvent(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
+    """What an outcome needs of an event; the rest of a score is skipped unread."""
 
-    transaction_id: Id
+    event_id: Id
     event_time_ms: EventTime
-    card_id: Id
-    terminal_id: Id
-    amount_minor: AmountMinor
+    subject: Id
+    counterpart: Id
+    measure: Measure
 
 
 class JoinedScore(msgspec.Struct, gc=False):
     """What an outcome needs of a score."""
 
-    transaction: JoinedTransaction
+    event: JoinedEvent
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
@@ -36,17 +37,17 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
 
     ``late``: the transaction had an outcome already, which this one corrects.
     """
-    # What the label says of the payment may be wrong, and its terminal's other outcomes would pay for it.
-    payment = score.transaction if score else label
+    # What the label says of the event may be wrong, and its counterpart's other outcomes would pay for it.
+    event = score.event if score else label
     return Outcome(
-        transaction_id=label.transaction_id,
-        card_id=payment.card_id,
-        terminal_id=payment.terminal_id,
-        event_time_ms=payment.event_time_ms,
+        event_id=label.event_id,
+        subject=event.subject,
+        counterpart=event.counterpart,
+        event_time_ms=event.event_time_ms,
         outcome_time_ms=outcome_ms,
-        is_fraud=label.is_fraud,
+        positive=label.positive,
         source=label.source,
-        amount_minor=score.transaction.amount_minor if score else None,
+        measure=score.event.measure if score else None,
         score=score.score if score else None,
         threshold=score.threshold if score else None,
         model_version=score.model_version if score else None,
@@ -56,17 +57,17 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
 
 
 def matured(score: JoinedScore, outcome_ms: int) -> Outcome:
-    """Return the outcome of a transaction that nobody labelled: it counts as genuine from ``outcome_ms`` on."""
-    transaction = score.transaction
+    """Return the outcome of a transaction that nobody labelled: it counts as negative from ``outcome_ms`` on."""
+    event = score.event
     return Outcome(
-        transaction_id=transaction.transaction_id,
-        card_id=transaction.card_id,
-        terminal_id=transaction.terminal_id,
-        event_time_ms=transaction.event_time_ms,
+        event_id=event.event_id,
+        subject=event.subject,
+        counterpart=event.counterpart,
+        event_time_ms=event.event_time_ms,
         outcome_time_ms=outcome_ms,
-        is_fraud=False,
+        positive=False,
         source="matured",
-        amount_minor=transaction.amount_minor,
+        measure=event.measure,
         score=score.score,
         threshold=score.threshold,
         model_version=score.model_version,

@@ -1,7 +1,7 @@
 """Remember what one partition's outcomes follow from: pending and decided transactions, labels that wait, and the watermark.
 
 Transactions are remembered for one more delay after their outcome, to know late and repeated labels; a label later than that
-gives a late outcome without score if it says fraud. Memory: about 0.4 kB for each transaction of the last two delays, and the
+gives a late outcome without score if it says positive. Memory: about 0.4 kB for each transaction of the last two delays, and the
 labels that wait.
 
 A log that is read again hides when each label came: one that came after its transaction was forgotten was remembered from then
@@ -63,28 +63,28 @@ class PartitionMemory:
     def go_on(self, delay: int) -> None:
         """The log has been read again; what comes next is new, and is processed by ``delay`` ms."""
         self.delay, self.restoring = delay, False
-        for time, transaction_id in self.restored:
-            heapq.heappush(self.leaving, (time if time > self.forgotten else self.watermark, transaction_id))
+        for time, event_id in self.restored:
+            heapq.heappush(self.leaving, (time if time > self.forgotten else self.watermark, event_id))
         self.restored.clear()
 
     def take_label(self, label: Label, published: bool = False) -> Outcome | None:
         """Take a label, and return the outcome that follows at once. ``published``: a copy whose
         old partition gave the outcome without score already."""
-        known = self.known.get(label.transaction_id)
+        known = self.known.get(label.event_id)
         if known is None:
             if label.event_time_ms <= self.forgotten:
-                # Its transaction is forgotten: it was decided, as genuine as far as anybody can tell.
-                self._decide(label.transaction_id, _Known(None), label.is_fraud)
-                return labelled(label, None, label.label_time_ms, late=True) if label.is_fraud else None
-            first = self.waiting.get(label.transaction_id)
+                # Its transaction is forgotten: it was decided, as negative as far as anybody can tell.
+                self._decide(label.event_id, _Known(None), label.positive)
+                return labelled(label, None, label.label_time_ms, late=True) if label.positive else None
+            first = self.waiting.get(label.event_id)
             if first is None:
-                heapq.heappush(self.expiring, (label.label_time_ms, label.transaction_id, published))
-            if first is None or (label.is_fraud and not first.is_fraud):
-                self.waiting[label.transaction_id] = label
+                heapq.heappush(self.expiring, (label.label_time_ms, label.event_id, published))
+            if first is None or (label.positive and not first.positive):
+                self.waiting[label.event_id] = label
         elif known.verdict is None:
-            self._decide(label.transaction_id, known, label.is_fraud)
+            self._decide(label.event_id, known, label.positive)
             return labelled(label, known.score, label.label_time_ms)
-        elif label.is_fraud and not known.verdict:
+        elif label.positive and not known.verdict:
             known.verdict = True
             return labelled(label, self._remembered(known), label.label_time_ms, late=True)
         return None
@@ -92,20 +92,20 @@ class PartitionMemory:
     def take_score(self, score: JoinedScore, is_copy: bool, joined_ms: int | None) -> Outcome | None:
         """Take a score, and return the outcome that follows where its label waits. ``joined_ms``: of a copy, how far its old
         partition had come."""
-        transaction = score.transaction
+        event = score.event
         self.live |= not is_copy
-        self.watermark = max(self.watermark, transaction.event_time_ms)
-        if transaction.transaction_id in self.known:
+        self.watermark = max(self.watermark, event.event_time_ms)
+        if event.event_id in self.known:
             return None  # the label's wait ended before the score came, or a producer repeated the id
-        known = self.known[transaction.transaction_id] = _Known(score)
-        label = self.waiting.pop(transaction.transaction_id, None)
+        known = self.known[event.event_id] = _Known(score)
+        label = self.waiting.pop(event.event_id, None)
         if label is not None:
-            self._decide(transaction.transaction_id, known, label.is_fraud)
+            self._decide(event.event_id, known, label.positive)
             return labelled(label, score, label.label_time_ms)
-        if joined_ms is not None and transaction.event_time_ms <= joined_ms:
-            self._decide(transaction.transaction_id, known, False, by_label=False)
+        if joined_ms is not None and event.event_time_ms <= joined_ms:
+            self._decide(event.event_id, known, False, by_label=False)
         else:
-            heapq.heappush(self.maturing, (transaction.event_time_ms, transaction.transaction_id))
+            heapq.heappush(self.maturing, (event.event_time_ms, event.event_id))
         return None
 
     def pass_time(self) -> list[Outcome]:
@@ -120,30 +120,30 @@ class PartitionMemory:
         now, delay = self.watermark, self.delay
         due: list[Outcome] = []
         while self.maturing and self.maturing[0][0] + delay <= now:
-            time, transaction_id = heapq.heappop(self.maturing)
-            known = self.known.get(transaction_id)
+            time, event_id = heapq.heappop(self.maturing)
+            known = self.known.get(event_id)
             if known is not None and known.verdict is None and known.score is not None:
-                self._decide(transaction_id, known, False, by_label=False)
+                self._decide(event_id, known, False, by_label=False)
                 due.append(matured(known.score, time + delay))
         while self.expiring and self.expiring[0][0] + delay <= now:
-            time, transaction_id, published = heapq.heappop(self.expiring)
-            label = self.waiting.pop(transaction_id, None)
+            time, event_id, published = heapq.heappop(self.expiring)
+            label = self.waiting.pop(event_id, None)
             if label is not None:
-                self._decide(transaction_id, _Known(None), label.is_fraud)
+                self._decide(event_id, _Known(None), label.positive)
                 if not published:
                     due.append(labelled(label, None, time + delay))
         return due
 
-    def _decide(self, transaction_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
+    def _decide(self, event_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
         """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
         on.
         """
         known.verdict = verdict
-        self.known[transaction_id] = known
-        event_time = known.score.transaction.event_time_ms if known.score else self.watermark
-        heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, transaction_id))
+        self.known[event_id] = known
+        event_time = known.score.event.event_time_ms if known.score else self.watermark
+        heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, event_id))
 
     def _remembered(self, known: _Known) -> JoinedScore | None:
         """The score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let go."""
         score = known.score
-        return score if score is not None and score.transaction.event_time_ms > self.forgotten else None
+        return score if score is not None and score.event.event_time_ms > self.forgotten else None

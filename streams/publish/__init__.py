@@ -1,1 +1,1 @@
-"""Transactions and labels onto the bus in event-time order, at any speed, in lockstep with the loop where asked."""
+"""Events and labels onto the bus in event-time order, at any speed, in lockstep with the loop where asked."""

@@ -1,71 +1,99 @@
-"""What a source of transactions hands to the publisher: one stretch of event time, in columns."""
+"""What a source of events hands to the publisher: one stretch of event time, in columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from features.base.active import DOMAIN
 
 Strings: TypeAlias = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
-class Transactions:
-    """Columns of n transactions. Text columns are object arrays of str, None where the producer would leave the field out.
+class Events:
+    """Columns of n events of the domain, by attribute (``features.base.event.Event``). Text columns are object arrays of str,
+    None where the producer would leave the field out.
 
-    ``latitude`` and ``longitude`` are NaN where unknown. ``entry_mode`` is the position in ``features.base.events.ENTRY_MODES``
-    and ``pin_used`` 0 or 1; both are -1 where unknown. Arrays must not be changed once the object is made.
+    ``others``: the domain's further attributes; one that is not there is left out of every event. Floats are NaN where unknown.
+    ``mode`` is the position in ``ROLES.modes`` and a yes or no is 0 or 1, both int8 with -1 where unknown. Arrays must not be
+    changed once the object is made.
     """
 
-    transaction_id: Strings
+    event_id: Strings
     event_time_ms: NDArray[np.int64]
-    card_id: Strings
-    terminal_id: Strings
-    amount_minor: NDArray[np.int64]
-    currency: Strings
-    latitude: NDArray[np.float64]
-    longitude: NDArray[np.float64]
-    country: Strings
-    merchant_category: Strings
-    entry_mode: NDArray[np.int8]
-    pin_used: NDArray[np.int8]
+    subject: Strings
+    counterpart: Strings
+    measure: NDArray[np.int64]
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.event_time_ms)
 
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Transactions:
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        """One of ``others``."""
+        try:
+            others: Mapping[str, NDArray[Any]] = object.__getattribute__(self, "others")
+            return others[name]
+        except (KeyError, AttributeError):
+            raise AttributeError(f"these events have no column {name}") from None
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column by attribute."""
+        found: NDArray[Any] = getattr(self, name)
+        return found
+
+    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Events:
         """The chosen rows, in the order asked for."""
-        return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        core = {name: getattr(self, name)[rows] for name in CORE}
+        return Events(**core, others={name: column[rows] for name, column in self.others.items()})
+
+    def changed(self, **columns: NDArray[Any]) -> Events:
+        """The same with other columns."""
+        core = {name: columns.get(name, getattr(self, name)) for name in CORE}
+        return Events(**core, others={name: columns.get(name, column) for name, column in self.others.items()})
+
+    @staticmethod
+    def joined(parts: Sequence[Events]) -> Events:
+        """The events of at least one part, one behind the other; all have the same columns."""
+        core = {name: np.concatenate([getattr(part, name) for part in parts]) for name in CORE}
+        others = {name: np.concatenate([part.others[name] for part in parts]) for name in parts[0].others}
+        return Events(**core, others=others)
+
+
+#: The columns that every event has.
+CORE = ("event_id", "event_time_ms", "subject", "counterpart", "measure")
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What really happened to the n transactions beside it: ``pattern`` indexes ``names``; 0 is ``genuine``."""
+    """What really happened to the n transactions beside it: ``pattern`` indexes ``names``; 0 is ``negative``."""
 
     pattern: NDArray[np.int8]
     names: tuple[str, ...]
 
     @property
-    def is_fraud(self) -> NDArray[np.bool_]:
+    def positive(self) -> NDArray[np.bool_]:
         return self.pattern > 0
 
 
 #: Positions of ``Labels.source``.
-SOURCES = ("chargeback", "analyst")
+SOURCES = DOMAIN.labels.sources
 
 
 @dataclass(frozen=True)
 class Labels:
     """Columns of n labels. ``source`` is the position in SOURCES; ``label_time_ms`` says when the label is published."""
 
-    transaction_id: Strings
-    card_id: Strings
-    terminal_id: Strings
+    event_id: Strings
+    subject: Strings
+    counterpart: Strings
     event_time_ms: NDArray[np.int64]
-    is_fraud: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
     label_time_ms: NDArray[np.int64]
     source: NDArray[np.int8]
 
@@ -78,9 +106,9 @@ class Labels:
 
     @staticmethod
     def of(
-        transactions: Transactions,
+        transactions: Events,
         rows: NDArray[np.int64],
-        is_fraud: NDArray[np.bool_],
+        positive: NDArray[np.bool_],
         label_time_ms: NDArray[np.int64],
         source: NDArray[np.int8],
     ) -> Labels:
@@ -88,11 +116,11 @@ class Labels:
         order = np.argsort(label_time_ms, kind="stable")
         at = rows[order]
         return Labels(
-            transactions.transaction_id[at],
-            transactions.card_id[at],
-            transactions.terminal_id[at],
+            transactions.event_id[at],
+            transactions.subject[at],
+            transactions.counterpart[at],
             transactions.event_time_ms[at],
-            is_fraud[order],
+            positive[order],
             label_time_ms[order],
             source[order],
         )
@@ -121,6 +149,6 @@ class Batch:
 
     start_ms: int
     end_ms: int
-    transactions: Transactions
+    transactions: Events
     truth: Truth
     labels: Labels

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import ENTRY_MODES, EntryMode, Label, Transaction
+from features.base.active import DOMAIN, ROLES
+from features.base.events import Label
 from streams.engine.codec import encode
-from streams.publish.batch import SOURCES, Labels, Transactions
+from streams.publish.batch import SOURCES, Events, Labels
 
-_MODES: list[EntryMode | None] = [*ENTRY_MODES, None]
-_PINS: list[bool | None] = [False, True, None]
+_MODES: list[str | None] = [*ROLES.modes, None]
+_YES_NO: list[bool | None] = [False, True, None]
 
 
-def _degrees(values: NDArray[np.float64]) -> list[float | None]:
-    # Five decimals are a metre; more would be noise that costs bytes.
-    rounded = np.round(values, 5)
+def values(name: str, column: NDArray[Any]) -> list[Any]:
+    """A column of ``Events`` as an event's attribute ``name`` holds it."""
+    if column.dtype == np.int8:
+        names: list[Any] = list(_MODES) if name == "mode" else list(_YES_NO)
+        return [names[i] for i in column.tolist()]
+    if column.dtype.kind == "f":
+        return _rounded(column)
+    plain: list[Any] = column.tolist()
+    return plain
+
+
+def _rounded(column: NDArray[np.float64]) -> list[float | None]:
+    # Five decimals of a degree are a metre; more would be noise that costs bytes.
+    rounded = np.round(column, 5)
     if not np.isnan(rounded).any():
         plain: list[float | None] = rounded.tolist()
         return plain
@@ -25,22 +39,14 @@ def _degrees(values: NDArray[np.float64]) -> list[float | None]:
     return with_gaps
 
 
-def encode_transactions(columns: Transactions) -> list[bytes]:
+def encode_events(columns: Events) -> list[bytes]:
     """One JSON object a row, in order."""
+    event, n = DOMAIN.event, len(columns)
+    defaults = dict(zip(event.__struct_fields__[-len(event.__struct_defaults__) :], event.__struct_defaults__, strict=True))
+    known = {"event_id", "event_time_ms", "subject", "counterpart", "measure", *columns.others}
     rows = map(
-        Transaction,
-        columns.transaction_id.tolist(),
-        columns.event_time_ms.tolist(),
-        columns.card_id.tolist(),
-        columns.terminal_id.tolist(),
-        columns.amount_minor.tolist(),
-        columns.currency.tolist(),
-        _degrees(columns.latitude),
-        _degrees(columns.longitude),
-        columns.country.tolist(),
-        columns.merchant_category.tolist(),
-        [_MODES[i] for i in columns.entry_mode.tolist()],
-        [_PINS[i] for i in columns.pin_used.tolist()],
+        event,
+        *(values(name, columns.column(name)) if name in known else [defaults[name]] * n for name in event.__struct_fields__),
     )
     return list(map(encode, rows))
 
@@ -49,11 +55,11 @@ def encode_labels(columns: Labels) -> list[bytes]:
     """One JSON object a row, in order."""
     rows = map(
         Label,
-        columns.transaction_id.tolist(),
-        columns.card_id.tolist(),
-        columns.terminal_id.tolist(),
+        columns.event_id.tolist(),
+        columns.subject.tolist(),
+        columns.counterpart.tolist(),
         columns.event_time_ms.tolist(),
-        columns.is_fraud.tolist(),
+        columns.positive.tolist(),
         columns.label_time_ms.tolist(),
         [SOURCES[i] for i in columns.source.tolist()],
     )

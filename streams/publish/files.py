@@ -5,63 +5,65 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from features.base.events import ENTRY_MODES
-from streams.publish.batch import SOURCES, Batch, Labels, Transactions, Truth
-from streams.publish.encode import encode_labels, encode_transactions
+from features.base.active import DOMAIN, ROLES
+from streams.publish.batch import CORE, SOURCES, Batch, Events, Labels, Truth
+from streams.publish.encode import encode_events, encode_labels
 
 _TIME = pa.timestamp("ms", tz="UTC")
 
 
-def transactions_table(columns: Transactions) -> pa.Table:
-    """Transactions as Arrow, under the names of the event's fields; ``event_time`` is a timestamp, money stays in minor units."""
-    unknown = columns.entry_mode < 0
-    names = np.array([*ENTRY_MODES, None], dtype=object)
-    return pa.table(
-        {
-            "transaction_id": pa.array(columns.transaction_id, pa.string()),
-            "event_time": pa.array(columns.event_time_ms, _TIME),
-            "card_id": pa.array(columns.card_id, pa.string()),
-            "terminal_id": pa.array(columns.terminal_id, pa.string()),
-            "amount_minor": pa.array(columns.amount_minor, pa.int64()),
-            "currency": pa.array(columns.currency, pa.string()),
-            "latitude": pa.array(columns.latitude, pa.float64(), from_pandas=True),
-            "longitude": pa.array(columns.longitude, pa.float64(), from_pandas=True),
-            "country": pa.array(columns.country, pa.string()),
-            "merchant_category": pa.array(columns.merchant_category, pa.string()),
-            "entry_mode": pa.array(names[np.where(unknown, len(ENTRY_MODES), columns.entry_mode)], pa.string()),
-            "pin_used": pa.array(columns.pin_used > 0, pa.bool_(), mask=columns.pin_used < 0),
-        }
-    )
+def events_table(columns: Events) -> pa.Table:
+    """Events as Arrow, under their names on the wire; ``event_time`` is a timestamp, measures stay in their smallest unit."""
+    found: dict[str, pa.Array] = {}
+    for field in msgspec.structs.fields(DOMAIN.event):
+        if field.name == "event_time_ms":
+            found["event_time"] = pa.array(columns.event_time_ms, _TIME)
+        elif field.name in CORE or field.name in columns.others:
+            found[field.encode_name] = _column(field.name, columns.column(field.name))
+    return pa.table(found)
+
+
+def _column(name: str, column: NDArray[Any]) -> pa.Array:
+    if column.dtype == np.int8:
+        if name == "mode":
+            names = np.array([*ROLES.modes, None], dtype=object)
+            return pa.array(names[np.where(column < 0, len(ROLES.modes), column)], pa.string())
+        return pa.array(column > 0, pa.bool_(), mask=column < 0)
+    if column.dtype.kind == "f":
+        return pa.array(column, pa.float64(), from_pandas=True)
+    return pa.array(column, pa.string() if column.dtype == object else pa.int64())
 
 
 def labels_table(columns: Labels) -> pa.Table:
-    """Labels as Arrow, under the names of the event's fields; the two times are timestamps."""
+    """Labels as Arrow, under their names on the wire; the two times are timestamps."""
     return pa.table(
         {
-            "transaction_id": pa.array(columns.transaction_id, pa.string()),
-            "card_id": pa.array(columns.card_id, pa.string()),
-            "terminal_id": pa.array(columns.terminal_id, pa.string()),
+            ROLES.id: pa.array(columns.event_id, pa.string()),
+            ROLES.subject: pa.array(columns.subject, pa.string()),
+            ROLES.counterpart: pa.array(columns.counterpart, pa.string()),
             "event_time": pa.array(columns.event_time_ms, _TIME),
-            "is_fraud": pa.array(columns.is_fraud, pa.bool_()),
+            DOMAIN.labels.positive: pa.array(columns.positive, pa.bool_()),
             "label_time": pa.array(columns.label_time_ms, _TIME),
             "source": pa.array(np.array(SOURCES, dtype=object)[columns.source], pa.string()),
         }
     )
 
 
-def truth_table(transactions: Transactions, truth: Truth) -> pa.Table:
-    """Ground truth: transaction_id, event_time, is_fraud, pattern."""
+def truth_table(events: Events, truth: Truth) -> pa.Table:
+    """Ground truth under names on the wire: id, event_time, whether positive, pattern."""
     return pa.table(
         {
-            "transaction_id": pa.array(transactions.transaction_id, pa.string()),
-            "event_time": pa.array(transactions.event_time_ms, _TIME),
-            "is_fraud": pa.array(truth.is_fraud, pa.bool_()),
+            ROLES.id: pa.array(events.event_id, pa.string()),
+            "event_time": pa.array(events.event_time_ms, _TIME),
+            DOMAIN.labels.positive: pa.array(truth.positive, pa.bool_()),
             "pattern": pa.array(np.array(truth.names, dtype=object)[truth.pattern], pa.string()),
         }
     )
@@ -102,7 +104,7 @@ class _ParquetFiles:
         self._writers: list[pq.ParquetWriter] = []
 
     def write(self, batch: Batch) -> None:
-        tables = (transactions_table(batch.transactions), labels_table(batch.labels))
+        tables = (events_table(batch.transactions), labels_table(batch.labels))
         if not self._writers:
             self._writers = [pq.ParquetWriter(p, t.schema) for p, t in zip(self._paths, tables, strict=True)]
         for writer, table in zip(self._writers, tables, strict=True):
@@ -118,7 +120,7 @@ class _JsonLines:
         self._files = (path.open("wb"), labels.open("wb"))
 
     def write(self, batch: Batch) -> None:
-        self._files[0].writelines(line + b"\n" for line in encode_transactions(batch.transactions))
+        self._files[0].writelines(line + b"\n" for line in encode_events(batch.transactions))
         self._files[1].writelines(line + b"\n" for line in encode_labels(batch.labels))
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Transactions and due labels of one batch as one sequence in event time."""
+"""Events and due labels of one batch as one sequence in event time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streams.publish.batch import Batch, Labels, Transactions, concat_labels
+from streams.publish.batch import Batch, Events, Labels, concat_labels
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Chunk:
 
     times: NDArray[np.int64]
     is_label: NDArray[np.bool_]
-    transactions: Transactions
+    transactions: Events
     labels: Labels
 
 
@@ -58,7 +58,7 @@ def segments(batch: Batch, labels: Labels, boundary_ms: int, chunk_rows: int) ->
         t0, l0 = t1, l1
 
 
-def _chunks(transactions: Transactions, labels: Labels, chunk_rows: int) -> Iterator[Chunk]:
+def _chunks(transactions: Events, labels: Labels, chunk_rows: int) -> Iterator[Chunk]:
     times = np.concatenate([transactions.event_time_ms, labels.label_time_ms])
     order = np.argsort(times, kind="stable")
     is_label = order >= len(transactions)

@@ -14,7 +14,7 @@ from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import producer
 from streams.publish.batch import Batch, Labels, no_labels
-from streams.publish.encode import encode_labels, encode_transactions, keys
+from streams.publish.encode import encode_events, encode_labels, keys
 from streams.publish.lockstep import Lockstep
 from streams.publish.merge import Chunk, due, segments
 
@@ -36,7 +36,7 @@ class PublishReport:
     transactions: int = 0
     labels: int = 0
     labels_pending: int = 0
-    frauds: int = 0
+    positives: int = 0
     first_event_ms: int | None = None
     last_event_ms: int | None = None
     seconds: float = 0.0
@@ -48,7 +48,7 @@ class PublishReport:
             self.transactions + later.transactions,
             self.labels + later.labels,
             later.labels_pending,
-            self.frauds + later.frauds,
+            self.positives + later.positives,
             self.first_event_ms if self.first_event_ms is not None else later.first_event_ms,
             later.last_event_ms if later.last_event_ms is not None else self.last_event_ms,
             self.seconds + later.seconds,
@@ -117,7 +117,7 @@ class Publisher:
                     self._at_boundary(segment.end_ms, report)
             report.transactions += len(batch.transactions)
             report.labels += len(labels)
-            report.frauds += int(batch.truth.is_fraud.sum())
+            report.positives += int(batch.truth.positive.sum())
             if len(batch.transactions):
                 if report.first_event_ms is None:
                     report.first_event_ms = int(batch.transactions.event_time_ms[0])
@@ -131,7 +131,7 @@ class Publisher:
         """Publish the labels that are still pending, at once, as if event time had gone on. There is no boundary in it."""
         started = time.monotonic()
         labels, self._pending = self._pending, no_labels()
-        for key, value in zip(keys(labels.card_id), encode_labels(labels), strict=True):
+        for key, value in zip(keys(labels.subject), encode_labels(labels), strict=True):
             self._produce(topics.LABELS, key, value)
         self._flush()
         return PublishReport(labels=len(labels), seconds=time.monotonic() - started)
@@ -142,18 +142,18 @@ class Publisher:
             there = self._producer.list_topics(timeout=CONNECT_S).topics
         except KafkaException as error:
             raise PublishError(f"no Kafka broker answers at {settings.bootstrap}; run driftloop up first") from error
-        for name in (topics.TRANSACTIONS, topics.LABELS):
+        for name in (topics.EVENTS, topics.LABELS):
             if name not in there:
                 raise PublishError(f"there is no topic {name} at {settings.bootstrap}; run driftloop up first")
 
     def _send(self, chunk: Chunk) -> None:
-        events = zip(keys(chunk.transactions.card_id), encode_transactions(chunk.transactions), strict=True)
-        labels = zip(keys(chunk.labels.card_id), encode_labels(chunk.labels), strict=True)
+        events = zip(keys(chunk.transactions.subject), encode_events(chunk.transactions), strict=True)
+        labels = zip(keys(chunk.labels.subject), encode_labels(chunk.labels), strict=True)
         for event_time, is_label in zip(chunk.times.tolist(), chunk.is_label.tolist(), strict=True):
             if self._speed is not None:
                 self._pause_until(event_time)
             key, value = next(labels) if is_label else next(events)
-            self._produce(topics.LABELS if is_label else topics.TRANSACTIONS, key, value)
+            self._produce(topics.LABELS if is_label else topics.EVENTS, key, value)
         self._producer.poll(0)
         self._check()
 

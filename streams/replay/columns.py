@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.base.events import ENTRY_MODES
+from features.base.active import ROLES
 from streams.replay.mapping import ReplayError
 
 #: Currencies whose minor unit is not a hundredth (ISO 4217).
@@ -112,11 +112,11 @@ def degrees(column: pa.Array, name: str, limit: float) -> NDArray[np.float64]:
 
 def entry_modes(column: pa.Array, name: str) -> NDArray[np.int8]:
     """Positions in ENTRY_MODES [n], -1 where missing."""
-    codes: dict[str | None, int] = {None: -1, **{str(mode): i for i, mode in enumerate(ENTRY_MODES)}}
+    codes: dict[str | None, int] = {None: -1, **{str(mode): i for i, mode in enumerate(ROLES.modes)}}
     values = column.to_pylist()
     wrong = set(values) - set(codes)
     if wrong:
-        raise ReplayError(f"column {name} holds {sorted(map(str, wrong))[0]!r}; entry_mode is one of {', '.join(ENTRY_MODES)}")
+        raise ReplayError(f"column {name} holds {sorted(map(str, wrong))[0]!r}; entry_mode is one of {', '.join(ROLES.modes)}")
     return np.array([codes[value] for value in values], dtype=np.int8)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, get_args
 
 from features.base import names
-from features.base.events import Label, Transaction
+from features.base.events import Label
+from features.domains.card_fraud.event import Payment
 
 Field = Literal[
     "transaction_id",
@@ -32,8 +33,8 @@ _TRUTH = "pattern"
 names.check(
     f"{__name__}.Field",
     (_CONVERTED.get(field, field) for field in FIELDS if field != _TRUTH),
-    {*Transaction.__struct_fields__, *Label.__struct_fields__},
-    "field of Transaction or Label",
+    {*Payment.__struct_encode_fields__, *Label.__struct_encode_fields__},
+    "field of Payment or Label",
 )
 REQUIRED: tuple[Field, ...] = ("transaction_id", "event_time", "card_id", "terminal_id", "amount", "is_fraud")
 

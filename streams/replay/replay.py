@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from streams.publish.batch import Batch, Labels, Transactions, Truth, concat_labels
+from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.replay import columns
 from streams.replay.mapping import HANDBOOK, Field, ReplayError, resolve
 
@@ -26,7 +26,7 @@ _MOST_PATTERNS = 100
 class _Part:
     """Rows that follow each other in the file."""
 
-    transactions: Transactions
+    transactions: Events
     pattern: NDArray[np.int8]
 
     def take(self, rows: slice | NDArray[np.bool_]) -> _Part:
@@ -144,19 +144,21 @@ class Replay:
         nowhere = np.full(n, np.nan)
         unknown = np.full(n, -1, dtype=np.int8)
         currency = columns.text(of("currency")) if "currency" in have else np.full(n, self._currency, dtype=object)
-        transactions = Transactions(
-            transaction_id=columns.ids(of("transaction_id"), have["transaction_id"]),
+        transactions = Events(
+            event_id=columns.ids(of("transaction_id"), have["transaction_id"]),
             event_time_ms=times,
-            card_id=columns.ids(of("card_id"), have["card_id"]),
-            terminal_id=columns.ids(of("terminal_id"), have["terminal_id"]),
-            amount_minor=self._amounts(of("amount"), currency),
-            currency=currency,
-            latitude=columns.degrees(of("latitude"), have["latitude"], 90.0) if "latitude" in have else nowhere,
-            longitude=columns.degrees(of("longitude"), have["longitude"], 180.0) if "longitude" in have else nowhere,
-            country=columns.text(of("country")) if "country" in have else none,
-            merchant_category=columns.text(of("merchant_category")) if "merchant_category" in have else none,
-            entry_mode=columns.entry_modes(of("entry_mode"), have["entry_mode"]) if "entry_mode" in have else unknown,
-            pin_used=columns.pins(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
+            subject=columns.ids(of("card_id"), have["card_id"]),
+            counterpart=columns.ids(of("terminal_id"), have["terminal_id"]),
+            measure=self._amounts(of("amount"), currency),
+            others={
+                "currency": currency,
+                "latitude": columns.degrees(of("latitude"), have["latitude"], 90.0) if "latitude" in have else nowhere,
+                "longitude": columns.degrees(of("longitude"), have["longitude"], 180.0) if "longitude" in have else nowhere,
+                "country": columns.text(of("country")) if "country" in have else none,
+                "category": columns.text(of("merchant_category")) if "merchant_category" in have else none,
+                "mode": columns.entry_modes(of("entry_mode"), have["entry_mode"]) if "entry_mode" in have else unknown,
+                "flag": columns.pins(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
+            },
         )
         pattern = np.zeros(n, dtype=np.int8)
         if "is_fraud" in have:
@@ -183,7 +185,7 @@ class Replay:
     def _batch(self, parts: list[_Part], day: int) -> Batch:
         joined = _join(parts)
         truth = Truth(joined.pattern, ("genuine", *(f"scenario_{i}" for i in range(1, _MOST_PATTERNS + 1))))
-        rows = np.flatnonzero(truth.is_fraud)
+        rows = np.flatnonzero(truth.positive)
         known = joined.transactions.event_time_ms[rows] + self._delay_ms
         labels = Labels.of(joined.transactions, rows, np.ones(len(rows), np.bool_), known, np.zeros(len(rows), np.int8))
         return Batch(day * DAY_MS, (day + 1) * DAY_MS, joined.transactions, truth, labels)
@@ -200,9 +202,8 @@ def _join(parts: list[_Part]) -> _Part:
         whole = np.empty(0, dtype=np.int64)
         real = np.empty(0, dtype=np.float64)
         small = np.empty(0, dtype=np.int8)
-        empty = Transactions(text, whole, text, text, whole, text, real, real, text, text, small, small)
+        others = {"currency": text, "latitude": real, "longitude": real, "country": text, "category": text}
+        empty = Events(text, whole, text, text, whole, {**others, "mode": small, "flag": small})
         return _Part(empty, small)
-    transactions = Transactions(
-        *(np.concatenate([getattr(part.transactions, f.name) for part in parts]) for f in fields(Transactions))
-    )
+    transactions = Events.joined([part.transactions for part in parts])
     return _Part(transactions, np.concatenate([part.pattern for part in parts]))

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from features.base.active import ROLES
 from features.base.events import EVENT_OF
 from streams import topics
 from streams.topology import TOPOLOGY, Topology
@@ -25,11 +26,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "events.md"
 
 #: What the records of each topic are keyed by, and who writes them beside processors.
 KEY_AND_OUTSIDERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    topics.TRANSACTIONS: ("`card_id`", ("producers",)),
-    topics.SCORES: ("`card_id`", ()),
-    topics.ALERTS: ("`card_id`", ()),
-    topics.LABELS: ("`card_id`", ("producers", "analysts")),
-    topics.OUTCOMES: ("`terminal_id`", ()),
+    topics.EVENTS: (f"`{ROLES.subject}`", ("producers",)),
+    topics.SCORES: (f"`{ROLES.subject}`", ()),
+    topics.ALERTS: (f"`{ROLES.subject}`", ()),
+    topics.LABELS: (f"`{ROLES.subject}`", ("producers", "analysts")),
+    topics.OUTCOMES: ("`counterpart`", ()),
     topics.DRIFT_REPORTS: ("model", ()),
     topics.RETRAIN_REQUESTS: ("model", ("`driftloop retrain`",)),
     topics.MODEL_EVENTS: ("model", ("`driftloop rollback`",)),

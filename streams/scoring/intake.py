@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import HOUR_MS
-from features.base.events import Transaction
+from features.base.events import Event
 from features.base.settings import Scoring
-from features.transform.columns import Columns, from_transactions
+from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
@@ -32,7 +32,7 @@ _PROCESSOR = "scorer"
 
 
 class ConflictingTransaction(ValueError):
-    """A transaction_id came again with another body."""
+    """An event_id came again with another body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Taken:
     """n new transactions. ``bodies``: their canonical JSON; ``spread``: each partition with its rows, in their order."""
 
     records: list[Record]
-    events: list[Transaction]
+    events: list[Event]
     bodies: list[bytes]
     columns: Columns
     spread: list[tuple[int, NDArray[np.int64]]]
@@ -84,7 +84,7 @@ class Intake:
         self.limits = limits_of(scoring)
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Transaction, _PROCESSOR)
+        self._decoder = BatchDecoder(Event, _PROCESSOR)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -115,18 +115,18 @@ class Intake:
     def _judge(
         self,
         records: list[Record],
-        events: list[Transaction],
+        events: list[Event],
         before: NDArray[np.bool_],
         dead: list[Produce],
         of_then: Mapping[int, IntakeLimits],
     ) -> Judged:
         """``dead``: the letters of what could not be read, which the others are added to. ``of_then``: by partition, the limits
         where they are not those of now."""
-        columns = from_transactions(events)
-        ids = digests([e.transaction_id.encode() for e in events])[:, 0]
+        columns = from_events(events)
+        ids = digests([e.event_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]
-        cards = digests([card.encode() for card in columns.card])[:, 0]
+        subjects = digests([subject.encode() for subject in columns.subject])[:, 0]
         appended = np.array([record.appended_ms for record in records], dtype=np.int64)
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
@@ -138,7 +138,7 @@ class Intake:
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
             verdict[rows], late[rows] = of_partition.admit(
-                ids[rows], content[rows], cards[rows], columns.event_time_ms[rows], before[rows]
+                ids[rows], content[rows], subjects[rows], columns.event_time_ms[rows], before[rows]
             )
         if not verdict.any():
             return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0)

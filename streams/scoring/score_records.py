@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import Alert, Decision, Score, Transaction
+from features.base.active import DOMAIN
+from features.base.events import Alert, Decision, Event, Score
 from features.base.model_client import Prediction
-from features.catalogue.formulas import HIGH
 from features.catalogue.vector import INDEX, WIDTH, packed
 from streams import topics
 from streams.engine.codec import encode
@@ -24,14 +24,15 @@ from streams.kafka.records import Produce, Record
 from streams.scoring import fallback_rules, metrics
 from streams.scoring.reason_codes import reasons
 
-_RATIO, _ABOVE_LIMIT = INDEX["ratio_to_robust_mean"], INDEX["amount_above_limit"]
+_UNUSUAL = [(INDEX[reach.column], np.float32(reach.value)) for reach in DOMAIN.unusual]
 _VECTOR_BYTES = 4 * WIDTH
 
 
 class WireScore(msgspec.Struct, gc=False):
     """``features.base.events.Score``, field by field, with the transaction as the JSON that it is already."""
 
-    transaction: msgspec.Raw
+    event: msgspec.Raw
+    subject: str
     schema: str
     features: bytes
     decision: Decision
@@ -59,7 +60,7 @@ class Scored:
     """n transactions and what is known of them. ``bodies``: their canonical JSON. ``prediction`` None: no champion yet."""
 
     records: Sequence[Record]
-    events: Sequence[Transaction]
+    events: Sequence[Event]
     bodies: Sequence[bytes]
     vectors: NDArray[np.float32]
     prediction: Prediction | None
@@ -92,8 +93,8 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         if prediction.shadow_scores is not None:
             shadow = prediction.shadow_scores.astype(np.float64).tolist()
     data = packed(batch.vectors)
-    unusual = ((batch.vectors[:, _RATIO] > HIGH) | (batch.vectors[:, _ABOVE_LIMIT] > 0)).tolist()
-    quiet: Decision = "unscored" if prediction is None else "approve"
+    unusual = np.logical_or.reduce([batch.vectors[:, column] > value for column, value in _UNUSUAL]).tolist()
+    quiet: Decision = "unscored" if prediction is None else "pass"
     produce: list[Produce] = []
     at = 0
     raw = msgspec.Raw
@@ -110,9 +111,10 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         batch.ages_ms.tolist(),
         strict=True,
     ):
-        key = event.card_id.encode()
+        key = event.subject.encode()
         score = WireScore(
             raw(body),
+            event.subject,
             schema,
             data[at : at + _VECTOR_BYTES],
             "alert" if alert else quiet,
@@ -139,9 +141,9 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
     return produce
 
 
-def _alert(event: Transaction, vector: NDArray[np.float32], score: float, prediction: Prediction, model: str) -> Alert:
+def _alert(event: Event, vector: NDArray[np.float32], score: float, prediction: Prediction, model: str) -> Alert:
     codes, evidence = reasons(vector)
-    return Alert(event, score, prediction.threshold, model, prediction.version, codes, evidence)
+    return Alert(event, event.subject, score, prediction.threshold, model, prediction.version, codes, evidence)
 
 
 def count(batch: Scored) -> None:
@@ -153,7 +155,7 @@ def count(batch: Scored) -> None:
         scores = prediction.scores.astype(np.float64)
         alerts = int((scores >= prediction.threshold).sum())
         metrics.SCORES.labels("alert").inc(alerts)
-        metrics.SCORES.labels("approve").inc(n - alerts)
+        metrics.SCORES.labels("pass").inc(n - alerts)
         metrics.SCORE_VALUE.observe(scores)
         degraded |= prediction.version == fallback_rules.VERSION
     metrics.DEGRADED.inc(n * degraded)

@@ -1,6 +1,6 @@
 """The scorer: transactions in; scores, alerts and dead letters out, in one transactional hop.
 
-Card features come from the scorer's own state, customer and terminal features from Feast's online store (one read a
+Subject features come from the scorer's own state, customer and counterpart features from Feast's online store (one read a
 micro-batch), the score from the model server (one call a micro-batch). With no champion yet, vectors are published unscored:
 they are what the first model learns from.
 
@@ -52,15 +52,15 @@ class Scorer:
     """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``)."""
 
     name = "scorer"
-    inputs: tuple[str, ...] = (topics.TRANSACTIONS,)
+    inputs: tuple[str, ...] = (topics.EVENTS,)
     outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
-    replays: tuple[str, ...] = (topics.TRANSACTIONS,)
+    replays: tuple[str, ...] = (topics.EVENTS,)
 
     def __init__(self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep) -> None:
         self._wait = wait
         self._model_name = settings.model
         self._scoring = settings.scoring
-        self._cards_a_step = settings.snapshots.cards_a_step
+        self._subjects_a_step = settings.snapshots.subjects_a_step
         self._labels = settings.labels
         self._amount_limit, self._schema = settings.features.amount_limit, vector_schema(settings.features)
         self._model = model
@@ -79,7 +79,7 @@ class Scorer:
         vectors, cold = self._vectors(taken)
         started = time.perf_counter()
         times = batch.event_time_ms
-        read = self._profiles.read(batch.card, [e.terminal_id for e in events], times)
+        read = self._profiles.read(batch.subject, [e.counterpart for e in events], times)
         fill(vectors, batch, read.profiles, self._labels.delay_ms, self._labels.step_hours)
         profile_s = time.perf_counter() - started
         metrics.PROFILE_READ.observe(profile_s)
@@ -96,7 +96,7 @@ class Scorer:
         output.counted.append(partial(count, scored))
         for partition, _ in taken.spread:
             metrics.STATE_BYTES.labels(partition).set(self._state[partition].nbytes)
-            metrics.STATE_CARDS.labels(partition).set(self._state[partition].cards.cards)
+            metrics.STATE_SUBJECTS.labels(partition).set(self._state[partition].subjects.subjects)
         return output
 
     def wait_with(self, wait: Wait) -> None:
@@ -104,7 +104,7 @@ class Scorer:
         self._wait = wait
 
     def restore(self, records: Sequence[Record]) -> None:
-        """Take transactions into the card state again, without scoring."""
+        """Take transactions into the subject state again, without scoring."""
         for taken in self._intake.again(records):
             self._vectors(taken)
 
@@ -121,7 +121,7 @@ class Scorer:
         self._intake.forget(partitions)
         for _, partition in partitions:
             self._state.pop(partition, None)
-            for gauge in (metrics.STATE_BYTES, metrics.STATE_CARDS):
+            for gauge in (metrics.STATE_BYTES, metrics.STATE_SUBJECTS):
                 with suppress(KeyError):
                     gauge.remove(partition)
 
@@ -132,7 +132,7 @@ class Scorer:
 
     def copy(self, partition: int) -> PartitionCopy:
         """See ``streams.engine.core.Snapshotted``."""
-        return self._state[partition].copy(self._cards_a_step)
+        return self._state[partition].copy(self._subjects_a_step)
 
     def load(self, partition: int, arrays: dict[str, NDArray[Any]]) -> None:
         """See ``streams.engine.core.Snapshotted``."""
@@ -146,7 +146,7 @@ class Scorer:
         return PartitionState(admission(self._scoring))
 
     def _vectors(self, taken: Taken) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Take the transactions into the cards' state; return their vectors and whether each is cold."""
+        """Take the transactions into the subjects' state; return their vectors and whether each is cold."""
         batch = taken.columns
         if len(taken.spread) == 1:
             return self._state[taken.spread[0][0]].update(batch, self._amount_limit)

@@ -6,9 +6,9 @@ another processor, a changed formula) it takes half a minute: too long with a ba
 
 from __future__ import annotations
 
-from features.base.events import Transaction
+from features.base.active import DOMAIN
 from features.base.settings import Settings
-from features.online.decode_reply import OF_A_CARD, OF_A_TERMINAL, decode
+from features.online.decode_reply import OF_A_COUNTERPART, OF_A_SUBJECT, decode
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.codec import encode
@@ -20,21 +20,21 @@ from streams.scoring.admission.table import empty, move
 from streams.scoring.intake import Intake, admission
 from streams.scoring.partition_state import PartitionState
 
-_PAYMENT = Transaction("t", 1_767_600_000_000, "c", "m", 100)
+_EVENT = DOMAIN.event("t", 1_767_600_000_000, "c", "m", 100)
 
 
 def warm(settings: Settings) -> None:
-    """Take one payment through a state, a read of profiles and the vector's columns, copy the state and load the copy, and forget
+    """Take one event through a state, a read of profiles and the vector's columns, copy the state and load the copy, and forget
     all of it."""
     state = PartitionState(admission(settings.scoring))
-    state.copy(1)  # the payment comes while it is under way
-    record = Record(topics.TRANSACTIONS, 0, 0, b"c", encode(_PAYMENT), [], _PAYMENT.event_time_ms)
+    state.copy(1)  # the event comes while it is under way
+    record = Record(topics.EVENTS, 0, 0, b"c", encode(_EVENT), [], _EVENT.event_time_ms)
     taken = Intake(settings.scoring, lambda _: state.admission).take([record]).new
     assert taken is not None
     vectors, _ = state.update(taken.columns, settings.features.amount_limit)
-    profiles = decode([None] * (OF_A_CARD + OF_A_TERMINAL), 1)
+    profiles = decode([None] * (OF_A_SUBJECT + OF_A_COUNTERPART), 1)
     fill(vectors, taken.columns, profiles, settings.labels.delay_ms, settings.labels.step_hours)
-    copy = state.copy(settings.snapshots.cards_a_step)
+    copy = state.copy(settings.snapshots.subjects_a_step)
     while not copy.done:
         copy.step()
     # What a start from a snapshot takes, whose arrays cannot be written, and what a table of ids that is left does.

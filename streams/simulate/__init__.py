@@ -1,1 +1,1 @@
-"""A seeded world of cards and terminals that pays, is defrauded, and drifts on demand."""
+"""Seeded worlds of the domains: what happens in them, what is known of it when, and drifts and faults on demand."""

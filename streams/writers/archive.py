@@ -27,8 +27,9 @@ from features.archive.generations import Generations
 from features.archive.locks import WRITE
 from features.archive.manifest import Through
 from features.base import names
+from features.base.active import DOMAIN
 from features.base.durations import DAY_MS
-from features.base.events import Outcome, Score, Transaction
+from features.base.events import Outcome, Score
 from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, unpacked, vector_schema
 from streams import topics
@@ -38,9 +39,9 @@ from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Partition, Record
 
 _PLACE = ("kafka_partition", "kafka_offset")
-_OF_A_SCORE = (*Transaction.__struct_fields__, *Score.__struct_fields__, "event_timestamp", *_PLACE)
+_OF_A_SCORE = (*DOMAIN.event.__struct_encode_fields__, *Score.__struct_fields__, "event_timestamp", *_PLACE)
 _OF_AN_OUTCOME = (*Outcome.__struct_fields__, *_PLACE)
-names.check("features.archive.layout.SCORES", layout.SCORES.names, _OF_A_SCORE, "field of Score or its Transaction")
+names.check("features.archive.layout.SCORES", layout.SCORES.names, _OF_A_SCORE, "field of Score or its Event")
 names.check("features.archive.layout.OUTCOMES", layout.OUTCOMES.names, _OF_AN_OUTCOME, "field of Outcome")
 
 
@@ -57,7 +58,7 @@ class Archived:
     def event_time_ms(self) -> int:
         """The transaction's."""
         event = self.event
-        return event.transaction.event_time_ms if isinstance(event, Score) else event.event_time_ms
+        return event.event.event_time_ms if isinstance(event, Score) else event.event_time_ms
 
     @property
     def day(self) -> int:
@@ -159,9 +160,9 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
         place = {"kafka_partition": row.partition, "kafka_offset": row.offset}
         event = row.event
         if isinstance(event, Score):
-            time = {"event_timestamp": event.transaction.event_time_ms * 1000}
+            time = {"event_timestamp": event.event.event_time_ms * 1000}
             vector = {"features": unpacked(event.features)}
-            flat.append(_fields(event.transaction) | _fields(event) | vector | time | place)
+            flat.append(_fields(event.event) | _fields(event) | vector | time | place)
         else:
             flat.append(_fields(event) | place)
     schema = layout.SCORES if topic == topics.SCORES else layout.OUTCOMES
@@ -170,7 +171,9 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
 
 
 def _fields(event: msgspec.Struct) -> dict[str, object]:
-    return {name: getattr(event, name) for name in event.__struct_fields__}
+    """By their names on the wire."""
+    names_on_the_wire = zip(event.__struct_encode_fields__, event.__struct_fields__, strict=True)
+    return {name: getattr(event, attribute) for name, attribute in names_on_the_wire}
 
 
 def build(settings: Settings) -> Shell:

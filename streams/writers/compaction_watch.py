@@ -1,4 +1,4 @@
-"""Compaction beside the writers: now and then, small files of the archive and of the terminals' offline rows are merged.
+"""Compaction beside the writers: now and then, small files of the archive and of the counterparts' offline rows are merged.
 
 A thin watch around ``features.archive.compaction``. A folder that has gone quiet is merged as a whole, a busy one once it has
 many small files; while somebody reads the archive, it waits. Whatever goes wrong is logged and tried again; it never ends the

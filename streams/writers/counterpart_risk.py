@@ -1,12 +1,12 @@
-"""Terminal risk: outcomes in, tiles of each touched terminal out to Feast, online and offline.
+"""Counterpart risk: outcomes in, tiles of each touched counterpart out to Feast, online and offline.
 
-Outcomes are keyed by terminal, so a terminal's outcomes lie in one partition and its tiles are a function of that partition's
-log: on a restart the log is read again (``replays``). Each row says what was known after the outcome at ``revision`` (its
-offset, and more after a repartition: ``features.archive.generations``), so a row that another batching would not have written is
-still true.
+Outcomes are keyed by counterpart, so a counterpart's outcomes lie in one partition and its tiles are a function of that
+partition's log: on a restart the log is read again (``replays``). Each row says what was known after the outcome at ``revision``
+(its offset, and more after a repartition: ``features.archive.generations``), so a row that another batching would not have
+written is still true.
 
 Guarantee: online, the tiles of every outcome, newest wins (a batch may be written again after a crash and changes nothing);
-offline, each row once, and for each terminal and step of hours the last row of the step. Files are merged in the background
+offline, each row once, and for each counterpart and step of hours the last row of the step. Files are merged in the background
 (``streams.writers.compaction_watch``).
 """
 
@@ -22,9 +22,9 @@ from features.archive.generations import Generations
 from features.base.events import Outcome
 from features.base.settings import Settings
 from features.catalogue.windows import HOUR_MS
-from features.offline.point_in_time import append_terminal_risk
-from features.online.store import OnlineWriter, TerminalRow
-from features.transform.counterpart_tiles import Terminal, keep_hours, update
+from features.offline.point_in_time import append_counterpart_risk
+from features.online.store import CounterpartRow, OnlineWriter
+from features.transform.counterpart_tiles import Counterpart, keep_hours, update
 from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import Output
@@ -36,23 +36,23 @@ from streams.kafka.records import Partition, Record
 class PartitionRows:
     """Rows of one batch from one partition (the archive's number), whose outcomes are of the revisions ``first`` to ``last``.
 
-    ``terminals`` has each touched terminal as it is now; ``earlier`` as it was at the end of each step that the batch passed: a
-    batch that catches up may span many days, and a point-in-time join must find what was known at each step. Steps are those of
-    the label horizon, a delay later: ``k * step + delay`` for whole k is when ``features.offline.point_in_time.point_in_time``
-    asks.
+    ``counterparts`` has each touched counterpart as it is now; ``earlier`` as it was at the end of each step that the batch
+    passed: a batch that catches up may span many days, and a point-in-time join must find what was known at each step. Steps are
+    those of the label horizon, a delay later: ``k * step + delay`` for whole k is when
+    ``features.offline.point_in_time.point_in_time`` asks.
     """
 
     partition: int
     first: int
     last: int
-    terminals: list[TerminalRow]
-    earlier: list[TerminalRow]
+    counterparts: list[CounterpartRow]
+    earlier: list[CounterpartRow]
 
 
-class TerminalRisk:
-    """Pure core. State: the terminals of each partition. Rows are PartitionRows, one a partition in the batch."""
+class CounterpartRisk:
+    """Pure core. State: the counterparts of each partition. Rows are PartitionRows, one a partition in the batch."""
 
-    name = "terminal-risk"
+    name = "counterpart-risk"
     inputs: tuple[str, ...] = (topics.OUTCOMES,)
     outputs: tuple[str, ...] = (topics.DLQ,)
     replays: tuple[str, ...] = (topics.OUTCOMES,)
@@ -62,30 +62,30 @@ class TerminalRisk:
         self._keep = keep_hours(delay_ms)
         self._delay, self._step = delay_ms, step_ms
         self._decoder = BatchDecoder(Outcome, self.name)
-        self._terminals: dict[int, dict[str, Terminal]] = {}
+        self._counterparts: dict[int, dict[str, Counterpart]] = {}
 
     def process(self, records: Sequence[Record]) -> Output:
-        """Count the outcomes; one row for each terminal that they touched, and for each step of hours that they passed."""
+        """Count the outcomes; one row for each counterpart that they touched, and for each step of hours that they passed."""
         good, outcomes, letters = self._decoder.decode(records)
         output = Output(letters, newest_ms=max((outcome.event_time_ms for outcome in outcomes), default=None))
         touched: dict[int, dict[str, int]] = {}
-        earlier: dict[int, list[TerminalRow]] = {}
+        earlier: dict[int, list[CounterpartRow]] = {}
         spans: dict[int, tuple[int, int]] = {}
         for record, outcome in zip(good, outcomes, strict=True):
-            terminals = self._terminals.setdefault(record.partition, {})
+            counterparts = self._counterparts.setdefault(record.partition, {})
             revisions = touched.setdefault(record.partition, {})
-            revision = revisions.get(outcome.terminal_id)
+            revision = revisions.get(outcome.counterpart)
             if revision is not None:
-                terminal = terminals[outcome.terminal_id]
-                if self._step_of(outcome.outcome_time_ms) > self._step_of(terminal.as_of_ms):
-                    earlier.setdefault(record.partition, []).append(_row(outcome.terminal_id, terminal, revision))
-            update(terminals, [outcome], self._keep)
+                known = counterparts[outcome.counterpart]
+                if self._step_of(outcome.outcome_time_ms) > self._step_of(known.as_of_ms):
+                    earlier.setdefault(record.partition, []).append(_row(outcome.counterpart, known, revision))
+            update(counterparts, [outcome], self._keep)
             revision = record.offset + self._generations.revisions
-            revisions[outcome.terminal_id] = revision
+            revisions[outcome.counterpart] = revision
             spans[record.partition] = (spans.get(record.partition, (revision, 0))[0], revision)
         for partition, revisions in touched.items():
-            terminals = self._terminals[partition]
-            rows = [_row(terminal_id, terminals[terminal_id], revision) for terminal_id, revision in revisions.items()]
+            counterparts = self._counterparts[partition]
+            rows = [_row(counterpart, counterparts[counterpart], revision) for counterpart, revision in revisions.items()]
             number = self._generations.partition(partition)
             output.rows.append(PartitionRows(number, *spans[partition], rows, earlier.get(partition, [])))
         return output
@@ -98,17 +98,17 @@ class TerminalRisk:
         self.process(records)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
-        """Drop the terminals of these partitions."""
+        """Drop the counterparts of these partitions."""
         for topic, partition in partitions:
             if topic == topics.OUTCOMES:
-                self._terminals.pop(partition, None)
+                self._counterparts.pop(partition, None)
 
 
-def _row(terminal_id: str, terminal: Terminal, revision: int) -> TerminalRow:
-    return TerminalRow(terminal_id, terminal.as_of_ms, terminal.tiles, revision)
+def _row(counterpart: str, known: Counterpart, revision: int) -> CounterpartRow:
+    return CounterpartRow(counterpart, known.as_of_ms, known.tiles, revision)
 
 
-class TerminalRiskSink:
+class CounterpartRiskSink:
     """Offline first, then online, so that training never misses what the scorer saw."""
 
     unavailable: tuple[type[Exception], ...] = (redis.RedisError, OSError)
@@ -119,8 +119,8 @@ class TerminalRiskSink:
 
     def write(self, rows: list[PartitionRows]) -> None:
         for part in rows:
-            append_terminal_risk(self._settings, part.earlier + part.terminals, part.partition, part.last)
-            self._writer.write_terminal_risk(part.terminals)
+            append_counterpart_risk(self._settings, part.earlier + part.counterparts, part.partition, part.last)
+            self._writer.write_counterpart_risk(part.counterparts)
 
     def close(self) -> None:
         self._writer.close()
@@ -128,7 +128,7 @@ class TerminalRiskSink:
 
 def build(settings: Settings) -> Shell:
     """The writer with its shell."""
-    core = TerminalRisk(
+    core = CounterpartRisk(
         settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS, generations.read(stores.archive(settings))
     )
-    return Shell(settings, core, TerminalRiskSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)
+    return Shell(settings, core, CounterpartRiskSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

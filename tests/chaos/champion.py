@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.streams import champion
-from features.base.events import Transaction
 from features.base.settings import Settings
 from features.catalogue.vector import NAMES
-from features.history.state import CardState
-from features.transform.columns import from_transactions
+from features.domains.card_fraud.event import Payment
+from features.history.state import SubjectState
+from features.transform.columns import from_events
 from features.transform.update import update
 from streams.drift.references import StoredReferences
 
@@ -23,9 +23,9 @@ _REFERENCE = 5_000
 
 def install(settings: Settings, folder: Path, seed: int, history: list[bytes]) -> None:
     """``benchmarks.streams.champion``, with weights from ``seed``; its threshold is taken from the ``history`` (JSON)."""
-    events = [msgspec.json.decode(value, type=Transaction) for value in history]
+    events = [msgspec.json.decode(value, type=Payment) for value in history]
     champion.install(settings, folder, events, seed)
-    vectors = update(CardState(), from_transactions(events[:_REFERENCE]), settings.features.amount_limit)
+    vectors = update(SubjectState(), from_events(events[:_REFERENCE]), settings.features.amount_limit)
     model = StoredReferences(settings).path(champion.VERSION).with_name("model.onnx").read_bytes()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     scores = session.run(None, {"features": vectors})[0][:, 0]

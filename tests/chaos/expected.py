@@ -25,7 +25,7 @@ def disagreements(log: Log, malformed: Set[int], unbroken: Unbroken) -> list[str
             one = json.loads(value)["transaction_id"]
             if first.setdefault(one, value) != value:
                 bad[partition, record.offset] += 1
-        taken = [score.transaction.transaction_id for score in unbroken.scores[partition]]
+        taken = [score.event.event_id for score in unbroken.scores[partition]]
         if taken != list(first):
             wrong.append(f"payments published in partition {partition}: {len(first)}; the unbroken run took others: {len(taken)}")
     if bad != unbroken.bad:

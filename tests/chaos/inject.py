@@ -38,7 +38,7 @@ class Injector:
     ) -> None:
         self._settings = settings
         self._seed = seed
-        self._payments = [one for one in world.live if one.topic == topics.TRANSACTIONS]
+        self._payments = [one for one in world.live if one.topic == topics.EVENTS]
         self._children = children
         self._road = road
         self._stream = stream

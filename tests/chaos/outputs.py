@@ -29,8 +29,8 @@ def alerts(settings: Settings, scores: Scores) -> Found:
     """One for each alerting score."""
     decode = msgspec.json.Decoder(Alert).decode
     raw = committed(settings, topics.ALERTS, settings.partitions)
-    alerts = Counter(decode(record.value or b"").transaction.transaction_id for records in raw.values() for record in records)
-    wanted = Counter(s.transaction.transaction_id for part in scores.values() for s in part if s.decision == "alert")
+    alerts = Counter(decode(record.value or b"").event.event_id for records in raw.values() for record in records)
+    wanted = Counter(s.event.event_id for part in scores.values() for s in part if s.decision == "alert")
     wrong = [] if alerts == wanted else [f"alerts: {sum(alerts.values())}, alerting scores: {sum(wanted.values())}"]
     return {"alerts": sum(alerts.values())}, wrong
 
@@ -39,11 +39,11 @@ def dead_letters(settings: Settings, bad: Counter[tuple[int, int]]) -> Found:
     """One for each bad record, by its place, and for nothing else."""
     decode = msgspec.json.Decoder(DeadLetter).decode
     letters = [decode(record.value or b"") for records in committed(settings, topics.DLQ, 1).values() for record in records]
-    found = Counter((letter.partition, letter.offset) for letter in letters if letter.topic == topics.TRANSACTIONS)
+    found = Counter((letter.partition, letter.offset) for letter in letters if letter.topic == topics.EVENTS)
     wrong = []
     if found != bad:
         wrong.append(f"dead letters: {sum(found.values())}, bad records: {sum(bad.values())}")
-    others = [letter for letter in letters if letter.topic != topics.TRANSACTIONS]
+    others = [letter for letter in letters if letter.topic != topics.EVENTS]
     if others:
         wrong.append(f"dead letters of good records: {len(others)}, the first by {others[0].processor}: {others[0].message}")
     return {"dead letters": sum(found.values())}, wrong
@@ -54,26 +54,26 @@ def outcomes(settings: Settings, scores: Scores, raw: Log, given: Log) -> Found:
     partition, and for no other."""
     made = [msgspec.json.decode(record.value or b"", type=Outcome) for part in raw.values() for record in part]
     labels = [msgspec.json.decode(record.value or b"", type=Label) for part in given.values() for record in part]
-    scored = {score.transaction.transaction_id for part in scores.values() for score in part}
-    wanted = Counter((label.transaction_id, label.is_fraud) for label in labels if label.transaction_id in scored)
-    labelled = Counter((o.transaction_id, o.is_fraud) for o in made if o.source != "matured")
+    scored = {score.event.event_id for part in scores.values() for score in part}
+    wanted = Counter((label.event_id, label.positive) for label in labels if label.event_id in scored)
+    labelled = Counter((o.event_id, o.positive) for o in made if o.source != "matured")
     wrong = [] if labelled == wanted else [f"labelled outcomes: {sum(labelled.values())}, labels: {sum(wanted.values())}"]
-    due = _due(scores, {label.transaction_id for label in labels}, settings.labels.delay_ms)
-    matured = Counter((o.transaction_id, o.outcome_time_ms) for o in made if o.source == "matured")
+    due = _due(scores, {label.event_id for label in labels}, settings.labels.delay_ms)
+    matured = Counter((o.event_id, o.outcome_time_ms) for o in made if o.source == "matured")
     if matured != due:
         wrong.append(f"matured outcomes: {sum(matured.values())}, due: {sum(due.values())}")
     return {"labels": len(labels), "labelled outcomes": sum(labelled.values()), "matured outcomes": sum(matured.values())}, wrong
 
 
 def _due(scores: Scores, labelled: set[str], delay_ms: int) -> Counter[tuple[str, int]]:
-    """(transaction_id, when it matured) of what nobody labelled and what is old enough in its partition."""
+    """(event_id, when it matured) of what nobody labelled and what is old enough in its partition."""
     due: Counter[tuple[str, int]] = Counter()
     for part in scores.values():
-        now = max((score.transaction.event_time_ms for score in part), default=0)
+        now = max((score.event.event_time_ms for score in part), default=0)
         for score in part:
-            at = score.transaction.event_time_ms + delay_ms
-            if at <= now and score.transaction.transaction_id not in labelled:
-                due[score.transaction.transaction_id, at] += 1
+            at = score.event.event_time_ms + delay_ms
+            if at <= now and score.event.event_id not in labelled:
+                due[score.event.event_id, at] += 1
     return due
 
 
@@ -99,7 +99,7 @@ def archived(settings: Settings, topic: str, raw: Log, columns: tuple[str, ...])
 
 def _value(record: Record, name: str) -> Any:
     found = msgspec.json.decode(record.value or b"")
-    return found["transaction"][name] if name not in found else found[name]
+    return found["event"][name] if name not in found else found[name]
 
 
 def online(settings: Settings, scores: Scores) -> Found:
@@ -107,9 +107,9 @@ def online(settings: Settings, scores: Scores) -> Found:
     newest: dict[str, Score] = {}
     for part in scores.values():
         for score in part:
-            held = newest.get(score.transaction.card_id)
-            if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
-                newest[score.transaction.card_id] = score
+            held = newest.get(score.event.subject)
+            if held is None or score.event.event_time_ms >= held.event.event_time_ms:
+                newest[score.event.subject] = score
     reader = ProfileReader(settings)
     rows = reader.activity(list(newest))
     reader.close()
@@ -117,7 +117,7 @@ def online(settings: Settings, scores: Scores) -> Found:
     for score, row in zip(newest.values(), rows, strict=True):
         wrong += (
             row is None
-            or row.event_time_ms != score.transaction.event_time_ms
+            or row.event_time_ms != score.event.event_time_ms
             or not np.array_equal(row.vector, unpacked(score.features))
         )
     return {"cards online": len(newest)}, [f"cards whose online vector is not their newest: {wrong}"] if wrong else []

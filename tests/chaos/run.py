@@ -29,7 +29,7 @@ from tests.profile_rows import profile_row
 log = logging.getLogger(__name__)
 
 SCORERS = 2
-WRITERS = ("feast-writer", "archive", "label-joiner", "terminal-risk")
+WRITERS = ("feast-writer", "archive", "label-joiner", "counterpart-risk")
 #: Nothing asks for a training here, so the control process has nothing to do.
 _GROUPS = {group: names for group, names in GROUPS.items() if group != "control"}
 _PATIENCE_S = 120.0
@@ -51,7 +51,7 @@ interval_s = 5
 [writers]
 linger_s = 0.3
 [skew]
-cards = 0
+subjects = 0
 """
 
 
@@ -103,7 +103,7 @@ class Run:
         try:
             settings = local.up(settings, only={"kafka", "redis"})
             provision.features(settings)
-            payments = [one.value for one in self._world.history if one.topic == topics.TRANSACTIONS]
+            payments = [one.value for one in self._world.history if one.topic == topics.EVENTS]
             champion.install(settings, self._folder / "v1", self._seed, payments)
             self._with_processes(settings)
         finally:
@@ -162,7 +162,9 @@ class Run:
 
     def _history(self, settings: Settings) -> None:
         writer = OnlineWriter(settings)
-        writer.write_profiles([profile_row(card, self._world.begin_ms, 40.0, i) for i, card in enumerate(self._world.cards)])
+        writer.write_profiles(
+            [profile_row(subject, self._world.begin_ms, 40.0, i) for i, subject in enumerate(self._world.subjects)]
+        )
         writer.close()
         for part in (self._world.history, self._world.last_day):
             sender = Stream(settings, part, 1e9)
@@ -202,7 +204,7 @@ class Run:
         told = " and ".join(fault.kind for fault in step)
         began = time.monotonic()
         injector.together(step)
-        goal = {"scorer": {(topics.TRANSACTIONS, partition): end for partition, end in stream.ends.items()}}
+        goal = {"scorer": {(topics.EVENTS, partition): end for partition, end in stream.ends.items()}}
         done = wait_until(lambda: progress.reached(goal), _PATIENCE_S)
         if not done and any(fault.kind == "kill broker" for fault in step):
             # What an operator does where health stays red and the broker's coordinator serves a state of long ago.

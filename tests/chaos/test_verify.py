@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
+from features.domains.card_fraud.event import Payment
 from streams.kafka.records import Record
 from tests.chaos.expected import disagreements
 from tests.chaos.unbroken import Unbroken
@@ -19,8 +20,8 @@ AWAY = [(1000, 5000), (20_000, 24_000)]
 
 
 def degraded(scored_at_ms: int, model_ms: float) -> Score:
-    one = Transaction("t", T0, "c", "m", 100)
-    return Score(one, "s", b"", "approve", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
+    one = Payment("t", T0, "c", "m", 100)
+    return Score(one, one.subject, "s", b"", "pass", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
 
 
 @pytest.mark.parametrize(
@@ -45,24 +46,24 @@ def record(offset: int, value: bytes) -> Record:
     return Record("transactions", 0, offset, None, value)
 
 
-def payment(one: str, amount: int = 1) -> bytes:
+def event(one: str, amount: int = 1) -> bytes:
     return b'{"transaction_id":"%s","amount_minor":%d}' % (one.encode(), amount)
 
 
 LOG = {
     0: [
-        record(0, payment("a")),
+        record(0, event("a")),
         record(1, b"not a payment"),
-        record(2, payment("b")),
-        record(3, payment("a")),
-        record(4, payment("a", 2)),
+        record(2, event("b")),
+        record(3, event("a")),
+        record(4, event("a", 2)),
     ]
 }
 MALFORMED = {hash(b"not a payment")}
 
 
 def unbroken(ids: list[str], bad: list[int]) -> Unbroken:
-    scores = [SimpleNamespace(transaction=SimpleNamespace(transaction_id=one)) for one in ids]
+    scores = [SimpleNamespace(transaction=SimpleNamespace(event_id=one)) for one in ids]
     return cast(Unbroken, SimpleNamespace(scores={0: scores}, bad=Counter((0, offset) for offset in bad)))
 
 

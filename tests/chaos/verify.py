@@ -35,7 +35,7 @@ class Facts:
 def verify(settings: Settings, facts: Facts) -> Found:
     """Counts for the report, and what does not hold, in words."""
     partitions = settings.partitions
-    log = committed(settings, topics.TRANSACTIONS, partitions)
+    log = committed(settings, topics.EVENTS, partitions)
     labels = committed(settings, topics.LABELS, partitions)
     wanted = Unbroken(settings, log)
     raw = committed(settings, topics.SCORES, partitions)
@@ -50,7 +50,7 @@ def verify(settings: Settings, facts: Facts) -> Found:
         outputs.dead_letters(settings, wanted.bad),
         outputs.outcomes(settings, scores, outcomes, labels),
         outputs.archived(settings, "scores", raw, ("transaction_id", "score", "decision")),
-        outputs.archived(settings, "outcomes", outcomes, ("transaction_id", "is_fraud", "source")),
+        outputs.archived(settings, "outcomes", outcomes, ("event_id", "positive", "source")),
         outputs.online(settings, scores),
         outputs.reports(settings),
     ):
@@ -73,14 +73,14 @@ def _scores(wanted: Unbroken, found: Scores, without_redis: list[tuple[int, int]
     examples: list[str] = []
     for partition, expected in wanted.scores.items():
         have = found[partition]
-        by_id = Counter(score.transaction.transaction_id for score in have)
-        must = {score.transaction.transaction_id: score for score in expected}
+        by_id = Counter(score.event.event_id for score in have)
+        must = {score.event.event_id: score for score in expected}
         lost += sum(by_id[one] == 0 for one in must)
         repeated += sum(count - 1 for count in by_id.values() if count > 1)
         unlike += sum(one not in must for one in by_id)
-        unlike += [s.transaction.transaction_id for s in have] != [s.transaction.transaction_id for s in expected]
+        unlike += [s.event.event_id for s in have] != [s.event.event_id for s in expected]
         for score in have:
-            reference = must.get(score.transaction.transaction_id)
+            reference = must.get(score.event.event_id)
             if reference is None:
                 continue
             degraded += score.degraded
@@ -121,14 +121,14 @@ def _needless(score: Score, without_redis: list[tuple[int, int]]) -> str:
     ends = [read_at_ms(score) - end for _, end in without_redis if end < read_at_ms(score)]
     times = f"profiles {score.profile_ms:.0f} ms, model server {score.model_ms:.0f} ms"
     when = f"read {min(ends):.0f} ms after Redis was back and left alone" if ends else "Redis had not been away"
-    return f"{score.transaction.transaction_id} degraded: {when} ({times})"
+    return f"{score.event.event_id} degraded: {when} ({times})"
 
 
 def _equal(one: Score, other: Score, *, whole: bool) -> bool:
     """The transaction, its flags and the stream's columns to the last bit; where no profile was missing, the whole vector and
     the score."""
     same = (
-        one.transaction == other.transaction
+        one.event == other.event
         and one.late == other.late
         and one.cold == other.cold
         and one.features[:_STREAM_BYTES] == other.features[:_STREAM_BYTES]
@@ -143,4 +143,4 @@ def _difference(partition: int, one: Score, other: Score) -> str:
     values, reference = unpacked(one.features), unpacked(other.features)
     columns = [f"{NAMES[i]} {values[i]:g} not {reference[i]:g}" for i in np.flatnonzero(values != reference)]
     flags = f"late {one.late}/{other.late}, cold {one.cold}/{other.cold}, score {one.score}/{other.score}"
-    return f"{one.transaction.transaction_id} of partition {partition}: {'; '.join(columns[:6]) or 'equal vectors'}; {flags}"
+    return f"{one.event.event_id} of partition {partition}: {'; '.join(columns[:6]) or 'equal vectors'}; {flags}"

@@ -17,9 +17,10 @@ import msgspec
 import numpy as np
 
 from features.base.durations import HOUR_MS
-from features.base.events import Label, Transaction
+from features.base.events import Label
+from features.domains.card_fraud.event import Payment
 from streams.engine.codec import encode
-from streams.publish.encode import encode_transactions
+from streams.publish.encode import encode_events
 from streams.simulate.card_fraud.options import Options
 from streams.simulate.card_fraud.simulation import Simulation
 
@@ -51,33 +52,33 @@ class World:
     last_day: list[Sent]
     live: list[Sent]
     begin_ms: int
-    cards: list[str]
+    subjects: list[str]
 
 
 def build(seed: int, live: int) -> World:
     """A world whose live part has about ``live`` payments."""
-    cards = max(200, int(live / LIVE_DAYS / _PER_CARD_DAY))
-    simulation = Simulation(Options(cards=cards, terminals=max(60, cards // 4), seed=seed))
+    subjects = max(200, int(live / LIVE_DAYS / _PER_CARD_DAY))
+    simulation = Simulation(Options(cards=subjects, terminals=max(60, subjects // 4), seed=seed))
     rng = np.random.default_rng([seed, 2])
-    decode = msgspec.json.Decoder(Transaction).decode
+    decode = msgspec.json.Decoder(Payment).decode
     history: list[Sent] = []
     last_day: list[Sent] = []
     stream: list[tuple[float, Sent]] = []
     for day in range(HISTORY_DAYS + LIVE_DAYS):
         batch = simulation.day(day)
-        for value, fraud in zip(encode_transactions(batch.transactions), batch.truth.is_fraud.tolist(), strict=True):
-            payment = decode(value)
-            key = payment.card_id.encode()
-            unlabelled = crc32(payment.terminal_id.encode()) % _UNLABELLED == 0
+        for value, positive in zip(encode_events(batch.transactions), batch.truth.positive.tolist(), strict=True):
+            event = decode(value)
+            key = event.subject.encode()
+            unlabelled = crc32(event.counterpart.encode()) % _UNLABELLED == 0
             if unlabelled and day >= _UNLABELLED_DAYS:
                 continue
             label = Label(
-                payment.transaction_id,
-                payment.card_id,
-                payment.terminal_id,
-                payment.event_time_ms,
-                fraud,
-                payment.event_time_ms + HOUR_MS,
+                event.event_id,
+                event.subject,
+                event.counterpart,
+                event.event_time_ms,
+                positive,
+                event.event_time_ms + HOUR_MS,
             )
             if day < HISTORY_DAYS:
                 settled = history if day < HISTORY_DAYS - 1 else last_day
@@ -94,21 +95,21 @@ def build(seed: int, live: int) -> World:
                 behind = rng.integers(1, min(400, 1 + live // (2 * LIVE_DAYS)))
                 stream.append((place + float(behind), Sent("transactions", key, value)))
             if rng.random() < _CHANGED:
-                changed = msgspec.structs.replace(payment, amount_minor=payment.amount_minor + 1)
+                changed = msgspec.structs.replace(event, measure=event.measure + 1)
                 # Soon enough to be within the horizon of duplicates, a day of the stream.
                 behind = rng.integers(401, 800) if live > 800 * LIVE_DAYS * 2 else rng.integers(1, 1 + live // (2 * LIVE_DAYS))
                 stream.append((place + float(behind), Sent("transactions", key, encode(changed))))
-            if fraud:
+            if positive:
                 stream.append((place + 200.0, Sent("labels", key, encode(label))))
     ordered = [sent for _, sent in sorted(stream, key=lambda one: one[0])]
-    ids = simulation.world.card_id.tolist()
+    ids = simulation.world.subject.tolist()
     return World(history, last_day, ordered, simulation.day_start_ms(0), ids)
 
 
 def malformed(seed: int, n: int) -> list[Sent]:
     """``n`` records that no scorer can take, most of them nearly right."""
     rng = np.random.default_rng([seed, 3])
-    good = encode(Transaction("x", 1_767_600_000_000, "c", "m", 100))
+    good = encode(Payment("x", 1_767_600_000_000, "c", "m", 100))
     made: list[Sent] = []
     for i in range(n):
         kind = int(rng.integers(8))

@@ -35,9 +35,9 @@ from streams.simulate.card_fraud.simulation import Simulation
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
-CARDS = 1200
+SUBJECTS = 1200
 HISTORY, FAULT, END = 15, 17, 19
-MATURED = (HISTORY - 7) * CARDS * 2
+MATURED = (HISTORY - 7) * SUBJECTS * 2
 
 
 class Story:
@@ -48,7 +48,7 @@ class Story:
         self.truth = Truth()
         self.published = 0
         self.simulation = Simulation(
-            Options(cards=CARDS, terminals=300, seed=11, fraud_rate=0.02, faults=(Fault("location_missing", FAULT, 1.0),))
+            Options(cards=SUBJECTS, terminals=300, seed=11, fraud_rate=0.02, faults=(Fault("location_missing", FAULT, 1.0),))
         )
         lockstep = Lockstep(settings, GROUPS, [control_probe(settings)], timeout_s=300)
         self.publisher = Publisher(settings, lockstep=lockstep)
@@ -62,10 +62,10 @@ class Story:
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("loop")
     tables: dict[str, dict[str, float]] = {
-        "drift": {"min_labels_first": MATURED, "min_frauds_first": 50},
+        "drift": {"min_labels_first": MATURED, "min_positives_first": 50},
         "writers": {"linger_s": 0.1},
         "training": {"epochs": 6},
-        "policy": {"min_frauds": 20},
+        "policy": {"min_positives": 20},
     }
     (folder / FILE_NAME).write_text(toml(tables))
     try:
@@ -92,13 +92,13 @@ def _kill_scorer(settings: Settings) -> None:
 
 def _send_garbage(settings: Settings) -> None:
     sender = producer(settings)
-    sender.produce(topics.TRANSACTIONS, b'{"transaction_id": 1}', b"x")
+    sender.produce(topics.EVENTS, b'{"transaction_id": 1}', b"x")
     assert sender.flush(20) == 0
     Lockstep(settings, GROUPS).wait()
 
 
 def test_each_transaction_has_one_score_though_the_scorer_was_killed(story: Story, collected: Collected) -> None:
-    ids = collected.scores.transaction_id.tolist()
+    ids = collected.scores.event_id.tolist()
     assert len(ids) == story.published
     assert len(set(ids)) == story.published
     assert collected.counts[topics.DLQ] == 1
@@ -112,9 +112,9 @@ def test_the_first_model_trained_itself(collected: Collected) -> None:
 
 def test_it_finds_frauds_that_it_has_not_seen(story: Story, collected: Collected) -> None:
     scored = ~np.isnan(collected.scores.score)
-    is_fraud = story.truth.of(collected.scores)
-    ap = average_precision(is_fraud[scored], collected.scores.score[scored])
-    assert ap > 10 * is_fraud[scored].mean()
+    positive = story.truth.of(collected.scores)
+    ap = average_precision(positive[scored], collected.scores.score[scored])
+    assert ap > 10 * positive[scored].mean()
     assert collected.counts[topics.ALERTS] == collected.scores.alert.sum() > 0
 
 
@@ -135,7 +135,7 @@ def test_the_archive_holds_each_score_once(story: Story, collected: Collected) -
     import pyarrow.dataset as ds
 
     there = ds.dataset(story.settings.archive / "scores", format="parquet").to_table(columns=["transaction_id"])
-    assert sorted(there.column(0).to_pylist()) == sorted(collected.scores.transaction_id.tolist())
+    assert sorted(there.column(0).to_pylist()) == sorted(collected.scores.event_id.tolist())
 
 
 def test_spark_computes_the_same_bits_as_the_stream_that_was_killed(story: Story, collected: Collected) -> None:
@@ -144,8 +144,8 @@ def test_spark_computes_the_same_bits_as_the_stream_that_was_killed(story: Story
 
 
 def test_a_caller_who_knows_only_the_card_gets_a_score(story: Story, collected: Collected) -> None:
-    card = str(collected.scores.card_id[-1])
-    answer = _predict(story.settings, {"user_id": card})
+    subject = str(collected.scores.subject[-1])
+    answer = _predict(story.settings, {"user_id": subject})
     assert 0.0 <= answer["predictions"][0] <= 1.0
     with pytest.raises(urllib.error.HTTPError) as refused:
         _predict(story.settings, {"user_id": "nobody"})

@@ -33,7 +33,7 @@ def fuzz_on(platform: Settings, folder: Path, seed: int, n: int) -> Found:
     made = [record for batch in records(seed, n) for record in batch]
     found = Found(n, seed)
     outputs = (topics.SCORES, topics.ALERTS)
-    with Killing(settings_of(platform, folder), "scorer", (topics.TRANSACTIONS,), outputs, PARTITIONS, seed) as killing:
+    with Killing(settings_of(platform, folder), "scorer", (topics.EVENTS,), outputs, PARTITIONS, seed) as killing:
         for part in range(_PARTS):
             killing.under(made[n * part // _PARTS : n * (part + 1) // _PARTS], kills=0)
             found.mib_by_tenths.append(killing.mib("VmRSS"))
@@ -42,7 +42,7 @@ def fuzz_on(platform: Settings, folder: Path, seed: int, n: int) -> Found:
         letters = [msgspec.json.decode(record.value or b"", type=DeadLetter) for record in killing.read(topics.DLQ)]
         scores = killing.read(topics.SCORES)
     by_partition = [[r for r in made if r.partition == p] for p in range(PARTITIONS)]
-    seen = [(record.partition, msgspec.json.decode(record.value or b"", type=Score).transaction) for record in scores]
+    seen = [(record.partition, msgspec.json.decode(record.value or b"", type=Score).event) for record in scores]
     found.duplicates = Judge(before=n).judged([r for one in by_partition for r in one], seen, letters)
     found.valid, found.letters = len(scores), len(letters)
     assert found.valid + found.letters + found.duplicates == n, "lost"

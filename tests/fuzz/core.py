@@ -14,14 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import DeadLetter, Score, Transaction
+from features.base.event import Event
+from features.base.events import DeadLetter, Score
 from features.base.model_client import Prediction
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.transform.profiles import Profiles, unknown
 from streams import topics
 from streams.engine.core import ATTEMPT_HEADER, MOST_DIGITS, MOST_HEADERS, MOST_KEY
-from streams.engine.repartition_header import genuine
+from streams.engine.repartition_header import negative
 from streams.kafka.records import Produce, Record
 from streams.scoring.scorer import Scorer
 from streams.topics import DLQ_MAX_BYTES
@@ -53,9 +55,14 @@ class Found(msgspec.Struct):
 class NoStore:
     """An online store that knows nobody."""
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
-        customers, terminals = unknown(len(card_ids)), unknown(len(terminal_ids))
-        return dataclasses.replace(customers, begin=terminals.begin, end=terminals.end, terminal_ts_ms=terminals.terminal_ts_ms)
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
+        customers, distinct_counterparts = unknown(len(subjects)), unknown(len(counterparts))
+        return dataclasses.replace(
+            customers,
+            begin=distinct_counterparts.begin,
+            end=distinct_counterparts.end,
+            counterpart_ts_ms=distinct_counterparts.counterpart_ts_ms,
+        )
 
 
 class NoChampion:
@@ -77,7 +84,7 @@ def records(seed: int, n: int) -> Iterator[list[Record]]:
         found = []
         for (key, value), headers in batch:
             partition = zlib.crc32(key or b"") % PARTITIONS
-            found.append(Record(topics.TRANSACTIONS, partition, ends[partition], key, value, headers))
+            found.append(Record(topics.EVENTS, partition, ends[partition], key, value, headers))
             ends[partition] += 1
         yield found
 
@@ -94,7 +101,7 @@ def fuzz(seed: int, n: int) -> Found:
         output = scorer.process(batch)
         assert max((len(item.value) for item in output.produce), default=0) < DLQ_MAX_BYTES
         letters = [_letter(item.value) for item in output.produce if item.topic == topics.DLQ]
-        scores = [(item.partition, _score(item.value).transaction) for item in output.produce if item.topic == topics.SCORES]
+        scores = [(item.partition, _score(item.value).event) for item in output.produce if item.topic == topics.SCORES]
         assert len(scores) + len(letters) == len(output.produce)
         found.duplicates += judge.judged(batch, scores, letters)
         errors.update(letter.error for letter in letters)
@@ -115,14 +122,14 @@ class Judge:
 
     def __init__(self, before: int = 2000) -> None:
         """``before``: among how many of the newest transactions a duplicate's first may be."""
-        self._decode = msgspec.json.Decoder(Transaction).decode
-        self._before: deque[tuple[int, Transaction]] = deque(maxlen=before)
+        self._decode = msgspec.json.Decoder(Payment).decode
+        self._before: deque[tuple[int, Event]] = deque(maxlen=before)
 
-    def judged(self, batch: Sequence[Record], scores: Sequence[tuple[int, Transaction]], letters: Sequence[DeadLetter]) -> int:
+    def judged(self, batch: Sequence[Record], scores: Sequence[tuple[int, Event]], letters: Sequence[DeadLetter]) -> int:
         """How many of the batch were duplicates. ``scores``: partition and transaction, in the order of their partitions."""
         by_place = {(letter.partition, letter.offset): letter for letter in letters}
         assert len(by_place) == len(letters), "one letter a record"
-        waiting: dict[int, deque[Transaction]] = {}
+        waiting: dict[int, deque[Event]] = {}
         for partition, transaction in scores:
             waiting.setdefault(partition, deque()).append(transaction)
         duplicates = 0
@@ -169,7 +176,7 @@ def restored_is_the_same(seed: int, n: int, probe: int) -> None:
             live.process(batch)
             # In other batches, as a replay cuts them.
             for at in range(0, len(batch), 77):
-                again.restore([genuine(record, 0) for record in batch[at : at + 77]])
+                again.restore([negative(record, 0) for record in batch[at : at + 77]])
         else:
             outputs = [[_lasting(item) for item in core.process(batch).produce] for core in (live, again)]
             assert outputs[0] == outputs[1]
@@ -181,7 +188,7 @@ def _lasting(item: Produce) -> object:
     if item.topic != topics.SCORES:
         return item
     score = _score(item.value)
-    return item.partition, score.transaction, score.features, score.decision, score.late, score.cold
+    return item.partition, score.event, score.features, score.decision, score.late, score.cold
 
 
 def peak_mib() -> float:

@@ -62,18 +62,18 @@ def parts(name: str, settings: Settings) -> tuple[Core, Sink | None]:
 
         return Archive(vector_schema(settings.features)), ArchiveSink(settings)
     if name == "feast-writer":
-        from streams.writers.card_activity import FeastSink, FeastWriter
+        from streams.writers.subject_activity import FeastSink, FeastWriter
 
         return FeastWriter(), FeastSink(settings)
     if name == "label-joiner":
         from streams.labels.joiner import LabelJoiner
 
         return LabelJoiner(settings.labels.delay_ms), None
-    if name == "terminal-risk":
+    if name == "counterpart-risk":
         from features.base.durations import HOUR_MS
-        from streams.writers.counterpart_risk import TerminalRisk, TerminalRiskSink
+        from streams.writers.counterpart_risk import CounterpartRisk, CounterpartRiskSink
 
-        return TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS), TerminalRiskSink(settings)
+        return CounterpartRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS), CounterpartRiskSink(settings)
     if name == "drift-monitor":
         from streams.drift.monitor import DriftMonitor
         from streams.drift.references import StoredReferences
@@ -120,7 +120,7 @@ def main(path: str, name: str, suffix: str, seed: str) -> None:
         shell.stop()
 
     signal.signal(signal.SIGTERM, stop)
-    with _compacting(settings) if name in ("archive", "terminal-risk") else nullcontext():
+    with _compacting(settings) if name in ("archive", "counterpart-risk") else nullcontext():
         shell.run()
 
 

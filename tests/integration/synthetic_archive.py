@@ -30,25 +30,25 @@ def write(settings: Settings, rows: int, days: int, seed: int = 1, learnable: bo
     vectors[:, INDEX["amount"]] = amount / 100
     signal = np.log(amount / 100) + 0.15 * vectors[:, INDEX["count_1h"]] if learnable else np.zeros(rows)
     chance = 1 / (1 + np.exp(-4 * (signal - np.quantile(signal, 0.99)))) if learnable else np.full(rows, 0.015)
-    fraud = rng.random(rows) < chance
+    positive = rng.random(rows) < chance
 
-    card = np.char.add("c", rng.integers(0, max(rows // 100, 20), rows).astype(str))
-    terminal = np.char.add("t", rng.integers(0, 200, rows).astype(str))
+    subject = np.char.add("c", rng.integers(0, max(rows // 100, 20), rows).astype(str))
+    counterpart = np.char.add("t", rng.integers(0, 200, rows).astype(str))
     transaction = np.char.add(f"x{first_day}-", np.arange(rows).astype(str))
     mode = MODES[rng.integers(0, 3, rows)]
     place = rng.uniform(40, 50, (rows, 2))
     scores = _table(
         layout.SCORES,
         rows,
-        transaction_id=transaction,
+        event_id=transaction,
         event_time_ms=time,
-        card_id=card,
-        terminal_id=terminal,
-        amount_minor=amount,
+        subject=subject,
+        counterpart=counterpart,
+        measure=amount,
         currency=np.full(rows, "EUR"),
         latitude=pa.array(place[:, 0], mask=mode == "online"),
         longitude=pa.array(place[:, 1], mask=mode == "online"),
-        entry_mode=mode,
+        mode=mode,
         schema=np.full(rows, SCHEMA),
         features=pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), WIDTH).cast(pa.list_(pa.float32())),
         decision=np.full(rows, "unscored"),
@@ -57,18 +57,18 @@ def write(settings: Settings, rows: int, days: int, seed: int = 1, learnable: bo
     )
     newest = int(time[-1])
     matured = time + settings.labels.delay_ms <= newest
-    known = matured | (fraud & (rng.random(rows) < 0.5))
+    known = matured | (positive & (rng.random(rows) < 0.5))
     outcomes = _table(
         layout.OUTCOMES,
         rows,
-        transaction_id=transaction,
-        card_id=card,
-        terminal_id=terminal,
+        event_id=transaction,
+        subject=subject,
+        counterpart=counterpart,
         event_time_ms=time,
         outcome_time_ms=np.minimum(time + settings.labels.delay_ms, newest),
-        is_fraud=fraud,
-        source=np.where(fraud, "chargeback", "matured"),
-        amount_minor=amount,
+        positive=positive,
+        source=np.where(positive, "chargeback", "matured"),
+        measure=amount,
         late=np.zeros(rows, bool),
         kafka_offset=np.arange(rows),
     ).filter(pa.array(known))

@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
 from features.base.settings import FILE_NAME, Settings, load
+from features.domains.card_fraud.event import Payment
 from infra.platform import leftovers
 from infra.platform import up_down as local
 from retrain.control.announced import Announced
@@ -151,7 +152,7 @@ def test_payments_are_scored_by_a_champion_on_another_host(apart: Apart, tmp_pat
     store, data = ModelStore(server.model_store), onnx_bytes()
     store.add(version_folder(tmp_path / "v1", "v1", data, make_manifest("v1", data)))
     store.write_serving(ServingDocument(generation=1, champion="v1"), 0)
-    events = [Transaction(f"apart-{i}", T0 + i, f"c{i % 20}", "t", 100 + i) for i in range(N)]
+    events = [Payment(f"apart-{i}", T0 + i, f"c{i % 20}", "t", 100 + i) for i in range(N)]
     with ExitStack() as running:
         processes = [running.enter_context(Process(apart, host, host.dir.name)) for host in (server, scorer)]
         for process in processes:
@@ -159,12 +160,12 @@ def test_payments_are_scored_by_a_champion_on_another_host(apart: Apart, tmp_pat
 
         sender = producer(apart.settings.as_user("producer"))
         for event in events:
-            sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+            sender.produce(topics.EVENTS, encode(event), event.subject.encode())
         assert sender.flush(30) == 0
         del sender  # it would complain of a broker that goes away
         wait_for(lambda: len(committed(apart.settings, topics.SCORES)) == N, 60)
         scores = [msgspec.json.decode(value, type=Score) for _, value in committed(apart.settings, topics.SCORES)]
-        assert sorted(score.transaction.transaction_id for score in scores) == sorted(event.transaction_id for event in events)
+        assert sorted(score.event.event_id for score in scores) == sorted(event.event_id for event in events)
         assert {score.model_version for score in scores} == {"v1"}
         assert all(score.score is not None and 0 < score.score < 1 for score in scores)
 

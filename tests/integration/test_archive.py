@@ -23,8 +23,8 @@ from streams.engine.shell import Shell
 from streams.kafka.clients import producer
 from streams.labels.joiner import LabelJoiner
 from streams.writers.archive import Archive, ArchiveSink
-from streams.writers.card_activity import FeastSink, FeastWriter
-from streams.writers.counterpart_risk import TerminalRisk, TerminalRiskSink
+from streams.writers.counterpart_risk import CounterpartRisk, CounterpartRiskSink
+from streams.writers.subject_activity import FeastSink, FeastWriter
 from tests.unit.streams.records import DAY, T0, label, score
 
 N = 600
@@ -73,7 +73,7 @@ def writers(settings: Settings) -> Running:
             (FeastWriter(), FeastSink(settings)),
             (Archive(SCHEMA), ArchiveSink(settings)),
             (LabelJoiner(settings.labels.delay_ms), None),
-            (TerminalRisk(settings.labels.delay_ms, DAY), TerminalRiskSink(settings)),
+            (CounterpartRisk(settings.labels.delay_ms, DAY), CounterpartRiskSink(settings)),
         ],
     )
 
@@ -83,11 +83,11 @@ def publish(settings: Settings, numbers: Iterator[int] | range) -> None:
     out = producer(settings)
     encode = msgspec.json.encode
     for i in numbers:
-        card, terminal, at = f"aw-c{i % 20}", f"aw-t{i % 7}", T0 + i * DAY // 24
-        out.produce(topics.SCORES, encode(score(f"aw-{i}", at, card, terminal)), card.encode())
+        subject, counterpart, at = f"aw-c{i % 20}", f"aw-t{i % 7}", T0 + i * DAY // 24
+        out.produce(topics.SCORES, encode(score(f"aw-{i}", at, subject, counterpart)), subject.encode())
         if i % 10 == 0:
-            said = label(f"aw-{i}", at, True, at + 2 * DAY, card, terminal)
-            out.produce(topics.LABELS, encode(said), card.encode())
+            said = label(f"aw-{i}", at, True, at + 2 * DAY, subject, counterpart)
+            out.produce(topics.LABELS, encode(said), subject.encode())
     out.flush(30)
 
 
@@ -99,10 +99,11 @@ def wait_for(what: Callable[[], bool]) -> None:
 
 
 def archived(settings: Settings, topic: str) -> list[tuple[str, bool, bool]]:
-    """(transaction_id, is_fraud, late) of this module's archived records; False for scores."""
-    column = "is_fraud, late" if topic == topics.OUTCOMES else "false, false"
+    """(event_id, positive, late) of this module's archived records; False for scores."""
+    column = "positive, late" if topic == topics.OUTCOMES else "false, false"
     files = str(settings.archive / topic / "day=*" / "*.parquet")
-    query = f"select transaction_id, {column} from read_parquet('{files}') where starts_with(transaction_id, 'aw-')"
+    key = "event_id" if topic == topics.OUTCOMES else "transaction_id"
+    query = f"select {key}, {column} from read_parquet('{files}') where starts_with({key}, 'aw-')"
     try:
         rows: list[tuple[str, bool, bool]] = duckdb.sql(query).fetchall()
     except duckdb.IOException:  # no file yet
@@ -128,28 +129,28 @@ def test_everything_arrives_once_over_a_restart(settings: Settings) -> None:
     assert sorted(scores) == sorted(f"aw-{i}" for i in range(N))
     outcomes = archived(settings, topics.OUTCOMES)
     # Labels and scores are two topics: a score may mature before its label is read, and then the label makes a late outcome.
-    assert len({(transaction_id, late) for transaction_id, _, late in outcomes}) == len(outcomes)
-    assert all(is_fraud for _, is_fraud, late in outcomes if late)
-    frauds = [transaction_id for transaction_id, is_fraud, _ in outcomes if is_fraud]
-    assert sorted(frauds) == sorted(f"aw-{i}" for i in range(0, N, 10))
+    assert len({(event_id, late) for event_id, _, late in outcomes}) == len(outcomes)
+    assert all(positive for _, positive, late in outcomes if late)
+    positives = [event_id for event_id, positive, _ in outcomes if positive]
+    assert sorted(positives) == sorted(f"aw-{i}" for i in range(0, N, 10))
 
     reader = ProfileReader(settings)
     activity = reader.activity([f"aw-c{i}" for i in range(20)])
-    assert [found.transaction_id if found else None for found in activity] == [f"aw-{N - 20 + i}" for i in range(20)]
+    assert [found.event_id if found else None for found in activity] == [f"aw-{N - 20 + i}" for i in range(20)]
 
-    terminals = [f"aw-t{i}" for i in range(7)]
+    counterparts = [f"aw-t{i}" for i in range(7)]
     # A day whose outcomes had all come: eight days after it, the windows that the scorer would read.
     event_day = (T0 + 10 * DAY) // DAY_MS + 8
-    online = reader.read([], terminals)
-    for i, terminal in enumerate(terminals):
-        on_day = [n for n in range(N) if (T0 + n * DAY // 24) // DAY_MS == event_day - 8 and f"aw-t{n % 7}" == terminal]
+    online = reader.read([], counterparts)
+    for i, counterpart in enumerate(counterparts):
+        on_day = [n for n in range(N) if (T0 + n * DAY // 24) // DAY_MS == event_day - 8 and f"aw-t{n % 7}" == counterpart]
         expected = [len(on_day), sum(n % 10 == 0 for n in on_day)]
         known = as_of(online.tiles[online.begin[i] : online.end[i]], event_day * DAY_MS, 7 * DAY_MS, 24)
-        assert [known.outcomes[0], known.frauds[0]] == expected
+        assert [known.outcomes[0], known.positives[0]] == expected
 
     import pandas as pd
 
-    events = pd.DataFrame({"card_id": "nobody", "terminal_id": terminals, "event_time_ms": T0 + N * DAY})
+    events = pd.DataFrame({"card_id": "nobody", "terminal_id": counterparts, "event_time_ms": T0 + N * DAY})
     offline = point_in_time(settings, events)
-    for i in range(len(terminals)):
+    for i in range(len(counterparts)):
         assert offline.tiles[offline.begin[i] : offline.end[i]].tolist() == online.tiles[online.begin[i] : online.end[i]].tolist()

@@ -166,9 +166,9 @@ def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Trouble]]:
 
 
 def test_whether_a_new_client_gets_through_is_found_out(platform: Settings) -> None:
-    assert gets_through(platform, f"group-{uuid.uuid4().hex}", topics.TRANSACTIONS)
+    assert gets_through(platform, f"group-{uuid.uuid4().hex}", topics.EVENTS)
     nobody = platform.model_copy(update={"bootstrap_servers": "127.0.0.1:1"})
-    assert not gets_through(nobody, "group", topics.TRANSACTIONS)
+    assert not gets_through(nobody, "group", topics.EVENTS)
 
 
 def test_what_is_written_and_the_offsets_are_seen_together(bench: Bench) -> None:

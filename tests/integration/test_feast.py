@@ -16,9 +16,9 @@ from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA, SERVICE, WIDTH
 from features.feast_repo.store import apply
-from features.offline.point_in_time import point_in_time, write_profiles_offline, write_terminal_risk
+from features.offline.point_in_time import point_in_time, write_counterpart_risk, write_profiles_offline
 from features.online.feast_encoding import PROJECT
-from features.online.store import Activity, OnlineWriter, ProfileReader, ProfileRow, ProfilesUnavailable, TerminalRow
+from features.online.store import Activity, CounterpartRow, OnlineWriter, ProfileReader, ProfileRow, ProfilesUnavailable
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
 T0 = 17_600 * DAY_MS
@@ -38,11 +38,11 @@ def tiles(seed: int) -> NDArray[np.int64]:
     return draw.integers(0, 1000, (int(draw.integers(1, 90)), 4), dtype=np.int64)
 
 
-def person(card: str, time_ms: int, *values: float) -> ProfileRow:
+def person(subject: str, time_ms: int, *values: float) -> ProfileRow:
     """A profile that begins with ``values``; the rest goes by its first one."""
     profile = np.full(PROFILE_WIDTH, values[0], dtype=np.float32)
     profile[: len(values)] = values
-    return ProfileRow(card, time_ms, profile, np.arange(USUAL_WIDTH, dtype=np.int64) - int(values[0]) * 2**40)
+    return ProfileRow(subject, time_ms, profile, np.arange(USUAL_WIDTH, dtype=np.int64) - int(values[0]) * 2**40)
 
 
 def tiles_of(found: Profiles, i: int) -> list[list[int]]:
@@ -56,7 +56,7 @@ def test_feast_reads_what_we_write(settings: Settings) -> None:
     writer.write_activity(
         [Activity("read-1", T0 + 123, vector, SCHEMA, 0.25, "tx-ä"), Activity("read-2", T0, vector, SCHEMA, None, "y")]
     )
-    writer.write_terminal_risk([TerminalRow("read-t", T0 + 5, tiles(1), 7)])
+    writer.write_counterpart_risk([CounterpartRow("read-t", T0 + 5, tiles(1), 7)])
     writer.write_profiles([person("read-1", T0, 48.5, -2.25, 17.5, 90.0)])
     store = apply(settings)
     paid = {"event_time_ms": T0, "amount_minor": 1, "latitude": 0.0, "longitude": 0.0, "merchant_category": ""}
@@ -104,12 +104,12 @@ def test_we_read_what_feast_writes(settings: Settings) -> None:
     assert got.usual.tolist() == [mine.usual.tolist()]
     assert tiles_of(got, 0) == tiles(2).tolist()
     assert got.customer_ts_ms.tolist() == [T0 + 500]
-    assert got.terminal_ts_ms.tolist() == [T0 + 500]
+    assert got.counterpart_ts_ms.tolist() == [T0 + 500]
 
 
 def test_reads_are_aligned_with_repeated_and_unknown_ids(settings: Settings) -> None:
     writer = OnlineWriter(settings)
-    writer.write_terminal_risk([TerminalRow(f"al-{i}", T0 + i, tiles(i), i) for i in range(3)])
+    writer.write_counterpart_risk([CounterpartRow(f"al-{i}", T0 + i, tiles(i), i) for i in range(3)])
     writer.write_profiles([person(f"al-{i}", T0 + i, i, i, i, i) for i in range(3)])
     reader = ProfileReader(settings)
     got = reader.read(["al-2", "al-0", "al-2", "who"], ["al-1", "who", "al-1", "al-0"])
@@ -117,7 +117,7 @@ def test_reads_are_aligned_with_repeated_and_unknown_ids(settings: Settings) -> 
     assert np.isnan(got.customer[3]).all()
     assert got.customer_ts_ms.tolist() == [T0 + 2, T0, T0 + 2, 0]
     assert [tiles_of(got, i) for i in range(4)] == [tiles(1).tolist(), [], tiles(1).tolist(), tiles(0).tolist()]
-    assert got.terminal_ts_ms.tolist() == [T0 + 1, 0, T0 + 1, T0]
+    assert got.counterpart_ts_ms.tolist() == [T0 + 1, 0, T0 + 1, T0]
     empty = reader.read([], [])
     assert empty.tiles.shape == (0, 4)
 
@@ -153,7 +153,7 @@ def test_activity_is_the_latest_vector_or_none(settings: Settings) -> None:
     assert missing is None
     assert found is not None
     assert found.vector.tolist() == vector.tolist()
-    assert (found.schema, found.score, found.transaction_id, found.event_time_ms) == (SCHEMA, None, "x", T0)
+    assert (found.schema, found.score, found.event_id, found.event_time_ms) == (SCHEMA, None, "x", T0)
 
 
 def test_redis_down_is_said_quickly(settings: Settings, tmp_path: Path) -> None:
@@ -181,28 +181,28 @@ def test_a_join_on_empty_sources_keeps_every_event(settings: Settings, tmp_path:
     assert np.isnan(got.customer).all()
     assert got.customer.shape == (2, PROFILE_WIDTH)
     assert not got.tiles.any()
-    assert got.terminal_ts_ms.tolist() == [0, 0]
+    assert got.counterpart_ts_ms.tolist() == [0, 0]
     assert len(point_in_time(fresh, events.iloc[:0]).tiles) == 0
 
 
 def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
     """Ties, repeated events, ids without rows, rows in several files and twice."""
     draw = np.random.default_rng(5)
-    risk: list[TerminalRow] = []
+    risk: list[CounterpartRow] = []
     for revision in range(150):
         # Outcome times repeat, and some fall on midnight: the higher revision counts.
         time = T0 + int(draw.integers(0, 40)) * DAY_MS // 4
-        terminal = f"t{draw.integers(0, 8)}"
-        newest = max((row.event_time_ms for row in risk if row.terminal_id == terminal), default=0)
-        risk.append(TerminalRow(terminal, max(time, newest), tiles(revision), revision))
+        counterpart = f"t{draw.integers(0, 8)}"
+        newest = max((row.event_time_ms for row in risk if row.counterpart == counterpart), default=0)
+        risk.append(CounterpartRow(counterpart, max(time, newest), tiles(revision), revision))
     for part in range(3):
-        write_terminal_risk(settings, risk[part * 50 : part * 50 + 50], f"outcomes-0-{part}")
-    write_terminal_risk(settings, risk[40:60], "outcomes-0-again")
+        write_counterpart_risk(settings, risk[part * 50 : part * 50 + 50], f"outcomes-0-{part}")
+    write_counterpart_risk(settings, risk[40:60], "outcomes-0-again")
     profiles = [
         person(f"c{draw.integers(0, 8)}", T0 + day * DAY_MS, draw.random(), draw.random(), day, i)
         for i, day in enumerate(sorted(draw.integers(0, 10, 40).tolist()))
     ]
-    profiles = list({(row.card_id, row.event_time_ms): row for row in profiles}.values())
+    profiles = list({(row.subject, row.event_time_ms): row for row in profiles}.values())
     write_profiles_offline(settings, profiles[:20], "profiles-1")
     write_profiles_offline(settings, profiles[20:], "profiles-2")
     events = pd.DataFrame(
@@ -217,13 +217,13 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
     got = point_in_time(settings, events)
 
     columns = (events["card_id"], events["terminal_id"], events["event_time_ms"].astype(int))
-    for i, (card, place, time) in enumerate(zip(*columns, strict=True)):
+    for i, (subject, place, time) in enumerate(zip(*columns, strict=True)):
         hour = time // HOUR_MS * HOUR_MS
-        known = [row for row in risk if row.terminal_id == place and row.event_time_ms <= hour]
+        known = [row for row in risk if row.counterpart == place and row.event_time_ms <= hour]
         latest = max(known, key=lambda row: (row.event_time_ms, row.revision), default=None)
         assert tiles_of(got, i) == (latest.tiles.tolist() if latest else [])
-        assert got.terminal_ts_ms[i] == (latest.event_time_ms if latest else 0)
-        homes = [row for row in profiles if row.card_id == card and row.event_time_ms <= time]
+        assert got.counterpart_ts_ms[i] == (latest.event_time_ms if latest else 0)
+        homes = [row for row in profiles if row.subject == subject and row.event_time_ms <= time]
         home = max(homes, key=lambda row: row.event_time_ms, default=None)
         assert got.customer_ts_ms[i] == (home.event_time_ms if home else 0)
         if home is None:
@@ -247,12 +247,12 @@ def test_profiles_written_under_one_name_replace_each_other(settings: Settings, 
 def test_a_read_of_more_keys_than_one_call_takes_is_whole(settings: Settings) -> None:
     count = 2_500
     OnlineWriter(settings).write_profiles([person(f"many-{i}", T0 + i, i) for i in range(0, count, 2)])
-    OnlineWriter(settings).write_terminal_risk([TerminalRow(f"many-{i}", T0 + i, tiles(i), i) for i in range(0, count, 3)])
+    OnlineWriter(settings).write_counterpart_risk([CounterpartRow(f"many-{i}", T0 + i, tiles(i), i) for i in range(0, count, 3)])
     ids = [f"many-{i}" for i in range(count)]
     got = ProfileReader(settings).read(ids, ids)
     assert got.customer_ts_ms.tolist() == [T0 + i if i % 2 == 0 else 0 for i in range(count)]
     assert got.customer[::2, 0].tolist() == list(range(0, count, 2))
-    assert got.terminal_ts_ms.tolist() == [T0 + i if i % 3 == 0 else 0 for i in range(count)]
+    assert got.counterpart_ts_ms.tolist() == [T0 + i if i % 3 == 0 else 0 for i in range(count)]
     assert tiles_of(got, 2_499) == tiles(2_499).tolist()
 
 

@@ -35,16 +35,16 @@ FEATURES = [
 def _write_rows(settings: Settings, draw: np.random.Generator) -> None:
     n = 60
     times = T0 + draw.integers(0, 20, n) * DAY_MS // 2
-    terminals = {
+    counterparts = {
         "terminal_id": [f"t{i}" for i in draw.integers(0, 6, n)],
         "event_timestamp": times * 1000,
         "created": np.arange(n),
         "revision": np.arange(n),
         "tiles": [draw.integers(0, 9, 4 * draw.integers(0, 4)) for _ in range(n)],
     }
-    table = pa.table(terminals, schema=layout.TERMINAL_RISK)
-    layout.write(table.slice(0, 40), layout.terminal_risk_folder(settings) / "a.parquet")
-    layout.write(table.slice(40), layout.terminal_risk_folder(settings) / "b.parquet")
+    table = pa.table(counterparts, schema=layout.COUNTERPART_RISK)
+    layout.write(table.slice(0, 40), layout.counterpart_risk_folder(settings) / "a.parquet")
+    layout.write(table.slice(40), layout.counterpart_risk_folder(settings) / "b.parquet")
     times = T0 + np.arange(20) // 5 * DAY_MS * 3
     profiles = {
         "card_id": [f"c{i % 5}" for i in range(20)],

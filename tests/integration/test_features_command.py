@@ -10,7 +10,7 @@ import pytest
 from features.base.durations import DAY_MS
 from features.base.settings import Settings
 from features.catalogue.vector import NAMES, SCHEMA, WIDTH
-from features.online.store import Activity, OnlineWriter, TerminalRow
+from features.online.store import Activity, CounterpartRow, OnlineWriter
 from infra.cli import main
 from infra.platform.ports import free_ports
 from tests.profile_rows import profile_row, tiles
@@ -28,18 +28,18 @@ def _written(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     current, old = Activity("show-1", T0, vector, SCHEMA, 0.25, "tx-1"), Activity("show-2", T0, vector[:3], "old", None, "tx-2")
     writer.write_activity([current, old])
     writer.write_profiles([profile_row("show-1", T0, 17.5), profile_row("show-3", T0, 17.5)])
-    writer.write_terminal_risk([TerminalRow("show-t", T0, tiles(T0, 24), 7)])
+    writer.write_counterpart_risk([CounterpartRow("show-t", T0, tiles(T0, 24), 7)])
 
 
 def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "show", "card", "show-1", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["features"] == {name: float(i) for i, name in enumerate(NAMES)}
-    assert (told["score"], told["transaction_id"], told["event_time_ms"], told["schema_is_current"]) == (0.25, "tx-1", T0, True)
+    assert (told["score"], told["event_id"], told["event_time_ms"], told["schema_is_current"]) == (0.25, "tx-1", T0, True)
     assert told["age_s"] > 86_400
     assert told["profile"]["home"] == [48.5, -2.25]
-    assert (told["profile"]["mean_amount"], told["profile"]["transactions"]) == (17.5, 90)
-    assert (len(told["profile"]["hours"]), len(told["profile"]["categories"]), len(told["profile"]["terminals"])) == (24, 16, 16)
+    assert (told["profile"]["mean_amount"], told["profile"]["events"]) == (17.5, 90)
+    assert [len(told["profile"][name]) for name in ("hours", "categories", "counterparts")] == [24, 16, 16]
 
     assert main.run(["features", "show", "card", "show-1"]) == 0
     text = capsys.readouterr().out
@@ -70,7 +70,7 @@ def test_a_terminal_by_day(capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(day["outcomes"] for day in told["days"]) == found[:, 1].sum()
     first = told["days"][0]
     of_day = found[found[:, 0] * 3_600_000 // DAY_MS == first["day_ms"] // DAY_MS]
-    assert [first["outcomes"], first["frauds"], first["unexplained"]] == of_day[:, 1:].sum(axis=0).tolist()
+    assert [first["outcomes"], first["positives"], first["unexplained"]] == of_day[:, 1:].sum(axis=0).tolist()
     assert main.run(["features", "show", "terminal", "show-t"]) == 0
     assert f"{found[:, 1].sum()} outcomes in 24 hours, {found[:, 2].sum()} of them fraud" in capsys.readouterr().out
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from features.base.events import Transaction
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.online.store import ProfileReader
 from serving.client.client import KServeClient
@@ -100,7 +100,7 @@ def test_a_stream_that_waits_for_its_model_server_turns_it_red(platform: Setting
     core = Elsewhere(scorer, source, target, seed=1)
     shell = Shell(platform, core)
     waiting = metrics.WAITING.labels(core.name)
-    events = [Transaction(f"{source}-{i}", T0 + i, f"c{i}", "t", 100) for i in range(20)]
+    events = [Payment(f"{source}-{i}", T0 + i, f"c{i}", "t", 100) for i in range(20)]
     try:
         with page_of(shell) as page, running(shell):
             wait_for(lambda: page() == GREEN)

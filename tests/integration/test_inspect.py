@@ -15,8 +15,9 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from features.base.events import Alert, DeadLetter, DriftReport, ModelEvent, RetrainRequest, Score, Transaction
+from features.base.events import Alert, DeadLetter, DriftReport, ModelEvent, RetrainRequest, Score
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from infra.cli import main
 from infra.inspect import tail
 from infra.inspect.decode import newest_events
@@ -182,7 +183,7 @@ def test_a_broker_that_is_not_there_is_an_error(platform: Settings) -> None:
     with pytest.raises(Unreachable, match="does not answer"):
         tail.newest(elsewhere, topics.ALERTS, 1, timeout_s=1.0)
     with pytest.raises(Unreachable, match="did not take the record"):
-        publish(elsewhere, topics.ALERTS, "k", Transaction("t", AT, "c", "m", 1), timeout_s=1.0)
+        publish(elsewhere, topics.ALERTS, "k", Payment("t", AT, "c", "m", 1), timeout_s=1.0)
 
 
 def test_events_of_another_kind_are_passed_over(platform: Settings, topic: str) -> None:
@@ -198,15 +199,24 @@ def test_events_of_another_kind_are_passed_over(platform: Settings, topic: str) 
 
 
 def test_alerts(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    cards = [f"card-{uuid.uuid4().hex[:8]}" for _ in range(3)]
-    for card in cards:
-        alert = Alert(Transaction("t", AT, card, "m", 1250), 0.9, 0.5, "fraud", "v1", ["amount"], {"amount": 12.5})
-        publish(platform, topics.ALERTS, card, alert)
+    subjects = [f"card-{uuid.uuid4().hex[:8]}" for _ in range(3)]
+    for subject in subjects:
+        alert = Alert(
+            Payment("t", AT, subject, "m", 1250),
+            Payment("t", AT, subject, "m", 1250).subject,
+            0.9,
+            0.5,
+            "fraud",
+            "v1",
+            ["amount"],
+            {"amount": 12.5},
+        )
+        publish(platform, topics.ALERTS, subject, alert)
         time.sleep(0.003)
-    assert [alert["transaction"]["card_id"] for alert in run_json("alerts", "-n", "2")] == cards[1:]
+    assert [alert["event"]["card_id"] for alert in run_json("alerts", "-n", "2")] == subjects[1:]
     assert main.run(["alerts", "-n", "1"]) == 0
     table = capsys.readouterr().out
-    assert cards[2] in table
+    assert subjects[2] in table
     assert "12.50 EUR" in table
 
 
@@ -221,8 +231,8 @@ def test_retrain_asks_as_of_the_newest_event(platform: Settings, run_json: Run, 
     producer = clients.producer(platform)
     for partition in range(platform.partitions):
         for back in range(120):
-            paid = Transaction(f"t{back}", newest - 1000 * back, f"c{partition}", "m", 1)
-            score = msgspec.json.encode(Score(paid, "s", b"", "unscored"))
+            paid = Payment(f"t{back}", newest - 1000 * back, f"c{partition}", "m", 1)
+            score = msgspec.json.encode(Score(paid, paid.subject, "s", b"", "unscored"))
             producer.produce(topics.SCORES, score, partition=partition)
         # The newest event is not the last record.
         producer.flush(10)

@@ -10,17 +10,17 @@ from features.catalogue.vector import SCHEMA
 from features.jobs.daily_profiles import Habits, daily_profiles
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
 from features.jobs.spark_session import jvm_usage
-from features.transform.columns import category_number, terminal_number
+from features.transform.columns import category_number, counterpart_number
 from features.transform.profiles import CATEGORIES, CATEGORY_MEANS, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, MEAN_AMOUNT
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
 
 def _score(
-    name: str, time: int, card: str = "c", amount: int = 100, mode: str = "chip", schema: str = SCHEMA
+    name: str, time: int, subject: str = "c", amount: int = 100, mode: str = "chip", schema: str = SCHEMA
 ) -> tuple[object, ...]:
     place = (None, None) if mode == "online" else (float(time // DAY_MS), 10.0)
-    return (name, card, "t", time, amount, *place, mode, None, None, schema, [1.0])
+    return (name, time, subject, "t", amount, "EUR", *place, None, None, mode, None, schema, [1.0])
 
 
 def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
@@ -52,7 +52,7 @@ def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
         OUTCOMES,
     )
     clean = clean_scores(scores, SCHEMA, end_ms=100, exclude=[(40, 45)])
-    rows = training_rows(clean, outcomes, start_ms=5, settled_ms=70).select("transaction_id", "is_fraud", "known").collect()
+    rows = training_rows(clean, outcomes, start_ms=5, settled_ms=70).select("transaction_id", "positive", "known").collect()
     assert {tuple(row) for row in rows} == {
         ("genuine", False, True),
         ("corrected", True, True),
@@ -71,7 +71,7 @@ def test_a_profile_is_what_was_known_at_the_end_of_the_day(spark: SparkSession) 
             _score("b", 2 * day + 1, amount=300, mode="online"),
             _score("c", 4 * day + 5, amount=500),
             _score("d", 6 * day, amount=900),
-            _score("e", 2 * day, card="other", mode="online"),
+            _score("e", 2 * day, subject="other", mode="online"),
         ],
         SCORES,
     )
@@ -87,16 +87,16 @@ def test_a_profile_is_what_was_known_at_the_end_of_the_day(spark: SparkSession) 
 
 def test_habits_are_hours_categories_and_terminals_most_used_first() -> None:
     habits = Habits()
-    for hour, amount, terminal, category in (
+    for hour, amount, counterpart, category in (
         (3, 100, "b", "grocery"),
         (3, 300, "b", "fuel"),
         (23, 500, "a", "grocery"),
         (0, 8, "c", None),
     ):
-        habits.add(hour * HOUR_MS, amount, terminal, category, None)
+        habits.add(hour * HOUR_MS, amount, counterpart, category, None)
     profile, usual = habits.profile()
     shares = profile[HOUR_SHARES:CATEGORY_MEANS].tolist()
     assert {hour: share for hour, share in enumerate(shares) if share} == {0: 0.25, 3: 0.5, 23: 0.25}
     assert usual[:3].tolist() == [category_number("grocery"), category_number("fuel"), 0]
     assert profile[CATEGORY_MEANS : CATEGORY_MEANS + 3].tolist() == [3.0, 3.0, 0.0]
-    assert usual[CATEGORIES : CATEGORIES + 4].tolist() == [*map(terminal_number, "bac"), 0]
+    assert usual[CATEGORIES : CATEGORIES + 4].tolist() == [*map(counterpart_number, "bac"), 0]

@@ -54,7 +54,7 @@ def publish(settings: Settings, topic: str, rows: list[Archived]) -> None:
 
     def send(row: Archived) -> None:
         assert isinstance(row.event, Score)
-        sender.produce(topic, msgspec.json.encode(row.event), row.event.transaction.card_id.encode(), row.partition)
+        sender.produce(topic, msgspec.json.encode(row.event), row.event.event.subject.encode(), row.partition)
 
     for part, commit in ((rows[:50], False), (rows, True), (rows[:50], False)):
         sender.begin_transaction()
@@ -74,8 +74,8 @@ def test_served_vectors_are_compared_where_they_were_published(
     assert (found.vectors, found.features, found.by_feature) == (len(rows), N_STREAM, {FEATURE: 1})
     event = rows[400].event
     assert isinstance(event, Score)
-    assert found.first[0].transaction_id == event.transaction.transaction_id
-    after = event.transaction.event_time_ms + 1
+    assert found.first[0].event_id == event.event.event_id
+    after = event.event.event_time_ms + 1
     later = compare(from_topic(spark, platform, topic), Features(), after, partitions=2, buckets=4)
     assert later == Differences(later.vectors, N_STREAM)
     assert 0 < later.vectors < len(rows)
@@ -97,7 +97,7 @@ def test_a_topic_of_scores_is_backfilled(
     there = sorted((row for row in rows if first <= row.day < end), key=lambda row: (row.partition, row.offset))
     assert done.rows == filled.num_rows == len(there) > 0
     scores = [row.event for row in there if isinstance(row.event, Score)]
-    assert filled.column("transaction_id").to_pylist() == [score.transaction.transaction_id for score in scores]
+    assert filled.column("transaction_id").to_pylist() == [score.event.event_id for score in scores]
     wanted = np.stack([unpacked(score.features) for score in scores])[:, :N_STREAM]
     got = vectors(filled.column("features"))[:, :N_STREAM]
     np.testing.assert_array_equal(got.view(np.uint32), wanted.view(np.uint32))

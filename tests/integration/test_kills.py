@@ -25,7 +25,7 @@ from streams.drift.monitor import DriftMonitor
 from streams.drift.references import StoredReferences
 from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.writers.counterpart_risk import CounterpartRisk
 from tests.integration.killing import Killing, settings_of
 from tests.unit.streams.drift.synthetic import (
     GivenReferences,
@@ -59,9 +59,9 @@ def some_outcomes(n: int, seed: int) -> list[Record]:
     rng = np.random.default_rng(seed)
     found = []
     for i in range(n):
-        terminal, at = f"k{seed}-t{rng.integers(30)}", T0 + i * 10 * DAY // n + int(rng.integers(HOUR))
-        event = Outcome(f"k{i}", "c", terminal, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
-        found.append(record(topics.OUTCOMES, 0, event if i % 50 else b"{", partition=hash_of(terminal)))
+        counterpart, at = f"k{seed}-t{rng.integers(30)}", T0 + i * 10 * DAY // n + int(rng.integers(HOUR))
+        event = Outcome(f"k{i}", "c", counterpart, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
+        found.append(record(topics.OUTCOMES, 0, event if i % 50 else b"{", partition=hash_of(counterpart)))
     return numbered(found)
 
 
@@ -97,13 +97,13 @@ def test_the_online_store_holds_each_cards_newest_score(platform: Settings, tmp_
     records = []
     newest: dict[str, tuple[int, str]] = {}
     for i, at in enumerate(times):
-        card = f"kill-{killing.suffix}-{i % 40}"
-        newest[card] = max(newest.get(card, (0, "")), (at, f"s{i}"))
-        records.append(record(topics.SCORES, 0, score(f"s{i}", at, card), partition=i % PARTITIONS))
+        subject = f"kill-{killing.suffix}-{i % 40}"
+        newest[subject] = max(newest.get(subject, (0, "")), (at, f"s{i}"))
+        records.append(record(topics.SCORES, 0, score(f"s{i}", at, subject), partition=i % PARTITIONS))
     with killing:
         killing.under(records, KILLS)
     found = ProfileReader(settings).activity(list(newest))
-    assert [one.transaction_id if one else None for one in found] == [name for _, name in newest.values()]
+    assert [one.event_id if one else None for one in found] == [name for _, name in newest.values()]
 
 
 def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
     def scores(numbers: range) -> list[Record]:
         return [record(topics.SCORES, 0, score(f"s{i}", T0 + i * HOUR // 2), partition=i % PARTITIONS) for i in numbers]
 
-    def labels(numbers: range, is_fraud: bool) -> list[Record]:
+    def labels(numbers: range, positive: bool) -> list[Record]:
         made = [(i, T0 + i * HOUR // 2) for i in numbers]
-        return [record(topics.LABELS, 0, label(f"s{i}", at, is_fraud, at + DAY), partition=i % PARTITIONS) for i, at in made]
+        return [record(topics.LABELS, 0, label(f"s{i}", at, positive, at + DAY), partition=i % PARTITIONS) for i, at in made]
 
     # Labels before their scores, after them, after they have matured, a second time, and contradicting the first.
     steps = [
@@ -133,7 +133,7 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
             killing.under(records, kills)
             expected += [msgspec.json.decode(item.value, type=Outcome) for item in unbroken.process(records).produce]
     found = [msgspec.json.decode(one.value or b"", type=Outcome) for one in killing.read(topics.OUTCOMES)]
-    assert len({(one.transaction_id, one.late) for one in found}) == len(found)
+    assert len({(one.event_id, one.late) for one in found}) == len(found)
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
     assert any(one.late for one in found)
     assert any(one.source == "matured" for one in found)
@@ -142,31 +142,31 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
 def test_tiles_are_right_online_and_offline(platform: Settings, tmp_path: Path) -> None:
     settings = settings_of(platform, tmp_path)
     apply(settings)
-    killing = Killing(settings, "terminal-risk", (topics.OUTCOMES,), (), PARTITIONS, seed=4)
+    killing = Killing(settings, "counterpart-risk", (topics.OUTCOMES,), (), PARTITIONS, seed=4)
     records = some_outcomes(2500, seed=4)
     with killing:
         killing.under(records, KILLS)
 
     step = settings.labels.step_hours * HOUR_MS
     # One outcome at a time: every state there ever was; and those that must be there, the last one of each step.
-    unbroken = TerminalRisk(settings.labels.delay_ms, step)
+    unbroken = CounterpartRisk(settings.labels.delay_ms, step)
     states: dict[tuple[str, int], tuple[int, list[int]]] = {}
     last: dict[tuple[str, int], int] = {}
     newest: dict[str, list[list[int]]] = {}
     for one in records:
         for part in unbroken.process([one]).rows:
-            for row in part.terminals:
-                states[row.terminal_id, row.revision] = row.event_time_ms, row.tiles.reshape(-1).tolist()
-                last[row.terminal_id, (row.event_time_ms - settings.labels.delay_ms) // step] = row.revision
-                newest[row.terminal_id] = row.tiles.tolist()
-    table = pq.read_table(layout.terminal_risk_folder(settings), partitioning=None)
+            for row in part.counterparts:
+                states[row.counterpart, row.revision] = row.event_time_ms, row.tiles.reshape(-1).tolist()
+                last[row.counterpart, (row.event_time_ms - settings.labels.delay_ms) // step] = row.revision
+                newest[row.counterpart] = row.tiles.tolist()
+    table = pq.read_table(layout.counterpart_risk_folder(settings), partitioning=None)
     found = {
         (row["terminal_id"], row["revision"]): (int(row["event_timestamp"].timestamp() * 1000), row["tiles"])
         for row in table.to_pylist()
     }
     assert len(found) == table.num_rows, "a row is there twice"
     assert found == {key: states[key] for key in found}
-    assert set(found) >= {(terminal, revision) for (terminal, _), revision in last.items()}
+    assert set(found) >= {(counterpart, revision) for (counterpart, _), revision in last.items()}
     online = ProfileReader(settings).read([], list(newest))
     for i, tiles in enumerate(newest.values()):
         assert online.tiles[online.begin[i] : online.end[i]].tolist() == tiles

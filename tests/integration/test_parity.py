@@ -45,15 +45,15 @@ def test_the_first_value_that_differs_is_named(spark: SparkSession, rows: list[A
     event = rows[900].event
     assert isinstance(event, Score)
     first = found.first[0]
-    assert (first.feature, first.transaction_id, first.card_id) == (
+    assert (first.feature, first.event_id, first.subject) == (
         FEATURE,
-        event.transaction.transaction_id,
-        event.transaction.card_id,
+        event.event.event_id,
+        event.event.subject,
     )
     assert (first.kafka_partition, first.kafka_offset) == (rows[900].partition, rows[900].offset)
     assert first.recomputed < first.served
 
-    after = event.transaction.event_time_ms + 1
+    after = event.event.event_time_ms + 1
     late = compare(archived(spark, settings.archive, history_from(after)), Features(), start_ms=after, partitions=2)
     assert late.by_feature == {"sum_1d": 1}
     assert 0 < late.vectors < len(rows)
@@ -94,4 +94,4 @@ def test_the_command_compares_what_was_read_from_feast_when_asked(platform: Sett
     assert told.returncode == 1, told.stderr.decode()
     found = msgspec.json.decode(told.stdout, type=Differences)
     assert (found.vectors, found.features, found.by_feature) == (len(rows), WIDTH, {"terminal_count_30d": 1})
-    assert found.first[0].transaction_id == changed.event.transaction.transaction_id
+    assert found.first[0].event_id == changed.event.event.event_id

@@ -21,9 +21,10 @@ import pytest
 from confluent_kafka import TopicPartition
 from pyspark.sql import SparkSession
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
 from features.base.settings import FILE_NAME, Features, Settings, load
 from features.catalogue.vector import INDEX, N_STREAM, NAMES, SCHEMA, WIDTH, unpacked
+from features.domains.card_fraud.event import Payment
 from features.feast_repo.store import apply
 from features.jobs.parity import compare
 from features.jobs.sources import archived
@@ -59,10 +60,10 @@ def own_folder(platform: Settings, folder: Path) -> Settings:
     return load(folder)
 
 
-def publish(settings: Settings, topic: str, log: Sequence[Transaction]) -> None:
+def publish(settings: Settings, topic: str, log: Sequence[Payment]) -> None:
     sender = producer(settings)
     for i, event in enumerate(log):
-        sender.produce(topic, encode(event), event.card_id.encode())
+        sender.produce(topic, encode(event), event.subject.encode())
         if i % 1000 == 0:
             sender.poll(0)
     assert sender.flush(60) == 0
@@ -126,15 +127,15 @@ def assert_it_proves_something(scores: Sequence[Score], found: Tables) -> str:
     vectors = np.array([unpacked(score.features) for score in scores])
     constant = [name for name, column in zip(NAMES, vectors.T, strict=True) if (column == column[0]).all()]
     assert not constant, "a column that never changes proves nothing"
-    times = np.array([score.transaction.event_time_ms for score in scores])
-    behind, newest = 0, dict.fromkeys((score.transaction.card_id for score in scores), 0)
+    times = np.array([score.event.event_time_ms for score in scores])
+    behind, newest = 0, dict.fromkeys((score.event.subject for score in scores), 0)
     for score in scores:
-        card, at = score.transaction.card_id, score.transaction.event_time_ms
-        behind += at < newest[card]
-        newest[card] = max(newest[card], at)
-    known_ms = np.array([found.known_ms.get(score.transaction.terminal_id, 0) for score in scores])
-    of_card = {row.card_id: row.event_time_ms for row in found.profiles}
-    made_ms = np.array([of_card.get(score.transaction.card_id, 0) for score in scores])
+        subject, at = score.event.subject, score.event.event_time_ms
+        behind += at < newest[subject]
+        newest[subject] = max(newest[subject], at)
+    known_ms = np.array([found.known_ms.get(score.event.counterpart, 0) for score in scores])
+    of_card = {row.subject: row.event_time_ms for row in found.profiles}
+    made_ms = np.array([of_card.get(score.event.subject, 0) for score in scores])
     with_profile = vectors[:, INDEX["usual_hour_share"]] >= 0
     counts = {
         "events": len(scores),
@@ -189,7 +190,7 @@ def test_stream_and_spark_agree_to_the_last_bit(
         Lockstep(settings, {f"scorer-{source}": (source,)}, timeout_s=60).wait()
     lap("restart, score")
     scores = archive(settings, target)
-    assert len(scores) == len({score.transaction.transaction_id for score in scores}) == len(events) >= LEAST
+    assert len(scores) == len({score.event.event_id for score in scores}) == len(events) >= LEAST
     lap("archive")
 
     lines = [assert_it_proves_something(scores, known)]

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import Settings, load
 from features.feast_repo.store import apply
-from features.offline.point_in_time import point_in_time, write_profiles_offline, write_terminal_risk
-from features.online.store import ProfileRow, TerminalRow
+from features.offline.point_in_time import point_in_time, write_counterpart_risk, write_profiles_offline
+from features.online.store import CounterpartRow, ProfileRow
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles
 
 pytestmark = pytest.mark.timeout(300)
@@ -33,14 +33,16 @@ def fresh(platform: Settings, folder: Path) -> Settings:
     return settings
 
 
-def person(card: str, time_ms: int, value: int) -> ProfileRow:
-    return ProfileRow(card, time_ms, np.full(PROFILE_WIDTH, value, dtype=np.float32), np.full(USUAL_WIDTH, value, dtype=np.int64))
+def person(subject: str, time_ms: int, value: int) -> ProfileRow:
+    return ProfileRow(
+        subject, time_ms, np.full(PROFILE_WIDTH, value, dtype=np.float32), np.full(USUAL_WIDTH, value, dtype=np.int64)
+    )
 
 
-def place(terminal: str, time_ms: int, revision: int) -> TerminalRow:
+def place(counterpart: str, time_ms: int, revision: int) -> CounterpartRow:
     """Tiles that tell which row they are; their number differs from row to row."""
     rows = 1 + revision % 3
-    return TerminalRow(terminal, time_ms, np.full((rows, 4), revision + 1, dtype=np.int64), revision)
+    return CounterpartRow(counterpart, time_ms, np.full((rows, 4), revision + 1, dtype=np.int64), revision)
 
 
 def newest(times: NDArray[np.int64], order: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -54,7 +56,7 @@ def newest(times: NDArray[np.int64], order: NDArray[np.int64], asked: NDArray[np
 
 
 def assert_as_by_brute_force(
-    settings: Settings, got: Profiles, events: pd.DataFrame, profiles: Sequence[ProfileRow], risk: Sequence[TerminalRow]
+    settings: Settings, got: Profiles, events: pd.DataFrame, profiles: Sequence[ProfileRow], risk: Sequence[CounterpartRow]
 ) -> None:
     time = events["event_time_ms"].to_numpy(dtype=np.int64)
     step, delay = settings.labels.step_hours * HOUR_MS, settings.labels.delay_ms
@@ -82,37 +84,37 @@ def assert_as_by_brute_force(
             assert ((got.end - got.begin) == np.array([len(rows[n].tiles) if n >= 0 else 0 for n in want])).all()
             there = want >= 0
             assert (got.tiles[got.begin[there], 0] == np.array([rows[n].tiles[0, 0] for n in want[there]])).all()
-            assert (got.terminal_ts_ms == np.array([rows[n].event_time_ms if n >= 0 else 0 for n in want])).all()
+            assert (got.counterpart_ts_ms == np.array([rows[n].event_time_ms if n >= 0 else 0 for n in want])).all()
 
 
 def test_a_hundred_thousand_events_are_joined_as_by_brute_force(platform: Settings, tmp_path: Path) -> None:
     """Ties, repeated events, entities without rows, rows twice; a value that was learned later is left out."""
     settings = fresh(platform, tmp_path)
     draw = np.random.default_rng(5)
-    rows, cards, terminals = 20_000, 700, 500
+    rows, subjects, counterparts = 20_000, 700, 500
     # A terminal's rows are written in the order of its partition's log: their times never go back, and the later one counts.
     times = np.sort(T0 + draw.integers(0, 60 * 24, rows) * HOUR_MS + draw.integers(0, 2, rows) * 1234)
     risk = [
         place(f"t{t}", int(at), revision)
-        for revision, (t, at) in enumerate(zip(draw.integers(0, terminals, rows), times, strict=True))
+        for revision, (t, at) in enumerate(zip(draw.integers(0, counterparts, rows), times, strict=True))
     ]
     for part in range(4):
-        write_terminal_risk(settings, risk[part * 5000 : part * 5000 + 5000], f"outcomes-0-{part}")
-    write_terminal_risk(settings, risk[4000:6000], "outcomes-0-again")
-    drawn = {(int(c), int(d)) for c, d in zip(draw.integers(0, cards, rows), draw.integers(0, 60, rows), strict=True)}
-    profiles = [person(f"c{card}", T0 + day * DAY_MS, i) for i, (card, day) in enumerate(sorted(drawn))]
+        write_counterpart_risk(settings, risk[part * 5000 : part * 5000 + 5000], f"outcomes-0-{part}")
+    write_counterpart_risk(settings, risk[4000:6000], "outcomes-0-again")
+    drawn = {(int(c), int(d)) for c, d in zip(draw.integers(0, subjects, rows), draw.integers(0, 60, rows), strict=True)}
+    profiles = [person(f"c{subject}", T0 + day * DAY_MS, i) for i, (subject, day) in enumerate(sorted(drawn))]
     write_profiles_offline(settings, profiles, "daily")
     events = pd.DataFrame(
         {
-            "card_id": [f"c{i}" for i in draw.integers(0, cards + 50, EVENTS)],
-            "terminal_id": [f"t{i}" for i in draw.integers(0, terminals + 50, EVENTS)],
+            "card_id": [f"c{i}" for i in draw.integers(0, subjects + 50, EVENTS)],
+            "terminal_id": [f"t{i}" for i in draw.integers(0, counterparts + 50, EVENTS)],
             "event_time_ms": T0 - DAY_MS + draw.integers(0, 75 * 24 * 4, EVENTS) * (HOUR_MS // 4),
         },
         index=draw.permutation(EVENTS),
     )
     got = point_in_time(settings, events)
     assert (got.customer_ts_ms > 0).mean() > 0.8
-    assert (got.terminal_ts_ms > 0).mean() > 0.7
+    assert (got.counterpart_ts_ms > 0).mean() > 0.7
     assert_as_by_brute_force(settings, got, events, profiles, risk)
 
 
@@ -139,7 +141,7 @@ def test_a_join_sees_nothing_of_what_comes_later(
     settings = fresh(platform, tmp_path_factory.mktemp("join"))
     rows = [place(f"t{t}", T0 + at * HOUR_MS, i) for i, (t, at) in enumerate(sorted(risk, key=lambda r: r[1]))]
     profiles = [person(f"c{c}", T0 + day * DAY_MS, i) for i, (c, day) in enumerate(sorted(days))]
-    write_terminal_risk(settings, rows, "first")
+    write_counterpart_risk(settings, rows, "first")
     write_profiles_offline(settings, profiles, "first")
     events = pd.DataFrame(
         {
@@ -151,10 +153,10 @@ def test_a_join_sees_nothing_of_what_comes_later(
     before = point_in_time(settings, events)
     assert_as_by_brute_force(settings, before, events, profiles, rows)
     last = int(events["event_time_ms"].max())
-    write_terminal_risk(settings, [place(f"t{t}", last + later, 1000 + t) for t in range(3)], "later")
+    write_counterpart_risk(settings, [place(f"t{t}", last + later, 1000 + t) for t in range(3)], "later")
     write_profiles_offline(settings, [person(f"c{c}", last + later, 1000) for c in range(3)], "later")
     after = point_in_time(settings, events)
-    for name in ("customer", "usual", "customer_ts_ms", "terminal_ts_ms"):
+    for name in ("customer", "usual", "customer_ts_ms", "counterpart_ts_ms"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     for i in range(len(events)):
         np.testing.assert_array_equal(before.tiles[before.begin[i] : before.end[i]], after.tiles[after.begin[i] : after.end[i]])

@@ -12,8 +12,9 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from features.base.durations import DAY_MS
-from features.base.events import Label, Transaction
+from features.base.events import Label
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from infra.cli import main
 from streams import topics
 from streams.kafka.clients import consumer, producer
@@ -73,21 +74,21 @@ def test_a_history_in_two_calls_arrives_whole_and_in_order(platform: Settings) -
     assert total.labels == sum(len(batch.labels) for batch in batches)
     assert total.labels_pending == 0
 
-    decode = msgspec.json.Decoder(Transaction).decode
-    rows = [(p, decode(value)) for p, value in read_all(platform, topics.TRANSACTIONS)]
-    mine = [(p, event) for p, event in rows if event.transaction_id.startswith(f"t{seed}-")]
-    assert {event.transaction_id for _, event in mine} == {i for b in batches for i in b.transactions.transaction_id}
+    decode = msgspec.json.Decoder(Payment).decode
+    rows = [(p, decode(value)) for p, value in read_all(platform, topics.EVENTS)]
+    mine = [(p, event) for p, event in rows if event.event_id.startswith(f"t{seed}-")]
+    assert {event.event_id for _, event in mine} == {i for b in batches for i in b.transactions.event_id}
     assert len(mine) == total.transactions
     for partition in range(platform.partitions):
         times = [event.event_time_ms for p, event in mine if p == partition]
         assert times == sorted(times)
 
     labels = [(p, msgspec.json.decode(value, type=Label)) for p, value in read_all(platform, topics.LABELS)]
-    own_labels = [(p, label) for p, label in labels if label.transaction_id.startswith(f"t{seed}-")]
+    own_labels = [(p, label) for p, label in labels if label.event_id.startswith(f"t{seed}-")]
     assert len(own_labels) == total.labels
     # Labels lie in the partition of their transaction: the label joiner depends on it.
-    where = {event.transaction_id: p for p, event in mine}
-    assert all(where[label.transaction_id] == p for p, label in own_labels)
+    where = {event.event_id: p for p, event in mine}
+    assert all(where[label.event_id] == p for p, label in own_labels)
 
 
 def test_speed_is_kept(platform: Settings) -> None:
@@ -166,7 +167,7 @@ def test_days_that_are_not_yet_are_refused_before_they_are_published(
     platform: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
-    before = len(read_all(platform, topics.TRANSACTIONS))
+    before = len(read_all(platform, topics.EVENTS))
     assert main.run(["simulate", "--start", "2089-01-05", "--days", "1", "--cards", "5"]) == 2
     assert "event time reaches 2089-01-05, which is not yet" in " ".join(capsys.readouterr().err.split())
     # Payments of a week ago, and labels that nobody can have yet.
@@ -174,4 +175,4 @@ def test_days_that_are_not_yet_are_refused_before_they_are_published(
     arguments = ["--start", start, "--days", "1", "--cards", "300", "--fraud-rate", "0.2", "--all-labels"]
     assert main.run(["simulate", *arguments]) == 2
     assert "label time reaches" in " ".join(capsys.readouterr().err.split())
-    assert len(read_all(platform, topics.TRANSACTIONS)) == before
+    assert len(read_all(platform, topics.EVENTS)) == before

@@ -10,14 +10,14 @@ import pandas as pd
 import pytest
 
 from features.base.durations import DAY_MS
-from features.base.events import Transaction
 from features.base.settings import Settings, load
 from features.catalogue.vector import N_STREAM, NAMES, SERVICE, WIDTH
+from features.domains.card_fraud.event import Payment
 from features.feast_repo.store import apply
-from features.offline.point_in_time import write_profiles_offline, write_terminal_risk
+from features.offline.point_in_time import write_counterpart_risk, write_profiles_offline
 from features.online.cached_reader import Reader
-from features.online.store import OnlineWriter, ProfileReader, TerminalRow
-from features.transform.columns import from_transactions
+from features.online.store import CounterpartRow, OnlineWriter, ProfileReader
+from features.transform.columns import from_events
 from features.transform.fill import fill
 from features.transform.profiles import CATEGORIES
 from tests.profile_rows import profile_row, tiles
@@ -34,24 +34,24 @@ def settings(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Se
     settings.ports.redis = platform.ports.redis
     profiles = [profile_row(f"rt-{i}", T0 + i, 10.0 + i, i) for i in range(4)]
     # A category and a terminal that some events use, so that no column is constant.
-    category, terminal = from_transactions([_event("rt-0", "rt-t0", T0, merchant_category="5411")]).category[0], "rt-t0"
+    category, counterpart = from_events([_event("rt-0", "rt-t0", T0, category="5411")]).category[0], "rt-t0"
     for row in profiles[:2]:
         row.usual[0] = category
-        row.usual[CATEGORIES] = from_transactions([_event("rt-0", terminal, T0)]).terminal[0]
-    terminals = [TerminalRow(f"rt-t{i}", T0 + i, tiles(T0, 40 * (i + 1), i), i + 1) for i in range(3)]
+        row.usual[CATEGORIES] = from_events([_event("rt-0", counterpart, T0)]).counterpart[0]
+    counterparts = [CounterpartRow(f"rt-t{i}", T0 + i, tiles(T0, 40 * (i + 1), i), i + 1) for i in range(3)]
     writer = OnlineWriter(settings)
     writer.write_profiles(profiles)
-    writer.write_terminal_risk(terminals)
+    writer.write_counterpart_risk(counterparts)
     write_profiles_offline(settings, profiles, "profiles")
-    write_terminal_risk(settings, terminals, "outcomes")
+    write_counterpart_risk(settings, counterparts, "outcomes")
     return settings
 
 
-def _event(card: str, terminal: str, time_ms: int, **rest: Any) -> Transaction:
-    return Transaction(f"{card}{terminal}{time_ms}", time_ms, card, terminal, rest.pop("amount_minor", 1250), **rest)
+def _event(subject: str, counterpart: str, time_ms: int, **rest: Any) -> Payment:
+    return Payment(f"{subject}{counterpart}{time_ms}", time_ms, subject, counterpart, rest.pop("measure", 1250), **rest)
 
 
-def _events() -> list[Transaction]:
+def _events() -> list[Payment]:
     """Most soon after the rows, some long after; known and unknown cards, terminals, places and categories."""
     draw = np.random.default_rng(11)
     events = []
@@ -61,34 +61,34 @@ def _events() -> list[Transaction]:
             f"rt-{draw.integers(0, 5)}",
             f"rt-t{draw.integers(0, 4)}",
             T0 + 10 + int(120 * DAY_MS * draw.random() ** 4),
-            amount_minor=int(draw.integers(0, 99_999)),
-            merchant_category=(None, "5411", "5999")[i % 3],
+            measure=int(draw.integers(0, 99_999)),
+            category=(None, "5411", "5999")[i % 3],
             **place,
         )
         events.append(event)
     return events
 
 
-def _scored(settings: Settings, events: list[Transaction]) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _scored(settings: Settings, events: list[Payment]) -> np.ndarray[Any, np.dtype[np.float32]]:
     """The columns as the scorer fills them."""
-    batch = from_transactions(events)
+    batch = from_events(events)
     vectors = np.zeros((len(events), WIDTH), dtype=np.float32)
     reader = Reader(ProfileReader(settings), settings.feast)
-    read = reader.read([e.card_id for e in events], [e.terminal_id for e in events], batch.event_time_ms)
+    read = reader.read([e.subject for e in events], [e.counterpart for e in events], batch.event_time_ms)
     fill(vectors, batch, read.profiles, settings.labels.delay_ms, settings.labels.step_hours)
     return vectors[:, N_STREAM:]
 
 
-def _request(event: Transaction) -> dict[str, object]:
+def _request(event: Payment) -> dict[str, object]:
     nan = float("nan")
     return {
-        "card_id": event.card_id,
-        "terminal_id": event.terminal_id,
+        "card_id": event.subject,
+        "terminal_id": event.counterpart,
         "event_time_ms": event.event_time_ms,
-        "amount_minor": event.amount_minor,
+        "amount_minor": event.measure,
         "latitude": nan if event.latitude is None else event.latitude,
         "longitude": nan if event.longitude is None else event.longitude,
-        "merchant_category": event.merchant_category or "",
+        "merchant_category": event.category or "",
     }
 
 

@@ -21,12 +21,13 @@ from confluent_kafka import TopicPartition
 
 from features.archive import generations
 from features.base.durations import DAY_MS
-from features.base.events import Label, Outcome, Score, Transaction
+from features.base.events import Label, Outcome, Score
 from features.base.settings import Features, Settings, load
 from features.catalogue.vector import N_STREAM, unpacked
-from features.history.state import CardState
+from features.domains.card_fraud.event import Payment
+from features.history.state import SubjectState
 from features.transform.arrow import Recomputation, in_log_order, vectors
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from features.transform.update import update
 from infra.cli import main
 from infra.platform import leftovers, repartition_journal, supervisor
@@ -59,7 +60,7 @@ def platform(tmp_path: Path) -> Iterator[Settings]:
     """All of it, without a champion: vectors are published unscored."""
     folder = tmp_path / "platform"
     folder.mkdir()
-    (folder / "driftloop.toml").write_text(f"[labels]\ndelay_days = {DELAY_DAYS}\n[skew]\ncards = 0\n")
+    (folder / "driftloop.toml").write_text(f"[labels]\ndelay_days = {DELAY_DAYS}\n[skew]\nsubjects = 0\n")
     try:
         yield local.up(load(folder))
     finally:
@@ -73,8 +74,8 @@ class Stream:
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.dir
         self.payments = transactions(Options(cards=60, terminals=40, seed=5), DAYS)
-        self.published: list[Transaction] = []
-        self.frauds: set[str] = set()
+        self.published: list[Payment] = []
+        self.positives: set[str] = set()
         self._labels: list[Label] = []
 
     def publish(self, share: float, repeated: int = 0) -> None:
@@ -84,18 +85,18 @@ class Stream:
         part = self.payments[len(self.published) : int(share * len(self.payments))]
         sender = clients.producer(settings)
         for one in self.published[len(self.published) - repeated :]:
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode(), headers=[Copied().header()])
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
         self.published += part
         for n, one in enumerate(part):
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode())
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode())
             if n % 10 == 0:
                 at = one.event_time_ms + LABEL_MS
-                self._labels.append(Label(one.transaction_id, one.card_id, one.terminal_id, one.event_time_ms, True, at))
+                self._labels.append(Label(one.event_id, one.subject, one.counterpart, one.event_time_ms, True, at))
         now = part[-1].event_time_ms
         for label in [label for label in self._labels if label.label_time_ms <= now]:
-            sender.produce(topics.LABELS, msgspec.json.encode(label), label.card_id.encode())
+            sender.produce(topics.LABELS, msgspec.json.encode(label), label.subject.encode())
             self._labels.remove(label)
-            self.frauds.add(label.transaction_id)
+            self.positives.add(label.event_id)
         assert sender.flush(30) == 0
         sender.close()
         self.wait()
@@ -105,7 +106,7 @@ class Stream:
         sender = clients.producer(load(self.folder))
         part = self.payments[len(self.published) : len(self.published) + count]
         for one in part:
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(one), one.card_id.encode(), headers=[Copied().header()])
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
         assert sender.flush(30) == 0
         sender.close()
         self.published += part
@@ -168,7 +169,7 @@ def commit(settings: Settings, group: str, offsets: dict[int, int]) -> None:
 
 
 @contextmanager
-def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
+def publishing(settings: Settings, again: Payment) -> Iterator[None]:
     """Somebody publishes all the time: a payment that is there already, so that nothing comes of it."""
     ended = threading.Event()
 
@@ -177,7 +178,7 @@ def publishing(settings: Settings, again: Transaction) -> Iterator[None]:
     def publish() -> None:
         sender = clients.producer(settings)
         while not ended.wait(0.2):
-            sender.produce(topics.TRANSACTIONS, msgspec.json.encode(again), again.card_id.encode())
+            sender.produce(topics.EVENTS, msgspec.json.encode(again), again.subject.encode())
             assert sender.flush(60) == 0
             begun.set()
         sender.close()
@@ -208,13 +209,13 @@ def _scores(settings: Settings, stream: Stream) -> None:
     """One score for each payment, in the partition of its card, with the vector of a run through the pure core alone."""
     decode = msgspec.json.Decoder(Score).decode
     found = {p: [decode(r.value or b"") for r in records] for p, records in values(settings, topics.SCORES).items()}
-    counts = Counter(score.transaction.transaction_id for scores in found.values() for score in scores)
-    assert counts == Counter(one.transaction_id for one in stream.published)
+    counts = Counter(score.event.event_id for scores in found.values() for score in scores)
+    assert counts == Counter(one.event_id for one in stream.published)
     for partition, scores in found.items():
-        assert {HASHES["murmur2"](s.transaction.card_id.encode()) % settings.partitions for s in scores} <= {partition}
-    wanted = update(CardState(), from_transactions(stream.published), settings.features.amount_limit)[:, :N_STREAM]
-    by_id = {s.transaction.transaction_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
-    served = np.stack([by_id[one.transaction_id] for one in stream.published])
+        assert {HASHES["murmur2"](s.event.subject.encode()) % settings.partitions for s in scores} <= {partition}
+    wanted = update(SubjectState(), from_events(stream.published), settings.features.amount_limit)[:, :N_STREAM]
+    by_id = {s.event.event_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
+    served = np.stack([by_id[one.event_id] for one in stream.published])
     np.testing.assert_array_equal(served.view(np.uint32), wanted.view(np.uint32))
 
 
@@ -222,28 +223,28 @@ def _outcomes(settings: Settings, stream: Stream) -> None:
     """Each outcome once: all that are due, those of labels with the score, and none that is not due."""
     decode = msgspec.json.Decoder(Outcome).decode
     outcomes = [decode(r.value or b"") for records in values(settings, topics.OUTCOMES).values() for r in records]
-    said = Counter((o.transaction_id, o.late) for o in outcomes)
+    said = Counter((o.event_id, o.late) for o in outcomes)
     assert set(said.values()) <= {1}
-    assert all(o.amount_minor is not None for o in outcomes), "an outcome without its score"
-    assert {o.transaction_id for o in outcomes if o.is_fraud} == stream.frauds
+    assert all(o.measure is not None for o in outcomes), "an outcome without its score"
+    assert {o.event_id for o in outcomes if o.positive} == stream.positives
     score = msgspec.json.Decoder(Score).decode
-    decided = {o.transaction_id for o in outcomes}
+    decided = {o.event_id for o in outcomes}
     for records in values(settings, topics.SCORES).values():
-        held = [score(r.value or b"").transaction for r in records]
+        held = [score(r.value or b"").event for r in records]
         live = any(copied(r) is None for r in records)  # nobody but the scorer writes scores, so no header is forged
         newest = max((one.event_time_ms for one in held), default=0)
-        due = {one.transaction_id for one in held if one.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
+        due = {one.event_id for one in held if one.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
         if live:
             assert due <= decided
     end = stream.published[-1].event_time_ms
-    early = {one.transaction_id for one in stream.published if one.event_time_ms + DELAY_DAYS * DAY_MS > end}
-    assert early & decided <= stream.frauds
+    early = {one.event_id for one in stream.published if one.event_time_ms + DELAY_DAYS * DAY_MS > end}
+    assert early & decided <= stream.positives
 
 
 def _archive(settings: Settings, stream: Stream) -> None:
     """Each score and outcome in one row of a place of its own; batch gives the served vectors from these rows."""
     scores = ds.dataset(settings.archive / "scores", format="parquet").to_table()
-    assert Counter(scores.column("transaction_id").to_pylist()) == Counter(one.transaction_id for one in stream.published)
+    assert Counter(scores.column("transaction_id").to_pylist()) == Counter(one.event_id for one in stream.published)
     places = set(zip(scores.column("kafka_partition").to_pylist(), scores.column("kafka_offset").to_pylist(), strict=True))
     assert len(places) == scores.num_rows
     ordered = in_log_order(scores)
@@ -258,7 +259,7 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     folder = platform.dir
     stream = Stream(platform)
     sender = clients.producer(platform)
-    sender.produce(topics.TRANSACTIONS, b"{", stream.payments[0].card_id.encode())
+    sender.produce(topics.EVENTS, b"{", stream.payments[0].subject.encode())
     assert sender.flush(30) == 0
     sender.close()
     stream.publish(0.4)
@@ -277,7 +278,7 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
 
     stream.wait()
     # The broken and the repeated ones are not copied; what came meanwhile is.
-    assert sum(map(len, values(load(folder), topics.TRANSACTIONS).values())) == len(stream.published)
+    assert sum(map(len, values(load(folder), topics.EVENTS).values())) == len(stream.published)
     assert generations.read(platform.archive).number == 1
     check(stream)
     stream.publish(0.75, repeated=30)

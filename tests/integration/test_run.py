@@ -23,8 +23,9 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient, NewPartitions
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
 from features.base.settings import Settings, SettingsError, load
+from features.domains.card_fraud.event import Payment
 from infra.platform import leftovers, supervisor
 from infra.platform import up_down as local
 from infra.platform.processors import built
@@ -97,7 +98,7 @@ def running(settings: Settings, log: Path, **environment: str) -> Iterator[Run]:
 
 
 def committed_offsets(settings: Settings) -> dict[int, int]:
-    places = [(topics.TRANSACTIONS, partition) for partition in range(settings.partitions)]
+    places = [(topics.EVENTS, partition) for partition in range(settings.partitions)]
     with Committed(settings) as reader:
         return {place[1]: commit.offset for place, commit in reader.read({"scorer": places}, 30)["scorer"].items()}
 
@@ -106,14 +107,14 @@ def ids_below(settings: Settings, offsets: dict[int, int]) -> list[str]:
     """Of the payments that are committed."""
     found = []
     for partition, offset in offsets.items():
-        log = committed(settings, topics.TRANSACTIONS, (partition,))
-        found += [msgspec.json.decode(value, type=Transaction).transaction_id for _, value in log[:offset]]
+        log = committed(settings, topics.EVENTS, (partition,))
+        found += [msgspec.json.decode(value, type=Payment).event_id for _, value in log[:offset]]
     return sorted(found)
 
 
 def scored_ids(settings: Settings) -> list[str]:
     log = committed(settings, topics.SCORES, range(settings.partitions))
-    return sorted(msgspec.json.decode(value, type=Score).transaction.transaction_id for _, value in log)
+    return sorted(msgspec.json.decode(value, type=Score).event.event_id for _, value in log)
 
 
 def answer(port: int, page: str) -> tuple[int, str]:
@@ -133,7 +134,7 @@ def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: 
     assert len(events) == N
     sender = producer(own)
     for event in events:
-        sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+        sender.produce(topics.EVENTS, encode(event), event.subject.encode())
     assert sender.flush(30) == 0
 
     # Small batches, so that there are many left when the signal comes, and one in hand.
@@ -146,10 +147,10 @@ def test_sigterm_ends_it_within_five_seconds_and_what_it_took_is_committed(own: 
     assert scored_ids(own) == ids_below(own, offsets)
 
     with running(own, tmp_path / "second") as scorer:
-        Lockstep(own, {"scorer": (topics.TRANSACTIONS,)}, timeout_s=START_S).wait()
+        Lockstep(own, {"scorer": (topics.EVENTS,)}, timeout_s=START_S).wait()
         assert scorer.stop() < 5
     assert sum(committed_offsets(own).values()) == N
-    assert scored_ids(own) == sorted(event.transaction_id for event in events)
+    assert scored_ids(own) == sorted(event.event_id for event in events)
 
 
 def test_a_further_member_starts_beside_the_first_and_says_its_port(own: Settings, tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
     events = transactions(Options(cards=300, terminals=100, seed=8), 25)[:N]
     sender = producer(own)
     for event in events:
-        sender.produce(topics.TRANSACTIONS, encode(event), event.card_id.encode())
+        sender.produce(topics.EVENTS, encode(event), event.subject.encode())
     assert sender.flush(30) == 0
     broker = psutil.Process(supervisor.processes(own)["kafka"].pid)
     with running(own, tmp_path / "first", DRIFTLOOP_SCORING__MAX_BATCH=str(BATCH)) as scorer:
@@ -198,8 +199,8 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
         finally:
             broker.resume()
     with running(own, tmp_path / "second"):
-        Lockstep(own, {"scorer": (topics.TRANSACTIONS,)}, timeout_s=START_S).wait()
-    assert scored_ids(own) == sorted([*ids, *(event.transaction_id for event in events)])
+        Lockstep(own, {"scorer": (topics.EVENTS,)}, timeout_s=START_S).wait()
+    assert scored_ids(own) == sorted([*ids, *(event.event_id for event in events)])
 
 
 def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings, tmp_path: Path) -> None:
@@ -219,7 +220,7 @@ def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings,
     try:
         wait_for(lambda: not shell.health())
         admin = AdminClient({"bootstrap.servers": own.bootstrap})
-        for future in admin.create_partitions([NewPartitions(topics.TRANSACTIONS, own.partitions + 1)]).values():
+        for future in admin.create_partitions([NewPartitions(topics.EVENTS, own.partitions + 1)]).values():
             future.result(30)
         thread.join(60)
         assert not thread.is_alive()
@@ -227,7 +228,7 @@ def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings,
         shell.stop()
         thread.join(30)
     (failure,) = failures
-    said = f"topic {topics.TRANSACTIONS} has more than the {own.partitions} partitions that it was made with"
+    said = f"topic {topics.EVENTS} has more than the {own.partitions} partitions that it was made with"
     assert str(failure).startswith(said)
     assert "driftloop repartition" in str(failure)
 

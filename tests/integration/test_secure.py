@@ -107,13 +107,13 @@ def test_the_loop_turns(secure: Settings, run: Runner) -> None:
     code, out, _ = run("status", "--json")
     status = json.loads(out)
     assert (code, status["state"]) == (0, "up")
-    groups = {"scorer", "feast-writer", "archive", "label-joiner", "terminal-risk", "drift-monitor"}
+    groups = {"scorer", "feast-writer", "archive", "label-joiner", "counterpart-risk", "drift-monitor"}
     assert groups <= status["lag"].keys()
     assert groups <= status["event_time"].keys()
     for format_ in ("scores", "outcomes"):
         assert ds.dataset(secure.archive / format_, format="parquet").count_rows() > 0
-    card = ds.dataset(secure.archive / "scores", format="parquet").to_table(columns=["card_id"]).column(0)[-1].as_py()
-    assert run("features", "show", "card", card)[0] == 0
+    subject = ds.dataset(secure.archive / "scores", format="parquet").to_table(columns=["card_id"]).column(0)[-1].as_py()
+    assert run("features", "show", "card", subject)[0] == 0
     code, out, _ = run("alerts", "--json")
     assert (code, len(json.loads(out))) == (0, 20)
 
@@ -134,7 +134,7 @@ def test_every_processor_tells_what_it_does(secure: Settings) -> None:
     pages = {name: page(port) for name, port in secure.ports.metrics.items() if name in ("scorer", "writers", "drift-monitor")}
     processors = {
         "scorer": ("scorer",),
-        "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk"),
+        "writers": ("feast-writer", "archive", "label-joiner", "counterpart-risk"),
         "drift-monitor": ("drift-monitor",),
     }
     missing = [
@@ -192,21 +192,21 @@ def _promoted(event: ModelEvent) -> bool:
 
 def test_a_dead_letter_is_replayed_and_discarded(secure: Settings, run: Runner) -> None:
     """The bad record goes to the scorer again, under the operator's rights, and comes back with its count."""
-    publish(secure.as_user("producer"), topics.TRANSACTIONS, "bad", EARLIER)
+    publish(secure.as_user("producer"), topics.EVENTS, "bad", EARLIER)
     (letter,) = _letters(run, 1)
     assert (letter["error"], letter["attempt"]) == ("ValidationError", 1)
     assert run("dlq", "replay", letter["place"], "--yes")[0] == 0
     (again,) = _letters(run, 2)
     assert again["place"] != letter["place"]
     assert run("dlq", "discard", again["place"], "--reason", "a test", "--yes")[0] == 0
-    assert json.loads(run("dlq", "list", "--topic", topics.TRANSACTIONS, "--json")[1]) == []
+    assert json.loads(run("dlq", "list", "--topic", topics.EVENTS, "--json")[1]) == []
 
 
 def _letters(run: Runner, attempt: int) -> list[dict[str, Any]]:
     """Those of ``transactions`` that came back for the ``attempt``-th time; waits for the first."""
     deadline = time.monotonic() + 60
     while True:
-        found = json.loads(run("dlq", "list", "--topic", topics.TRANSACTIONS, "--json")[1])
+        found = json.loads(run("dlq", "list", "--topic", topics.EVENTS, "--json")[1])
         if attempt in [letter["attempt"] for letter in found]:
             return [letter for letter in found if letter["attempt"] == attempt]
         assert time.monotonic() < deadline, found
@@ -324,7 +324,7 @@ def test_nobody_borrows_another_ones_transactions_or_group(secure: Settings) -> 
     with pytest.raises(KafkaException, match="TRANSACTIONAL_ID_AUTHORIZATION_FAILED"):
         producer(scorer, "driftloop-archive-0").init_transactions(20)
     reader = consumer(scorer, "archive")
-    reader.subscribe([topics.TRANSACTIONS])
+    reader.subscribe([topics.EVENTS])
     error = next(message for message in reader.consume(1, 20)).error()
     reader.close()
     told = refused(scorer, error)

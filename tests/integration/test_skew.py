@@ -58,8 +58,8 @@ def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, r
     watch = SkewWatch(settings)
     report = watch.look()
     assert report is not None
-    assert {source: found.differing for source, found in report.sources.items()} == {"card": 0, "customer": 0, "terminal": 0}
-    assert (value("values", source="card"), value("checked_vectors"), value("last_day")) == (0, report.vectors, day * 86_400)
+    assert {source: found.differing for source, found in report.sources.items()} == {"history": 0, "profile": 0, "counterpart": 0}
+    assert (value("values", source="history"), value("checked_vectors"), value("last_day")) == (0, report.vectors, day * 86_400)
     assert watch.look() is None, "the day is checked"
 
     elsewhere = load(settings.dir / "tampered")
@@ -69,24 +69,24 @@ def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, r
     archive(elsewhere, tampered(rows, wrong, "max_90d"))
     report = SkewWatch(elsewhere).look()
     assert report is not None
-    assert report.sources["card"].by_feature == {"max_90d": 1}
-    assert value("values", source="card") == 1
-    assert 0 < value("largest", source="card") < 0.1
+    assert report.sources["history"].by_feature == {"max_90d": 1}
+    assert value("values", source="history") == 1
+    assert 0 < value("largest", source="history") < 0.1
 
 
 def test_a_profile_that_came_too_late_is_freshness_skew(settings: Settings, rows: list[Archived]) -> None:
     archive(settings, rows)
     day = newest(settings)
-    card = next(row.event.transaction.card_id for row in rows if row.day == day and isinstance(row.event, Score))
+    subject = next(row.event.event.subject for row in rows if row.day == day and isinstance(row.event, Score))
     profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
     profile[HOME_LAT], profile[MEAN_AMOUNT] = 1.0, 10.0
     # The day before has it, and the scores were made without.
-    write_profiles_offline(settings, [ProfileRow(card, day * DAY_MS, profile, np.zeros(USUAL_WIDTH, dtype=np.int64))], "late")
+    write_profiles_offline(settings, [ProfileRow(subject, day * DAY_MS, profile, np.zeros(USUAL_WIDTH, dtype=np.int64))], "late")
     report = SkewWatch(settings).look()
     assert report is not None
-    assert report.sources["card"].differing == report.sources["terminal"].differing == 0
-    assert report.sources["customer"].by_feature["ratio_to_usual_amount"] >= 1
-    assert value("values", source="customer") == report.sources["customer"].differing > 0
+    assert report.sources["history"].differing == report.sources["counterpart"].differing == 0
+    assert report.sources["profile"].by_feature["ratio_to_usual_amount"] >= 1
+    assert value("values", source="profile") == report.sources["profile"].differing > 0
 
 
 def test_it_runs_beside_others_and_stops_in_the_middle(settings: Settings, rows: list[Archived]) -> None:

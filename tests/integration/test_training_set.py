@@ -82,9 +82,9 @@ def test_a_training_set_holds_vectors_profiles_and_outcomes(
     assert table.num_rows == made.rows > 1000
     time = table.column("event_time_ms").to_numpy()
     assert ((time >= low) & (time <= newest) & ~((time >= fault[0]) & (time < fault[1]))).all()
-    known, fraud = table.column("known").to_numpy(), table.column("is_fraud").to_numpy()
-    assert (made.known, made.frauds) == (known.sum(), fraud.sum())
-    assert 0 < made.frauds < made.known < made.rows
+    known, positive = table.column("known").to_numpy(), table.column("positive").to_numpy()
+    assert (made.known, made.positives) == (known.sum(), positive.sum())
+    assert 0 < made.positives < made.known < made.rows
     assert known[time <= made.settled_ms].all()
 
     matrix = vectors(table.column("features"))

@@ -11,7 +11,7 @@ import pytest
 from features.base.durations import DAY_MS
 from features.base.settings import Settings
 from features.catalogue.vector import SCHEMA
-from features.online.store import Activity, OnlineWriter, ProfileReader, TerminalRow
+from features.online.store import Activity, CounterpartRow, OnlineWriter, ProfileReader
 from tests.profile_rows import profile_row, tiles
 
 pytestmark = pytest.mark.integration
@@ -38,21 +38,21 @@ def test_a_replay_from_anywhere_ends_where_the_first_run_did(platform: Settings,
         Activity(entities[e], int(t), draw.random(3, dtype=np.float32), SCHEMA, None, f"x{i}")
         for i, (e, t) in enumerate(zip(of, times, strict=True))
     ]
-    risk = [TerminalRow(entities[e], int(t), tiles(T0, 5, i), i) for i, (e, t) in enumerate(zip(of, times, strict=True))]
+    risk = [CounterpartRow(entities[e], int(t), tiles(T0, 5, i), i) for i, (e, t) in enumerate(zip(of, times, strict=True))]
     profiles = [profile_row(entities[e], int(t), float(i)) for i, (e, t) in enumerate(zip(of, times, strict=True))]
 
     def write(batches: list[slice]) -> None:
         for batch in batches:
             writer.write_activity(activity[batch])
-            writer.write_terminal_risk(risk[batch])
+            writer.write_counterpart_risk(risk[batch])
             writer.write_profiles(profiles[batch])
 
     def stored() -> tuple[list[Any], ...]:
         read = reader.read(entities, entities)
-        found = [a and (a.transaction_id, a.event_time_ms, a.vector.tobytes()) for a in reader.activity(entities)]
-        terminals = [read.tiles[b:e].tolist() for b, e in zip(read.begin, read.end, strict=True)]
-        times = [*read.customer_ts_ms.tolist(), *read.terminal_ts_ms.tolist()]
-        return found, terminals, read.customer.tolist(), read.usual.tolist(), times
+        found = [a and (a.event_id, a.event_time_ms, a.vector.tobytes()) for a in reader.activity(entities)]
+        counterparts = [read.tiles[b:e].tolist() for b, e in zip(read.begin, read.end, strict=True)]
+        times = [*read.customer_ts_ms.tolist(), *read.counterpart_ts_ms.tolist()]
+        return found, counterparts, read.customer.tolist(), read.usual.tolist(), times
 
     write([slice(0, N)])
     first = stored()

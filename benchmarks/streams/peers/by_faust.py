@@ -45,15 +45,15 @@ def app(settings: Settings, source: str, target: str) -> faust.App:
     async def score(stream: Any) -> None:
         async with aiohttp.ClientSession(headers=headers) as session:
             async for event in stream:
-                card = event["card_id"]
-                recent[card], numbers = step(recent[card], event)
-                entity = [{"card_id": card, "terminal_id": event["terminal_id"]}]
+                subject = event["card_id"]
+                recent[subject], numbers = step(recent[subject], event)
+                entity = [{"card_id": subject, "terminal_id": event["terminal_id"]}]
                 # Feast's asynchronous read: what its documentation has for an event loop.
                 found = (await store.get_online_features_async(_FEATURES, entity)).to_dict()
                 async with session.post(url, json=question(numbers, found["profile"][0] or [], WIDTH)) as answer:
                     answer.raise_for_status()
                     said = await answer.json()
-                await scores.send(key=card, value={"transaction": event, "score": said["outputs"][0]["data"][0]})
+                await scores.send(key=subject, value={"transaction": event, "score": said["outputs"][0]["data"][0]})
 
     return made
 

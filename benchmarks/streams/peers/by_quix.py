@@ -56,7 +56,7 @@ def scoring(options: dict[str, Any]) -> Any:
     session.headers["Authorization"] = f"Bearer {Path(options['token_file']).read_text().strip()}"
 
     def score(value: dict[str, Any]) -> dict[str, Any]:
-        event = value["transaction"]
+        event = value["event"]
         with store.pipeline(transaction=False) as pipe:
             for view, name in (("terminal_risk", "terminal_id"), ("customer_profile", "card_id")):
                 pipe.hmget(redis_key(options["keys"][view], event[name]), fields[view])

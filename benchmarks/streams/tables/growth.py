@@ -24,7 +24,7 @@ class Growth(msgspec.Struct, frozen=True):
 
     machine: Machine
     events: int
-    cards: int
+    subjects: int
     points: list[Point]
 
 
@@ -35,7 +35,8 @@ def section(path: Path) -> str:
     lines = [
         describe(result.machine),
         "",
-        f"{first.events:,} transactions of {result.cards:,} cards, as a backlog. The scorers share the cores with the broker and "
+        f"{first.events:,} transactions of {result.subjects:,} cards, as a backlog. The scorers share the cores with the broker "
+        "and "
         "one model server.",
         "",
         "| partitions | scorers | wall s | CPU s of the scorers | events / s | events / CPU s | events / s of the first |",

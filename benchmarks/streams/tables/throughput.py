@@ -43,7 +43,7 @@ class Throughput(msgspec.Struct, frozen=True):
 
     machine: Machine
     events: int
-    cards: int
+    subjects: int
     partitions: int
     value_bytes: float
     rates: list[Rate]
@@ -65,7 +65,7 @@ def section(path: Path) -> str:
     lines = [
         describe(result.machine),
         "",
-        f"A topic of {result.events:,} transactions of {result.value_bytes:,.0f} bytes, {result.cards:,} cards,"
+        f"A topic of {result.events:,} transactions of {result.value_bytes:,.0f} bytes, {result.subjects:,} cards,"
         f" {result.partitions} partitions.",
         "",
         "| | max batch | events | wall s | CPU s | events / s | events / CPU s | of the limit | the scorer is faster by |",

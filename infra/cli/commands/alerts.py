@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from infra.cli import context
 
 if TYPE_CHECKING:
     from features.base.events import Alert
 
-COLUMNS = ("event time", "card", "terminal", ">amount", ">score", ">threshold", "model", "reasons")
+COLUMNS = ("event time", WORDS.subject, WORDS.counterpart, f">{WORDS.measure}", ">score", ">threshold", "model", "reasons")
 
 
 def command(
@@ -31,7 +32,7 @@ def command(
         if as_json:
             show.document(alerts)
         else:
-            show.table(COLUMNS, map(row, alerts), "no alerts yet")
+            show.table(COLUMNS, map(row, alerts), f"no {WORDS.alerts} yet")
         return
     decode = decoder(Alert)
 
@@ -53,12 +54,12 @@ def row(alert: Alert) -> tuple[str, ...]:
     """One alert as cells of ``COLUMNS``."""
     from infra.inspect import show
 
-    paid = alert.transaction
+    paid = alert.event
     return (
         show.when(paid.event_time_ms),
-        paid.card_id,
-        paid.terminal_id,
-        show.amount(paid.amount_minor, paid.currency),
+        paid.subject,
+        paid.counterpart,
+        show.measure(paid.measure, getattr(paid, "currency", None)),
         show.figure(alert.score),
         show.figure(alert.threshold),
         f"{alert.model} {alert.model_version}",

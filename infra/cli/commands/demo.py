@@ -17,7 +17,7 @@ FOLDER = Path(".driftloop-demo")
 def command(
     data: Annotated[Path | None, typer.Option(help="Replay this Parquet file instead of simulating.")] = None,
     days: Annotated[int | None, typer.Option(help="With --data: only so many days from its start.", min=1)] = None,
-    cards: Annotated[int, typer.Option(help="How many cards to simulate.", min=200, max=100_000)] = 2000,
+    subjects: Annotated[int, typer.Option(help="How many cards to simulate.", min=200, max=100_000)] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.", min=0)] = 7,
     out: Annotated[Path, typer.Option(help="Where the summary and the report go.")] = Path("out/demo"),
 ) -> None:
@@ -42,7 +42,7 @@ def command(
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
-        story = simulated(cards, seed) if data is None else replayed(data, days)
+        story = simulated(subjects, seed) if data is None else replayed(data, days)
         told = tell(folder, story, console)
     except (LockstepError, PublishError) as error:
         console.print(f"[red]the loop stopped turning:[/red] {error}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
     from features.catalogue.vector import Feature
     from infra.inspect.archive import Past
-    from infra.inspect.online import Card, Profile, Terminal
+    from infra.inspect.online import Counterpart, Profile, Subject
 
 app = typer.Typer(
     help="Look at features: what they mean, and their values.", no_args_is_help=True, add_completion=False, rich_markup_mode=None
 )
 
 LIST_COLUMNS = (">#", "name", "unit", "window", "source", "meaning")
-HISTORY_COLUMNS = ("event time", "transaction", "terminal", ">amount", "decision", ">score")
+HISTORY_COLUMNS = ("event time", WORDS.event, WORDS.counterpart, f">{WORDS.measure}", "decision", ">score")
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -31,14 +32,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 class Kind(StrEnum):
     """What can be shown."""
 
-    card = "card"
-    terminal = "terminal"
+    subject = WORDS.subject
+    counterpart = WORDS.counterpart
 
 
-class CardOnly(StrEnum):
+class SubjectOnly(StrEnum):
     """What has a history."""
 
-    card = "card"
+    subject = WORDS.subject
 
 
 @app.command("list", help="Every feature of the vector, in its order.")
@@ -68,7 +69,9 @@ def listed(position: int, feature: Feature) -> tuple[str, ...]:
     )
 
 
-@app.command("show", help="What the online store holds of a card (its latest vector and profile) or of a terminal.")
+@app.command(
+    "show", help=f"What the online store holds of a {WORDS.subject} (its latest vector and profile) or of a {WORDS.counterpart}."
+)
 def show_entity(
     kind: Annotated[Kind, typer.Argument()],
     entity: Annotated[str, typer.Argument(metavar="ID")],
@@ -77,18 +80,18 @@ def show_entity(
     from infra.inspect import online, show
 
     settings = context.settings()
-    if kind is Kind.card:
-        card = online.card(settings, entity)
-        show.document(card) if as_json else _tell_card(card, vector_schema(settings.features))
+    if kind is Kind.subject:
+        subject = online.subject(settings, entity)
+        show.document(subject) if as_json else _tell_subject(subject, vector_schema(settings.features))
     else:
-        terminal = online.terminal(settings, entity)
-        show.document(terminal) if as_json else _tell_terminal(terminal)
+        counterpart = online.counterpart(settings, entity)
+        show.document(counterpart) if as_json else _tell_counterpart(counterpart)
 
 
-@app.command("history", help="The archived transactions of a card, with the values of features.")
+@app.command("history", help=f"The archived {WORDS.events} of a {WORDS.subject}, with the values of features.")
 def history(
-    kind: Annotated[CardOnly, typer.Argument()],
-    card: Annotated[str, typer.Argument(metavar="ID")],
+    kind: Annotated[SubjectOnly, typer.Argument()],
+    subject: Annotated[str, typer.Argument(metavar="ID")],
     last: Annotated[int, typer.Option("--last", min=1, max=1_000_000, help="How many, the newest.")] = 20,
     feature: Annotated[list[str] | None, typer.Option("--feature", help="Show this feature; may be repeated.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array, with all features unless some are named.")] = False,
@@ -101,10 +104,12 @@ def history(
 
     names = known(feature or (list(NAMES) if as_json else []), NAMES)
     settings = context.settings()
-    past = archived(settings, card, last, names)
+    past = archived(settings, subject, last, names)
     if not past:
-        name = hashed(settings, card)
-        raise UnknownEntity(f"the archive in {settings.archive} holds no transaction of card {name}; it is seconds behind")
+        name = hashed(settings, subject)
+        raise UnknownEntity(
+            f"the archive in {settings.archive} holds no {WORDS.event} of {WORDS.subject} {name}; it is seconds behind"
+        )
     if as_json:
         show.document(past)
         return
@@ -128,9 +133,9 @@ def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
 
     return (
         show.when(row.event_time_ms),
-        row.transaction_id,
-        row.terminal_id,
-        show.amount(row.amount_minor, row.currency),
+        row.event_id,
+        row.counterpart,
+        show.measure(row.measure, row.unit),
         row.decision,
         show.figure(row.score),
         *("-" if row.features is None else number(row.features[name]) for name in names),
@@ -150,24 +155,24 @@ def age(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _tell_card(card: Card, schema: str) -> None:
+def _tell_subject(subject: Subject, schema: str) -> None:
     from features.catalogue.vector import FEATURES
     from infra.inspect import show
 
-    print(show.printable(f"card {card.card}"))
-    if card.event_time_ms is None or card.age_s is None:
+    print(show.printable(f"{WORDS.subject} {subject.subject}"))
+    if subject.event_time_ms is None or subject.age_s is None:
         print("vector:       none yet")
     else:
-        judged = "today's" if card.schema_is_current else f"not today's, which is {schema}: its values are numbered"
-        print(f"as of:        {show.when(card.event_time_ms)} UTC, {age(card.age_s)} ago")
-        print(show.printable(f"transaction:  {card.transaction_id}"))
-        print(f"score:        {show.figure(card.score)}")
-        print(show.printable(f"schema:       {card.schema} ({judged})"))
-    _tell_profile(card.profile)
+        judged = "today's" if subject.schema_is_current else f"not today's, which is {schema}: its values are numbered"
+        print(f"as of:        {show.when(subject.event_time_ms)} UTC, {age(subject.age_s)} ago")
+        print(show.printable(f"{WORDS.event + ':':<14}{subject.event_id}"))
+        print(f"score:        {show.figure(subject.score)}")
+        print(show.printable(f"schema:       {subject.schema} ({judged})"))
+    _tell_profile(subject.profile)
     units = {feature.name: feature.unit for feature in FEATURES}
-    if card.features:
+    if subject.features:
         print()
-        rows = ((name, number(value), units.get(name, "-")) for name, value in card.features.items())
+        rows = ((name, number(value), units.get(name, "-")) for name, value in subject.features.items())
         show.table(("feature", ">value", "unit"), rows, "")
 
 
@@ -180,18 +185,18 @@ def _tell_profile(profile: Profile | None) -> None:
     home = "unknown" if profile.home is None else f"{profile.home[0]:.4f}, {profile.home[1]:.4f}"
     busiest = sorted(range(len(profile.hours)), key=lambda hour: -profile.hours[hour])[:3]
     hours = ", ".join(f"{hour:02d}:00 {profile.hours[hour]:.0%}" for hour in busiest if profile.hours[hour] > 0)
-    print(f"profile:      as of {show.when(profile.as_of_ms)} UTC, from {profile.transactions:,} transactions")
+    print(f"profile:      as of {show.when(profile.as_of_ms)} UTC, from {profile.events:,} {WORDS.events}")
     print(f"  home:       {home}")
-    print(f"  usually:    {profile.mean_amount:,.2f} currency units; most often at {hours or 'no hour'} UTC")
-    print(f"  known:      {len(profile.categories)} merchant categories, {len(profile.terminals)} terminals")
+    print(f"  usually:    {profile.mean_amount:,.2f} {WORDS.unit}; most often at {hours or 'no hour'} UTC")
+    print(f"  known:      {len(profile.categories)} categories, {len(profile.counterparts)} {WORDS.counterparts}")
 
 
-def _tell_terminal(terminal: Terminal) -> None:
+def _tell_counterpart(counterpart: Counterpart) -> None:
     from infra.inspect import show
 
-    outcomes, frauds = sum(day.outcomes for day in terminal.days), sum(day.frauds for day in terminal.days)
-    print(show.printable(f"terminal {terminal.terminal}"))
-    print(f"as of:        {show.when(terminal.as_of_ms)} UTC, {age(terminal.age_s)} ago")
-    print(f"known:        {outcomes:,} outcomes in {terminal.hours} hours, {frauds:,} of them fraud\n")
-    rows = ((show.when(day.day_ms)[:10], str(day.outcomes), str(day.frauds), str(day.unexplained)) for day in terminal.days)
-    show.table(("day", ">outcomes", ">frauds", ">unexplained"), rows, "no outcomes are kept")
+    outcomes, positives = sum(day.outcomes for day in counterpart.days), sum(day.positives for day in counterpart.days)
+    print(show.printable(f"{WORDS.counterpart} {counterpart.counterpart}"))
+    print(f"as of:        {show.when(counterpart.as_of_ms)} UTC, {age(counterpart.age_s)} ago")
+    print(f"known:        {outcomes:,} outcomes in {counterpart.hours} hours, {positives:,} of them {WORDS.positives}\n")
+    rows = ((show.when(day.day_ms)[:10], str(day.outcomes), str(day.positives), str(day.unexplained)) for day in counterpart.days)
+    show.table(("day", ">outcomes", f">{WORDS.positives}", ">unexplained"), rows, "no outcomes are kept")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from features.archive.locks import reading
+from features.base.active import WORDS
 from infra.cli import context, spark
 from infra.errors import PlatformError
 
@@ -34,7 +35,7 @@ def backfill(
     ] = "archive",
     topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
     buckets: Annotated[
-        int | None, typer.Option(min=1, max=100_000, help="Pieces that cards are divided into; default: by rows.")
+        int | None, typer.Option(min=1, max=100_000, help=f"Pieces that {WORDS.subjects} are divided into; default: by rows.")
     ] = None,
     days_at_once: Annotated[int, typer.Option(min=1, help="Days worked on together; each such stretch reads its history.")] = 62,
     force: Annotated[bool, typer.Option(help="Do days anew that are done.")] = False,
@@ -42,7 +43,7 @@ def backfill(
     driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
     scratch: spark.Scratch = None,
 ) -> None:
-    """Compute the card features of whole days into the offline store, beside the running stream.
+    """Compute the subject features of whole days into the offline store, beside the running stream.
 
     Days that are done are skipped, and a run that was broken off goes on. Only complete days are done.
     """
@@ -82,7 +83,7 @@ def profile(
     driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
     scratch: spark.Scratch = None,
 ) -> None:
-    """Compute the customers' daily profiles from the archive into Feast: all days offline, the newest of each card online.
+    """Compute the customers' daily profiles from the archive into Feast: all days offline, the newest of each subject online.
 
     Meant to run once a day. Whole days before --to (default: the newest archived event) are taken.
     """
@@ -156,7 +157,7 @@ def training_set(
         made = run(running, settings, folders, work, out.absolute(), low, high, excluded, _joined)
     _say("", last=True)
     print(
-        f"{made.rows:,} rows, {made.known:,} with an outcome, {made.frauds:,} of them frauds, "
+        f"{made.rows:,} rows, {made.known:,} with an outcome, {made.positives:,} of them {WORDS.positives}, "
         f"in {time.monotonic() - begun:.1f} s; in {out}"
     )
 
@@ -199,7 +200,7 @@ _said: list[str] = []
 
 
 def _say(text: str, last: bool = False) -> None:
-    """One line on stderr: rewritten on a terminal, added where it changed elsewhere."""
+    """One line on stderr: rewritten on a counterpart, added where it changed elsewhere."""
     if sys.stderr.isatty():
         print(f"\r{text:<110}", end="\n" if last else "", file=sys.stderr, flush=True)
     elif text and text not in _said[-1:]:

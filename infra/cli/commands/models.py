@@ -6,13 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from infra.cli import context
 
 if TYPE_CHECKING:
     from serving.store.document import ServingDocument
     from serving.store.manifest import Manifest
 
-COLUMNS = ("version", "role", "state", "created", "learned from", ">rows", ">frauds", ">threshold", "metrics", "cause")
+COLUMNS = (
+    "version",
+    "role",
+    "state",
+    "created",
+    "learned from",
+    ">rows",
+    f">{WORDS.positives}",
+    ">threshold",
+    "metrics",
+    "cause",
+)
 
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
@@ -52,7 +64,7 @@ def row(version: Manifest, served: ServingDocument) -> tuple[str, ...]:
         show.when(version.created_at_ms),
         f"{show.when(version.train_start_ms)[:10]} .. {show.when(version.train_end_ms)[:10]}",
         str(version.rows),
-        str(version.frauds),
+        str(version.positives),
         show.figure(version.threshold),
         ", ".join(f"{name} {value:.4g}" for name, value in version.metrics.items()),
         version.cause or "-",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context, spark
 
@@ -24,12 +25,15 @@ def command(
         bool,
         typer.Option(
             "--profiles",
-            help="Also the customer and terminal features, with the offline store as of each event; what differs there may be "
+            help=f"Also the {WORDS.owner} and {WORDS.counterpart} features, with the offline store as of each event; what "
+            "differs there may be "
             "the online store's age when the score was made.",
         ),
     ] = False,
     partitions: Annotated[int, typer.Option(min=1, help="Spark's partitions.")] = 4,
-    buckets: Annotated[int, typer.Option(min=1, help="Groups of cards; one is in memory as a whole, about 2 kB a row.")] = 16,
+    buckets: Annotated[
+        int, typer.Option(min=1, help=f"Groups of {WORDS.subjects}; one is in memory as a whole, about 2 kB a row.")
+    ] = 16,
     master: spark.Master = spark.MASTER,
     driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
     scratch: spark.Scratch = None,
@@ -69,7 +73,7 @@ def command(
     if as_json:
         show.document(found)
     else:
-        _print(found, "features" if profiles else "card features")
+        _print(found, "features" if profiles else f"{WORDS.subject} features")
     if found.differing:
         raise typer.Exit(1)
 
@@ -84,12 +88,12 @@ def _print(found: Differences, compared: str) -> None:
     if not found.differing:
         return
     print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
-    columns = ("event time", "card", "transaction", "partition:offset", "feature", ">served", ">in batch")
+    columns = ("event time", "history", "transaction", "partition:offset", "feature", ">served", ">in batch")
     rows = (
         (
             show.when(d.event_time_ms),
-            d.card_id,
-            d.transaction_id,
+            d.subject,
+            d.event_id,
             f"{d.kafka_partition}:{d.kafka_offset}",
             d.feature,
             repr(d.served),

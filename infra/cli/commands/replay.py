@@ -26,8 +26,13 @@ def command(
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
 ) -> None:
     """Publish a Parquet file of transactions, and its labels after a delay, in event-time order."""
+    from features.base.active import DOMAIN
     from features.base.settings import SettingsError
     from infra.cli.publishing import Plan, carry_out, parse_date
+    from infra.errors import PlatformError
+
+    if DOMAIN.name != "card_fraud":
+        raise PlatformError(f"replay reads files of card payments so far, and this platform serves {DOMAIN.name}; see simulate")
     from streams.replay.mapping import parse_map
     from streams.replay.replay import Replay
 

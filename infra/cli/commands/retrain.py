@@ -69,4 +69,4 @@ def newest_event_time(settings: Settings) -> int | None:
     decode = decoder(Score)
     # A producer may be a little out of order, so the last record alone need not be the newest event.
     scores = map(decode, newest_each(settings, SCORES, 100).records)
-    return max((score.transaction.event_time_ms for score in scores if score is not None), default=None)
+    return max((score.event.event_time_ms for score in scores if score is not None), default=None)

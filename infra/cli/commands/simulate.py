@@ -7,19 +7,24 @@ from typing import Annotated
 
 import typer
 
-DRIFT_HELP = "amounts=FACTOR@DAY or pattern:NAME=on|off@DAY, as in amounts=1.6@40. May be given several times."
-FAULT_HELP = "KIND@DAY:DAYS, KIND one of amount_unit, location_missing, entry_mode_stuck. May be given several times."
+from features.base.active import DOMAIN, WORDS
+
+DRIFT_HELP = f"A drift of the simulated world of {DOMAIN.name}, as docs/simulator.md writes it. May be given several times."
+FAULT_HELP = "A data fault, KIND@DAY:DAYS. May be given several times."
+_DEFAULT = "by default as the simulator has it"
 
 
 def command(
     days: Annotated[int, typer.Option(min=1, max=5000, help="How many days.")] = 30,
     from_day: Annotated[int, typer.Option(min=0, max=5000, help="The first of them; the simulation begins with day 0.")] = 0,
-    cards: Annotated[int, typer.Option(help="Cards in the world.")] = 2000,
-    terminals: Annotated[int, typer.Option(help="Terminals and online merchants in the world.")] = 500,
+    subjects: Annotated[int | None, typer.Option(help=f"{WORDS.subjects.capitalize()} in the world, {_DEFAULT}.")] = None,
+    counterparts: Annotated[int | None, typer.Option(help=f"{WORDS.counterparts.capitalize()} in the world, {_DEFAULT}.")] = None,
     start: Annotated[str, typer.Option(help="Date of day 0, YYYY-MM-DD, UTC.")] = "2026-01-05",
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 7,
-    fraud_rate: Annotated[float, typer.Option(help="Share of frauds while the patterns are those of day 0.")] = 0.009,
-    rate: Annotated[float, typer.Option(help="Genuine transactions of a card in a day, on average.")] = 2.0,
+    positive_rate: Annotated[float | None, typer.Option(help=f"Share of {WORDS.positives} on day 0, {_DEFAULT}.")] = None,
+    rate: Annotated[
+        float | None, typer.Option(help=f"{WORDS.events.capitalize()} of a {WORDS.subject} in a day, {_DEFAULT}.")
+    ] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
     speed: Annotated[str, typer.Option(help="max, or how many times faster than real time.")] = "max",
@@ -30,24 +35,24 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Write .parquet or .jsonl files here instead of publishing.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
 ) -> None:
-    """Publish simulated transactions and labels in event-time order."""
+    """Publish simulated events and labels in event-time order."""
     from features.base.settings import SettingsError
     from infra.cli.publishing import Plan, carry_out, parse_date
-    from streams.simulate.card_fraud.options import Options, parse_drift, parse_fault
-    from streams.simulate.card_fraud.simulation import Simulation
+    from streams.simulate.simulator import Request, simulator
 
     try:
-        options = Options(
-            cards=cards,
-            terminals=terminals,
-            start=parse_date(start, "--start"),
-            seed=seed,
-            fraud_rate=fraud_rate,
-            rate=rate,
-            drifts=tuple(map(parse_drift, drift or [])),
-            faults=tuple(map(parse_fault, fault or [])),
+        simulation = simulator(
+            Request(
+                start=parse_date(start, "--start"),
+                seed=seed,
+                subjects=subjects,
+                counterparts=counterparts,
+                positive_rate=positive_rate,
+                rate=rate,
+                drifts=tuple(drift or []),
+                faults=tuple(fault or []),
+            )
         )
-        simulation = Simulation(options)
         pending = simulation.pending_labels(from_day) if resume else None
         plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending)
         carry_out(simulation.days(from_day, from_day + days), plan)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from infra.cli import context
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def _show(found: Status) -> None:
                 lags.add_row(group, topic, str(behind))
         console.print(lags)
     if found["event_time"]:
-        times = Table("processor", "newest event", "behind the newest payment", box=box.SIMPLE_HEAD)
+        times = Table("processor", "newest event", f"behind the newest {WORDS.event}", box=box.SIMPLE_HEAD)
         for processor, seen in found["event_time"].items():
             times.add_row(processor, when(seen["newest_ms"]), f"{seen['behind_s']:,.0f} s")
         console.print(times)

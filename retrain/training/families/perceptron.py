@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN, WORDS
 from features.catalogue.vector import WIDTH
 from retrain.training import onnx
 from retrain.training.dataset import Dataset
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     import keras
     from onnx import ModelProto
 
-#: Share of the cards whose rows decide when to stop.
-VALIDATION_CARDS = 0.1
+#: Share of the subjects whose rows decide when to stop.
+VALIDATION_SUBJECTS = 0.1
 #: Steps an epoch, where there are rows enough for batches of the smallest size; large sets take larger batches instead.
 STEPS = 100
 BATCHES = (64, 2048)
@@ -43,7 +44,7 @@ def build(vectors: NDArray[np.float32], prior: float) -> keras.Model:
     """A Functional model: ``features`` float32 [n, WIDTH] -> ``score`` float32 [n, 1] in [0, 1].
 
     sign(x) * log(1 + |x|), standardising by ``vectors``' statistics, cut at CLIP, dense layers, sigmoid. The last bias starts at
-    the log-odds of ``prior`` (share of fraud by weight), so that the first epochs are not spent on finding it.
+    the log-odds of ``prior`` (share of positive by weight), so that the first epochs are not spent on finding it.
     """
     import keras
     from keras import ops
@@ -63,32 +64,34 @@ def build(vectors: NDArray[np.float32], prior: float) -> keras.Model:
         x = keras.layers.Dense(width, activation="relu", name=f"hidden_{number}")(x)
     bias = keras.initializers.Constant(float(np.log(prior / (1 - prior))))
     outputs = keras.layers.Dense(1, activation="sigmoid", name="score", bias_initializer=bias)(x)
-    return keras.Model(inputs, outputs, name="fraud")
+    return keras.Model(inputs, outputs, name=DOMAIN.name)
 
 
 def train(data: Dataset, end_ms: int, half_life_days: float, delay_ms: int, max_rows: int, epochs: int, seed: int) -> keras.Model:
-    """Fit to ``data`` with the weights of ``weights.row_weights``; stop early on the loss of cards not trained on.
+    """Fit to ``data`` with the weights of ``weights.row_weights``; stop early on the loss of subjects not trained on.
 
     Raises ValueError where a class is missing.
     """
-    frauds = int(data.is_fraud.sum())
-    if frauds == 0 or frauds == len(data):
-        raise ValueError(f"{frauds} of {len(data)} training rows are frauds: a model needs both; wait for more labels")
+    positives = int(data.positive.sum())
+    if positives == 0 or positives == len(data):
+        raise ValueError(
+            f"{positives} of {len(data)} training rows are {WORDS.positives}: a model needs both; wait for more labels"
+        )
     limit_threads()
     import keras
 
     keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
-    rows, factor = thin(data.is_fraud, max_rows, rng)
+    rows, factor = thin(data.positive, max_rows, rng)
     used = data.take(rng.permutation(rows))
-    weight = row_weights(used.event_time_ms, used.is_fraud, used.known, end_ms, half_life_days, delay_ms)
-    weight = np.where(used.is_fraud, weight, weight * factor).astype(np.float32)
+    weight = row_weights(used.event_time_ms, used.positive, used.known, end_ms, half_life_days, delay_ms)
+    weight = np.where(used.positive, weight, weight * factor).astype(np.float32)
 
-    validation = in_share(used.card, VALIDATION_CARDS, salt=2)
-    if not used.is_fraud[validation].any() or not used.is_fraud[~validation].any():
-        validation = rng.random(len(used)) < VALIDATION_CARDS
+    validation = in_share(used.subject, VALIDATION_SUBJECTS, salt=2)
+    if not used.positive[validation].any() or not used.positive[~validation].any():
+        validation = rng.random(len(used)) < VALIDATION_SUBJECTS
     learned = ~validation
-    target = used.is_fraud.astype(np.float32)
+    target = used.positive.astype(np.float32)
     prior = float(np.average(target[learned], weights=weight[learned]))
     model = build(used.vectors[learned], min(max(prior, 1e-4), 0.5))
     model.compile(optimizer=keras.optimizers.Adam(2e-3), loss="binary_crossentropy", steps_per_execution=8)

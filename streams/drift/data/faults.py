@@ -1,6 +1,6 @@
 """Data faults: a field that a producer sends wrongly. Rules, not statistics: a fault is large, and must be named.
 
-Each hour of a window is held against the same hour of the day in the reference (online payments at night are not a stuck
+Each hour of a window is held against the same hour of the day in the reference (online events at night are not a stuck
 entry mode), then the window as a whole, for slices too thin to judge by themselves.
 """
 
@@ -9,16 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base import names
+from features.base.active import DOMAIN, ROLES
 from features.base.durations import HOUR_MS
-from features.base.events import ENTRY_MODES, Transaction
 from features.catalogue import vector
-from streams.drift.data.counts import OPTIONAL, Counts, OptionalField, count
+from streams.drift.data.counts import OPTIONAL, Counts, count
 
 #: Fewer rows are not judged by themselves.
 MIN_ROWS = 30
@@ -26,7 +24,7 @@ MIN_ROWS = 30
 MIN_REFERENCE_ROWS = 100
 #: An amount off by this factor is in another unit (cents for euros: 100).
 UNIT_FACTOR = 20.0
-#: The quartiles: a fault in a quarter of a slice's rows moves one of them, a burst of card testing does not.
+#: The quartiles: a fault in a quarter of a slice's rows moves one of them, a burst of subject testing does not.
 UNIT_QUANTILES = (0.5, 0.25, 0.75)
 #: A field is missing when its known share falls by this much, or to GONE_SHARE where it was at least GONE_FROM.
 MISSING_FALL = 0.3
@@ -41,18 +39,16 @@ STUCK_REFERENCE_SHARE = 0.9
 #: ... and that many rows of one mode are that improbable under the reference.
 STUCK_LOG_PROBABILITY = math.log(1e-9)
 
-#: The fields of a transaction that the rules can name.
-Field = Literal["amount_minor", "latitude", "entry_mode", "pin_used"]
-FIELDS: tuple[Field, ...] = get_args(Field)
-names.check(f"{__name__}.FIELDS", FIELDS, Transaction.__struct_fields__, "field of Transaction")
-_HOUR = vector.INDEX["hour"]
+#: The fields of an event that the rules can name, by their names on the wire.
+FIELDS: tuple[str, ...] = (ROLES.measure, *OPTIONAL)
+_HOUR = vector.INDEX[DOMAIN.columns.hour]
 
 
 @dataclass(frozen=True)
 class Finding:
     """One field that breaks a rule: what was measured, and what the reference lets one expect."""
 
-    field: Field
+    field: str
     rule: str
     measured: float
     expected: float
@@ -98,11 +94,11 @@ def _unit(now: Counts, expected: Counts) -> Finding | None:
     for quantile in UNIT_QUANTILES:
         measured, usual = now.amount(quantile), expected.amount(quantile)
         if not 1.0 / UNIT_FACTOR < measured / usual < UNIT_FACTOR:
-            return Finding("amount_minor", "unit", measured, usual)
+            return Finding(ROLES.measure, "unit", measured, usual)
     return None
 
 
-def _missing(field: OptionalField, now: Counts, expected: Counts) -> Finding | None:
+def _missing(field: str, now: Counts, expected: Counts) -> Finding | None:
     measured, usual = now.known_share(field), expected.known_share(field)
     fall = usual - measured
     noise = math.sqrt(max(usual * (1.0 - usual), 0.02) * (1.0 / now.rows + 1.0 / expected.rows))
@@ -113,13 +109,15 @@ def _missing(field: OptionalField, now: Counts, expected: Counts) -> Finding | N
 
 
 def _stuck(now: Counts, expected: Counts) -> Finding | None:
+    if not ROLES.modes:
+        return None
     mode = int(now.modes[:-1].argmax())
     measured, usual = now.modes[mode] / now.rows, expected.modes[mode] / expected.rows
     if measured < STUCK_SHARE or usual >= STUCK_REFERENCE_SHARE:
         return None
     if now.rows * math.log(max(usual, 1e-3)) > STUCK_LOG_PROBABILITY:
         return None
-    return Finding("entry_mode", f"stuck at {ENTRY_MODES[mode]}", float(measured), float(usual))
+    return Finding(str(ROLES.mode), f"stuck at {ROLES.modes[mode]}", float(measured), float(usual))
 
 
 def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
@@ -167,9 +165,9 @@ def find(slices: Mapping[int, Counts], slice_ms: int, expected: Expected) -> lis
 
 
 def _runs(
-    what: tuple[Field, str],
+    what: tuple[str, str],
     starts: list[int],
-    findings: Mapping[int, Mapping[tuple[Field, str], Finding]],
+    findings: Mapping[int, Mapping[tuple[str, str], Finding]],
     unjudged: set[int],
     slices: Mapping[int, Counts],
     slice_ms: int,

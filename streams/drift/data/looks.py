@@ -11,14 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.base import names
+from features.base.active import DOMAIN
 from features.base.durations import DAY_MS, HOUR_MS
-from features.base.events import DriftReport, Score
+from features.base.events import NAMES_ON_THE_WIRE, DriftReport, Score
 from features.base.settings import Settings
 from features.catalogue import vector
 from features.catalogue.vector import vector_schema
 from streams.drift.data.columns import WATCHED, frame
 from streams.drift.data.distance import compare
-from streams.drift.data.faults import FIELDS, Expected, Fault, Field, find
+from streams.drift.data.faults import FIELDS, Expected, Fault, find
 from streams.drift.data.score_windows import SAMPLE_ROWS, ScoreWindow
 from streams.drift.intervals import Interval, merge
 from streams.drift.references import Reference, References, ReferenceUnusable
@@ -26,31 +27,28 @@ from streams.drift.sample import priorities
 from streams.drift.watermark import Watermark
 from streams.engine.repartition_header import Copied
 
-#: Watched columns that remember faulty values of a field after the fault is over, and for how many days: they are reported, but
-#: they do not count towards drift until then or until another version, with another reference, is champion.
-AFTERMATH: dict[Field, dict[str, float]] = {
-    "amount_minor": {"sum_1d": 1, "mean_1d": 1, "ratio_to_mean_30d": 30, "ratio_to_usual_amount": 30, "score": 30},
-    "latitude": {"distance_from_last_transaction": 7},
-    "entry_mode": {},
-    "pin_used": {},
-}
-names.check("streams.drift.data.faults.FIELDS", FIELDS, AFTERMATH, f"key of {__name__}.AFTERMATH")
-names.check(f"{__name__}.AFTERMATH", AFTERMATH, FIELDS, "field that a fault can name (streams.drift.data.faults.FIELDS)")
+#: By a field's name on the wire, watched columns that remember its faulty values after the fault is over, and for how many days:
+#: they are reported, but they do not count towards drift until then or until another version, with another reference, is
+#: champion.
+AFTERMATH = DOMAIN.aftermath
+names.check("streams.drift.data.faults.FIELDS", FIELDS, AFTERMATH, f"key of aftermath of domain {DOMAIN.name}")
 for _field, _columns in AFTERMATH.items():
-    names.check(f"{__name__}.AFTERMATH[{_field!r}]", _columns, WATCHED, "watched column (streams.drift.data.columns.WATCHED)")
+    names.check(
+        f"{DOMAIN.name}'s aftermath of {_field}", _columns, WATCHED, "watched column (streams.drift.data.columns.WATCHED)"
+    )
 
 
-class ScoredTransaction(msgspec.Struct, gc=False):
-    """What the monitor needs of a score's transaction."""
+class ScoredEvent(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
+    """What the monitor needs of a score's event."""
 
-    transaction_id: str
+    event_id: str
     event_time_ms: int
 
 
 class ScoreSeen(msgspec.Struct, gc=False):
     """What the monitor needs of a score."""
 
-    transaction: ScoredTransaction
+    event: ScoredEvent
     schema: str
     features: bytes
     score: float | None = None
@@ -61,7 +59,7 @@ names.check_view(ScoreSeen, Score)
 
 #: Fewer reference rows of a kind of day (workdays, weekends) are no sample of it; all days stand in.
 MIN_DAY_ROWS = 500
-_WEEKEND = vector.INDEX["weekend"]
+_WEEKEND = vector.INDEX[DOMAIN.columns.weekend]
 
 
 class _Prepared:
@@ -135,7 +133,7 @@ class DataMonitor:
         if not seen:
             return
         self.watermark.note(copies)
-        times = np.fromiter((s.transaction.event_time_ms for s in seen), dtype=np.int64, count=len(seen))
+        times = np.fromiter((s.event.event_time_ms for s in seen), dtype=np.int64, count=len(seen))
         came_from = np.asarray(partitions)
         for partition in np.unique(came_from).tolist():
             of_it = times[came_from == partition]
@@ -161,7 +159,7 @@ class DataMonitor:
         if seen:
             window.add(
                 times,
-                priorities([s.transaction.transaction_id for s in seen], self._settings.training.seed),
+                priorities([s.event.event_id for s in seen], self._settings.training.seed),
                 vector.unpacked(b"".join(s.features for s in seen)).reshape(-1, vector.WIDTH),
                 np.array([np.nan if s.score is None else s.score for s in seen], dtype=np.float32),
                 [s.model_version for s in seen],

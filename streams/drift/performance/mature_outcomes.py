@@ -14,7 +14,7 @@ from features.base.events import DriftReport, Outcome
 from features.base.settings import Settings
 from streams.drift.intervals import Interval, covers
 from streams.drift.performance.precision import bins_of
-from streams.drift.performance.version_quality import LabelledFraud, Performance
+from streams.drift.performance.version_quality import LabelledPositive, Performance
 from streams.drift.watermark import Watermark
 from streams.engine.repartition_header import Copied
 
@@ -25,10 +25,10 @@ VERSIONS_KEPT = 4
 class OutcomeSeen(msgspec.Struct, gc=False):
     """What the monitor needs of an outcome."""
 
-    transaction_id: str
+    event_id: str
     event_time_ms: int
     outcome_time_ms: int
-    is_fraud: bool
+    positive: bool
     source: str
     score: float | None = None
     threshold: float | None = None
@@ -43,17 +43,17 @@ names.check_view(OutcomeSeen, Outcome)
 class _Window:
     """Outcomes that became known in one window."""
 
-    frauds: dict[str, list[LabelledFraud]] = field(default_factory=dict)
+    positives: dict[str, list[LabelledPositive]] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     outcomes: int = 0
-    fraud_labels: int = 0
+    positive_labels: int = 0
 
 
 class PerformanceMonitor:
     """Outcomes of every version, judged for the champion.
 
-    Frauds wait until their window closes and are then taken in the order of their labels, so that the detectors see the same
-    order whichever way the partitions were interleaved. Genuine outcomes are only counted.
+    Positives wait until their window closes and are then taken in the order of their labels, so that the detectors see the same
+    order whichever way the partitions were interleaved. Negative outcomes are only counted.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -70,8 +70,8 @@ class PerformanceMonitor:
         self._known: dict[int, tuple[int, int]] = {}
 
     def labels(self) -> tuple[int, int]:
-        """Outcomes and frauds among them that became known in the last ``training.days``."""
-        windows = [*self._known.values(), *((w.outcomes, w.fraud_labels) for w in self._windows.values())]
+        """Outcomes and positives among them that became known in the last ``training.days``."""
+        windows = [*self._known.values(), *((w.outcomes, w.positive_labels) for w in self._windows.values())]
         return sum(o for o, _ in windows), sum(f for _, f in windows)
 
     def take(
@@ -85,24 +85,24 @@ class PerformanceMonitor:
         if seen:
             self.watermark.note(copies)
         newest: dict[int, tuple[int, int]] = {}
-        genuine: dict[tuple[str, int], list[float]] = {}
+        negative: dict[tuple[str, int], list[float]] = {}
         for partition, outcome in zip(partitions, seen, strict=True):
             time, count = newest.get(partition, (0, 0))
             newest[partition] = (max(time, outcome.outcome_time_ms), count + 1)
             start = max(outcome.outcome_time_ms // self._window_ms * self._window_ms, self._closed_to_ms)
             window = self._windows.setdefault(start, _Window())
             window.outcomes += not outcome.late
-            window.fraud_labels += outcome.is_fraud
+            window.positive_labels += outcome.positive
             version = outcome.model_version
             if outcome.score is None or outcome.threshold is None or version is None:
                 continue
             window.rows[version] = window.rows.get(version, 0) + 1
-            if outcome.is_fraud:
-                window.frauds.setdefault(version, []).append(_labelled(outcome))
+            if outcome.positive:
+                window.positives.setdefault(version, []).append(_labelled(outcome))
             elif not outcome.late and not covers(faulty, outcome.event_time_ms):
-                genuine.setdefault((version, outcome.event_time_ms // self._window_ms), []).append(outcome.score)
-        for (version, number), scores in genuine.items():
-            self._performance(version).count(number * self._window_ms, bins_of(np.array(scores)), is_fraud=False)
+                negative.setdefault((version, outcome.event_time_ms // self._window_ms), []).append(outcome.score)
+        for (version, number), scores in negative.items():
+            self._performance(version).count(number * self._window_ms, bins_of(np.array(scores)), positive=False)
         for partition, (time, count) in newest.items():
             self.watermark.see(partition, time, count)
 
@@ -127,9 +127,9 @@ class PerformanceMonitor:
         reports = []
         for start in sorted(s for s in self._windows if s + self._window_ms <= now):
             window, end = self._windows.pop(start), start + self._window_ms
-            self._known[start] = (window.outcomes, window.fraud_labels)
-            for version, frauds in window.frauds.items():
-                self._feed(version, [f for f in frauds if not covers(faulty, f.event_time_ms)], end)
+            self._known[start] = (window.outcomes, window.positive_labels)
+            for version, positives in window.positives.items():
+                self._feed(version, [f for f in positives if not covers(faulty, f.event_time_ms)], end)
             if champion is not None and champion in window.rows and champion in self.versions:
                 reports.append(self._report(self.versions[champion], start, end, window.rows[champion]))
         self._closed_to_ms = max(self._closed_to_ms, now // self._window_ms * self._window_ms)
@@ -138,26 +138,26 @@ class PerformanceMonitor:
             del self._known[start]
         return reports
 
-    def _feed(self, version: str, frauds: list[LabelledFraud], end_ms: int) -> None:
+    def _feed(self, version: str, positives: list[LabelledPositive], end_ms: int) -> None:
         performance = self._performance(version)
-        performance.feed(frauds, end_ms)
-        for fraud in frauds:
-            start = fraud.event_time_ms // self._window_ms * self._window_ms
-            performance.count(start, np.array([fraud.score_bin]), is_fraud=True)
-            if fraud.late:
-                performance.uncount(start, fraud.score_bin)
+        performance.feed(positives, end_ms)
+        for positive in positives:
+            start = positive.event_time_ms // self._window_ms * self._window_ms
+            performance.count(start, np.array([positive.score_bin]), positive=True)
+            if positive.late:
+                performance.uncount(start, positive.score_bin)
 
     def _report(self, performance: Performance, start_ms: int, end_ms: int, rows: int) -> DriftReport:
         mature_ms = (end_ms - self._settings.labels.delay_ms) // self._window_ms * self._window_ms
-        ap, ap_frauds = performance.average_precision(mature_ms, self._window_ms)
+        ap, ap_positives = performance.average_precision(mature_ms, self._window_ms)
         evidence: dict[str, object] = {
             "ap": _number(ap),
-            "ap_frauds": ap_frauds,
+            "ap_positives": ap_positives,
             "ap_up_to_ms": mature_ms,
             "recall": _number(1.0 - performance.missed_recently()),
-            "recall_frauds": performance.frauds_recently,
+            "recall_positives": performance.positives_recently,
             "error": _number(performance.error()),
-            "frauds_seen": performance.frauds_seen,
+            "positives_seen": performance.positives_seen,
         }
         detection = performance.detection
         if detection is not None:
@@ -165,8 +165,8 @@ class PerformanceMonitor:
                 "label_source": detection.source,
                 "error_before": _number(detection.error_before),
                 "error_after": _number(detection.error_after),
-                "frauds_before": detection.frauds_before,
-                "frauds_after": detection.frauds_after,
+                "positives_before": detection.positives_before,
+                "positives_after": detection.positives_after,
             }
         return DriftReport(
             report_id=f"performance-{performance.version}-{start_ms}",
@@ -182,11 +182,11 @@ class PerformanceMonitor:
         )
 
 
-def _labelled(outcome: OutcomeSeen) -> LabelledFraud:
+def _labelled(outcome: OutcomeSeen) -> LabelledPositive:
     score, threshold = outcome.score or 0.0, outcome.threshold or 0.0
-    return LabelledFraud(
+    return LabelledPositive(
         outcome.outcome_time_ms,
-        outcome.transaction_id,
+        outcome.event_id,
         outcome.event_time_ms,
         outcome.source,
         missed=score < threshold,

@@ -17,12 +17,12 @@ def bins_of(scores: NDArray[np.float64]) -> NDArray[np.intp]:
     return np.clip((odds + _RANGE) / (2 * _RANGE) * BINS, 0, BINS - 1).astype(np.intp)
 
 
-def average_precision(genuine: NDArray[np.int64], fraud: NDArray[np.int64]) -> float:
-    """Sum over bins, best first, of precision times the gain in recall; counts [BINS]. nan without frauds."""
-    frauds = int(fraud.sum())
-    if frauds == 0:
+def average_precision(negative: NDArray[np.int64], positive: NDArray[np.int64]) -> float:
+    """Sum over bins, best first, of precision times the gain in recall; counts [BINS]. nan without positives."""
+    positives = int(positive.sum())
+    if positives == 0:
         return float("nan")
-    found = np.cumsum(fraud[::-1])
-    flagged = found + np.cumsum(genuine[::-1])
+    found = np.cumsum(positive[::-1])
+    flagged = found + np.cumsum(negative[::-1])
     precision = found / np.maximum(flagged, 1)
-    return float(np.sum(precision * fraud[::-1]) / frauds)
+    return float(np.sum(precision * positive[::-1]) / positives)

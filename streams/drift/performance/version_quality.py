@@ -1,9 +1,9 @@
-"""How well one model version does, from outcomes: ADWIN on the frauds it misses, and average precision of mature days.
+"""How well one model version does, from outcomes: ADWIN on the positives it misses, and average precision of mature days.
 
-The order of outcomes is not the order of transactions: a fraud's label may come within hours, a genuine transaction only
-counts after the label delay. An error over all outcomes would therefore move with the label process. Among frauds alone the
-share missed does not, as long as the frauds of one label source are compared with each other: analysts label what was
-alerted, chargebacks find the rest, so each source has its own detector.
+The order of outcomes is not the order of transactions: a positive's label may come within hours, a negative transaction only
+counts after the label delay. An error over all outcomes would therefore move with the label process. Among positives alone the
+share missed does not, as long as the positives of one label source are compared with each other: analysts label what was
+alerted, others find the rest, so each source has its own detector.
 """
 
 from __future__ import annotations
@@ -19,40 +19,40 @@ from river.drift import ADWIN
 from features.base.durations import DAY_MS
 from streams.drift.performance.precision import BINS, average_precision
 
-#: Frauds of one source before a change may be called; also how often an early window of few frauds can be unlucky.
-MIN_FRAUDS = 30
+#: Positives of one source before a change may be called; also how often an early window of few positives can be unlucky.
+MIN_POSITIVES = 30
 #: A rise of the missed share by less is no reason to train, however certain it is.
 MIN_RISE = 0.05
 RECENT_MS = 7 * DAY_MS
-#: Frauds of one source that are remembered, to say when the change was and how large.
+#: Positives of one source that are remembered, to say when the change was and how large.
 REMEMBERED = 1000
-#: A detection ends when so many frauds labelled after it have come half way back.
-RECOVERY_FRAUDS = 60
+#: A detection ends when so many positives labelled after it have come half way back.
+RECOVERY_POSITIVES = 60
 
 
 @dataclass(frozen=True, order=True)
-class LabelledFraud:
-    """One fraud with its label; ordered as labels came."""
+class LabelledPositive:
+    """One positive with its label; ordered as labels came."""
 
     outcome_time_ms: int
-    transaction_id: str
+    event_id: str
     event_time_ms: int
     source: str
     missed: bool
     score_bin: int
-    #: It had matured as genuine before.
+    #: It had matured as negative before.
     late: bool = False
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A rise of the missed share among the frauds of one label source."""
+    """A rise of the missed share among the positives of one label source."""
 
     source: str
     error_before: float
     error_after: float
-    frauds_before: int
-    frauds_after: int
+    positives_before: int
+    positives_after: int
 
 
 def change_point(values: NDArray[np.float64]) -> int:
@@ -88,39 +88,39 @@ class Performance:
     version: str
     delta: float
     detection: Detection | None = None
-    frauds_seen: int = 0
+    positives_seen: int = 0
     _sources: dict[str, _Source] = field(default_factory=dict)
     _recent: deque[tuple[int, bool]] = field(default_factory=deque)
-    _since_detection: deque[bool] = field(default_factory=lambda: deque(maxlen=RECOVERY_FRAUDS))
-    #: Counts by score of outcomes, genuine and fraud [2, BINS], by start of the window of their event time.
+    _since_detection: deque[bool] = field(default_factory=lambda: deque(maxlen=RECOVERY_POSITIVES))
+    #: Counts by score of outcomes, negative and positive [2, BINS], by start of the window of their event time.
     _by_score: dict[int, NDArray[np.int64]] = field(default_factory=dict)
 
-    def feed(self, frauds: Sequence[LabelledFraud], now_ms: int) -> Detection | None:
-        """Take the frauds labelled in one window that ends at ``now_ms``; return a rise found among them."""
+    def feed(self, positives: Sequence[LabelledPositive], now_ms: int) -> Detection | None:
+        """Take the positives labelled in one window that ends at ``now_ms``; return a rise found among them."""
         found = None
-        for fraud in sorted(frauds):
-            found = self._feed_one(fraud) or found
-            self._recent.append((fraud.outcome_time_ms, fraud.missed))
-            self._since_detection.append(fraud.missed)
-        self.frauds_seen += len(frauds)
+        for positive in sorted(positives):
+            found = self._feed_one(positive) or found
+            self._recent.append((positive.outcome_time_ms, positive.missed))
+            self._since_detection.append(positive.missed)
+        self.positives_seen += len(positives)
         while self._recent and self._recent[0][0] < now_ms - RECENT_MS:
             self._recent.popleft()
         if found is not None:
             self.detection = found
             self._since_detection.clear()
-        elif self.detection is not None and len(self._since_detection) == RECOVERY_FRAUDS:
+        elif self.detection is not None and len(self._since_detection) == RECOVERY_POSITIVES:
             half_way = (self.detection.error_before + self.detection.error_after) / 2
-            if sum(self._since_detection) / RECOVERY_FRAUDS < half_way:
+            if sum(self._since_detection) / RECOVERY_POSITIVES < half_way:
                 self.detection = None
         return found
 
-    def _feed_one(self, fraud: LabelledFraud) -> Detection | None:
-        source = self._sources.get(fraud.source)
+    def _feed_one(self, positive: LabelledPositive) -> Detection | None:
+        source = self._sources.get(positive.source)
         if source is None:
-            # clock=1: frauds are few, so every one is worth a check.
-            source = self._sources[fraud.source] = _Source(ADWIN(delta=self.delta, clock=1, grace_period=MIN_FRAUDS))
-        source.adwin.update(float(fraud.missed))
-        source.missed.append(fraud.missed)
+            # clock=1: positives are few, so every one is worth a check.
+            source = self._sources[positive.source] = _Source(ADWIN(delta=self.delta, clock=1, grace_period=MIN_POSITIVES))
+        source.adwin.update(float(positive.missed))
+        source.missed.append(positive.missed)
         if not source.adwin.drift_detected:
             return None
         # ADWIN says that there was a change; it drops its oldest buckets, which is not where the change was.
@@ -131,36 +131,36 @@ class Performance:
         source.missed = deque(missed[cut:], maxlen=REMEMBERED)
         if after - before < MIN_RISE:
             return None
-        return Detection(fraud.source, before, after, cut, len(missed) - cut)
+        return Detection(positive.source, before, after, cut, len(missed) - cut)
 
     def missed_recently(self) -> float:
-        """Share missed of the frauds labelled in the last 7 days; nan without any."""
+        """Share missed of the positives labelled in the last 7 days; nan without any."""
         return sum(missed for _, missed in self._recent) / len(self._recent) if self._recent else float("nan")
 
     @property
-    def frauds_recently(self) -> int:
+    def positives_recently(self) -> int:
         return len(self._recent)
 
     def error(self) -> float:
-        """ADWIN's mean over its current windows, all sources together; nan before the first fraud."""
+        """ADWIN's mean over its current windows, all sources together; nan before the first positive."""
         width = sum(s.adwin.width for s in self._sources.values())
         return float(sum(s.adwin.total for s in self._sources.values()) / width) if width else float("nan")
 
-    def count(self, window_ms: int, bins: NDArray[np.intp], is_fraud: bool) -> None:
+    def count(self, window_ms: int, bins: NDArray[np.intp], positive: bool) -> None:
         """Count outcomes of transactions of the event-time window that starts at ``window_ms`` by their scores' ``bins``."""
         by_score = self._by_score.setdefault(window_ms, np.zeros((2, BINS), dtype=np.int64))
-        by_score[int(is_fraud)] += np.bincount(bins, minlength=BINS)
+        by_score[int(positive)] += np.bincount(bins, minlength=BINS)
 
     def uncount(self, window_ms: int, score_bin: int) -> None:
-        """A transaction that had matured as genuine is none."""
+        """A transaction that had matured as negative is none."""
         by_score = self._by_score.get(window_ms)
         if by_score is not None:
             by_score[0, score_bin] = max(0, by_score[0, score_bin] - 1)
 
     def average_precision(self, mature_ms: int, window_ms: int) -> tuple[float, int]:
-        """Over the 7 days of transactions before ``mature_ms``, up to which all outcomes are in: (AP, frauds).
+        """Over the 7 days of transactions before ``mature_ms``, up to which all outcomes are in: (AP, positives).
 
-        AP is nan where there is no fraud. Older days are dropped.
+        AP is nan where there is no positive. Older days are dropped.
         """
         for start in [s for s in self._by_score if s < mature_ms - RECENT_MS - window_ms]:
             del self._by_score[start]

@@ -77,14 +77,14 @@ class Admission:
         self,
         ids: NDArray[np.int64],
         bodies: NDArray[np.int64],
-        cards: NDArray[np.int64],
+        subjects: NDArray[np.int64],
         times: NDArray[np.int64],
         taken: NDArray[np.bool_] | None = None,
     ) -> Admitted:
         """Judge n transactions in the order of the log, each after those before it.
 
-        ``ids``, ``bodies``, ``cards``: hashes, int64 [n]; ``times``: event time in ms, int64 [n]; ``taken``: bool [n], those that
-        are NEW whatever came before (``streams.engine.repartition_header``).
+        ``ids``, ``bodies``, ``subjects``: hashes, int64 [n]; ``times``: event time in ms, int64 [n]; ``taken``: bool [n], those
+        that are NEW whatever came before (``streams.engine.repartition_header``).
         """
         sure = np.zeros(len(ids), dtype=np.bool_) if taken is None else taken
         found = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
@@ -96,7 +96,7 @@ class Admission:
             self._copy = None
         tables = self._table, self._old
         limits = self._horizon, self._lateness
-        self._filled += _admit(*tables, self._clock, keys, bodies, cards, times, sure, *limits, found.verdict, found.late)
+        self._filled += _admit(*tables, self._clock, keys, bodies, subjects, times, sure, *limits, found.verdict, found.late)
         return found
 
     def copy(self) -> AdmissionCopy:
@@ -158,7 +158,7 @@ def _admit(
     clock: NDArray[np.int64],
     keys: NDArray[np.int64],
     bodies: NDArray[np.int64],
-    cards: NDArray[np.int64],
+    subjects: NDArray[np.int64],
     times: NDArray[np.int64],
     sure: NDArray[np.bool_],
     horizon: int,
@@ -181,7 +181,7 @@ def _admit(
                 continue
             filled += absent
         late[i] = times[i] < now - lateness
-        advance(clock, cards[i], times[i])
+        advance(clock, subjects[i], times[i])
         if horizon > 0:
             table[place, KEY] = keys[i]
             table[place, BODY] = bodies[i]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.compiled import compiled, compiled_cached
-from streams.scoring.admission.event_clock import CARDS, NEVER
+from streams.scoring.admission.event_clock import NEVER, SUBJECTS
 
 #: Columns. A key of zero is an empty place.
 KEY, BODY, SEEN = range(3)
@@ -37,7 +37,7 @@ def used(table: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def oldest(clock: NDArray[np.int64], horizon_ms: int) -> int:
     """A transaction to come can repeat none that was seen at this time or before it."""
-    return int(clock[-1, 1]) - horizon_ms if clock[-1, 0] >= CARDS else NEVER  # until then the clock may go back
+    return int(clock[-1, 1]) - horizon_ms if clock[-1, 0] >= SUBJECTS else NEVER  # until then the clock may go back
 
 
 def alive(entries: NDArray[np.int64], clock: NDArray[np.int64], horizon_ms: int) -> NDArray[np.bool_]:

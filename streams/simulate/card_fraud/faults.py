@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from features.base.durations import DAY_MS
-from streams.publish.batch import Transactions
+from streams.publish.batch import Events
 from streams.simulate.card_fraud.options import Fault
 from streams.simulate.card_fraud.rows import MANUAL
 
 
-def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) -> Transactions:
+def spoil(transactions: Events, faults: Sequence[Fault], start_ms: int) -> Events:
     """The transactions as faulty producers send them; those outside every fault's time are as before.
 
     ``amount_unit``: cents sent as if they were currency units, 100 times too much. ``location_missing``: no place.
@@ -25,15 +24,14 @@ def spoil(transactions: Transactions, faults: Sequence[Fault], start_ms: int) ->
         if not hit.any():
             continue
         if fault.kind == "amount_unit":
-            amount = np.where(hit, transactions.amount_minor * 100, transactions.amount_minor)
-            transactions = replace(transactions, amount_minor=amount)
+            amount = np.where(hit, transactions.measure * 100, transactions.measure)
+            transactions = transactions.changed(measure=amount)
         elif fault.kind == "location_missing":
-            transactions = replace(
-                transactions,
+            transactions = transactions.changed(
                 latitude=np.where(hit, np.nan, transactions.latitude),
                 longitude=np.where(hit, np.nan, transactions.longitude),
             )
         else:
-            stuck = np.where(hit, MANUAL, transactions.entry_mode).astype(np.int8)
-            transactions = replace(transactions, entry_mode=stuck)
+            stuck = np.where(hit, MANUAL, transactions.mode).astype(np.int8)
+            transactions = transactions.changed(mode=stuck)
     return transactions

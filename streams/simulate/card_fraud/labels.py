@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS, HOUR_MS
-from streams.publish.batch import Labels, Transactions
+from streams.publish.batch import Events, Labels
 
 #: Share of the frauds that an analyst sees the same day; the others come back as chargebacks.
 ANALYST_SHARE = 0.2
@@ -17,12 +17,12 @@ MAX_DELAY_DAYS = 30
 CLEARED, CLEARED_IF_LARGE = 0.0005, 0.04
 
 
-def label(transactions: Transactions, is_fraud: NDArray[np.bool_], large: NDArray[np.bool_], rng: np.random.Generator) -> Labels:
+def label(transactions: Events, positive: NDArray[np.bool_], large: NDArray[np.bool_], rng: np.random.Generator) -> Labels:
     """Labels of every fraud and of a few genuine payments. ``large`` marks amounts far above the card's usual one."""
     n = len(transactions)
-    cleared = ~is_fraud & (rng.random(n) < np.where(large, CLEARED_IF_LARGE, CLEARED))
-    rows = np.flatnonzero(is_fraud | cleared)
-    fraud = is_fraud[rows]
+    cleared = ~positive & (rng.random(n) < np.where(large, CLEARED_IF_LARGE, CLEARED))
+    rows = np.flatnonzero(positive | cleared)
+    fraud = positive[rows]
     analyst = ~fraud | (rng.random(len(rows)) < ANALYST_SHARE)
     days = np.minimum(rng.lognormal(np.log(CHARGEBACK_MEDIAN), CHARGEBACK_SIGMA, len(rows)), MAX_DELAY_DAYS)
     hours = np.clip(rng.lognormal(np.log(3.0), 0.6, len(rows)), 0.25, 20.0)

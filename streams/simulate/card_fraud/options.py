@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, get_args
+
+from streams.simulate.simulator import Request, check, number
 
 Pattern = Literal[
     "card_testing", "stolen_card", "compromised_terminal", "account_takeover", "contactless_runup", "merchant_collusion"
@@ -65,12 +66,12 @@ class Options:
     faults: tuple[Fault, ...] = ()
 
     def __post_init__(self) -> None:
-        _check("cards", self.cards, 1 <= self.cards <= 1_000_000, "from 1 to 1000000")
-        _check("terminals", self.terminals, 40 <= self.terminals <= 100_000, "from 40 to 100000")
-        _check("start", self.start, 2000 <= self.start.year < 2090, "a date from 2000-01-01 to 2089-12-31")
-        _check("seed", self.seed, self.seed >= 0, "zero or more")
-        _check("fraud_rate", self.fraud_rate, 0.0 <= self.fraud_rate <= 0.5, "from 0 to 0.5")
-        _check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
+        check("cards", self.cards, 1 <= self.cards <= 1_000_000, "from 1 to 1000000")
+        check("terminals", self.terminals, 40 <= self.terminals <= 100_000, "from 40 to 100000")
+        check("start", self.start, 2000 <= self.start.year < 2090, "a date from 2000-01-01 to 2089-12-31")
+        check("seed", self.seed, self.seed >= 0, "zero or more")
+        check("fraud_rate", self.fraud_rate, 0.0 <= self.fraud_rate <= 0.5, "from 0 to 0.5")
+        check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
 
     @property
     def start_ms(self) -> int:
@@ -78,19 +79,21 @@ class Options:
         return int(datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC).timestamp()) * 1000
 
 
-def _check(field: str, value: object, good: bool, allowed: str) -> None:
-    if not good:
-        raise ValueError(f"{field} is {value}; it must be {allowed}")
-
-
-def _number(text: str, what: str, spec: str, example: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{spec}: {what} is {text!r}; it must be a number that is not negative, as in {example}")
-    return value
+def requested(request: Request) -> Options:
+    """The options that were asked for. Raises ValueError, naming what is wrong."""
+    sizes = {
+        "cards": request.subjects,
+        "terminals": request.counterparts,
+        "fraud_rate": request.positive_rate,
+        "rate": request.rate,
+    }
+    return Options(
+        start=request.start,
+        seed=request.seed,
+        drifts=tuple(map(parse_drift, request.drifts)),
+        faults=tuple(map(parse_fault, request.faults)),
+        **{name: value for name, value in sizes.items() if value is not None},  # type: ignore[arg-type]
+    )
 
 
 def parse_drift(text: str) -> Drift:
@@ -101,9 +104,9 @@ def parse_drift(text: str) -> Drift:
     value, at, day_text = rest.partition("@")
     if not equals or not at:
         raise ValueError(f"{spec}: write NAME=VALUE@DAY, as in {example}")
-    day = _number(day_text, "the day", spec, example)
+    day = number(day_text, "the day", spec, example)
     if name == "amounts":
-        factor = _number(value, "the factor", spec, example)
+        factor = number(value, "the factor", spec, example)
         if not 0 < factor <= 100:
             raise ValueError(f"{spec}: the factor is {value}; it must be above 0, at most 100")
         return AmountDrift(factor, day)
@@ -126,8 +129,8 @@ def parse_fault(text: str) -> Fault:
     if not at:
         raise ValueError(f"{spec}: write KIND@DAY:DAYS, as in {example}")
     day_text, colon, days_text = rest.partition(":")
-    day = _number(day_text, "the day", spec, example)
-    days = _number(days_text, "the number of days", spec, example) if colon else 1.0
+    day = number(day_text, "the day", spec, example)
+    days = number(days_text, "the number of days", spec, example) if colon else 1.0
     if days == 0:
         raise ValueError(f"{spec}: the number of days is 0; a fault must last")
     for known in FAULTS:

@@ -21,8 +21,8 @@ class Rows:
     terminal: NDArray[np.int64]
     time: NDArray[np.int64]
     amount: NDArray[np.int64]
-    entry_mode: NDArray[np.int8]
-    pin_used: NDArray[np.int8]
+    mode: NDArray[np.int8]
+    flag: NDArray[np.int8]
     pattern: NDArray[np.int8]
 
     def __len__(self) -> int:

@@ -8,14 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from streams.publish.batch import Batch, Labels, Transactions, Truth, concat_labels
+from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.simulate.card_fraud import patterns
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
 from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, label
-from streams.simulate.card_fraud.options import PATTERNS, TRUTH_NAMES, UNBORN, AmountDrift, Options, Pattern, PatternDrift
+from streams.simulate.card_fraud.options import (
+    PATTERNS,
+    TRUTH_NAMES,
+    UNBORN,
+    AmountDrift,
+    Options,
+    Pattern,
+    PatternDrift,
+    requested,
+)
 from streams.simulate.card_fraud.rows import ONLINE, Rows, concat
 from streams.simulate.card_fraud.world import CATEGORIES, World, build
+from streams.simulate.simulator import Request
 
 
 class Simulation:
@@ -29,6 +39,11 @@ class Simulation:
         self.options = options
         self.world: World = build(options)
         self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
+
+    @classmethod
+    def requested(cls, request: Request) -> Simulation:
+        """The world that is asked for. Raises ValueError, naming what is wrong."""
+        return cls(requested(request))
 
     def day_start_ms(self, day: int) -> int:
         """Event time at which ``day`` begins."""
@@ -50,7 +65,7 @@ class Simulation:
         truth = Truth(rows.pattern, TRUTH_NAMES)
         usual = np.exp(self.world.log_amount[rows.card]) * 100.0
         rng = np.random.default_rng([self.options.seed, 6, n])
-        labels = label(honest, truth.is_fraud, rows.amount > 8.0 * usual, rng)
+        labels = label(honest, truth.positive, rows.amount > 8.0 * usual, rng)
         return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
 
     def pending_labels(self, day: int) -> Labels:
@@ -98,22 +113,24 @@ class Simulation:
             found.append(rows)
         return found
 
-    def _columns(self, rows: Rows, n: int, start: int) -> Transactions:
+    def _columns(self, rows: Rows, n: int, start: int) -> Events:
         world = self.world
         # The day is part of the number, so that ids are unique whichever days are made.
         prefix = f"t{self.options.seed}-{n:04d}"
         ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
-        return Transactions(
-            transaction_id=ids,
+        return Events(
+            event_id=ids,
             event_time_ms=start + rows.time,
-            card_id=world.card_id[rows.card],
-            terminal_id=world.terminal_id[rows.terminal],
-            amount_minor=rows.amount,
-            currency=np.full(len(rows), "EUR", dtype=object),
-            latitude=np.where(rows.entry_mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
-            longitude=np.where(rows.entry_mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
-            country=world.terminal_country[rows.terminal],
-            merchant_category=CATEGORIES[world.category[rows.terminal]],
-            entry_mode=rows.entry_mode,
-            pin_used=rows.pin_used,
+            subject=world.subject[rows.card],
+            counterpart=world.counterpart[rows.terminal],
+            measure=rows.amount,
+            others={
+                "currency": np.full(len(rows), "EUR", dtype=object),
+                "latitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
+                "longitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
+                "country": world.terminal_country[rows.terminal],
+                "category": CATEGORIES[world.category[rows.terminal]],
+                "mode": rows.mode,
+                "flag": rows.flag,
+            },
         )

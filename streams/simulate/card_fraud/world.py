@@ -66,7 +66,7 @@ class World:
     city_terminals: Ints
     # terminals [t]
     physical: int
-    terminal_id: NDArray[np.object_]
+    counterpart: NDArray[np.object_]
     terminal_lat: Floats
     terminal_lon: Floats
     terminal_country: NDArray[np.object_]
@@ -74,7 +74,7 @@ class World:
     multiplier: Floats
     colluding: Ints
     # cards [c]
-    card_id: NDArray[np.object_]
+    subject: NDArray[np.object_]
     home_city: Ints
     home_lat: Floats
     home_lon: Floats
@@ -88,11 +88,11 @@ class World:
 
     @property
     def cards(self) -> int:
-        return len(self.card_id)
+        return len(self.subject)
 
     @property
     def terminals(self) -> int:
-        return len(self.terminal_id)
+        return len(self.counterpart)
 
     def terminal_in(self, city: Ints, rng: np.random.Generator) -> Ints:
         """A physical terminal of each of the cities [n], all of a city's being equally likely."""
@@ -140,14 +140,14 @@ def build(options: Options) -> World:
         city_first=(np.cumsum(count) - count).astype(np.int64),
         city_terminals=count.astype(np.int64),
         physical=physical,
-        terminal_id=np.array([f"m{i:05d}" for i in range(t)], dtype=object),
+        counterpart=np.array([f"m{i:05d}" for i in range(t)], dtype=object),
         terminal_lat=lat,
         terminal_lon=lon,
         terminal_country=np.array(COUNTRIES, dtype=object)[country],
         category=category.astype(np.int64),
         multiplier=_MULTIPLIER[category] * rng.lognormal(0.0, 0.15, t),
         colluding=np.sort(rng.choice(physical, max(3, physical // 5), replace=False)).astype(np.int64),
-        card_id=np.array([f"c{i:06d}" for i in range(c)], dtype=object),
+        subject=np.array([f"c{i:06d}" for i in range(c)], dtype=object),
         home_city=home.astype(np.int64),
         home_lat=city_lat[home] + rng.normal(0.0, 0.05, c),
         home_lon=city_lon[home] + rng.normal(0.0, 0.07, c),

@@ -70,8 +70,8 @@ def test_scores_are_shares_whatever_the_vector(fitted: Fitted, name: str) -> Non
 
 def test_what_can_be_learned_is_though_columns_hold_one_value(fitted: Fitted, name: str) -> None:
     data = learnable(_ROWS, seed=2)
-    found = average_precision(fitted.family.score(fitted.model, data.vectors), data.is_fraud)
-    assert found > 5 * data.is_fraud.mean(), "chance is the share of fraud"
+    found = average_precision(fitted.family.score(fitted.model, data.vectors), data.positive)
+    assert found > 5 * data.positive.mean(), "chance is the share of fraud"
 
 
 def test_one_seed_gives_one_file(fitted: Fitted, name: str) -> None:
@@ -80,6 +80,6 @@ def test_one_seed_gives_one_file(fitted: Fitted, name: str) -> None:
 
 def test_one_class_cannot_be_learned(name: str) -> None:
     data = learnable(400)
-    for part in (data.take(data.is_fraud), data.take(~data.is_fraud)):
+    for part in (data.take(data.positive), data.take(~data.positive)):
         with pytest.raises(ValueError, match="needs both"):
             fit(name, part)

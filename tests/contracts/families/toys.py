@@ -25,11 +25,11 @@ def learnable(rows: int, seed: int = 1) -> Dataset:
     vectors[:, INDEX[CONSTANT]] = 1.0
     vectors[:, INDEX[ZERO]] = 0.0
     signal = vectors[:, INDEX["amount"]] + 0.5 * vectors[:, INDEX["count_1h"]]
-    fraud = signal > np.quantile(signal, 1 - FRAUD_SHARE)
+    positive = signal > np.quantile(signal, 1 - FRAUD_SHARE)
     time = np.sort(rng.integers(0, DAYS * DAY_MS, rows))
-    card = rng.integers(0, 2**32, rows).astype(np.uint32)
+    subject = rng.integers(0, 2**32, rows).astype(np.uint32)
     known = rng.random(rows) < 0.9
-    return Dataset(vectors, time, np.full(rows, 1000), fraud & known, known, card)
+    return Dataset(vectors, time, np.full(rows, 1000), positive & known, known, subject)
 
 
 def odd_vectors(data: Dataset) -> Dataset:
@@ -40,4 +40,4 @@ def odd_vectors(data: Dataset) -> Dataset:
     vectors[1], vectors[2], vectors[3] = 0.0, 1e9, -1.0
     vectors[4:100, INDEX[CONSTANT]] = 0.0
     vectors[4:100, INDEX[UNKNOWN]] = 12.5
-    return Dataset(vectors, sample.event_time_ms, sample.amount_minor, sample.is_fraud, sample.known, sample.card)
+    return Dataset(vectors, sample.event_time_ms, sample.measure, sample.positive, sample.known, sample.subject)

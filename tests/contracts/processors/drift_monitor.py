@@ -49,7 +49,7 @@ def _records() -> tuple[Record, ...]:
         shift = 6.0 if day > 0 else 1.0
         values = vectors(rng, times, shift, shift)
         found += score_records(times, values, scores_of(rng, values), first=day * 1_000_000)
-        found += outcome_records(rng, day, 10, 0.2, genuine=20)
+        found += outcome_records(rng, day, 10, 0.2, negative=20)
     return tuple(placed([*found, *clock_records(DAYS)]))
 
 
@@ -62,7 +62,7 @@ def says(topic: str, value: bytes) -> object:
     interleaved."""
     found = msgspec.json.decode(value)
     if topic == topics.RETRAIN_REQUESTS:
-        del found["labels"], found["evidence"]["frauds"]
+        del found["labels"], found["evidence"]["positives"]
     return found
 
 

@@ -9,7 +9,7 @@ from features.online.store import Activity
 from streams import topics
 from streams.engine.testing import Rows
 from streams.kafka.records import Record
-from streams.writers.card_activity import FeastWriter
+from streams.writers.subject_activity import FeastWriter
 from tests.contracts.processors.contract import T0, Contract, partition_of, placed
 from tests.unit.streams.records import record, score
 
@@ -28,10 +28,10 @@ def holds(settings: Settings, sink: Rows) -> object:
     """As the online store has it: the newest by event time wins, by offset where two are as new."""
     newest: dict[str, Activity] = {}
     for row in sink.rows:
-        held = newest.get(row.card_id)
+        held = newest.get(row.subject)
         if held is None or row.event_time_ms >= held.event_time_ms:
-            newest[row.card_id] = row
-    return {card: (row.event_time_ms, row.transaction_id, row.score, row.vector.tolist()) for card, row in newest.items()}
+            newest[row.subject] = row
+    return {subject: (row.event_time_ms, row.event_id, row.score, row.vector.tolist()) for subject, row in newest.items()}
 
 
 CONTRACT = Contract(make, records, holds=holds)

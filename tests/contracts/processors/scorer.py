@@ -9,9 +9,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.events import Score, Transaction
+from features.base.events import Score
 from features.base.model_client import Prediction
 from features.base.settings import Settings
+from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.transform.profiles import Profiles, unknown
 from serving.server.onnx_model import OnnxModel
@@ -43,9 +44,9 @@ class InProcess:
 class Empty:
     """An online store before its first row."""
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
-        none = np.zeros(len(terminal_ids), dtype=np.int64)
-        return dataclasses.replace(unknown(len(card_ids)), begin=none, end=none, terminal_ts_ms=none)
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
+        none = np.zeros(len(counterparts), dtype=np.int64)
+        return dataclasses.replace(unknown(len(subjects)), begin=none, end=none, counterpart_ts_ms=none)
 
 
 def make(settings: Settings) -> Scorer:
@@ -54,7 +55,7 @@ def make(settings: Settings) -> Scorer:
 
 def with_small_steps(settings: Settings) -> Settings:
     """A copy takes several steps."""
-    return settings.model_copy(update={"snapshots": settings.snapshots.model_copy(update={"cards_a_step": 2})})
+    return settings.model_copy(update={"snapshots": settings.snapshots.model_copy(update={"subjects_a_step": 2})})
 
 
 def records() -> list[Record]:
@@ -62,19 +63,19 @@ def records() -> list[Record]:
     rng = np.random.default_rng(1)
     found = []
     for i in range(240):
-        card, at = f"c{rng.integers(20)}", T0 + i * HOUR + int(rng.integers(2 * HOUR))
+        subject, at = f"c{rng.integers(20)}", T0 + i * HOUR + int(rng.integers(2 * HOUR))
         amount = int(rng.lognormal(7, 1))
-        payment = Transaction(f"t{i}", at, card, f"m{rng.integers(9)}", amount, entry_mode="chip", pin_used=True)
-        found.append(_record(payment))
+        event = Payment(f"t{i}", at, subject, f"m{rng.integers(9)}", amount, mode="chip", flag=True)
+        found.append(_record(event))
         if i % 17 == 0:
-            found.append(_record(payment))
+            found.append(_record(event))
         if i % 40 == 20:
-            found.append(_record(msgspec.structs.replace(payment, amount_minor=amount + 1)))
+            found.append(_record(msgspec.structs.replace(event, measure=amount + 1)))
     return found
 
 
-def _record(payment: Transaction) -> Record:
-    return Record(topics.TRANSACTIONS, partition_of(payment.card_id), 0, payment.card_id.encode(), _encode(payment))
+def _record(event: Payment) -> Record:
+    return Record(topics.EVENTS, partition_of(event.subject), 0, event.subject.encode(), _encode(event))
 
 
 def says(topic: str, value: bytes) -> object:

@@ -6,17 +6,17 @@ import numpy as np
 
 from features.base.events import Outcome
 from features.base.settings import Settings
-from features.online.store import TerminalRow
+from features.online.store import CounterpartRow
 from streams import topics
 from streams.engine.testing import Rows
 from streams.kafka.records import Record
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.writers.counterpart_risk import CounterpartRisk
 from tests.contracts.processors.contract import DAY, HOUR, T0, Contract, partition_of, placed
 from tests.unit.streams.records import record
 
 
-def make(settings: Settings) -> TerminalRisk:
-    return TerminalRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR)
+def make(settings: Settings) -> CounterpartRisk:
+    return CounterpartRisk(settings.labels.delay_ms, settings.labels.step_hours * HOUR)
 
 
 def records() -> list[Record]:
@@ -24,21 +24,21 @@ def records() -> list[Record]:
     rng = np.random.default_rng(4)
     found = []
     for i in range(250):
-        terminal, at = f"t{rng.integers(9)}", T0 + i * HOUR + int(rng.integers(3 * HOUR))
-        known = Outcome(f"s{i}", "c", terminal, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
-        found.append(record(topics.OUTCOMES, 0, known, partition_of(terminal)))
+        counterpart, at = f"t{rng.integers(9)}", T0 + i * HOUR + int(rng.integers(3 * HOUR))
+        known = Outcome(f"s{i}", "c", counterpart, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
+        found.append(record(topics.OUTCOMES, 0, known, partition_of(counterpart)))
     return placed(found)
 
 
 def holds(settings: Settings, sink: Rows) -> object:
     """Newest wins, by revision."""
-    newest: dict[str, TerminalRow] = {}
+    newest: dict[str, CounterpartRow] = {}
     for part in sink.rows:
-        for row in part.terminals:
-            held = newest.get(row.terminal_id)
+        for row in part.counterparts:
+            held = newest.get(row.counterpart)
             if held is None or row.revision >= held.revision:
-                newest[row.terminal_id] = row
-    return {terminal: (row.event_time_ms, row.tiles.tolist()) for terminal, row in newest.items()}
+                newest[row.counterpart] = row
+    return {counterpart: (row.event_time_ms, row.tiles.tolist()) for counterpart, row in newest.items()}
 
 
 CONTRACT = Contract(make, records, holds=holds)

@@ -63,7 +63,7 @@ def test_scores_by_card_id(server: Server) -> None:
     assert many["user_ids"] == ["serving-card-5", "serving-card-1"]
     unknown = server.post("/v1/models/fraud:predict", {"user_ids": ["serving-card-5", "serving-nobody"]})
     assert unknown.status == 404
-    assert f"no transaction of card number 2 ({hashed(server.settings, 'serving-nobody')}) is known" in unknown.error
+    assert f"no payment of card number 2 ({hashed(server.settings, 'serving-nobody')}) is known" in unknown.error
     old = server.post("/v1/models/fraud:predict", {"user_id": "serving-old-card"})
     assert old.status == 400
     assert f"card number 1 ({hashed(server.settings, 'serving-old-card')}) was made under another schema" in old.error

@@ -11,7 +11,7 @@ from features.base.durations import DAY_MS
 DAY_0 = 17_622
 
 
-def history(seed: int, n: int = 400, days: int = 60, cards: int = 7, terminals: int = 5) -> Transactions:
+def history(seed: int, n: int = 400, days: int = 60, subjects: int = 7, counterparts: int = 5) -> Transactions:
     """``n`` transactions to the second, with ties, over ``days`` days from DAY_0 on; one in six is fraud."""
     rng = np.random.default_rng(seed)
     seconds = np.sort(rng.integers(0, days * 86_400, n))
@@ -19,10 +19,10 @@ def history(seed: int, n: int = 400, days: int = 60, cards: int = 7, terminals: 
     seconds[1:][tied[1:]] = seconds[:-1][tied[1:]]
     return Transactions(
         time_ms=np.sort(DAY_0 * DAY_MS + seconds * 1000),
-        card=rng.integers(0, cards, n),
-        terminal=rng.integers(0, terminals, n),
-        amount_minor=rng.integers(1, 30_000, n),
-        is_fraud=rng.random(n) < 1 / 6,
+        subject=rng.integers(0, subjects, n),
+        counterpart=rng.integers(0, counterparts, n),
+        measure=rng.integers(1, 30_000, n),
+        positive=rng.random(n) < 1 / 6,
     )
 
 
@@ -31,8 +31,8 @@ def first(transactions: Transactions, n: int) -> Transactions:
     part = slice(0, n)
     return Transactions(
         transactions.time_ms[part],
-        transactions.card[part],
-        transactions.terminal[part],
-        transactions.amount_minor[part],
-        transactions.is_fraud[part],
+        transactions.subject[part],
+        transactions.counterpart[part],
+        transactions.measure[part],
+        transactions.positive[part],
     )

@@ -11,7 +11,7 @@ from benchmarks.handbook.data import Transactions
 from benchmarks.handbook.fifteen import NAMES, fifteen
 from benchmarks.handbook.stream import vectors
 from features.base.durations import DAY_MS, HOUR_MS
-from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_RISK
+from features.catalogue.formulas import PRIOR_OUTCOMES, PRIOR_SHARE
 from features.catalogue.vector import INDEX
 from tests.unit.benchmarks.small import first, history
 
@@ -22,15 +22,15 @@ def naive(t: Transactions, i: int) -> list[float]:
     """The Handbook's features of row ``i``: look at every row."""
     now = int(t.time_ms[i])
     hour, weekday = now % DAY_MS // 3_600_000, (now // DAY_MS + 3) % 7
-    out = [t.amount_minor[i] / 100, float(weekday >= 5), float(hour <= 6)]
+    out = [t.measure[i] / 100, float(weekday >= 5), float(hour <= 6)]
     for days in (1, 7, 30):
-        rows = [j for j in range(i + 1) if t.card[j] == t.card[i] and now - days * DAY_MS < t.time_ms[j]]
-        out += [len(rows), sum(int(t.amount_minor[j]) for j in rows) / 100 / len(rows)]
+        rows = [j for j in range(i + 1) if t.subject[j] == t.subject[i] and now - days * DAY_MS < t.time_ms[j]]
+        out += [len(rows), sum(int(t.measure[j]) for j in rows) / 100 / len(rows)]
     for days in (1, 7, 30):
         end = now - DELAY * DAY_MS
-        same = [j for j in range(len(t)) if t.terminal[j] == t.terminal[i]]
+        same = [j for j in range(len(t)) if t.counterpart[j] == t.counterpart[i]]
         rows = [j for j in same if end - days * DAY_MS < t.time_ms[j] <= end]
-        out += [len(rows), sum(bool(t.is_fraud[j]) for j in rows) / len(rows) if rows else 0.0]
+        out += [len(rows), sum(bool(t.positive[j]) for j in rows) / len(rows) if rows else 0.0]
     return out
 
 
@@ -62,8 +62,8 @@ def test_terminal_columns_of_the_vector_count_whole_steps_behind_the_delay(step:
     for i in range(0, len(t), 7):
         for days in (1, 7, 28):
             end = (hour[i] - 24 * DELAY) // step * step
-            rows = (t.terminal == t.terminal[i]) & (hour < end) & (hour >= end - 24 * days)
-            risk = (t.is_fraud[rows].sum() + PRIOR_OUTCOMES * PRIOR_RISK) / (rows.sum() + PRIOR_OUTCOMES)
+            rows = (t.counterpart == t.counterpart[i]) & (hour < end) & (hour >= end - 24 * days)
+            risk = (t.positive[rows].sum() + PRIOR_OUTCOMES * PRIOR_SHARE) / (rows.sum() + PRIOR_OUTCOMES)
             assert own[i, INDEX[f"terminal_count_{days}d"]] == rows.sum()
             assert own[i, INDEX[f"terminal_risk_{days}d"]] == pytest.approx(risk, rel=1e-6)
 
@@ -72,8 +72,8 @@ def test_the_usual_amount_is_that_of_the_days_before() -> None:
     t = history(6)
     ratio = vectors(t, DELAY)[:, INDEX["ratio_to_usual_amount"]]
     for i in range(0, len(t), 5):
-        rows = (t.card == t.card[i]) & (t.day < t.day[i])
-        expected = t.amount_minor[i] / t.amount_minor[rows].mean() if rows.any() else 1.0
+        rows = (t.subject == t.subject[i]) & (t.day < t.day[i])
+        expected = t.measure[i] / t.measure[rows].mean() if rows.any() else 1.0
         assert ratio[i] == pytest.approx(expected, rel=1e-6)
 
 
@@ -91,9 +91,9 @@ def test_no_feature_changes_with_labels_that_are_not_due() -> None:
     own = vectors(t, DELAY)
     for i in (120, 250, 399):
         unknown = t.time_ms > t.time_ms[i] - DELAY * DAY_MS
-        other = replace(t, is_fraud=t.is_fraud ^ unknown)
+        other = replace(t, positive=t.positive ^ unknown)
         changed = vectors(other, DELAY)
         np.testing.assert_array_equal(changed[i], own[i])
         np.testing.assert_array_equal(fifteen(other, changed, DELAY)[i], fifteen(t, own, DELAY)[i])
-    flipped = replace(t, is_fraud=~t.is_fraud)
+    flipped = replace(t, positive=~t.positive)
     assert not np.array_equal(vectors(flipped, DELAY)[399], own[399]), "labels that are due must count"

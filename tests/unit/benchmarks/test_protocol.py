@@ -36,13 +36,13 @@ def test_days_and_periods() -> None:
 def test_cards_are_left_out_once_their_fraud_is_known() -> None:
     # Card 0: fraud on the last training day. Card 1: fraud on day 22, known from day 22 + 3 on. Card 2: fraud before training.
     days = [20, 22, 5, *range(24, 28), *range(24, 28), *range(24, 28)]
-    card = np.array([0, 1, 2] + [0] * 4 + [1] * 4 + [2] * 4)
-    fraud = np.array([True] * 3 + [False] * 12)
+    subject = np.array([0, 1, 2] + [0] * 4 + [1] * 4 + [2] * 4)
+    positive = np.array([True] * 3 + [False] * 12)
     order = np.argsort(days, kind="stable")
-    t = Transactions(np.array(days)[order] * DAY_MS, card[order], card[order], card[order] + 1, fraud[order])
+    t = Transactions(np.array(days)[order] * DAY_MS, subject[order], subject[order], subject[order] + 1, positive[order])
     protocol = Protocol(Period(18, 20), Period(24, 27), delay_days=2, train_from=18)
     rows = protocol.test_rows(t)
-    tested = {(int(c), int(d)) for c, d in zip(t.card[rows], t.day[rows], strict=True)}
+    tested = {(int(c), int(d)) for c, d in zip(t.subject[rows], t.day[rows], strict=True)}
     assert tested == {(1, 24)} | {(2, d) for d in range(24, 28)}
     earlier = Protocol(Period(18, 20), Period(24, 27), delay_days=2, train_from=1)
     assert earlier.train_rows(t).tolist() == [0, 1]
@@ -61,21 +61,21 @@ def test_cards_are_left_out_once_their_fraud_is_known() -> None:
 )
 def test_windows_that_cannot_be_judged_are_refused(changed: dict[str, Any], message: str) -> None:
     good = Protocol(Period(DAY_0 + 20, DAY_0 + 26), Period(DAY_0 + 34, DAY_0 + 40), 7, DAY_0 + 20)
-    good.check(history(1, cards=300))
+    good.check(history(1, subjects=300))
     with pytest.raises(ValueError, match=message):
-        replace(good, **changed).check(history(1, cards=300))
+        replace(good, **changed).check(history(1, subjects=300))
 
 
 def handbook_table(n: int = 300) -> pa.Table:
-    t = history(2, n=n, cards=200)
+    t = history(2, n=n, subjects=200)
     return pa.table(
         {
             "TRANSACTION_ID": np.arange(n)[::-1],
             "TX_DATETIME": pa.array(t.time_ms, pa.timestamp("ms")),
-            "CUSTOMER_ID": t.card * 10 + 3,
-            "TERMINAL_ID": [f"T{x}" for x in t.terminal],
-            "TX_AMOUNT": t.amount_minor / 100,
-            "TX_FRAUD": t.is_fraud.astype(np.int8),
+            "CUSTOMER_ID": t.subject * 10 + 3,
+            "TERMINAL_ID": [f"T{x}" for x in t.counterpart],
+            "TX_AMOUNT": t.measure / 100,
+            "TX_FRAUD": t.positive.astype(np.int8),
         }
     )
 
@@ -90,11 +90,11 @@ def test_any_file_with_the_columns_is_read(tmp_path: Path, suffix: str) -> None:
     else:
         pq.write_table(shuffled, path)
     loaded = load(path)
-    t = history(2, n=300, cards=200)
+    t = history(2, n=300, subjects=200)
     np.testing.assert_array_equal(loaded.time_ms, t.time_ms)
-    assert sorted(loaded.amount_minor.tolist()) == sorted(t.amount_minor.tolist())
-    assert loaded.card.max() + 1 == len(np.unique(t.card))
-    assert loaded.is_fraud.sum() == t.is_fraud.sum()
+    assert sorted(loaded.measure.tolist()) == sorted(t.measure.tolist())
+    assert loaded.subject.max() + 1 == len(np.unique(t.subject))
+    assert loaded.positive.sum() == t.positive.sum()
 
 
 def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,14 +116,14 @@ def test_wrong_input_is_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.
 
 
 def test_run_judges_every_model_on_every_feature_set_and_writes_it(tmp_path: Path) -> None:
-    def by_amount(train: Matrix, is_fraud: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
-        assert len(train) == len(is_fraud)
+    def by_amount(train: Matrix, positive: NDArray[np.bool_], test: Matrix, seed: int) -> NDArray[np.float64]:
+        assert len(train) == len(positive)
         return test[:, 0].astype(np.float64) * (1 if seed == 0 else -1)
 
     models = [Model("fixed", by_amount, seeded=False), Model("mlp", by_amount, seeded=True)]
     protocol = Protocol(Period(DAY_0 + 20, DAY_0 + 26), Period(DAY_0 + 34, DAY_0 + 40), 7, DAY_0 + 10)
     said: list[str] = []
-    *partial, result = run(history(1, cards=300), protocol, "small", (0, 1), True, said.append, models, 2)
+    *partial, result = run(history(1, subjects=300), protocol, "small", (0, 1), True, said.append, models, 2)
     assert [(r.features, r.model, r.seeds) for r in result.rows] == [
         ("handbook-15", "fixed", 1),
         ("full", "fixed", 1),

@@ -11,17 +11,17 @@ from benchmarks.rolling import agreement, by_pandas, subset
 from benchmarks.rolling.by_polars import rolling
 from benchmarks.transform import events, measure
 from benchmarks.transform.events import Stream
-from features.history.row_layout import COLUMNS_A_CARD, ROW_BYTES
+from features.history.row_layout import COLUMNS_A_SUBJECT, ROW_BYTES
 
 
 @pytest.fixture(scope="module")
 def stream() -> Stream:
-    return events.simulated(cards=12, days=120, daily=1.0)
+    return events.simulated(subjects=12, days=120, daily=1.0)
 
 
 def test_every_peer_agrees_with_the_transform(stream: Stream) -> None:
     assert subset.names() == measure.SHARED
-    wanted = stream.card < 8
+    wanted = stream.subject < 8
     row, mine = measure.ours(stream, 2, 100, wanted)
     assert (row.warm_events, row.events_a_second.n) == (len(stream) - 200, 2)
     assert mine.shape == (wanted.sum(), len(measure.SHARED))
@@ -37,8 +37,8 @@ def test_every_peer_agrees_with_the_transform(stream: Stream) -> None:
 
 def test_a_cards_state_is_weighed_where_all_cards_are_alike() -> None:
     found = measure.state_bytes(200)
-    assert found > 60 * ROW_BYTES + 8 * COLUMNS_A_CARD
-    assert found < 1.2 * (60 * ROW_BYTES + 8 * COLUMNS_A_CARD)
+    assert found > 60 * ROW_BYTES + 8 * COLUMNS_A_SUBJECT
+    assert found < 1.2 * (60 * ROW_BYTES + 8 * COLUMNS_A_SUBJECT)
 
 
 def test_polars_agrees_where_no_two_payments_of_a_card_share_a_time(stream: Stream) -> None:
@@ -47,9 +47,9 @@ def test_polars_agrees_where_no_two_payments_of_a_card_share_a_time(stream: Stre
     frame = pl.DataFrame(
         {
             "row": np.arange(len(stream)),
-            "card": stream.card,
+            "card": stream.subject,
             "time": stream.columns.event_time_ms.astype("datetime64[ms]"),
-            "amount": stream.columns.amount_minor / 100.0,
+            "amount": stream.columns.measure / 100.0,
         }
     )
     found = rolling(frame).sort("row")

@@ -19,7 +19,7 @@ from benchmarks.streams.profile import summary
 from benchmarks.streams.tables import cards, latency, state, tuning
 from benchmarks.streams.tables import throughput as table
 from benchmarks.streams.world import simulate
-from features.base.events import Transaction
+from features.domains.card_fraud.event import Payment
 
 HERE = Machine("a processor", 2, 23.4, "Linux x86_64", "3.11.7", "2026-11-25", 0.25)
 
@@ -112,13 +112,13 @@ def test_payments_are_spread_over_all_cards() -> None:
     given, _, _ = simulate(5_000, 100)
     ids = [f"n{i:07d}" for i in range(1_000)]
     made = spread_over(given, ids, 3_000)
-    paid = [msgspec.json.decode(value, type=Transaction) for value in made.values]
-    assert [one.card_id.encode() for one in paid] == made.keys
-    assert sorted(one.card_id for one in paid[:1_000]) == ids
-    assert len({one.card_id for one in paid[1_000:]}) > 900
-    before = [msgspec.json.decode(value, type=Transaction) for value in given.values[-4_000:]]
-    assert [msgspec.structs.replace(one, card_id="") for one in paid] == [
-        msgspec.structs.replace(one, card_id="") for one in before
+    paid = [msgspec.json.decode(value, type=Payment) for value in made.values]
+    assert [one.subject.encode() for one in paid] == made.keys
+    assert sorted(one.subject for one in paid[:1_000]) == ids
+    assert len({one.subject for one in paid[1_000:]}) > 900
+    before = [msgspec.json.decode(value, type=Payment) for value in given.values[-4_000:]]
+    assert [msgspec.structs.replace(one, subject="") for one in paid] == [
+        msgspec.structs.replace(one, subject="") for one in before
     ]
     with pytest.raises(ValueError, match="4000 payments more need that many events, not 4000"):
         spread_over(made, ids, 4_000)

@@ -26,10 +26,10 @@ MODES = ("used_chip", "entry_contactless", "entry_swipe", "entry_manual", "onlin
 class Event:
     """A transaction as the naive reference reads it; NaN and -1 for unknown."""
 
-    card: str
+    subject: str
     time: int
     amount: int
-    terminal: int = 1
+    counterpart: int = 1
     lat: float = math.nan
     lon: float = math.nan
     mode: int = -1
@@ -47,11 +47,11 @@ class _Arrived:
 
 def vectors(events: Sequence[Event], wanted: Collection[int] | None = None) -> list[dict[str, float]]:
     """The stream's features of each event, given those that arrived before it; of the ``wanted`` ones only, by their number."""
-    cards: dict[str, list[_Arrived]] = {}
+    subjects: dict[str, list[_Arrived]] = {}
     found = []
     for i, event in enumerate(events):
         now = _Arrived(event)
-        before = _remember(cards.setdefault(event.card, []), now)
+        before = _remember(subjects.setdefault(event.subject, []), now)
         earlier = [a for a in before if a.event.time > event.time - 90 * DAY]
         of_amounts = _of_amounts(earlier, now)
         if wanted is None or i in wanted:
@@ -70,7 +70,9 @@ def _remember(held: list[_Arrived], now: _Arrived) -> list[_Arrived]:
     held[:] = line
     at = next(i for i, a in enumerate(line) if a is now)
     same = [
-        (i, a) for i, a in enumerate(line) if a.event.terminal == event.terminal and abs(a.event.time - event.time) < 90 * DAY
+        (i, a)
+        for i, a in enumerate(line)
+        if a.event.counterpart == event.counterpart and abs(a.event.time - event.time) < 90 * DAY
     ]
     now.first = not any(i < at for i, _ in same)
     for i, a in same:
@@ -152,9 +154,9 @@ def _kilometres(*degrees: float) -> float:
 def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
     event = now.event
     events = [*(a.event for a in earlier), event]
-    out = {"repeat_retailer": float(any(e.terminal == event.terminal for e in events[:-1]))}
+    out = {"repeat_retailer": float(any(e.counterpart == event.counterpart for e in events[:-1]))}
     for name in ("1d", "7d", "30d", "90d"):
-        out[f"terminals_{name}"] = float(len({e.terminal for e in events if e.time > event.time - WINDOWS[name]}))
+        out[f"terminals_{name}"] = float(len({e.counterpart for e in events if e.time > event.time - WINDOWS[name]}))
     for name in ("1d", "7d", "30d"):
         out[f"new_terminals_{name}"] = float(sum(a.first for a in [*before, now] if a.event.time > event.time - WINDOWS[name]))
     return out

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from features.base.events import Decision, Label, Outcome, Score, Transaction
+from features.base.events import Decision, Label, Outcome, Score
 from features.catalogue.vector import SCHEMA, WIDTH, packed
+from features.domains.card_fraud.event import Payment
 from streams.kafka.records import Record
 
 T0 = 1_520_000_000_000
@@ -22,21 +23,21 @@ def record(topic: str, offset: int, event: msgspec.Struct | bytes, partition: in
 
 
 def score(
-    transaction_id: str, time: int, card: str = "c", terminal: str = "t", value: float | None = 0.25, first_feature: float = 0.0
+    event_id: str, time: int, subject: str = "c", counterpart: str = "t", value: float | None = 0.25, first_feature: float = 0.0
 ) -> Score:
-    transaction = Transaction(transaction_id, time, card, terminal, 1234, latitude=1.5, entry_mode="chip", pin_used=True)
+    transaction = Payment(event_id, time, subject, counterpart, 1234, latitude=1.5, mode="chip", flag=True)
     features = packed(np.array([first_feature] + [0.5] * (WIDTH - 1), dtype=np.float32))
-    decision: Decision = "unscored" if value is None else "approve"
-    return Score(transaction, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")
+    decision: Decision = "unscored" if value is None else "pass"
+    return Score(transaction, transaction.subject, SCHEMA, features, decision, score=value, threshold=0.9, model_version="v1")
 
 
-def label(transaction_id: str, time: int, is_fraud: bool, at: int, card: str = "c", terminal: str = "t") -> Label:
-    return Label(transaction_id, card, terminal, time, is_fraud, at)
+def label(event_id: str, time: int, positive: bool, at: int, subject: str = "c", counterpart: str = "t") -> Label:
+    return Label(event_id, subject, counterpart, time, positive, at)
 
 
-def ahead(offset: int, transaction_id: str = "x", field: str = "label_time_ms", by: int = DAY) -> Record:
+def ahead(offset: int, event_id: str = "x", field: str = "label_time_ms", by: int = DAY) -> Record:
     """A fraud label of which one time lies so far ahead of the broker's clock, which shows T0."""
-    dated = msgspec.structs.replace(label(transaction_id, T0, True, T0), **{field: T0 + by})
+    dated = msgspec.structs.replace(label(event_id, T0, True, T0), **{field: T0 + by})
     return msgspec.structs.replace(record("labels", offset, dated), appended_ms=T0)
 
 

@@ -24,8 +24,8 @@ from streams.kafka.refusal import Refused
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.scorer import Scorer
 from streams.writers.archive import Archive, ArchiveSink
-from streams.writers.card_activity import FeastSink, FeastWriter
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.writers.counterpart_risk import CounterpartRisk
+from streams.writers.subject_activity import FeastSink, FeastWriter
 from tests.unit.streams.records import T0, score
 
 TEXT, NUMBER = "marker-4929123412341234", 4929123412341234
@@ -44,14 +44,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "source": TEXT,
     },
     "outcomes": {
-        "transaction_id": TEXT,
-        "card_id": TEXT,
-        "terminal_id": TEXT,
+        "event_id": TEXT,
+        "subject": TEXT,
+        "counterpart": TEXT,
         "event_time_ms": T0,
         "outcome_time_ms": T0,
-        "is_fraud": True,
+        "positive": True,
         "source": "matured",
-        "amount_minor": 2**63 + NUMBER,
+        "measure": 2**63 + NUMBER,
     },
 }
 
@@ -106,9 +106,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
     for topic, taken in records.items():
         taken += [Record(topic, 0, i, TEXT.encode(), value) for i, value in enumerate(wrong(topic))]
     event = score(TEXT, T0)
-    event = msgspec.structs.replace(
-        event, transaction=msgspec.structs.replace(event.transaction, card_id=TEXT, amount_minor=492912341)
-    )
+    event = msgspec.structs.replace(event, event=msgspec.structs.replace(event.event, subject=TEXT, measure=492912341))
     scored = [Record("scores", 0, i, None, value) for i, value in enumerate([*wrong("scores"), msgspec.json.encode(event)])]
     archive = Archive(SCHEMA).process(scored + records["outcomes"])
     ArchiveSink(settings).write(archive.rows)
@@ -116,7 +114,7 @@ def test_the_cores_and_their_sinks_say_nothing_of_what_passes(tmp_path: Path, ca
     letters = [
         *archive.produce,
         *LabelJoiner(86_400_000).process(records["labels"] + scored).produce,
-        *TerminalRisk(86_400_000, 3_600_000).process(records["outcomes"]).produce,
+        *CounterpartRisk(86_400_000, 3_600_000).process(records["outcomes"]).produce,
     ]
     for letter in letters:
         if letter.topic == "dlq":

@@ -57,7 +57,7 @@ def test_the_processes_with_their_processors_and_ports() -> None:
     assert TOPOLOGY.processes == {
         "model-server": ("model-server",),
         "scorer": ("scorer",),
-        "writers": ("feast-writer", "archive", "label-joiner", "terminal-risk", "compaction"),
+        "writers": ("feast-writer", "archive", "label-joiner", "counterpart-risk", "compaction"),
         "drift-monitor": ("drift-monitor", "skew"),
         "control": ("control",),
     }

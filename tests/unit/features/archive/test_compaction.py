@@ -14,8 +14,8 @@ from features.archive.exchange import ExchangeUnsupported
 from features.archive.locks import reading
 from features.archive.places import least, places
 from features.base.settings import Settings, load
-from features.offline.point_in_time import append_terminal_risk
-from features.online.store import TerminalRow
+from features.offline.point_in_time import append_counterpart_risk
+from features.online.store import CounterpartRow
 
 DAY = "day=2018-03-02"
 
@@ -109,16 +109,16 @@ def test_a_busy_folder_waits_for_many_files(settings: Settings) -> None:
     assert least(place(settings)) == 2
 
 
-def terminal(name: str, revision: int) -> TerminalRow:
-    return TerminalRow(name, 1_520_000_000_000 + revision, np.array([[revision, 1, 0, 0]], dtype=np.int64), revision)
+def counterpart(name: str, revision: int) -> CounterpartRow:
+    return CounterpartRow(name, 1_520_000_000_000 + revision, np.array([[revision, 1, 0, 0]], dtype=np.int64), revision)
 
 
 def test_rows_of_terminals_are_written_once_and_merged(settings: Settings) -> None:
-    append_terminal_risk(settings, [terminal("a", 3), terminal("b", 7)], 0, 7)
-    append_terminal_risk(settings, [terminal("a", 3), terminal("b", 7)], 0, 7)
-    append_terminal_risk(settings, [terminal("b", 7), terminal("a", 9)], 0, 11)
-    append_terminal_risk(settings, [terminal("c", 2)], 1, 2)
-    folder = layout.terminal_risk_folder(settings)
+    append_counterpart_risk(settings, [counterpart("a", 3), counterpart("b", 7)], 0, 7)
+    append_counterpart_risk(settings, [counterpart("a", 3), counterpart("b", 7)], 0, 7)
+    append_counterpart_risk(settings, [counterpart("b", 7), counterpart("a", 9)], 0, 11)
+    append_counterpart_risk(settings, [counterpart("c", 2)], 1, 2)
+    folder = layout.counterpart_risk_folder(settings)
     assert compact_all(places(settings)).before == 2
     found = {path.name: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}
     assert list(found) == ["outcomes-0-000000000003-000000000011.parquet", "outcomes-1-000000000002-000000000002.parquet"]

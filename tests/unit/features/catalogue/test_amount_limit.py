@@ -12,7 +12,7 @@ import pytest
 from features.archive.days import newest_complete_day
 from features.base.settings import Features, SettingsError, load
 from features.catalogue.vector import INDEX, N_STREAM, SCHEMA, vector_schema
-from features.history.state import CardState
+from features.history.state import SubjectState
 from features.skew.check import check
 from features.transform.arrow import Recomputation, in_log_order, vectors
 from features.transform.update import update
@@ -28,7 +28,7 @@ ABOVE = INDEX["amount_above_limit"]
 @pytest.mark.parametrize(("limit", "above"), [(220, [0, 0, 0, 1]), (10, [0, 1, 1, 1]), (1_000_000_000, [0, 0, 0, 0])])
 def test_an_amount_is_above_the_limit_from_the_next_minor_unit_on(limit: int, above: list[int]) -> None:
     batch = columns([Event("c", START + i, amount) for i, amount in enumerate((1_000, 1_001, 22_000, 22_001))])
-    assert update(CardState(), batch, limit)[:, ABOVE].tolist() == above
+    assert update(SubjectState(), batch, limit)[:, ABOVE].tolist() == above
     assert Features().amount_limit == 220
 
 
@@ -67,7 +67,7 @@ def test_the_skew_check_recomputes_with_the_limit_and_leaves_vectors_of_another_
     settings.features = strict
     report = check(settings, day)
     assert report.vectors > 0
-    assert report.sources["card"].differing == 0
+    assert report.sources["history"].differing == 0
 
 
 @pytest.mark.parametrize("wrong", ["0", "-3", "2.5", "1000000001", "'much'"])
@@ -86,4 +86,4 @@ def test_no_code_that_runs_takes_the_default_schema_for_the_settings_one() -> No
     asks = re.compile(r"\bSCHEMA\b|\bDEFAULT_AMOUNT_LIMIT\b")
     files = [path for folder in ("features", "streams", "serving", "retrain", "infra") for path in (ROOT / folder).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in files if asks.search(path.read_text())}
-    assert found == {"features/catalogue/entries.py", "features/base/settings.py", "features/catalogue/vector.py"}
+    assert found == {"features/domains/card_fraud/features.py", "features/base/settings.py", "features/catalogue/vector.py"}

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from features.base.feature import Feature
 from features.catalogue import generate, ingredients
-from features.catalogue.entries import FEATURES, TOPIC, Feature
-from features.catalogue.vector import N_STREAM, NAMES
+from features.catalogue.generate import TOPIC
+from features.catalogue.vector import FEATURES, N_STREAM, NAMES
 from features.catalogue.windows import WINDOWS
 
 
@@ -19,8 +20,8 @@ def test_the_files_are_up_to_date() -> None:
 
 def test_names_are_unique_and_the_stream_comes_first() -> None:
     assert len(set(NAMES)) == len(NAMES)
-    assert all(f.source in ("transaction", "card") for f in FEATURES[:N_STREAM])
-    assert all(f.source in ("customer", "terminal") for f in FEATURES[N_STREAM:])
+    assert all(f.source in ("event", "history") for f in FEATURES[:N_STREAM])
+    assert all(f.source in ("profile", "counterpart") for f in FEATURES[N_STREAM:])
 
 
 def test_every_entry_says_everything() -> None:
@@ -53,12 +54,12 @@ def test_the_code_of_a_name_and_the_formula_of_a_feature_are_generated_as_they_s
     [
         ("count_1d +", "feature made_up: the formula 'count_1d +' is no expression"),
         ("count_1y", "feature made_up: the formula uses count_1y, which features/catalogue/ingredients.py does not offer"),
-        ("frauds_7d", "does not offer to a feature of source card"),
+        ("positives_7d", "does not offer to a feature of source history"),
     ],
 )
 def test_a_formula_that_cannot_run_is_refused_by_name(formula: str, said: str) -> None:
     with pytest.raises(generate.FormulaError, match=re.escape(said)):
-        generate.source((Feature("made_up", "card", "1", "nothing", formula),))
+        generate.source((Feature("made_up", "history", "1", "nothing", formula),))
 
 
 def test_a_feature_out_of_order_is_refused() -> None:

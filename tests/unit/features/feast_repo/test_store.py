@@ -48,8 +48,8 @@ def test_apply_writes_the_platforms_addresses(settings: Settings) -> None:
 
 def test_sources_are_empty_tables_of_the_right_columns(settings: Settings) -> None:
     apply(settings)
-    table = pq.read_table(layout.terminal_risk_folder(settings) / "_schema" / "empty.parquet")
-    assert table.schema.equals(layout.TERMINAL_RISK)
+    table = pq.read_table(layout.counterpart_risk_folder(settings) / "_schema" / "empty.parquet")
+    assert table.schema.equals(layout.COUNTERPART_RISK)
     assert table.num_rows == 0
 
 

@@ -6,9 +6,9 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from features.base.events import Transaction
 from features.base.settings import Settings, SettingsError, load
 from features.catalogue.vector import SCHEMA
+from features.domains.card_fraud.event import Payment
 from features.jobs.kafka_source import decoded, options
 from tests.unit.streams.records import T0, score
 
@@ -53,9 +53,9 @@ def batch(*values: bytes) -> pa.RecordBatch:
 
 
 def test_what_does_not_decode_is_left_out_and_the_place_stays() -> None:
-    event = Transaction("x", T0, "c", "t", 5, entry_mode="chip", latitude=1.5)
-    one = msgspec.structs.replace(score("x", T0), transaction=event)
-    far = msgspec.structs.replace(one, transaction=msgspec.structs.replace(event, transaction_id="y", amount_minor=-1))
+    event = Payment("x", T0, "c", "t", 5, mode="chip", latitude=1.5)
+    one = msgspec.structs.replace(score("x", T0), event=event)
+    far = msgspec.structs.replace(one, event=msgspec.structs.replace(event, event_id="y", measure=-1))
     good, bad = msgspec.json.encode(one), msgspec.json.encode(far)
     [found, nothing] = decoded(iter([batch(b"no json", good, bad), batch(bad)]))
     assert nothing.num_rows == 0

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.online.cache import CustomerRows, EntityRows, TerminalRows
+from features.online.cache import CounterpartRows, CustomerRows, EntityRows
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, unknown
 
 NAMES = st.sampled_from("abcdefghij")
@@ -49,7 +49,7 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 
 
 def test_a_batch_keeps_all_its_rows_until_trim() -> None:
-    rows = TerminalRows(1)
+    rows = CounterpartRows(1)
     slots = rows.slots(["a", "b", "c"])
     rows.put(slots, found([0] * 3, [1, 2, 3]), 0.0, 0)
     assert rows.sizes[slots].tolist() == [1, 2, 3]
@@ -59,26 +59,26 @@ def test_a_batch_keeps_all_its_rows_until_trim() -> None:
 
 @given(st.integers(1, 40), st.lists(st.dictionaries(NAMES, st.integers(0, 200)), max_size=30))
 def test_it_stays_within_its_bound_and_remembers_rightly(most: int, batches: list[dict[str, int]]) -> None:
-    customers, terminals = CustomerRows(most), TerminalRows(most)
+    customers, counterparts = CustomerRows(most), CounterpartRows(most)
     known: dict[str, int] = {}
     for batch in batches:
         names, numbers = list(batch), list(batch.values())
         known |= batch
-        for_customers, for_terminals = customers.slots(names), terminals.slots(names)
+        for_customers, for_terminals = customers.slots(names), counterparts.slots(names)
         customers.put(for_customers, found(numbers, []), 0.0, 0)
-        terminals.put(for_terminals, found([], numbers), 0.0, 0)
+        counterparts.put(for_terminals, found([], numbers), 0.0, 0)
         customers.trim()
-        terminals.trim()
-        assert max(customers.weight, terminals.weight) <= most
-        assert terminals.weight == sum(1 + known[name] // 64 for name in terminals._slot)
+        counterparts.trim()
+        assert max(customers.weight, counterparts.weight) <= most
+        assert counterparts.weight == sum(1 + known[name] // 64 for name in counterparts._slot)
         for name, slot in customers._slot.items():
             expected = found([known[name]], [])
             assert np.array_equal(customers.customer[slot], expected.customer[0], equal_nan=True)
             assert (customers.usual[slot] == known[name]).all()
             assert customers.time_ms[slot] == known[name]
-        for name, slot in terminals._slot.items():
-            assert terminals.sizes[slot] == len(terminals.tiles[slot]) == known[name]
-            assert (terminals.tiles[slot] == known[name]).all()
+        for name, slot in counterparts._slot.items():
+            assert counterparts.sizes[slot] == len(counterparts.tiles[slot]) == known[name]
+            assert (counterparts.tiles[slot] == known[name]).all()
 
 
 def test_a_slot_that_is_given_away_holds_nothing_of_its_former_entity() -> None:

@@ -27,12 +27,12 @@ class Store:
         self.time_ms = T
         self.asked: list[tuple[list[str], list[str]]] = []
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
-        self.asked.append((list(card_ids), list(terminal_ids)))
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
+        self.asked.append((list(subjects), list(counterparts)))
         if not self.up:
             raise ProfilesUnavailable("Redis is away")
-        numbers = [0 if self.empty or card == "-" else int(card[1:]) for card in card_ids]
-        sizes = np.array([0 if self.empty or place == "-" else int(place[1:]) for place in terminal_ids], dtype=np.int64)
+        numbers = [0 if self.empty or subject == "-" else int(subject[1:]) for subject in subjects]
+        sizes = np.array([0 if self.empty or place == "-" else int(place[1:]) for place in counterparts], dtype=np.int64)
         customer = np.repeat(np.array([[n or np.nan] for n in numbers], dtype=np.float32).reshape(-1, 1), PROFILE_WIDTH, 1)
         usual = np.repeat(np.array(numbers, dtype=np.int64).reshape(-1, 1), USUAL_WIDTH, 1)
         times = np.where(np.array(numbers, dtype=np.int64) > 0, self.time_ms, 0)
@@ -90,7 +90,7 @@ def test_rows_are_aligned_with_repeated_and_unknown_ids(store: Store) -> None:
     assert sizes(read) == [1, 3, 0, 3]
     assert read.profiles.usual[:, 5].tolist() == [2, 0, 1, 2]
     assert read.profiles.customer_ts_ms.tolist() == [T, 0, T, T]
-    assert read.profiles.terminal_ts_ms.tolist() == [T, T, 0, T]
+    assert read.profiles.counterpart_ts_ms.tolist() == [T, T, 0, T]
     assert not read.degraded
     assert store.asked == [(["c2", "-", "c1"], ["t1", "t3", "-"])]
 
@@ -194,7 +194,7 @@ def test_too_old_and_too_new_rows_are_counted_and_count_as_missing_unless_read_a
     assert sizes(read) == [2, 2, 0, 2, 2]
     assert read.profiles.usual[:, 0].tolist() == [1, 0, 0, 0, 0]
     assert read.profiles.customer_ts_ms.tolist() == [T, 0, 0, 0, 0]
-    assert read.profiles.terminal_ts_ms.tolist() == [T, T, 0, T, T]
+    assert read.profiles.counterpart_ts_ms.tolist() == [T, T, 0, T, T]
     found = {key: count(name, view=key[0], reason=key[1]) - value for key, value in before.items()}
     assert found == {
         ("customer_profile", "stale"): 2,

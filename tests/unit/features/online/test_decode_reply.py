@@ -24,34 +24,37 @@ TILES = st.lists(st.lists(WHOLE, min_size=4, max_size=4), max_size=30)
     st.lists(st.none() | st.tuples(TIME, TILES), max_size=4),
 )
 def test_what_was_written_is_read(
-    cards: list[tuple[int, list[float], list[int] | None] | None], terminals: list[tuple[int, list[list[int]]] | None]
+    subjects: list[tuple[int, list[float], list[int] | None] | None], counterparts: list[tuple[int, list[list[int]]] | None]
 ) -> None:
     values: list[bytes | None] = []
-    for card in cards:
-        if card is None:
+    for subject in subjects:
+        if subject is None:
             values += [None, None, None]
         else:
-            usual = None if card[2] is None else encoding.integers(np.array(card[2], dtype=np.int64))
-            values += [encoding.timestamp(card[0]), encoding.floats(np.array(card[1], dtype=np.float32)), usual]
-    for terminal in terminals:
-        if terminal is None:
+            usual = None if subject[2] is None else encoding.integers(np.array(subject[2], dtype=np.int64))
+            values += [encoding.timestamp(subject[0]), encoding.floats(np.array(subject[1], dtype=np.float32)), usual]
+    for counterpart in counterparts:
+        if counterpart is None:
             values += [None, b""]
         else:
-            values += [encoding.timestamp(terminal[0]), encoding.integers(np.array(terminal[1], dtype=np.int64).reshape(-1))]
+            values += [
+                encoding.timestamp(counterpart[0]),
+                encoding.integers(np.array(counterpart[1], dtype=np.int64).reshape(-1)),
+            ]
 
-    got = decode(values, len(cards))
+    got = decode(values, len(subjects))
 
-    for i, card in enumerate(cards):
-        assert got.customer_ts_ms[i] == (card[0] if card else 0)
-        assert got.usual[i].tolist() == ((card and card[2]) or [0] * USUAL_WIDTH)
-        if card:
-            np.testing.assert_array_equal(got.customer[i], np.array(card[1], dtype=np.float32))
+    for i, subject in enumerate(subjects):
+        assert got.customer_ts_ms[i] == (subject[0] if subject else 0)
+        assert got.usual[i].tolist() == ((subject and subject[2]) or [0] * USUAL_WIDTH)
+        if subject:
+            np.testing.assert_array_equal(got.customer[i], np.array(subject[1], dtype=np.float32))
         else:
             assert np.isnan(got.customer[i]).all()
-    for i, terminal in enumerate(terminals):
-        tiles = terminal[1] if terminal else []
+    for i, counterpart in enumerate(counterparts):
+        tiles = counterpart[1] if counterpart else []
         assert got.tiles[got.begin[i] : got.end[i]].tolist() == tiles
-        assert got.terminal_ts_ms[i] == (terminal[0] if terminal and tiles else 0)
+        assert got.counterpart_ts_ms[i] == (counterpart[0] if counterpart and tiles else 0)
 
 
 def test_lists_of_another_length_are_unknown_and_harm_nobody() -> None:
@@ -76,4 +79,4 @@ def test_lists_of_another_length_are_unknown_and_harm_nobody() -> None:
         [],
         [[0, 1, 2, 3], [4, 5, 6, 7]],
     ]
-    assert (got.terminal_ts_ms > 0).tolist() == [True, False, True]
+    assert (got.counterpart_ts_ms > 0).tolist() == [True, False, True]

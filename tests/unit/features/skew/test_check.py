@@ -34,7 +34,7 @@ def checked_day(settings: Settings) -> int:
 
 def test_every_feature_has_a_source() -> None:
     assert sorted(i for columns in SOURCES.values() for i in columns) == list(range(len(FEATURES)))
-    assert SOURCES["card"] == list(range(N_STREAM))
+    assert SOURCES["history"] == list(range(N_STREAM))
 
 
 def test_what_was_served_is_found_again(settings: Settings, rows: list[Archived]) -> None:
@@ -42,10 +42,10 @@ def test_what_was_served_is_found_again(settings: Settings, rows: list[Archived]
     day = checked_day(settings)
     report = check(settings, day)
     of_the_day = [row for row in rows if row.day == day]
-    assert report.vectors == report.sources["card"].vectors == len(of_the_day)
-    assert list(report.sources) == ["card"], "there is no feature store in this folder"
-    assert report.sources["card"].differing == 0
-    assert report.sources["card"].features == N_STREAM
+    assert report.vectors == report.sources["history"].vectors == len(of_the_day)
+    assert list(report.sources) == ["history"], "there is no feature store in this folder"
+    assert report.sources["history"].differing == 0
+    assert report.sources["history"].features == N_STREAM
 
 
 def test_a_bit_that_was_changed_is_found(settings: Settings, rows: list[Archived]) -> None:
@@ -54,7 +54,7 @@ def test_a_bit_that_was_changed_is_found(settings: Settings, rows: list[Archived
     wrong = next(i for i, row in enumerate(rows) if row.day == day)
     elsewhere = load(settings.dir / "tampered")
     archive(elsewhere, tampered(rows, wrong, FEATURE))
-    found = check(elsewhere, day).sources["card"]
+    found = check(elsewhere, day).sources["history"]
     assert (found.differing, found.by_feature) == (1, {FEATURE: 1})
     assert (found.first[0].kafka_partition, found.first[0].kafka_offset) == (rows[wrong].partition, rows[wrong].offset)
 
@@ -64,9 +64,9 @@ def test_a_sample_is_of_a_few_cards_and_of_others_each_day(settings: Settings, r
     day = checked_day(settings)
     scores = settings.archive / "scores"
     first, again, other = read(scores, day, 10), read(scores, day, 10), read(scores, day - 1, 10)
-    assert first.cards == 10
-    cards = [set(sample.served.column("card_id").to_pylist()) for sample in (first, again, other)]
-    assert len(cards[0]) == 10
-    assert cards[0] == cards[1] != cards[2]
-    assert set(first.history.column("card_id").to_pylist()) == cards[0]
+    assert first.subjects == 10
+    subjects = [set(sample.served.column("card_id").to_pylist()) for sample in (first, again, other)]
+    assert len(subjects[0]) == 10
+    assert subjects[0] == subjects[1] != subjects[2]
+    assert set(first.history.column("card_id").to_pylist()) == subjects[0]
     assert first.history.num_rows > first.served.num_rows

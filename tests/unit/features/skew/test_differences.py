@@ -33,8 +33,8 @@ def test_one_bit_differs_and_zero_has_a_sign() -> None:
     assert (found.vectors, found.features, found.differing) == (N, 2, 2)
     assert found.by_feature == {NAMES[1]: 1, NAMES[4]: 1}
     # The later row has the earlier time.
-    assert [(d.transaction_id, d.feature) for d in found.first] == [("x3", NAMES[1]), ("x2", NAMES[4])]
-    assert found.first[0].card_id == "c0"
+    assert [(d.event_id, d.feature) for d in found.first] == [("x3", NAMES[1]), ("x2", NAMES[4])]
+    assert found.first[0].subject == "c0"
     assert 0 < found.mean < found.largest < 1e-40
 
 

@@ -11,31 +11,32 @@ import pytest
 
 from features.archive.generations import STEP
 from features.base.durations import DAY_MS
-from features.base.events import Score, Transaction
+from features.base.events import Score
 from features.base.settings import Features, load
 from features.catalogue.vector import N_STREAM, WIDTH
+from features.domains.card_fraud.event import Payment
 from features.transform.arrow import HISTORY_MS, Recomputation, in_log_order, lists, number, schema_of, vectors
-from features.transform.columns import from_table, from_transactions
+from features.transform.columns import from_events, from_table
 from streams import topics
 from streams.simulate.card_fraud.options import Options
 from streams.writers.archive import Archived, table
 from tests.served import archive, served, transactions
 
 SOME = [
-    Transaction("a", 1_600_000_000_000, "c1", "t1", 100, entry_mode="chip", pin_used=True, latitude=1.25, longitude=-3.5),
-    Transaction("b", 1_600_000_001_000, "c2", "t2", 200, merchant_category="groceries", pin_used=False),
-    Transaction("c", 1_600_000_002_000, "c1", "t1", 0, entry_mode="online"),
+    Payment("a", 1_600_000_000_000, "c1", "t1", 100, mode="chip", flag=True, latitude=1.25, longitude=-3.5),
+    Payment("b", 1_600_000_001_000, "c2", "t2", 200, category="groceries", flag=False),
+    Payment("c", 1_600_000_002_000, "c1", "t1", 0, mode="online"),
 ]
 
 
-def archived(events: list[Transaction]) -> pa.Table:
+def archived(events: list[Payment]) -> pa.Table:
     rows = [Archived(topics.SCORES, 0, i, row.event) for i, row in enumerate(served(events, 1)) if isinstance(row.event, Score)]
     return table(topics.SCORES, rows)
 
 
 @pytest.mark.parametrize("events", [SOME, SOME[:1], SOME[1:2], []], ids=["all", "known", "unknown", "none"])
-def test_a_table_gives_the_columns_that_the_events_give(events: list[Transaction]) -> None:
-    got, wanted = from_table(archived(events)), from_transactions(events)
+def test_a_table_gives_the_columns_that_the_events_give(events: list[Payment]) -> None:
+    got, wanted = from_table(archived(events)), from_events(events)
     for field in dataclasses.fields(wanted):
         left, right = getattr(got, field.name), getattr(wanted, field.name)
         np.testing.assert_array_equal(left, right, err_msg=field.name)
@@ -83,7 +84,7 @@ def test_the_history_that_is_read_is_all_that_counts() -> None:
     times = np.sort(rng.integers(0, 400 * DAY_MS, n)) - np.where(rng.random(n) < 0.1, rng.integers(0, DAY_MS, n), 0)
     amounts = np.where(rng.random(n) < 0.02, 200_000, rng.integers(100, 5_000, n))
     events = [
-        Transaction(f"x{i}", start + int(times[i]), f"c{int(rng.integers(2))}", f"t{int(rng.integers(40))}", int(amounts[i]))
+        Payment(f"x{i}", start + int(times[i]), f"c{int(rng.integers(2))}", f"t{int(rng.integers(40))}", int(amounts[i]))
         for i in range(n)
     ]
     table = archived(events)
@@ -101,11 +102,11 @@ def test_a_cards_history_goes_along_into_other_partitions() -> None:
     events = transactions(Options(cards=60, terminals=40, seed=3), 6)
     scores = [row.event for row in served(events, partitions=1) if isinstance(row.event, Score)]
 
-    def partition(i: int, card: str) -> int:
-        number = zlib.crc32(card.encode())
+    def partition(i: int, subject: str) -> int:
+        number = zlib.crc32(subject.encode())
         return number % 3 if i < len(scores) // 2 else STEP + number % 2
 
-    spread = [Archived(topics.SCORES, partition(i, s.transaction.card_id), i, s) for i, s in enumerate(scores)]
+    spread = [Archived(topics.SCORES, partition(i, s.event.subject), i, s) for i, s in enumerate(scores)]
     ordered = in_log_order(table(topics.SCORES, spread))
     wanted = vectors(ordered.column("features"))[:, :N_STREAM]
     parts = Recomputation(Features())

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import Outcome
-from features.catalogue.windows import TERMINAL_DAYS, TERMINAL_LOOKBACK_DAYS
+from features.catalogue.windows import COUNTERPART_DAYS, COUNTERPART_LOOKBACK_DAYS
 from features.transform.counterpart_tiles import (
     LAST_LABEL,
     RUN,
     RUN_DAYS,
-    SINCE_FRAUD,
-    SINCE_GENUINE,
+    SINCE_NEGATIVE,
+    SINCE_POSITIVE,
+    Counterpart,
     Known,
-    Terminal,
     as_of,
     empty,
     update,
@@ -33,42 +33,42 @@ some = st.lists(counted, max_size=40)
 
 
 def outcome(
-    hour: int, is_fraud: bool, unusual: bool | None = None, late: bool = False, terminal: str = "t", at: int = 0
+    hour: int, positive: bool, unusual: bool | None = None, late: bool = False, counterpart: str = "t", at: int = 0
 ) -> Outcome:
     time = T0 + hour * HOUR_MS + 5
-    return Outcome("x", "c", terminal, time, at or time, is_fraud, "matured", unusual=unusual, late=late)
+    return Outcome("x", "c", counterpart, time, at or time, positive, "matured", unusual=unusual, late=late)
 
 
-def tiles_of(outcomes: list[tuple[int, bool, bool | None]]) -> Terminal:
-    state = {"t": Terminal()}
+def tiles_of(outcomes: list[tuple[int, bool, bool | None]]) -> Counterpart:
+    state = {"t": Counterpart()}
     update(state, [outcome(*o) for o in outcomes])
     return state["t"]
 
 
 def by_hand(outcomes: list[tuple[int, bool, bool | None]], event_ms: int, delay_ms: int, step: int) -> Known:
     horizon = (event_ms - delay_ms) // HOUR_MS // step * step
-    known = [(T0 // HOUR_MS + hour, fraud, unusual) for hour, fraud, unusual in outcomes]
+    known = [(T0 // HOUR_MS + hour, positive, unusual) for hour, positive, unusual in outcomes]
     known = sorted((o for o in known if o[0] < horizon), key=lambda o: o[0])
-    windows = [[o for o in known if o[0] >= horizon - 24 * days] for days in TERMINAL_DAYS]
-    known = [o for o in known if o[0] >= horizon - 24 * TERMINAL_LOOKBACK_DAYS]
+    windows = [[o for o in known if o[0] >= horizon - 24 * days] for days in COUNTERPART_DAYS]
+    known = [o for o in known if o[0] >= horizon - 24 * COUNTERPART_LOOKBACK_DAYS]
     rest = [-1.0, -1.0, -1.0, 0.0, 0.0]
     hours = sorted({o[0] for o in known}, reverse=True)
     if hours:
-        newest = [fraud for hour, fraud, _ in known if hour == hours[0]]
+        newest = [positive for hour, positive, _ in known if hour == hours[0]]
         rest[LAST_LABEL] = sum(newest) / len(newest)
-    for place, wanted in ((SINCE_FRAUD, True), (SINCE_GENUINE, False)):
-        times = [hour for hour, fraud, _ in known if fraud is wanted]
+    for place, wanted in ((SINCE_POSITIVE, True), (SINCE_NEGATIVE, False)):
+        times = [hour for hour, positive, _ in known if positive is wanted]
         rest[place] = (horizon - max(times)) / 24 if times else -1.0
     for hour in hours:
-        labels = [fraud for at, fraud, _ in known if at == hour]
+        labels = [positive for at, positive, _ in known if at == hour]
         if not all(labels):
             break
         rest[RUN] += len(labels)
         rest[RUN_DAYS] = (horizon - hour) / 24
     return Known(
         np.array([len(w) for w in windows]),
-        np.array([sum(fraud for _, fraud, _ in w) for w in windows]),
-        np.array([sum(fraud and unusual is False for _, fraud, unusual in w) for w in windows]),
+        np.array([sum(positive for _, positive, _ in w) for w in windows]),
+        np.array([sum(positive and unusual is False for _, positive, unusual in w) for w in windows]),
         np.array(rest),
     )
 
@@ -100,7 +100,7 @@ def test_outcomes_behind_the_horizon_change_nothing(
     """Time travel: an event reads the same whatever happened after it, or too shortly before."""
     event_ms, delay_ms = T0 + hour * HOUR_MS, 7 * DAY_MS
     horizon = hour - 7 * 24
-    later = [(max(at, horizon), fraud, unusual) for at, fraud, unusual in after]
+    later = [(max(at, horizon), positive, unusual) for at, positive, unusual in after]
     got = as_of(tiles_of([*before, *(o for o in later if o[0] >= 0)]).tiles, event_ms, delay_ms, step)
     expected = as_of(tiles_of(before).tiles, event_ms, delay_ms, step)
     for found, want in zip(got, expected, strict=True):
@@ -109,12 +109,12 @@ def test_outcomes_behind_the_horizon_change_nothing(
 
 def test_an_unknown_terminal_has_counts_of_zero() -> None:
     known = as_of(empty(), T0, 7 * DAY_MS, 1)
-    assert known.outcomes.tolist() == known.frauds.tolist() == [0] * len(TERMINAL_DAYS)
+    assert known.outcomes.tolist() == known.positives.tolist() == [0] * len(COUNTERPART_DAYS)
     assert known.rest.tolist() == [-1, -1, -1, 0, 0]
 
 
 def test_a_late_fraud_adds_a_fraud_but_no_outcome() -> None:
-    state: dict[str, Terminal] = {}
+    state: dict[str, Counterpart] = {}
     update(state, [outcome(0, False), outcome(0, False), outcome(0, True, late=True), outcome(0, False, late=True)])
     assert state["t"].tiles[:, 1:].tolist() == [[2, 1, 0]]
     update(state, [outcome(0, True, unusual=False, late=True), outcome(0, True, late=True)])
@@ -122,13 +122,13 @@ def test_a_late_fraud_adds_a_fraud_but_no_outcome() -> None:
 
 
 def test_a_late_outcome_without_its_first_one_changes_nothing() -> None:
-    state: dict[str, Terminal] = {}
+    state: dict[str, Counterpart] = {}
     update(state, [outcome(3, True, late=True), outcome(5, False), outcome(4, True, late=True)])
     assert state["t"].tiles.tolist() == [[T0 // HOUR_MS + 5, 1, 0, 0]]
 
 
 def test_tiles_that_nothing_reads_any_more_are_dropped() -> None:
-    state: dict[str, Terminal] = {}
+    state: dict[str, Counterpart] = {}
     update(state, [outcome(0, True), outcome(100, True)], keep=100)
     assert len(state["t"].tiles) == 2
     update(state, [outcome(101, True)], keep=100)
@@ -136,8 +136,8 @@ def test_tiles_that_nothing_reads_any_more_are_dropped() -> None:
 
 
 def test_update_names_the_touched_terminals_and_their_newest_outcome_time() -> None:
-    state: dict[str, Terminal] = {}
+    state: dict[str, Counterpart] = {}
     early, late = T0 + 9 * DAY_MS, T0 + 11 * DAY_MS
-    assert update(state, [outcome(1, False, terminal="a", at=late), outcome(2, False, terminal="b")]) == {"a", "b"}
-    assert update(state, [outcome(1, True, terminal="a", at=early)]) == {"a"}
+    assert update(state, [outcome(1, False, counterpart="a", at=late), outcome(2, False, counterpart="b")]) == {"a", "b"}
+    assert update(state, [outcome(1, True, counterpart="a", at=early)]) == {"a"}
     assert state["a"].as_of_ms == late

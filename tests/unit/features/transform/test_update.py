@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.vector import INDEX, N_STREAM, NAMES
 from features.catalogue.windows import MAX_ROWS
-from features.history.row_layout import COLUMNS_A_CARD, ROW_BYTES
-from features.history.state import CardState
+from features.history.row_layout import COLUMNS_A_SUBJECT, ROW_BYTES
+from features.history.state import SubjectState
 from features.transform.columns import MOST_AMOUNT, Columns
 from features.transform.update import update
 from tests.unit.features.naive import DAY, HOUR, Event, vectors
@@ -52,11 +52,11 @@ class Drawn:
     """An event before its time is known: ``gap`` after the one before, arriving ``late`` by so much; ``twice``: and once more."""
 
     twice: bool
-    card: str
+    subject: str
     gap: int
     late: int
     amount: int
-    terminal: int
+    counterpart: int
     lat: float
     lon: float
     mode: int
@@ -69,11 +69,11 @@ coordinates = st.sampled_from([math.nan, 0.0, 48.1, -33.9, 89.9])
 events = st.builds(
     Drawn,
     twice=st.sampled_from([False, False, False, True]),
-    card=st.sampled_from(["a", "a", "a", "b"]),
+    subject=st.sampled_from(["a", "a", "a", "b"]),
     gap=st.one_of(st.sampled_from(EDGES), st.integers(0, 2 * DAY)),
     late=st.sampled_from([0, 0, 0, 0, 0, 0, 1, HOUR, DAY, 3 * DAY, 40 * DAY, 91 * DAY - 1, 91 * DAY, 150 * DAY]),
     amount=st.one_of(st.sampled_from([0, 1, 99, 5_000, 1 << 20, 99_999_999, 10**11]), st.integers(0, 40_000)),
-    terminal=st.integers(1, 3),
+    counterpart=st.integers(1, 3),
     lat=coordinates,
     lon=coordinates,
     mode=st.integers(-1, 4),
@@ -86,17 +86,17 @@ def stream(drawn: list[Drawn]) -> list[Event]:
     now, found = START, []
     for d in drawn:
         now += d.gap
-        event = Event(d.card, now - d.late, d.amount, d.terminal, d.lat, d.lon, d.mode, d.pin)
+        event = Event(d.subject, now - d.late, d.amount, d.counterpart, d.lat, d.lon, d.mode, d.pin)
         found += [event, event] if d.twice else [event]
     return found
 
 
 def columns(batch: Sequence[Event]) -> Columns:
     return Columns(
-        [e.card for e in batch],
+        [e.subject for e in batch],
         np.array([e.time for e in batch], dtype=np.int64),
         np.array([e.amount for e in batch], dtype=np.int64),
-        np.array([e.terminal for e in batch], dtype=np.int32),
+        np.array([e.counterpart for e in batch], dtype=np.int32),
         np.zeros(len(batch), dtype=np.int64),
         np.array([e.lat for e in batch], dtype=np.float32),
         np.array([e.lon for e in batch], dtype=np.float32),
@@ -105,8 +105,8 @@ def columns(batch: Sequence[Event]) -> Columns:
     )
 
 
-def in_batches(stream: Sequence[Event], sizes: Sequence[int], state: CardState | None = None) -> NDArray[np.float32]:
-    state, at = state or CardState(), 0
+def in_batches(stream: Sequence[Event], sizes: Sequence[int], state: SubjectState | None = None) -> NDArray[np.float32]:
+    state, at = state or SubjectState(), 0
     got: list[NDArray[np.float32]] = []
     for size in [*sizes, len(stream)]:
         got.append(update(state, columns(stream[at : at + size]), DEFAULT_AMOUNT_LIMIT))
@@ -144,9 +144,9 @@ def test_neither_batches_nor_a_restart_show_however_late_events_come(events: lis
     want = in_batches(events, [])
     assert_same(in_batches(events, sizes), want)
     half = len(events) // 2
-    before = CardState()
+    before = SubjectState()
     first = in_batches(events[:half], sizes, before)
-    after = CardState.from_arrays(before.arrays())
+    after = SubjectState.from_arrays(before.arrays())
     assert_same(np.vstack([first, in_batches(events[half:], [], after)]), want)
 
 
@@ -154,7 +154,7 @@ def test_neither_batches_nor_a_restart_show_however_late_events_come(events: lis
 @given(st.lists(events, min_size=1, max_size=30).map(stream), st.integers(1, 90 * DAY))
 def test_what_comes_later_changes_nothing_said_before(events: list[Event], jump: int) -> None:
     """Time travel: a vector is a function of what had arrived."""
-    future = [Event(e.card, e.time + jump, e.amount + 1, e.terminal) for e in events]
+    future = [Event(e.subject, e.time + jump, e.amount + 1, e.counterpart) for e in events]
     assert_same(in_batches([*events, *future], [])[: len(events)], in_batches(events, []))
 
 
@@ -180,11 +180,11 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
     """100,000 transactions in a month: the windows hold the newest 2,048, in the same way in any batches."""
     times = START + np.arange(100_000, dtype=np.int64) * (25 * DAY // 100_000)
     hot = [Event("hot", int(t), 100 + i % 7, 1 + i % 5000) for i, t in enumerate(times)]
-    state = CardState()
+    state = SubjectState()
     got = in_batches(hot, [1000] * 99, state)
     assert got[:, INDEX["count_30d"]].max() == MAX_ROWS
     assert state.rows <= 2 * MAX_ROWS
-    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * COLUMNS_A_CARD
+    assert state.nbytes < 4 * 2 * MAX_ROWS * ROW_BYTES + 1024 * 8 * COLUMNS_A_SUBJECT
     # 2,048 rows, 12.3 hours: the windows above hold the same.
     last = got[-1]
     assert last[INDEX["sum_1d"]] == last[INDEX["sum_90d"]] == np.float32(sum(e.amount for e in hot[-MAX_ROWS:]) / 100)
@@ -193,7 +193,7 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
 
 
 def test_a_late_event_changes_only_later_vectors() -> None:
-    state = CardState()
+    state = SubjectState()
     on_time = update(state, columns([Event("a", START, 100), Event("a", START + 2 * HOUR, 300)]), DEFAULT_AMOUNT_LIMIT)
     late = update(state, columns([Event("a", START + HOUR, 200)]), DEFAULT_AMOUNT_LIMIT)
     after = update(state, columns([Event("a", START + 2 * HOUR + 1, 400)]), DEFAULT_AMOUNT_LIMIT)
@@ -205,16 +205,16 @@ def test_a_late_event_changes_only_later_vectors() -> None:
 
 
 def test_states_of_different_cards_merge() -> None:
-    ours = [Event(card, START + i * HOUR, 100 + i) for i, card in enumerate("abcabcabc")]
-    parts = [CardState(), CardState()]
-    in_batches([e for e in ours if e.card == "a"], [], parts[0])
-    in_batches([e for e in ours if e.card != "a"], [], parts[1])
-    whole = CardState()
+    ours = [Event(subject, START + i * HOUR, 100 + i) for i, subject in enumerate("abcabcabc")]
+    parts = [SubjectState(), SubjectState()]
+    in_batches([e for e in ours if e.subject == "a"], [], parts[0])
+    in_batches([e for e in ours if e.subject != "a"], [], parts[1])
+    whole = SubjectState()
     in_batches(ours, [], whole)
-    merged = CardState.from_arrays(*(part.arrays() for part in parts))
+    merged = SubjectState.from_arrays(*(part.arrays() for part in parts))
     for name, array in whole.arrays().items():
         np.testing.assert_array_equal(array, merged.arrays()[name])
-    more = [Event(card, START + DAY, 5) for card in "cab"]
+    more = [Event(subject, START + DAY, 5) for subject in "cab"]
     assert_same(in_batches(more, [], merged), in_batches(more, [], whole))
 
 
@@ -224,12 +224,12 @@ def test_no_batch_no_rows() -> None:
 
 def test_columns_that_cannot_be_taken_are_named_before_anything_is_read() -> None:
     some = columns([Event("c", START + i, 100, 1, 0.0, 0.0, 0, 0) for i in range(4)])
-    state = CardState()
-    with pytest.raises(ValueError, match="amount_minor has 1 values for 4 transactions"):
-        update(state, dataclasses.replace(some, amount_minor=some.amount_minor[:1]), DEFAULT_AMOUNT_LIMIT)
+    state = SubjectState()
+    with pytest.raises(ValueError, match="measure has 1 values for 4 events"):
+        update(state, dataclasses.replace(some, measure=some.measure[:1]), DEFAULT_AMOUNT_LIMIT)
     for wrong in (-1, MOST_AMOUNT):
-        amounts = some.amount_minor.copy()
+        amounts = some.measure.copy()
         amounts[2] = wrong
-        with pytest.raises(ValueError, match=f"amount_minor goes from .*{wrong}.*; give 0 to"):
-            update(state, dataclasses.replace(some, amount_minor=amounts), DEFAULT_AMOUNT_LIMIT)
-    assert state.cards == 0
+        with pytest.raises(ValueError, match=f"measure goes from .*{wrong}.*; give 0 to"):
+            update(state, dataclasses.replace(some, measure=amounts), DEFAULT_AMOUNT_LIMIT)
+    assert state.subjects == 0

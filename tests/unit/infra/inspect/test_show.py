@@ -17,8 +17,8 @@ def test_times_are_utc() -> None:
 def test_numbers() -> None:
     assert show.figure(0.12345) == "0.123"
     assert show.figure(None) == "-"
-    assert show.amount(123_456, "EUR") == "1,234.56 EUR"
-    assert show.amount(None, "EUR") == "-"
+    assert show.measure(123_456, "EUR") == "1,234.56 EUR"
+    assert show.measure(None, "EUR") == "-"
 
 
 def test_a_piped_table_keeps_its_lines_whole_and_takes_no_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from features.base.events import Transaction
 from features.base.settings import Scoring, load
+from features.domains.card_fraud.event import Payment
 from infra.errors import PlatformError
 from infra.platform import repartition_journal
 from infra.platform.repartition_journal import Journal, TopicPlan
@@ -23,14 +23,14 @@ from streams.engine.repartition_header import HEADER, Copied, copied
 from streams.engine.settings_history import Since
 from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
 from streams.kafka.records import Record
-from streams.scoring.admission.event_clock import CARDS
+from streams.scoring.admission.event_clock import SUBJECTS
 from streams.scoring.intake import limits_of
 from tests.unit.streams.records import DAY, HOUR, T0, label, score
 
 
-def payment(n: int, time: int, card: str = "c", partition: int = 0, amount: int = 100, appended: int = T0 + 400 * DAY) -> Record:
-    event = Transaction(f"t{n}", time, card, "m", amount)
-    return Record(topics.TRANSACTIONS, partition, n, card.encode(), msgspec.json.encode(event), [], appended)
+def event(n: int, time: int, subject: str = "c", partition: int = 0, amount: int = 100, appended: int = T0 + 400 * DAY) -> Record:
+    event = Payment(f"t{n}", time, subject, "m", amount)
+    return Record(topics.EVENTS, partition, n, subject.encode(), msgspec.json.encode(event), [], appended)
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_the_journal_is_what_was_written_until_it_is_removed(tmp_path: Path) -> 
 
 def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
     settings = load(tmp_path).model_copy(update={"scoring": Scoring(duplicate_horizon_hours=24)})
-    bad = Record(topics.TRANSACTIONS, 0, 9, b"c", b"{", [], T0)
-    first, again, other = payment(1, T0), payment(1, T0), payment(1, T0, amount=200)
-    ahead = payment(2, T0 + 2 * HOUR, appended=T0)
-    elsewhere = payment(1, T0, partition=1)
-    clock = [payment(10 + n, T0 + 3 * DAY, card=f"d{n}") for n in range(CARDS)]
-    late = payment(1, T0 + 3 * DAY)
+    bad = Record(topics.EVENTS, 0, 9, b"c", b"{", [], T0)
+    first, again, other = event(1, T0), event(1, T0), event(1, T0, amount=200)
+    ahead = event(2, T0 + 2 * HOUR, appended=T0)
+    elsewhere = event(1, T0, partition=1)
+    clock = [event(10 + n, T0 + 3 * DAY, subject=f"d{n}") for n in range(SUBJECTS)]
+    late = event(1, T0 + 3 * DAY)
     taken = Taken(settings, {})
     assert taken([first, again, bad, other, ahead]) == [first]
     assert taken([elsewhere]) == [elsewhere]
@@ -100,7 +100,7 @@ def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
 
 def test_what_was_taken_goes_by_the_limits_of_then(tmp_path: Path) -> None:
     settings = load(tmp_path).model_copy(update={"scoring": Scoring(allowed_lead_hours=0)})
-    ahead = msgspec.structs.replace(payment(1, T0 + 2 * HOUR, appended=T0), offset=0)
+    ahead = msgspec.structs.replace(event(1, T0 + 2 * HOUR, appended=T0), offset=0)
     replayed = msgspec.structs.replace(ahead, offset=1)
     limits = limits_of(Scoring(allowed_lead_hours=1)), limits_of(settings.scoring)
     assert Taken(settings, {0: (Since(0, limits[0]), Since(1, limits[1]))})([ahead, replayed]) == [replayed]
@@ -168,7 +168,7 @@ class InMemory:
 
 def test_a_repartition_copies_what_was_taken_and_counts_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load(tmp_path).model_copy(update={"scoring": Scoring(allowed_lead_hours=1)})
-    unscored = payment(0, T0 + DAY, appended=T0)
+    unscored = event(0, T0 + DAY, appended=T0)
     # No record of this log is a copy, so the header is a producer's.
     forged = msgspec.structs.replace(labelled(2, T0 + DAY), headers=[Copied().header()])
     log = InMemory([unscored, labelled(0, T0), labelled(1, T0 + DAY), forged, labelled(3, T0 + DAY), labelled(0, T0 + DAY, 1)])
@@ -185,8 +185,8 @@ def test_a_repartition_copies_what_was_taken_and_counts_it(tmp_path: Path, monke
 
 def test_a_copy_is_taken_again_whatever_came_before_it(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    first = payment(1, T0)
-    copy = msgspec.structs.replace(payment(1, T0, amount=200), headers=[Copied().header()], appended_ms=1)
+    first = event(1, T0)
+    copy = msgspec.structs.replace(event(1, T0, amount=200), headers=[Copied().header()], appended_ms=1)
     assert Taken(settings, {})([first, copy]) == [first, copy]
     forged = msgspec.structs.replace(copy, headers=[(HEADER, b"what")])
     assert Taken(settings, {})([first, forged]) == [first]
@@ -199,16 +199,16 @@ def test_marks_survive_the_header() -> None:
 
 
 def test_whose_record_it_is_follows_from_what_was_writtenthere() -> None:
-    put = [payment(n, T0 + n) for n in range(4)]
+    put = [event(n, T0 + n) for n in range(4)]
     marked = [msgspec.structs.replace(one, headers=[Copied().header()], offset=9) for one in put]
-    other = msgspec.structs.replace(payment(7, T0), headers=[Copied().header()])
+    other = msgspec.structs.replace(event(7, T0), headers=[Copied().header()])
     assert list(foreign([marked[0], other, marked[1], put[1], marked[2]], iter(marked))) == [other, put[1]]
     assert list(foreign([other], iter([]))) == [other]
 
 
 def test_records_go_where_their_key_or_their_card_goes() -> None:
     target = Target("crc32", 7)
-    keyed = payment(1, T0, card="c9")
+    keyed = event(1, T0, subject="c9")
     assert target(keyed) == HASHES["crc32"](b"c9") % 7
     assert target(msgspec.structs.replace(keyed, key=None)) == target(keyed)
     assert target(Record(topics.LABELS, 3, 0, None, b"{")) == 3
@@ -217,10 +217,10 @@ def test_records_go_where_their_key_or_their_card_goes() -> None:
 
 
 def test_a_merge_keeps_each_partition_in_order_and_all_at_one_pace() -> None:
-    fast = [payment(n, T0 + n * DAY, card=f"f{n % 20}") for n in range(100)]
-    slow = [payment(n, T0 + n * HOUR, card=f"s{n % 20}", partition=1) for n in range(400)]
+    fast = [event(n, T0 + n * DAY, subject=f"f{n % 20}") for n in range(100)]
+    slow = [event(n, T0 + n * HOUR, subject=f"s{n % 20}", partition=1) for n in range(400)]
     # One record of the century to come must not hold its partition back.
-    slow[100] = payment(100, T0 + 40_000 * DAY, card="s100", partition=1)
+    slow[100] = event(100, T0 + 40_000 * DAY, subject="s100", partition=1)
     pieces = [iter([fast[:7], fast[7:]]), iter([slow[n : n + 50] for n in range(0, 400, 50)]), iter([])]
     found = list(merged(pieces))
     assert [r for r in found if r.partition == 0] == fast
@@ -233,7 +233,7 @@ def test_a_merge_keeps_each_partition_in_order_and_all_at_one_pace() -> None:
 
 
 def test_the_time_of_a_record_is_that_of_its_topic() -> None:
-    assert time_of(payment(1, T0)) == T0
+    assert time_of(event(1, T0)) == T0
     assert time_of(Record(topics.SCORES, 0, 0, None, msgspec.json.encode(score("a", T0)))) == T0
     assert time_of(Record(topics.LABELS, 0, 0, None, msgspec.json.encode(label("a", T0, True, T0 + 1)))) == T0 + 1
     assert time_of(Record(topics.OUTCOMES, 0, 0, None, b'{"outcome_time_ms": 7}')) == 7

@@ -51,10 +51,10 @@ class Joined:
 
     def label_one(self, rng: np.random.Generator, payments: list[tuple[str, int, str]], labelled: set[str]) -> None:
         """A fraud label, now, for one of the last payments, unless it has one. ``payments``: id, event time, card."""
-        one, time, card = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
+        one, time, subject = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
         if one not in labelled:
             labelled.add(one)
-            self.put(topics.LABELS, card, label(one, time, True, payments[-1][1], card))
+            self.put(topics.LABELS, subject, label(one, time, True, payments[-1][1], subject))
 
     def put(self, topic: str, key: str, event: msgspec.Struct, appended_ms: int = 0) -> None:
         for item in self.joiner.process([self.writer.put(topic, key, event, appended_ms)]).produce:
@@ -84,9 +84,9 @@ def test_every_outcome_is_said_once_whatever_the_delay_and_the_partitions(seed: 
     run.restart()
     for number in range(30):
         run.put(topics.SCORES, f"c{number}", score(f"end{number}", payments[-1][1] + 10 * DAY, f"c{number}"))
-    first = Counter(o.transaction_id for o in run.said if not o.late and not o.transaction_id.startswith("end"))
+    first = Counter(o.event_id for o in run.said if not o.late and not o.event_id.startswith("end"))
     assert first == Counter([one for one, _, _ in payments])
-    assert Counter(o.transaction_id for o in run.said if o.is_fraud) == Counter(labelled)
+    assert Counter(o.event_id for o in run.said if o.positive) == Counter(labelled)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,10 +116,10 @@ def test_every_outcome_is_said_once_whatever_the_partitions(seed: int) -> None:
     run.move(2)
     for number in range(30):
         run.put(topics.SCORES, f"c{number}", score(f"last{number}", end + 1, f"c{number}"))
-    first = Counter(o.transaction_id for o in run.said if not o.late)
+    first = Counter(o.event_id for o in run.said if not o.late)
     assert first == Counter([one for one, _, _ in payments] + ["nobody"])
-    assert Counter(o.transaction_id for o in run.said if o.is_fraud) == Counter([*labelled, "nobody"])
-    assert [o.transaction_id for o in run.said if o.score is None and not o.late] == ["nobody"]
+    assert Counter(o.event_id for o in run.said if o.positive) == Counter([*labelled, "nobody"])
+    assert [o.event_id for o in run.said if o.score is None and not o.late] == ["nobody"]
 
 
 def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behind() -> None:
@@ -129,16 +129,16 @@ def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behin
     run.put(topics.SCORES, ahead, score("old", T0, ahead))
     run.put(topics.SCORES, ahead, score("new", T0 + DELAY + 1, ahead))
     run.put(topics.SCORES, behind, score("waits", T0 + 1, behind))
-    assert [o.transaction_id for o in run.said] == ["old"]
+    assert [o.event_id for o in run.said] == ["old"]
     run.move(1)
     run.restart()
     # One partition's time has passed all three; what had not matured is said when a payment comes.
-    assert [o.transaction_id for o in run.said] == ["old"]
+    assert [o.event_id for o in run.said] == ["old"]
     run.put(topics.SCORES, behind, score("next", T0 + DELAY + 2, behind))
-    assert [o.transaction_id for o in run.said] == ["old", "waits"]
+    assert [o.event_id for o in run.said] == ["old", "waits"]
     run.restart()
     run.put(topics.SCORES, behind, score("after", T0 + DELAY + 3, behind))
-    assert [o.transaction_id for o in run.said] == ["old", "waits"]
+    assert [o.event_id for o in run.said] == ["old", "waits"]
 
 
 def test_a_label_stays_refused_or_taken_whatever_the_partitions_and_the_lead() -> None:
@@ -159,15 +159,15 @@ def test_a_label_stays_refused_or_taken_whatever_the_partitions_and_the_lead() -
         assert [len(part) for part in run.writer.log[topics.LABELS] if part] == [1]
         run.restart()
     run.put(topics.SCORES, "c", score("next", T0 + DELAY))
-    assert [(o.transaction_id, o.source) for o in run.said] == [("taken", "chargeback"), ("refused", "matured")]
+    assert [(o.event_id, o.source) for o in run.said] == [("taken", "chargeback"), ("refused", "matured")]
     # The letter is replayed when its time has come.
     run.put(topics.LABELS, "c", label("refused", T0, True, T0 + 10 * DAY), T0 + 10 * DAY)
-    assert [(o.transaction_id, o.late) for o in run.said[2:]] == [("refused", True)]
+    assert [(o.event_id, o.late) for o in run.said[2:]] == [("refused", True)]
     assert len(run.letters) == 1
 
 
-def _partition(card: str, partitions: int) -> int:
-    return Writer(partitions).put(topics.SCORES, card, score("x", T0, card)).partition
+def _partition(subject: str, partitions: int) -> int:
+    return Writer(partitions).put(topics.SCORES, subject, score("x", T0, subject)).partition
 
 
 class Watched:
@@ -203,8 +203,8 @@ def test_every_window_is_reported_once_whatever_the_partitions(tmp_path: Path, s
     """Cards are at different times, so that the watermark jumps back and forth with the partitions."""
     rng = np.random.default_rng(seed)
     run, start = Watched(tmp_path, 4), T0 // DAY * DAY
-    cards = [f"c{n}" for n in range(16)]
-    lag = {card: int(rng.integers(0, 30 * HOUR)) for card in cards}
+    subjects = [f"c{n}" for n in range(16)]
+    lag = {subject: int(rng.integers(0, 30 * HOUR)) for subject in subjects}
     moves = {70: 6, 130: 2, 131: 5, 200: 3}
     for n in range(260):
         if n in moves:
@@ -212,21 +212,25 @@ def test_every_window_is_reported_once_whatever_the_partitions(tmp_path: Path, s
         if rng.random() < 0.03:
             run.restart()
         now = start + 2 * DAY + n * HOUR
-        for card in cards:
-            time = now - lag[card]
-            run.put(topics.SCORES, card, score(f"{card}-{n}", time, card))
+        for subject in subjects:
+            time = now - lag[subject]
+            run.put(topics.SCORES, subject, score(f"{subject}-{n}", time, subject))
             if n % 6 == 0:
-                known = Outcome(f"{card}-{n}", card, card, time - DELAY, time, False, "matured", score=0.2, threshold=0.9)
+                known = Outcome(
+                    f"{subject}-{n}", subject, subject, time - DELAY, time, False, "matured", score=0.2, threshold=0.9
+                )
                 known.model_version = "v1"
-                run.put(topics.OUTCOMES, card, known)
+                run.put(topics.OUTCOMES, subject, known)
     # All cards reach the same time.
     end = now + 3 * DAY
     for again in range(2):
-        for card in cards:
-            run.put(topics.SCORES, card, score(f"{card}-end{again}", end + again, card))
-            last = Outcome(f"{card}-end{again}", card, card, end - DELAY, end + again, False, "matured", score=0.2, threshold=0.9)
+        for subject in subjects:
+            run.put(topics.SCORES, subject, score(f"{subject}-end{again}", end + again, subject))
+            last = Outcome(
+                f"{subject}-end{again}", subject, subject, end - DELAY, end + again, False, "matured", score=0.2, threshold=0.9
+            )
             last.model_version = "v1"
-            run.put(topics.OUTCOMES, card, last)
+            run.put(topics.OUTCOMES, subject, last)
     counts = Counter(run.said)
     assert set(counts.values()) == {1}
     days = range((now - min(lag.values())) // DAY * DAY, start + 2 * DAY - min(lag.values()), -DAY)

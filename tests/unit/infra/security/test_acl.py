@@ -50,7 +50,7 @@ def test_only_the_scorer_writes_alerts_and_only_producers_and_repairs_write_paym
 
     assert writers(topics.ALERTS) == {"scorer"}
     assert writers(topics.SCORES) == {"scorer", "operator"}
-    assert writers(topics.TRANSACTIONS) == {"producer", "operator"}
+    assert writers(topics.EVENTS) == {"producer", "operator"}
     assert writers(RUNS_CHANGELOG) == {"control"}
     assert not {rule for rule in acl.rules() if rule.user in {"inspect", "jobs"} and rule.operation == "write"}
 

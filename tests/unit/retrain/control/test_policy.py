@@ -14,7 +14,7 @@ from features.base.events import Cause, RetrainRequest
 from features.base.settings import Policy
 from retrain.control.policy import PolicyState, decide, finished, started
 
-POLICY = Policy(cooldown_hours=24, min_labels=1000, min_frauds=20)
+POLICY = Policy(cooldown_hours=24, min_labels=1000, min_positives=20)
 START = 1_700_000_000_000
 
 
@@ -28,7 +28,7 @@ def after_a_run(hours: float = 0.0) -> PolicyState:
 
 
 def test_a_first_request_starts() -> None:
-    assert decide(request(labels=5000, evidence={"frauds": 50}), PolicyState(), POLICY).start
+    assert decide(request(labels=5000, evidence={"positives": 50}), PolicyState(), POLICY).start
 
 
 def test_a_key_has_one_run() -> None:
@@ -53,12 +53,12 @@ def test_no_cooldown_for(cause: Cause) -> None:
 
 def test_too_few_labels_or_frauds() -> None:
     assert decide(request(labels=999), PolicyState(), POLICY).code == "too_few_labels"
-    assert decide(request(evidence={"frauds": 19}), PolicyState(), POLICY).code == "too_few_frauds"
-    assert decide(request(cause="manual", labels=1, evidence={"frauds": 0}), PolicyState(), POLICY).start
+    assert decide(request(evidence={"positives": 19}), PolicyState(), POLICY).code == "too_few_positives"
+    assert decide(request(cause="manual", labels=1, evidence={"positives": 0}), PolicyState(), POLICY).start
 
 
 def test_what_was_not_counted_is_not_held_against_a_request() -> None:
-    assert decide(request(evidence={"frauds": "many"}), PolicyState(), POLICY).start
+    assert decide(request(evidence={"positives": "many"}), PolicyState(), POLICY).start
 
 
 def test_the_state_survives_json() -> None:

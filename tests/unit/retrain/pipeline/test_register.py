@@ -40,7 +40,7 @@ def _register(settings: Settings, run_id: str) -> Manifest:
     )
     model = settings.dir / "model.onnx"
     model.write_bytes(onnx_bytes())
-    judged = evaluate(onnx.score(model, data.vectors), data.is_fraud, data.amount_minor, 0.1, 5.0)
+    judged = evaluate(onnx.score(model, data.vectors), data.positive, data.measure, 0.1, 5.0)
     return register_version(
         settings,
         run_id=run_id,

@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from retrain.training.evaluate import Evaluation
 from retrain.training.gate import MIN_LIFT, Limits, gate
 
-LIMITS = Limits(max_ap_loss=0.02, min_frauds=10)
+LIMITS = Limits(max_ap_loss=0.02, min_positives=10)
 APS = st.floats(0.0, 1.0)
 
 
-def _evaluation(ap: float | None, frauds: int = 50, rows: int = 10_000) -> Evaluation:
+def _evaluation(ap: float | None, positives: int = 50, rows: int = 10_000) -> Evaluation:
     return Evaluation(
         rows=rows,
-        frauds=frauds,
-        prevalence=frauds / rows,
+        positives=positives,
+        prevalence=positives / rows,
         ap=ap,
         roc_auc=None,
         threshold=0.5,
@@ -45,10 +45,10 @@ def test_a_better_model_passes_wherever_a_worse_one_does(one: float, other: floa
 
 
 @given(APS, st.integers(0, 9))
-def test_too_few_frauds_never_pass(ap: float, frauds: int) -> None:
-    verdict = gate(_evaluation(ap if frauds else None, frauds), None, LIMITS)
+def test_too_few_frauds_never_pass(ap: float, positives: int) -> None:
+    verdict = gate(_evaluation(ap if positives else None, positives), None, LIMITS)
     assert not verdict.passed
-    assert str(frauds) in verdict.reason
+    assert str(positives) in verdict.reason
 
 
 def test_the_first_model_needs_no_champion() -> None:
@@ -57,7 +57,7 @@ def test_the_first_model_needs_no_champion() -> None:
 
 
 def test_a_holdout_of_frauds_only_does_not_pass() -> None:
-    assert not gate(_evaluation(None, frauds=50, rows=50), None, LIMITS).passed
+    assert not gate(_evaluation(None, positives=50, rows=50), None, LIMITS).passed
 
 
 def test_different_holdouts_are_not_compared() -> None:

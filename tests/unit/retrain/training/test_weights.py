@@ -24,19 +24,19 @@ def test_silence_counts_for_more_the_longer_it_lasts() -> None:
 
 
 def test_frauds_are_lifted_by_the_root_of_the_imbalance() -> None:
-    fraud = np.zeros(101, bool)
-    fraud[0] = True
-    weight = row_weights(np.zeros(101, np.int64), fraud, np.ones(101, bool), 0, 15.0, 0)
+    positive = np.zeros(101, bool)
+    positive[0] = True
+    weight = row_weights(np.zeros(101, np.int64), positive, np.ones(101, bool), 0, 15.0, 0)
     assert weight[0] / weight[1] == pytest.approx(10.0)
 
 
 def test_thinning_keeps_every_fraud_and_says_what_a_kept_row_stands_for() -> None:
-    fraud = np.zeros(1000, bool)
-    fraud[::100] = True
-    rows, factor = thin(fraud, 110, np.random.default_rng(1))
+    positive = np.zeros(1000, bool)
+    positive[::100] = True
+    rows, factor = thin(positive, 110, np.random.default_rng(1))
     assert len(rows) == 110
-    assert fraud[rows].sum() == 10
+    assert positive[rows].sum() == 10
     assert factor == pytest.approx(990 / 100)
     assert (np.diff(rows) > 0).all()
-    rows, factor = thin(fraud, 5000, np.random.default_rng(1))
+    rows, factor = thin(positive, 5000, np.random.default_rng(1))
     assert (len(rows), factor) == (1000, 1.0)

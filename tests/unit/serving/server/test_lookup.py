@@ -11,24 +11,24 @@ from features.base.redaction import hashed
 from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA, WIDTH
 from features.online.store import Activity, ProfilesUnavailable
-from serving.server.errors import FeaturesUnavailable, InvalidVectors, TooLarge, UnknownCard, WrongSchema
+from serving.server.errors import FeaturesUnavailable, InvalidVectors, TooLarge, UnknownSubject, WrongSchema
 from serving.server.lookup import MAX_IDS, Lookup
 
 
 class Reader:
     """Cards c1 and c2 have a vector, c3 one of an old schema; c4 brings the store down."""
 
-    def activity(self, card_ids: Sequence[str]) -> list[Activity | None]:
-        if "c4" in card_ids:
+    def activity(self, subjects: Sequence[str]) -> list[Activity | None]:
+        if "c4" in subjects:
             raise ProfilesUnavailable("Redis did not answer")
-        return [self._one(card) for card in card_ids]
+        return [self._one(subject) for subject in subjects]
 
-    def _one(self, card: str) -> Activity | None:
-        if card not in {"c1", "c2", "c3"}:
+    def _one(self, subject: str) -> Activity | None:
+        if subject not in {"c1", "c2", "c3"}:
             return None
-        number = int(card[1])
+        number = int(subject[1])
         vector = np.full(WIDTH, number, dtype=np.float32)
-        return Activity(card, 0, vector, "old" if number == 3 else SCHEMA, None, "t")
+        return Activity(subject, 0, vector, "old" if number == 3 else SCHEMA, None, "t")
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_vectors_come_in_the_order_asked(settings: Settings) -> None:
 
 
 def test_unknown_cards_are_named(settings: Settings) -> None:
-    with pytest.raises(UnknownCard) as refused:
+    with pytest.raises(UnknownSubject) as refused:
         Lookup(settings, Reader()).vectors(["c1", "c7", "c8", "c9", "x1", "x2", "x3"], SCHEMA)
     assert f"2 ({hashed(settings, 'c7')}), 3 ({hashed(settings, 'c8')}), 4 (" in str(refused.value)
     assert "and 1 more is known" in str(refused.value)

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score, Transaction
+from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score
 from features.base.settings import Drift, Settings
 from features.catalogue import vector
+from features.domains.card_fraud.event import Payment
 from streams import topics
-from streams.drift.data.columns import ENTRY_NAMES
+from streams.drift.data.columns import MODE_NAMES
 from streams.drift.monitor import DriftMonitor
 from streams.drift.references import Reference, ReferenceUnusable
 from streams.engine.core import Output
@@ -58,7 +59,7 @@ def vectors(rng: np.random.Generator, times: NDArray[np.int64], amounts: float =
     put("hour", hour)
     put("weekend", weekend)
     put("night", hour < 6)
-    for code, name in enumerate(ENTRY_NAMES):
+    for code, name in enumerate(MODE_NAMES):
         put(name, mode == code)
     put("used_pin_number", np.where(mode == 0, 1.0, np.where(mode == 4, -1.0, 0.0)))
     put("has_location", located)
@@ -112,10 +113,11 @@ def score_records(
     for i, time in enumerate(times.tolist()):
         amount = float(values[i, 0])
         score = Score(
-            transaction=Transaction(f"t{first + i}", time, f"c{i % 997}", f"m{i % 89}", round(amount * 100)),
+            event=Payment(f"t{first + i}", time, f"c{i % 997}", f"m{i % 89}", round(amount * 100)),
+            subject=f"c{i % 997}",
             schema=vector.SCHEMA,
             features=vector.packed(values[i]),
-            decision="unscored" if scores is None else "approve",
+            decision="unscored" if scores is None else "pass",
             score=None if scores is None else float(scores[i]),
             threshold=None if scores is None else 0.5,
             model="fraud",
@@ -128,9 +130,9 @@ def score_records(
 def outcome_records(
     rng: np.random.Generator,
     day: int,
-    frauds: int,
+    positives: int,
     missed: float,
-    genuine: int = 200,
+    negative: int = 200,
     version: str | None = "v1",
     source: Literal["chargeback", "analyst"] = "chargeback",
     partitions: int = 2,
@@ -138,18 +140,18 @@ def outcome_records(
     """Outcomes that become known on ``day``: labelled frauds of that day, of which the share ``missed`` lies below the
     threshold, and transactions of a week before that mature as genuine."""
     records = []
-    for i in range(frauds + genuine):
-        fraud = i < frauds
+    for i in range(positives + negative):
+        positive = i < positives
         known = START_MS + day * DAY_MS + int(rng.integers(0, DAY_MS))
-        score = float(rng.beta(1, 12) * 0.5 if not fraud or rng.random() < missed else rng.beta(6, 2) * 0.5 + 0.5)
+        score = float(rng.beta(1, 12) * 0.5 if not positive or rng.random() < missed else rng.beta(6, 2) * 0.5 + 0.5)
         outcome = Outcome(
-            transaction_id=f"o{day}-{i}",
-            card_id=f"c{i}",
-            terminal_id=f"m{i}",
-            event_time_ms=known - (DAY_MS // 3 if fraud else 7 * DAY_MS),
+            event_id=f"o{day}-{i}",
+            subject=f"c{i}",
+            counterpart=f"m{i}",
+            event_time_ms=known - (DAY_MS // 3 if positive else 7 * DAY_MS),
             outcome_time_ms=known,
-            is_fraud=fraud,
-            source=source if fraud else "matured",
+            positive=positive,
+            source=source if positive else "matured",
             score=None if version is None else score,
             threshold=None if version is None else 0.5,
             model_version=version,

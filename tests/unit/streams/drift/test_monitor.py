@@ -112,13 +112,13 @@ def test_a_declined_request_is_made_again_after_a_day(tmp_path: Path) -> None:
 
 
 def test_the_first_model_is_asked_for_once_labels_are_enough(tmp_path: Path) -> None:
-    run = new_run(tmp_path, Drift(min_rows=10_000_000, min_labels_first=1000, min_frauds_first=100))
+    run = new_run(tmp_path, Drift(min_rows=10_000_000, min_labels_first=1000, min_positives_first=100))
     for day in range(9):
         run.feed(outcome_records(run.rng, day, 40, 0.5, version=None))
     assert [request.idempotency_key for request in run.requests] == ["no_champion-fraud-1", "no_champion-fraud-2"]
     first, second = run.requests
     assert first.labels >= 1000
-    assert first.evidence["frauds"] >= 100
+    assert first.evidence["positives"] >= 100
     assert second.event_time_ms - first.event_time_ms >= 3 * DAY_MS
     run.feed([event_record("promoted", 9, "v1")])
     for day in range(9, 15):

@@ -57,10 +57,10 @@ def test_priorities_of_numbered_ids_are_uniform() -> None:
 
 def test_average_precision_agrees_with_scikit_learn() -> None:
     rng = np.random.default_rng(2)
-    fraud = rng.random(20_000) < 0.01
-    scores = 1 / (1 + np.exp(-(rng.normal(-5, 1.5, 20_000) + 3 * fraud)))
-    counts = [np.bincount(bins_of(scores[side]), minlength=BINS) for side in (~fraud, fraud)]
-    assert average_precision(counts[0], counts[1]) == pytest.approx(average_precision_score(fraud, scores), abs=0.005)
+    positive = rng.random(20_000) < 0.01
+    scores = 1 / (1 + np.exp(-(rng.normal(-5, 1.5, 20_000) + 3 * positive)))
+    counts = [np.bincount(bins_of(scores[side]), minlength=BINS) for side in (~positive, positive)]
+    assert average_precision(counts[0], counts[1]) == pytest.approx(average_precision_score(positive, scores), abs=0.005)
 
 
 def test_average_precision_without_frauds_is_undefined() -> None:

@@ -28,14 +28,14 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_a_report_becomes_metrics_and_a_line(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     one = Difference("c1", "x1", DAY * 86_400_000, 2, 7, "mean_7d", 1.0, 1.5)
-    card = Differences(10, 3, differing=1, mean=0.5, largest=0.5, by_feature={"mean_7d": 1}, first=[one])
-    terminal = Differences(10, 2, differing=4, mean=1.0, largest=2.0)
+    subject = Differences(10, 3, differing=1, mean=0.5, largest=0.5, by_feature={"mean_7d": 1}, first=[one])
+    counterpart = Differences(10, 2, differing=4, mean=1.0, largest=2.0)
     with caplog.at_level(logging.INFO):
-        export(settings, SkewReport(DAY, 3, 10, 0, 0.1, {"card": card, "terminal": terminal}))
-    assert (value("values", source="card"), value("largest", source="card")) == (1, 0.5)
-    assert (value("values", source="terminal"), value("largest", source="terminal")) == (4, 2.0)
+        export(settings, SkewReport(DAY, 3, 10, 0, 0.1, {"history": subject, "counterpart": counterpart}))
+    assert (value("values", source="history"), value("largest", source="history")) == (1, 0.5)
+    assert (value("values", source="counterpart"), value("largest", source="counterpart")) == (4, 2.0)
     assert (value("checked_vectors"), value("last_day")) == (10, DAY * 86_400)
-    assert f"mean_7d of transaction {hashed(settings, 'x1')} (card {hashed(settings, 'c1')}, 2:7);" in caplog.text
+    assert f"mean_7d of event {hashed(settings, 'x1')} (subject {hashed(settings, 'c1')}, 2:7);" in caplog.text
     assert not {"1.0", "1.5", "x1", "c1"} & set(caplog.messages[-1].replace("(", " ").replace(",", " ").split())
 
 
@@ -58,7 +58,7 @@ def test_a_check_that_fails_is_counted_and_disturbs_nobody(settings: Settings, c
 
 def test_it_ends_when_it_is_told_to(settings: Settings) -> None:
     settings.skew.interval_s = 0.001
-    settings.skew.cards = 0
+    settings.skew.subjects = 0
     watch = SkewWatch(settings)
     watch.stop()
     watch.run()

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from features.base.events import Outcome, Transaction
+from features.base.events import Outcome
 from features.base.settings import Scoring
+from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import MOST, Histories, History, Since, by_limits, went_on
 from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner
-from streams.scoring.admission.event_clock import CARDS
+from streams.scoring.admission.event_clock import SUBJECTS
 from streams.scoring.intake import Intake, admission, limits_of
 from streams.scoring.partition_state import PartitionState
 from tests.unit.streams.records import label, score
@@ -87,7 +88,7 @@ class Life:
         self.state = PartitionState(admission(scoring))
         self.intake = Intake(scoring, lambda _: self.state.admission)
         self.history = went_on(history, offset, self.intake.limits)
-        self.intake.decided((topics.TRANSACTIONS, 0), self.history)
+        self.intake.decided((topics.EVENTS, 0), self.history)
 
     def says(self, records: list[Record]) -> list[tuple[int, str]]:
         taken, dead, _ = self.intake.take(records)
@@ -112,22 +113,22 @@ SCORINGS = [
     for horizon, lateness, lead in [(4, 2, 1), (1, 2, 1), (9, 1, 0), (0, 2, 0), (4, 2, 3)]
 ]
 #: Number, card, amount, and hours that the event time is off.
-Payment = tuple[int, int, int, int]
+Paid = tuple[int, int, int, int]
 
 
-def log_of(payments: list[Payment]) -> list[Record]:
+def log_of(payments: list[Paid]) -> list[Record]:
     """Time goes on by a quarter of an hour a record; ids, cards and bodies repeat, and event times are hours off."""
     made = []
-    for n, (number, card, amount, off) in enumerate(payments):
+    for n, (number, subject, amount, off) in enumerate(payments):
         now = T0 + n * HOUR // 4
-        payment = Transaction(f"t{number}", now + off * HOUR, f"c{card}", "m", 100 + amount)
-        made.append(Record(topics.TRANSACTIONS, 0, n, b"k", msgspec.json.encode(payment), [], now))
+        event = Payment(f"t{number}", now + off * HOUR, f"c{subject}", "m", 100 + amount)
+        made.append(Record(topics.EVENTS, 0, n, b"k", msgspec.json.encode(event), [], now))
     return made
 
 
-def begun(cards: int) -> list[Payment]:
+def begun(subjects: int) -> list[Paid]:
     """So many cards at first: from eight on, the clock shows the time of each."""
-    return [(100 + n, n, 0, 0) for n in range(cards)]
+    return [(100 + n, n, 0, 0) for n in range(subjects)]
 
 
 @pytest.mark.parametrize("seed", range(150))
@@ -136,7 +137,7 @@ def test_a_life_goes_on_where_the_one_before_ended(seed: int) -> None:
     single process whose settings change while it runs."""
     rng = random.Random(seed)
     payments = [(rng.randrange(8), rng.randrange(10), int(rng.random() < 0.2), rng.choice([0, 0, 0, -2, 2])) for _ in range(120)]
-    log = log_of(begun(rng.choice([0, CARDS])) + payments)
+    log = log_of(begun(rng.choice([0, SUBJECTS])) + payments)
     ends = [*sorted(rng.randrange(len(log)) for _ in range(rng.randrange(1, 5))), len(log)]
     unbroken, life, begin = Life(SCORINGS[0], (), 0), Life(SCORINGS[0], (), 0), 0
     for end in ends:

@@ -24,11 +24,11 @@ class Stream:
         self.joiner = LabelJoiner(DELAY)
         self.log: list[Record] = []
 
-    def score(self, transaction_id: str, time: int, partition: int = 0) -> list[Outcome]:
-        return self._feed(record("scores", len(self.log), score(transaction_id, T0 + time), partition))
+    def score(self, event_id: str, time: int, partition: int = 0) -> list[Outcome]:
+        return self._feed(record("scores", len(self.log), score(event_id, T0 + time), partition))
 
-    def label(self, transaction_id: str, time: int, is_fraud: bool, at: int, partition: int = 0) -> list[Outcome]:
-        return self._feed(record("labels", len(self.log), label(transaction_id, T0 + time, is_fraud, T0 + at), partition))
+    def label(self, event_id: str, time: int, positive: bool, at: int, partition: int = 0) -> list[Outcome]:
+        return self._feed(record("labels", len(self.log), label(event_id, T0 + time, positive, T0 + at), partition))
 
     def _feed(self, item: Record) -> list[Outcome]:
         self.log.append(item)
@@ -44,21 +44,21 @@ def test_a_label_after_its_score_gives_the_outcome_at_once(stream: Stream) -> No
     assert stream.score("x", 0) == []
     (outcome,) = stream.label("x", 0, True, 2 * HOUR)
     assert outcome == Outcome(
-        "x", "c", "t", T0, T0 + 2 * HOUR, True, "chargeback", amount_minor=1234, score=0.25, threshold=0.9, model_version="v1"
+        "x", "c", "t", T0, T0 + 2 * HOUR, True, "chargeback", measure=1234, score=0.25, threshold=0.9, model_version="v1"
     )
 
 
 def test_a_label_before_its_score_waits_for_it(stream: Stream) -> None:
     assert stream.label("x", 0, True, HOUR) == []
     (outcome,) = stream.score("x", 0)
-    assert (outcome.is_fraud, outcome.outcome_time_ms, outcome.late) == (True, T0 + HOUR, False)
+    assert (outcome.positive, outcome.outcome_time_ms, outcome.late) == (True, T0 + HOUR, False)
 
 
 def test_without_a_label_the_score_matures_when_the_watermark_passes_the_delay(stream: Stream) -> None:
     stream.score("x", 0)
     assert stream.score("y", DELAY - 1) == []
     (outcome,) = stream.score("z", DELAY)
-    assert (outcome.transaction_id, outcome.is_fraud, outcome.source) == ("x", False, "matured")
+    assert (outcome.event_id, outcome.positive, outcome.source) == ("x", False, "matured")
     assert outcome.outcome_time_ms == T0 + DELAY
     assert outcome.score == 0.25
 
@@ -72,7 +72,7 @@ def test_a_late_fraud_label_gives_a_second_outcome(stream: Stream) -> None:
     stream.score("x", 0)
     stream.score("z", DELAY)
     (outcome,) = stream.label("x", 0, True, DELAY + HOUR)
-    assert (outcome.is_fraud, outcome.late, outcome.score, outcome.outcome_time_ms) == (True, True, 0.25, T0 + DELAY + HOUR)
+    assert (outcome.positive, outcome.late, outcome.score, outcome.outcome_time_ms) == (True, True, 0.25, T0 + DELAY + HOUR)
     assert stream.label("x", 0, True, DELAY + HOUR) == []
 
 
@@ -85,10 +85,10 @@ def test_a_late_genuine_label_says_nothing_new(stream: Stream) -> None:
 def test_repeated_labels_are_left_out_but_fraud_after_genuine_counts(stream: Stream) -> None:
     stream.score("x", 0)
     (first,) = stream.label("x", 0, False, HOUR)
-    assert (first.is_fraud, first.late) == (False, False)
+    assert (first.positive, first.late) == (False, False)
     assert stream.label("x", 0, False, 2 * HOUR) == []
     (second,) = stream.label("x", 0, True, 3 * HOUR)
-    assert (second.is_fraud, second.late) == (True, True)
+    assert (second.positive, second.late) == (True, True)
     assert stream.label("x", 0, False, 4 * HOUR) == []
 
 
@@ -96,24 +96,24 @@ def test_of_two_waiting_labels_fraud_counts(stream: Stream) -> None:
     stream.label("x", 0, False, HOUR)
     stream.label("x", 0, True, 2 * HOUR)
     (outcome,) = stream.score("x", 0)
-    assert outcome.is_fraud
+    assert outcome.positive
 
 
 def test_a_label_whose_score_never_comes_stands_alone_after_the_delay(stream: Stream) -> None:
     stream.label("x", 0, True, HOUR)
     assert stream.score("y", DELAY) == []
     out = stream.score("z", DELAY + HOUR)
-    (alone,) = [o for o in out if o.transaction_id == "x"]
-    assert (alone.is_fraud, alone.score, alone.amount_minor, alone.late) == (True, None, None, False)
+    (alone,) = [o for o in out if o.event_id == "x"]
+    assert (alone.positive, alone.score, alone.measure, alone.late) == (True, None, None, False)
     assert alone.outcome_time_ms == T0 + HOUR + DELAY
-    assert [o for o in stream.score("x", 0) if o.transaction_id == "x"] == []
+    assert [o for o in stream.score("x", 0) if o.event_id == "x"] == []
 
 
 def test_a_label_after_its_transaction_was_forgotten_is_late_and_without_score(stream: Stream) -> None:
     stream.score("x", 0)
     stream.score("z", 3 * DELAY)
     (outcome,) = stream.label("x", 0, True, 3 * DELAY)
-    assert (outcome.is_fraud, outcome.late, outcome.score) == (True, True, None)
+    assert (outcome.positive, outcome.late, outcome.score) == (True, True, None)
     assert stream.label("x", 0, True, 3 * DELAY) == []
     assert stream.label("w", 0, False, 3 * DELAY) == []
 
@@ -143,7 +143,7 @@ def test_fraud_after_genuine_of_a_forgotten_transaction_is_without_score_after_a
         for topic in ("labels", "scores"):
             stream.joiner.restore([one for one in stream.log if one.topic == topic])
     (outcome,) = stream.label("x", 0, True, 3 * DELAY + HOUR)
-    assert (outcome.late, outcome.score, outcome.amount_minor) == (True, None, None)
+    assert (outcome.late, outcome.score, outcome.measure) == (True, None, None)
 
 
 def test_memory_is_bounded_by_two_delays(stream: Stream) -> None:
@@ -160,8 +160,8 @@ def test_a_bad_record_becomes_a_dead_letter_and_the_rest_goes_on(stream: Stream)
 
 
 def test_outcomes_are_keyed_by_terminal(stream: Stream) -> None:
-    stream.joiner.process([record("scores", 0, score("x", T0, terminal="t9"))])
-    (out,) = stream.joiner.process([record("labels", 0, label("x", T0, True, T0, terminal="t9"))]).produce
+    stream.joiner.process([record("scores", 0, score("x", T0, counterpart="t9"))])
+    (out,) = stream.joiner.process([record("labels", 0, label("x", T0, True, T0, counterpart="t9"))]).produce
     assert (out.topic, out.key) == ("outcomes", b"t9")
 
 
@@ -215,7 +215,7 @@ def test_where_the_delay_changed_every_outcome_is_said_once(after: int) -> None:
         for item in scores[begin:end]:
             said += outcomes([p.value for p in joiner.process([item]).produce])
         begin = end
-    assert [one.transaction_id for one in said] == [f"s{n}" for n in range(40 - 7)]
+    assert [one.event_id for one in said] == [f"s{n}" for n in range(40 - 7)]
     by_then = {n: DELAY if n + 7 < 12 else after if n * DAY + after <= 16 * DAY else DELAY for n in range(33)}
     assert [one.outcome_time_ms for one in said] == [T0 + n * DAY + by_then[n] for n in range(33)]
 
@@ -247,7 +247,7 @@ def test_of_a_payment_the_score_says_what_it_was_and_the_label_whether_it_was_fr
     (made,) = [one for item in (items[::-1] if label_first else items) for one in joiner.process([item]).produce]
     assert made.key == b"t"
     assert outcomes([made.value]) == [
-        Outcome("x", "c", "t", T0, T0 + HOUR, True, "analyst", amount_minor=1234, score=0.25, threshold=0.9, model_version="v1")
+        Outcome("x", "c", "t", T0, T0 + HOUR, True, "analyst", measure=1234, score=0.25, threshold=0.9, model_version="v1")
     ]
 
 
@@ -306,7 +306,7 @@ def test_a_refused_label_is_taken_once_the_setting_allows_it_and_not_because_the
     again, history = life(0, [refused], history)
     assert history == (Since(0, (DELAY, HOUR)), Since(1, (DELAY, 0)))
     said, letters = said_of(again, msgspec.structs.replace(refused, offset=1))
-    assert ([(one.is_fraud, one.late, one.score) for one in said], letters) == ([(True, False, 0.25)], [])
+    assert ([(one.positive, one.late, one.score) for one in said], letters) == ([(True, False, 0.25)], [])
 
 
 def test_a_label_that_was_taken_stays_taken_under_a_setting_that_would_refuse_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from features.base.events import DeadLetter
-from streams.engine.repartition_header import Copied, genuine
+from streams.engine.repartition_header import Copied, negative
 from streams.engine.settings_history import Since
 from streams.labels.label_intake import JoinLimits, LabelIntake
 from tests.unit.streams.records import HOUR, T0, ahead, label, record
@@ -15,7 +15,7 @@ def test_labels_are_taken_in_order_and_each_other_one_is_a_dead_letter() -> None
     records = [record("labels", 0, label("x", T0, True, T0)), record("labels", 1, b"{"), ahead(2), ahead(3, "y", by=HOUR)]
     taken, labels, dead = LabelIntake(HOUR).take(records)
     assert taken == [records[0], records[3]]
-    assert [one.transaction_id for one in labels] == ["x", "y"]
+    assert [one.event_id for one in labels] == ["x", "y"]
     letters = [msgspec.json.decode(letter.value, type=DeadLetter) for letter in dead]
     assert [(one.processor, one.offset, one.error) for one in letters] == [
         ("label-joiner", 1, "DecodeError"),
@@ -36,5 +36,5 @@ def test_a_copy_was_taken_and_a_header_of_a_producer_says_nothing() -> None:
     """Copies of a repartition are read again, never processed; behind where they end, the header is somebody else's."""
     marked = msgspec.structs.replace(ahead(3), headers=[Copied().header()])
     assert [len(of) for of in LabelIntake(HOUR).take([marked])] == [0, 0, 1]
-    assert LabelIntake(HOUR).again([genuine(marked, end=4)])[0] == [marked]
-    assert LabelIntake(HOUR).again([genuine(marked, end=3)])[0] == []
+    assert LabelIntake(HOUR).again([negative(marked, end=4)])[0] == [marked]
+    assert LabelIntake(HOUR).again([negative(marked, end=3)])[0] == []

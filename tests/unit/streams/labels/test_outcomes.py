@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from features.base.events import Outcome
-from streams.labels.outcomes import JoinedScore, JoinedTransaction, labelled, matured
+from streams.labels.outcomes import JoinedEvent, JoinedScore, labelled, matured
 from tests.unit.streams.records import HOUR, T0, label
 
-SCORE = JoinedScore(JoinedTransaction("x", T0, "c", "t", 1234), 0.25, 0.9, "v1", True)
+SCORE = JoinedScore(JoinedEvent("x", T0, "c", "t", 1234), 0.25, 0.9, "v1", True)
 
 
 def test_of_the_payment_the_score_is_believed_and_of_the_fraud_the_label() -> None:
-    wrong = label("x", T0 + 1, True, T0 + HOUR, card="another", terminal="other")
+    wrong = label("x", T0 + 1, True, T0 + HOUR, subject="another", counterpart="other")
     assert labelled(wrong, SCORE, T0 + HOUR) == Outcome(
         "x", "c", "t", T0, T0 + HOUR, True, "chargeback",
-        amount_minor=1234, score=0.25, threshold=0.9, model_version="v1", unusual=True,
+        measure=1234, score=0.25, threshold=0.9, model_version="v1", unusual=True,
     )  # fmt: skip
 
 
 def test_without_a_score_the_label_is_all_there_is() -> None:
-    alone = label("x", T0 + 1, True, T0 + HOUR, card="another", terminal="other")
+    alone = label("x", T0 + 1, True, T0 + HOUR, subject="another", counterpart="other")
     assert labelled(alone, None, T0 + 2 * HOUR, late=True) == Outcome(
         "x", "another", "other", T0 + 1, T0 + 2 * HOUR, True, "chargeback", late=True
     )
@@ -27,5 +27,5 @@ def test_without_a_score_the_label_is_all_there_is() -> None:
 def test_what_matures_is_genuine() -> None:
     assert matured(SCORE, T0 + HOUR) == Outcome(
         "x", "c", "t", T0, T0 + HOUR, False, "matured",
-        amount_minor=1234, score=0.25, threshold=0.9, model_version="v1", unusual=True,
+        measure=1234, score=0.25, threshold=0.9, model_version="v1", unusual=True,
     )  # fmt: skip

@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from features.base.events import Label
-from streams.labels.outcomes import JoinedScore, JoinedTransaction
+from streams.labels.outcomes import JoinedEvent, JoinedScore
 from streams.labels.partition_memory import PartitionMemory
 from tests.unit.streams.records import DAY, HOUR, T0, label
 
 DELAY = 7 * DAY
 
 
-def scored(transaction_id: str, time: int) -> JoinedScore:
-    return JoinedScore(JoinedTransaction(transaction_id, T0 + time, "c", "t", 1234), score=0.25)
+def scored(event_id: str, time: int) -> JoinedScore:
+    return JoinedScore(JoinedEvent(event_id, T0 + time, "c", "t", 1234), score=0.25)
 
 
-def fraud(transaction_id: str, time: int) -> Label:
-    return label(transaction_id, T0 + time, True, T0 + time + HOUR)
+def positive(event_id: str, time: int) -> Label:
+    return label(event_id, T0 + time, True, T0 + time + HOUR)
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def memory() -> PartitionMemory:
     return PartitionMemory(DELAY)
 
 
-def take(memory: PartitionMemory, transaction_id: str, time: int) -> list[str]:
+def take(memory: PartitionMemory, event_id: str, time: int) -> list[str]:
     """A score by itself, and time passes; return the ids of what is due."""
-    assert memory.take_score(scored(transaction_id, time), False, None) is None
-    return [outcome.transaction_id for outcome in memory.pass_time()]
+    assert memory.take_score(scored(event_id, time), False, None) is None
+    return [outcome.event_id for outcome in memory.pass_time()]
 
 
 def test_a_transaction_is_forgotten_two_delays_after_it(memory: PartitionMemory) -> None:
@@ -41,10 +41,10 @@ def test_a_transaction_is_forgotten_two_delays_after_it(memory: PartitionMemory)
 
 def test_while_the_log_is_read_again_what_a_label_decided_stays_until_new_records_come(memory: PartitionMemory) -> None:
     memory.restoring = True
-    assert memory.take_label(fraud("x", 0)) is None
+    assert memory.take_label(positive("x", 0)) is None
     outcome = memory.take_score(scored("x", 0), False, None)
     assert outcome is not None
-    assert outcome.is_fraud
+    assert outcome.positive
     take(memory, "y", 2 * DELAY)
     assert "x" in memory.known, "its label may have come late, and may come again"
     memory.go_on(DELAY)
@@ -77,7 +77,7 @@ def test_a_copy_that_had_matured_has_its_outcome(memory: PartitionMemory) -> Non
 
 @pytest.mark.parametrize("published", [False, True])
 def test_a_label_without_score_gives_its_outcome_unless_the_old_partition_has(memory: PartitionMemory, published: bool) -> None:
-    memory.take_label(fraud("x", 0), published)
+    memory.take_label(positive("x", 0), published)
     assert take(memory, "y", DELAY + HOUR) == ([] if published else ["x"])
     assert memory.waiting == {}
     assert memory.known["x"].verdict is True

@@ -17,4 +17,4 @@ def test_the_lockstep_watches_what_every_processor_on_kafka_reads_and_not_what_i
 def test_groups_come_in_the_order_in_which_records_reach_them() -> None:
     order = list(GROUPS)
     assert order[0] == "scorer"
-    assert order.index("label-joiner") < order.index("terminal-risk") < order.index("drift-monitor") < order.index("control")
+    assert order.index("label-joiner") < order.index("counterpart-risk") < order.index("drift-monitor") < order.index("control")

@@ -18,7 +18,7 @@ def test_labels_wait_for_their_time_and_none_is_lost() -> None:
         assert pending.label_time_ms.min(initial=batch.end_ms) >= batch.end_ms
     assert published + len(pending) == sum(len(batch.labels) for batch in simulation.days(0, 12))
     owed = simulation.pending_labels(12)
-    assert sorted(owed.transaction_id.tolist()) == sorted(pending.transaction_id.tolist())
+    assert sorted(owed.event_id.tolist()) == sorted(pending.event_id.tolist())
 
 
 def test_segments_merge_in_event_time_and_end_at_the_boundaries() -> None:

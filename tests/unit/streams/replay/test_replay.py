@@ -10,7 +10,7 @@ import pytest
 
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch
-from streams.publish.encode import encode_transactions
+from streams.publish.encode import encode_events
 from streams.replay.mapping import ReplayError, parse_map
 from streams.replay.replay import Replay, day_ms
 
@@ -40,7 +40,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def ids(batches: list[Batch]) -> list[list[str]]:
-    return [batch.transactions.transaction_id.tolist() for batch in batches]
+    return [batch.transactions.event_id.tolist() for batch in batches]
 
 
 def test_one_batch_a_day_the_empty_ones_too(file: Path) -> None:
@@ -48,7 +48,7 @@ def test_one_batch_a_day_the_empty_ones_too(file: Path) -> None:
     assert ids(batches) == [["0", "1"], ["2", "3"], [], [], ["4", "5"], ["6"], [], [], ["7"]]
     assert batches[0].start_ms == day_ms(date(2018, 4, 1))
     assert all(a.end_ms == b.start_ms for a, b in pairwise(batches))
-    assert encode_transactions(batches[0].transactions)[0] == (
+    assert encode_events(batches[0].transactions)[0] == (
         b'{"transaction_id":"0","event_time_ms":1522569600000,"card_id":"0","terminal_id":"0","amount_minor":1029,"currency":"EUR"}'
     )
 
@@ -56,7 +56,7 @@ def test_one_batch_a_day_the_empty_ones_too(file: Path) -> None:
 def test_labels_are_chargebacks_after_the_delay(file: Path) -> None:
     batches = list(Replay(file, label_delay_days=2.5).batches())
     labels = batches[4].labels
-    assert labels.transaction_id.tolist() == ["4"]
+    assert labels.event_id.tolist() == ["4"]
     assert (labels.label_time_ms - labels.event_time_ms).tolist() == [2.5 * DAY_MS]
     assert labels.source.tolist() == [0]
     assert batches[4].truth.names[batches[4].truth.pattern[0]] == "scenario_2"
@@ -67,8 +67,8 @@ def test_a_range_of_days_and_what_is_owed_at_its_beginning(file: Path) -> None:
     replay = Replay(file)
     assert ids(list(replay.batches(date(2018, 4, 2), date(2018, 4, 5)))) == [["2", "3"], [], [], ["4", "5"]]
     assert ids(list(replay.batches(date(2018, 4, 4), date(2018, 4, 4)))) == []
-    assert replay.pending_labels(date(2018, 4, 6)).transaction_id.tolist() == ["1", "4"]
-    assert replay.pending_labels(date(2018, 4, 9)).transaction_id.tolist() == ["4"]
+    assert replay.pending_labels(date(2018, 4, 6)).event_id.tolist() == ["1", "4"]
+    assert replay.pending_labels(date(2018, 4, 9)).event_id.tolist() == ["4"]
 
 
 def test_another_file_by_its_own_names(tmp_path: Path) -> None:
@@ -79,8 +79,8 @@ def test_another_file_by_its_own_names(tmp_path: Path) -> None:
     pq.write_table(own, path)
     specs = ["transaction_id=id", "event_time=at", "card_id=who", "terminal_id=where", "amount=how_much", "is_fraud="]
     batch = next(Replay(path, parse_map([*specs, "entry_mode=mode", "currency=money"])).batches())
-    assert batch.transactions.entry_mode.tolist() == [0, 0]
-    assert batch.transactions.amount_minor.tolist() == [10, 11]
+    assert batch.transactions.mode.tolist() == [0, 0]
+    assert batch.transactions.measure.tolist() == [10, 11]
     assert batch.transactions.currency.tolist() == ["JPY", "JPY"]
     assert len(batch.labels) == 0
 

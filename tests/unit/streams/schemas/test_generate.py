@@ -21,18 +21,20 @@ from features.base.events import (
     Outcome,
     RetrainRequest,
     Score,
-    Transaction,
 )
+from features.domains.card_fraud.event import Payment
 from streams.schemas import generate
 from streams.topics import NAMES
 
 AT = 1_767_225_600_000
 
-TRANSACTION = Transaction("t1", AT, "c1", "m1", 1250, latitude=48.1, longitude=11.6, entry_mode="chip", pin_used=True)
+TRANSACTION = Payment("t1", AT, "c1", "m1", 1250, latitude=48.1, longitude=11.6, mode="chip", flag=True)
 EXAMPLES: dict[str, msgspec.Struct] = {
     "transactions": TRANSACTION,
-    "scores": Score(TRANSACTION, "fraud_v1-0", bytes(8), "alert", 0.91, 0.5, "fraud", "v1", profile_age_ms=10),
-    "alerts": Alert(TRANSACTION, 0.91, 0.5, "fraud", "v1", ["amount"], {"amount": 12.5}),
+    "scores": Score(
+        TRANSACTION, TRANSACTION.subject, "fraud_v1-0", bytes(8), "alert", 0.91, 0.5, "fraud", "v1", profile_age_ms=10
+    ),
+    "alerts": Alert(TRANSACTION, TRANSACTION.subject, 0.91, 0.5, "fraud", "v1", ["amount"], {"amount": 12.5}),
     "labels": Label("t1", "c1", "m1", AT, True, AT + 1, "analyst"),
     "outcomes": Outcome("t1", "c1", "m1", AT, AT + 1, False, "matured", 1250, 0.1, 0.5, "v1"),
     "drift-reports": DriftReport(

@@ -36,7 +36,7 @@ def main() -> None:
     before = types()
     core = Scorer(settings, Model(), Reader(Store(), settings.feast))
     # Two partitions, a card that comes often and one that Redis does not know.
-    core.process(records(*map(transaction, range(30))) + records(transaction(99, card="unknown"), partition=1))
+    core.process(records(*map(transaction, range(30))) + records(transaction(99, subject="unknown"), partition=1))
     # A snapshot is copied while the stream goes on.
     copy = core.copy(0)
     core.process(records(*map(transaction, range(100, 130)), first=30))

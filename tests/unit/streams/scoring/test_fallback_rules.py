@@ -20,6 +20,6 @@ def test_no_rule_no_suspicion_and_two_rules_an_alert() -> None:
 
 def test_all_rules_together_stay_below_one() -> None:
     vectors = np.zeros((1, WIDTH), dtype=np.float32)
-    for column, least, _ in RULES:
-        vectors[0, INDEX[column]] = least
+    for rule in RULES:
+        vectors[0, INDEX[rule.column]] = rule.value
     assert 0.9 < predict(vectors).scores[0] < 1

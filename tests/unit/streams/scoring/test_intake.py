@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from features.base.events import DeadLetter, Transaction
+from features.base.events import DeadLetter
 from features.base.settings import Scoring
+from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import Since
 from streams.kafka.records import Record
@@ -18,18 +19,18 @@ def intake() -> Intake:
     return Intake(Scoring(), lambda _: only)
 
 
-def payment(offset: int, transaction_id: str, amount: int = 100) -> Record:
-    return record(topics.TRANSACTIONS, offset, Transaction(transaction_id, T0, "c", "t", amount))
+def event(offset: int, event_id: str, amount: int = 100) -> Record:
+    return record(topics.EVENTS, offset, Payment(event_id, T0, "c", "t", amount))
 
 
 def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
     batch = [
-        payment(0, "x"),
-        payment(1, "x"),
-        record(topics.TRANSACTIONS, 2, b"{"),
-        payment(3, "x", 101),
-        payment(4, "y"),
-        payment(5, "x"),
+        event(0, "x"),
+        event(1, "x"),
+        record(topics.EVENTS, 2, b"{"),
+        event(3, "x", 101),
+        event(4, "y"),
+        event(5, "x"),
     ]
     judged = intake().take(batch)
     assert judged.new is not None
@@ -41,16 +42,16 @@ def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
 
 def test_a_batch_in_which_nothing_is_new_says_how_many_came_before() -> None:
     own = intake()
-    assert own.take([payment(0, "x")]).repeated == 0
-    assert own.take([payment(1, "x"), payment(2, "x")]) == (None, [], 2)
+    assert own.take([event(0, "x")]).repeated == 0
+    assert own.take([event(1, "x"), event(2, "x")]) == (None, [], 2)
     assert own.take([]) == (None, [], 0)
 
 
 def test_a_history_goes_with_its_partition() -> None:
     """A payment that lies two hours ahead of the broker's clock was taken then, and is not by the limits of now."""
     own = intake()
-    first, second = (msgspec.structs.replace(payment(n, f"x{n}"), appended_ms=T0 - 2 * HOUR) for n in (0, 1))
-    own.decided((topics.TRANSACTIONS, 0), (Since(0, own.limits._replace(lead_ms=0)),))
+    first, second = (msgspec.structs.replace(event(n, f"x{n}"), appended_ms=T0 - 2 * HOUR) for n in (0, 1))
+    own.decided((topics.EVENTS, 0), (Since(0, own.limits._replace(lead_ms=0)),))
     assert [len(taken.records) for taken in own.again([first])] == [1]
-    own.forget([(topics.TRANSACTIONS, 0)])
+    own.forget([(topics.EVENTS, 0)])
     assert list(own.again([second])) == []

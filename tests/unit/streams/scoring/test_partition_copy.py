@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from features.transform.columns import from_transactions
+from features.transform.columns import from_events
 from streams.scoring.admission.admission import NEW, Admission
 from streams.scoring.partition_state import PartitionState
 from streams.simulate.card_fraud.options import Options
 from tests.served import transactions
 
-EVENTS = from_transactions(transactions(Options(cards=60, terminals=40, seed=5), 30))
-_, CARDS = np.unique(np.array(EVENTS.card), return_inverse=True)
+EVENTS = from_events(transactions(Options(cards=60, terminals=40, seed=5), 30))
+_, SUBJECTS = np.unique(np.array(EVENTS.subject), return_inverse=True)
 #: Every tenth comes again, in the same batch or later, every other time with another body; the first one's hash is 0.
 LOG = np.sort(np.concatenate([np.arange(1000), np.arange(0, 1000, 10), np.arange(0, 900, 30) + 100]), kind="stable")
 BODIES = np.arange(len(LOG)) % 2
@@ -31,7 +31,7 @@ def empty() -> PartitionState:
 def take(state: PartitionState, begin: int, end: int) -> tuple[list[Any], NDArray[np.float32]]:
     """The scorer's way: what is new goes on to the cards. Verdicts and lateness, and vectors."""
     rows = LOG[begin:end]
-    found = state.admission.admit(rows, BODIES[begin:end], CARDS[rows], EVENTS.event_time_ms[rows])
+    found = state.admission.admit(rows, BODIES[begin:end], SUBJECTS[rows], EVENTS.event_time_ms[rows])
     vectors, _ = state.update(EVENTS.take(rows[found.verdict == NEW]), 220)
     return [found.verdict.tolist(), found.late.tolist()], vectors.copy()
 
@@ -44,10 +44,10 @@ def same(found: list[tuple[list[Any], NDArray[np.float32]]], expected: list[tupl
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 700), st.lists(st.integers(0, 80), max_size=20), st.integers(1, 40))
-def test_a_copy_taken_on_the_way_and_the_log_behind_it(first: int, sizes: list[int], cards_a_step: int) -> None:
+def test_a_copy_taken_on_the_way_and_the_log_behind_it(first: int, sizes: list[int], subjects_a_step: int) -> None:
     running = empty()
     take(running, 0, first)
-    copy = running.copy(cards_a_step)
+    copy = running.copy(subjects_a_step)
     ends = [first, *(first + np.cumsum(sizes, dtype=np.int64)).tolist()]
     turns = [(begin, min(end, len(LOG))) for begin, end in pairwise(ends)]
     said = []
@@ -68,12 +68,12 @@ def test_a_copy_is_done_when_cards_and_ids_are() -> None:
     state = empty()
     take(state, 0, 300)
     copy, done = state.copy(100), []
-    assert state.cards.cards <= 100
+    assert state.subjects.subjects <= 100
     for _ in range(2):  # the ids' table has 1,024 places, and a step takes 800
         copy.step()
         done.append(copy.done)
     assert done == [False, True]
-    assert copy.arrays().keys() >= {"cards", "admitted", "clock", "cold"}
+    assert copy.arrays().keys() >= {"subjects", "admitted", "clock", "cold"}
 
 
 def finished(state: PartitionState) -> dict[str, NDArray[Any]]:

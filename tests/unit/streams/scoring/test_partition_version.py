@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from features.base.events import Transaction
 from features.base.fingerprint import modules
 from features.base.rooms import PARTITION
+from features.domains.card_fraud.event import Payment
 from features.history.version import SOURCES
 from streams.engine import core
 from streams.scoring import partition_version
@@ -18,8 +18,8 @@ from streams.scoring.partition_version import version
 def test_a_change_in_what_is_kept_of_cards_changes_the_version(tmp_path: Path) -> None:
     changed = tmp_path / "changed.py"
     changed.write_text("CHANGED = True\n")
-    of_cards, of_the_rest = version(of_cards=(*SOURCES, changed)).split("-")
-    assert of_cards != version().split("-")[0]
+    of_subjects, of_the_rest = version(of_subjects=(*SOURCES, changed)).split("-")
+    assert of_subjects != version().split("-")[0]
     assert of_the_rest == version().split("-")[1]
 
 
@@ -27,10 +27,10 @@ def test_a_new_field_of_a_payment_changes_the_version(monkeypatch: pytest.Monkey
     """Bodies are compared by the hash of their JSON: with one more field, each repeated payment would contradict its first."""
     before = version()
 
-    class Wider(Transaction):
+    class Wider(Payment):
         channel: str | None = None
 
-    monkeypatch.setattr(partition_version, "Transaction", Wider)
+    monkeypatch.setattr(partition_version, "Event", Wider)
     assert version.__wrapped__() != before
 
 

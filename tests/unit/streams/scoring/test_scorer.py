@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.base.events import Alert, DeadLetter, Score, Transaction
+from features.base.events import Alert, DeadLetter, Score
 from features.base.model_client import ModelUnavailable, Prediction
 from features.base.settings import Features, Labels, Scoring, Settings
 from features.catalogue.vector import INDEX, WIDTH, unpacked, vector_schema
+from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.online.store import ProfilesUnavailable
 from features.transform.profiles import Profiles, unknown
@@ -57,27 +58,27 @@ class Store:
 
     up = True
 
-    def read(self, card_ids: Sequence[str], terminal_ids: Sequence[str]) -> Profiles:
+    def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
         if not self.up:
             raise ProfilesUnavailable("Redis is away")
-        found = unknown(len(card_ids))
+        found = unknown(len(subjects))
         times = found.customer_ts_ms.copy()
-        for i, card in enumerate(card_ids):
-            if card != "unknown":
+        for i, subject in enumerate(subjects):
+            if subject != "unknown":
                 found.customer[i] = 0.0
                 found.customer[i, :4] = (48.0, 11.0, 20.0, 7.0)
                 times[i] = START - 1000
-        none = np.zeros(len(terminal_ids), dtype=np.int64)
-        return dataclasses.replace(found, customer_ts_ms=times, begin=none, end=none, terminal_ts_ms=none)
+        none = np.zeros(len(counterparts), dtype=np.int64)
+        return dataclasses.replace(found, customer_ts_ms=times, begin=none, end=none, counterpart_ts_ms=none)
 
 
-def records(*transactions: Transaction, partition: int = 0, first: int = 0) -> list[Record]:
+def records(*transactions: Payment, partition: int = 0, first: int = 0) -> list[Record]:
     encode = msgspec.json.encode
-    return [Record(topics.TRANSACTIONS, partition, first + i, t.card_id.encode(), encode(t)) for i, t in enumerate(transactions)]
+    return [Record(topics.EVENTS, partition, first + i, t.subject.encode(), encode(t)) for i, t in enumerate(transactions)]
 
 
-def transaction(n: int, amount: int = 1000, card: str = "c1") -> Transaction:
-    return Transaction(f"t{n}", START + n * 60_000, card, "m1", amount, latitude=48.0, longitude=11.0)
+def transaction(n: int, amount: int = 1000, subject: str = "c1") -> Payment:
+    return Payment(f"t{n}", START + n * 60_000, subject, "m1", amount, latitude=48.0, longitude=11.0)
 
 
 def scorer(
@@ -103,7 +104,7 @@ def test_each_transaction_gets_one_score_on_its_own_partition() -> None:
     output = scorer().process(records(transaction(0), transaction(1), partition=3))
     assert [p.partition for p in output.produce] == [3, 3]
     first, second = scores(output)
-    assert (first.decision, first.model_version, first.threshold) == ("approve", "v3", 0.5)
+    assert (first.decision, first.model_version, first.threshold) == ("pass", "v3", 0.5)
     assert value(second, "count_1d") == 2
     assert value(first, "distance_from_home") == 0
     assert first.profile_age_ms == 1000
@@ -112,7 +113,7 @@ def test_each_transaction_gets_one_score_on_its_own_partition() -> None:
 def test_a_high_score_gives_an_alert_with_reasons() -> None:
     output = scorer().process(records(transaction(0, 1000), transaction(1, 90_000)))
     [alert] = [msgspec.json.decode(v, type=Alert) for v in of(output, topics.ALERTS)]
-    assert alert.transaction.transaction_id == "t1"
+    assert alert.event.event_id == "t1"
     assert alert.reasons == ["HIGH_FOR_CARD"]
     assert alert.evidence == {"ratio_to_mean_30d": 90.0}
 
@@ -128,7 +129,7 @@ def test_without_a_champion_vectors_are_published_unscored() -> None:
 def test_a_bad_record_goes_to_the_dlq_with_its_place_and_the_rest_is_scored() -> None:
     batch = [
         *records(transaction(0)),
-        Record(topics.TRANSACTIONS, 0, 1, b"k", b'{"transaction_id": 5}'),
+        Record(topics.EVENTS, 0, 1, b"k", b'{"transaction_id": 5}'),
         *records(transaction(2), first=2),
     ]
     output = scorer().process(batch)
@@ -136,7 +137,7 @@ def test_a_bad_record_goes_to_the_dlq_with_its_place_and_the_rest_is_scored() ->
     assert (letter.topic, letter.partition, letter.offset, letter.processor) == ("transactions", 0, 1, "scorer")
     assert letter.value == b'{"transaction_id": 5}'
     assert "transaction_id" in letter.message
-    assert [s.transaction.transaction_id for s in scores(output)] == ["t0", "t2"]
+    assert [s.event.event_id for s in scores(output)] == ["t0", "t2"]
 
 
 def test_without_redis_the_last_known_profiles_serve_and_the_score_says_degraded() -> None:
@@ -144,7 +145,7 @@ def test_without_redis_the_last_known_profiles_serve_and_the_score_says_degraded
     core = scorer(store=store)
     core.process(records(transaction(0)))
     store.up = False
-    known, unknown = scores(core.process(records(transaction(1), transaction(2, card="c2"))))
+    known, unknown = scores(core.process(records(transaction(1), transaction(2, subject="c2"))))
     assert known.degraded
     assert value(known, "distance_from_home") == 0
     assert value(unknown, "distance_from_home") == -1
@@ -178,7 +179,7 @@ def test_rules_score_where_they_may_and_say_so_until_the_model_server_is_back(mo
         "rules",
         fallback_rules.VERSION,
         True,
-        "approve",
+        "pass",
     )
     assert (high.model, high.degraded, high.decision) == ("rules", True, "alert")
     assert model.calls == 1
@@ -193,10 +194,10 @@ def test_rules_score_where_they_may_and_say_so_until_the_model_server_is_back(mo
 def test_a_repeated_transaction_is_dropped_and_a_contradicting_one_is_a_dead_letter() -> None:
     core = scorer()
     first = core.process(records(transaction(0), transaction(0), transaction(1)))
-    assert [s.transaction.transaction_id for s in scores(first)] == ["t0", "t1"]
+    assert [s.event.event_id for s in scores(first)] == ["t0", "t1"]
     assert of(first, topics.DLQ) == []
     again = core.process(records(transaction(1), transaction(0, amount=999), transaction(2), first=3))
-    assert [s.transaction.transaction_id for s in scores(again)] == ["t2"]
+    assert [s.event.event_id for s in scores(again)] == ["t2"]
     assert value(scores(again)[0], "count_1d") == 3
     [letter] = [msgspec.json.decode(v, type=DeadLetter) for v in of(again, topics.DLQ)]
     assert (letter.error, letter.offset) == ("ConflictingTransaction", 4)
@@ -220,7 +221,7 @@ def test_a_transaction_from_the_future_is_a_dead_letter_and_leaves_no_trace() ->
     assert vectors[0] == vectors[1] == vectors[2]
     # When its time has come, it is one like any other.
     again = msgspec.structs.replace(stamped[0], offset=5, appended_ms=early.event_time_ms + 1)
-    assert [s.transaction.event_time_ms for s in scores(core.process([again]))] == [early.event_time_ms]
+    assert [s.event.event_time_ms for s in scores(core.process([again]))] == [early.event_time_ms]
 
 
 def test_a_header_of_a_producer_lets_no_repeated_payment_in() -> None:
@@ -246,7 +247,7 @@ def test_any_time_is_taken_where_there_is_no_limit_or_no_broker_clock() -> None:
 
 def test_a_transaction_far_behind_the_others_is_scored_and_flagged() -> None:
     core = scorer(scoring=Scoring(allowed_lateness_hours=1))
-    core.process(records(*(transaction(100 + i, card=f"c{i}") for i in range(8))))
+    core.process(records(*(transaction(100 + i, subject=f"c{i}") for i in range(8))))
     late, timely = scores(core.process(records(transaction(0), transaction(50), first=8)))
     assert late.late
     assert not timely.late
@@ -265,14 +266,14 @@ def test_scores_are_cold_until_the_longest_window_has_passed_the_loss() -> None:
     while not copy.done:
         copy.step()
     again.load(0, copy.arrays())
-    [still] = scores(again.process(records(transaction(89 * day, card="c9"), first=2)))
+    [still] = scores(again.process(records(transaction(89 * day, subject="c9"), first=2)))
     assert still.cold
 
 
 def test_a_snapshot_taken_while_the_stream_goes_on_is_the_state_of_its_beginning() -> None:
     settings = Settings()
-    settings.snapshots.cards_a_step = 1
-    batch = records(*(transaction(i, 100 * (i + 1), card=f"c{i % 5}") for i in range(40)))
+    settings.snapshots.subjects_a_step = 1
+    batch = records(*(transaction(i, 100 * (i + 1), subject=f"c{i % 5}") for i in range(40)))
     running = Scorer(settings, Model(), Reader(Store()))
     running.process(batch[:20])
     copy = running.copy(0)
@@ -300,7 +301,7 @@ def test_restored_state_gives_the_vectors_of_an_unbroken_run() -> None:
 def test_forgotten_partitions_start_cold() -> None:
     core = scorer()
     core.process(records(transaction(0)))
-    core.forget([(topics.TRANSACTIONS, 0)])
+    core.forget([(topics.EVENTS, 0)])
     [score] = scores(core.process(records(transaction(1))))
     assert value(score, "count_1d") == 1
 
@@ -318,7 +319,7 @@ def test_the_models_are_asked_by_the_schema_of_the_amount_limit() -> None:
 def counted() -> dict[str, float]:
     """What the metrics page says of what came out."""
     return {
-        "approve": metrics.SCORES.labels("approve")._value.get(),
+        "pass": metrics.SCORES.labels("pass")._value.get(),
         "alert": metrics.SCORES.labels("alert")._value.get(),
         "degraded": metrics.DEGRADED._value.get(),
         "late": metrics.LATE._value.get(),
@@ -335,14 +336,14 @@ def test_only_what_is_committed_is_counted_and_once() -> None:
     before = counted()
     given_up = core.process(batch)
     assert len(scores(given_up)) == 2
-    core.forget([(topics.TRANSACTIONS, 0)])
+    core.forget([(topics.EVENTS, 0)])
     core.restore(batch)
-    core.forget([(topics.TRANSACTIONS, 0)])
+    core.forget([(topics.EVENTS, 0)])
     assert counted() == before
     for count_them in core.process(batch).counted:
         count_them()
     gained = {name: value - before[name] for name, value in counted().items()}
-    assert gained == {"approve": 1, "alert": 1, "degraded": 2, "late": 0, "repeated": 1, "values": pytest.approx(0.91)}
+    assert gained == {"pass": 1, "alert": 1, "degraded": 2, "late": 0, "repeated": 1, "values": pytest.approx(0.91)}
 
 
 def test_pauses_for_the_model_server_grow_up_to_a_bound_and_differ() -> None:

@@ -65,12 +65,12 @@ def test_a_score_keeps_its_fields(settings: Settings) -> None:
 
 
 def test_an_outcome_keeps_its_fields(settings: Settings) -> None:
-    outcome = Outcome("x", "c", "t", T0, T0 + DAY, True, "analyst", amount_minor=5, late=True)
+    outcome = Outcome("x", "c", "t", T0, T0 + DAY, True, "analyst", measure=5, late=True)
     write(settings, [record("outcomes", 3, outcome)])
     table = read(settings, "outcomes")
     assert table.schema.equals(layout.OUTCOMES)
     (row,) = table.to_pylist()
-    assert (row["transaction_id"], row["is_fraud"], row["late"], row["score"]) == ("x", True, True, None)
+    assert (row["event_id"], row["positive"], row["late"], row["score"]) == ("x", True, True, None)
 
 
 def test_a_replay_in_other_batches_duplicates_nothing(settings: Settings) -> None:

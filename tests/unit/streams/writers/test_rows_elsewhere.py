@@ -18,13 +18,13 @@ from features.base.events import Outcome
 from features.base.settings import FILE_NAME, Settings, SettingsError, load
 from features.base.storage import Store
 from features.catalogue.vector import SCHEMA
-from features.offline.point_in_time import append_terminal_risk
+from features.offline.point_in_time import append_counterpart_risk
 from infra.cli import main
 from streams.drift.skew_watch import SkewWatch
 from streams.kafka.records import Record
 from streams.writers.archive import Archive, ArchiveSink
 from streams.writers.compaction_watch import CompactionWatch
-from streams.writers.counterpart_risk import TerminalRisk
+from streams.writers.counterpart_risk import CounterpartRisk
 from tests.unit.streams.records import DAY, T0, record, score
 
 
@@ -80,20 +80,20 @@ def test_two_writers_at_once_archive_each_record_once(settings: Settings, monkey
 
 
 def test_terminal_rows_are_appended_once(settings: Settings) -> None:
-    outcomes = [Outcome("x", "c", terminal, T0, T0, False, "matured") for terminal in ("a", "b", "c")]
-    core = TerminalRisk(7 * DAY_MS, DAY_MS)
+    outcomes = [Outcome("x", "c", counterpart, T0, T0, False, "matured") for counterpart in ("a", "b", "c")]
+    core = CounterpartRisk(7 * DAY_MS, DAY_MS)
     (rows,) = core.process([record("outcomes", i, outcome) for i, outcome in enumerate(outcomes)]).rows
     for _ in range(2):
-        append_terminal_risk(settings, rows.terminals, rows.partition, rows.last)
-    (table,) = tables(stores.rows(settings), layout.TERMINAL_RISK_ROWS)
-    assert table.schema.equals(layout.TERMINAL_RISK)
+        append_counterpart_risk(settings, rows.counterparts, rows.partition, rows.last)
+    (table,) = tables(stores.rows(settings), layout.COUNTERPART_RISK_ROWS)
+    assert table.schema.equals(layout.COUNTERPART_RISK)
     assert sorted(table["terminal_id"].to_pylist()) == ["a", "b", "c"]
 
 
 def test_every_view_has_its_columns_before_its_first_row(settings: Settings) -> None:
     layout.create(settings)
     layout.create(settings)
-    for place in ("archive/scores", "archive/outcomes", layout.TERMINAL_RISK_ROWS, layout.CUSTOMER_PROFILE_ROWS):
+    for place in ("archive/scores", "archive/outcomes", layout.COUNTERPART_RISK_ROWS, layout.CUSTOMER_PROFILE_ROWS):
         (table,) = tables(stores.rows(settings), f"{place}/_schema")
         assert table.num_rows == 0
 

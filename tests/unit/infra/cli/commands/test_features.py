@@ -41,7 +41,7 @@ def archive(folder: Path) -> Path:
         "currency": ["EUR"] * n,
         "schema": ["fraud_v0-old", *[SCHEMA] * 5],
         "features": [[1.0, 2.0], *[np.arange(WIDTH, dtype=np.float32) + i for i in range(1, n)]],
-        "decision": ["unscored", *["approve"] * 5],
+        "decision": ["unscored", *["pass"] * 5],
         "score": [None, *[0.25] * 5],
         "kafka_partition": [0] * n,
         "kafka_offset": list(range(n)),
@@ -74,7 +74,7 @@ def test_list_for_programs_has_all_that_the_catalogue_says(folder: Path, capsys:
 def test_a_feature_as_a_row() -> None:
     feature = FEATURES[INDEX["count_1h"]]
     row = features.listed(13, feature)
-    assert row == ("13", "count_1h", "transactions", "1h", "card", feature.meaning)
+    assert row == ("13", "count_1h", "transactions", "1h", "history", feature.meaning)
     assert len(row) == len(features.LIST_COLUMNS)
 
 
@@ -98,7 +98,7 @@ def test_history_is_the_newest_in_the_order_of_their_time(archive: Path, capsys:
 def test_history_for_programs_has_every_feature(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "history", "card", "c1", "--json"]) == 0
     past = json.loads(capsys.readouterr().out)
-    assert [row["transaction_id"] for row in past] == ["t0", "t1", "t2", "t3", "t4"]
+    assert [row["event_id"] for row in past] == ["t0", "t1", "t2", "t3", "t4"]
     assert (past[0]["schema"], past[0]["features"]) == ("fraud_v0-old", None)
     assert list(past[1]["features"]) == list(NAMES)
 
@@ -116,7 +116,7 @@ def test_history_of_an_unknown_card_is_one_line(
         request.getfixturevalue("archive")
     assert main.run(["features", "history", "card", "c9"]) == 1
     told = capsys.readouterr()
-    assert f"holds no transaction of card {hashed(load(folder), 'c9')};" in told.err
+    assert f"holds no payment of card {hashed(load(folder), 'c9')};" in told.err
     assert (told.err.count("\n"), told.out) == (1, "")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from features.base.events import Alert, DeadLetter, DriftReport, Transaction
+from features.base.events import Alert, DeadLetter, DriftReport
+from features.domains.card_fraud.event import Payment
 from infra.cli import main
 from infra.cli.commands import alerts, dlq, drift, models
 from infra.inspect.tail import Seen
@@ -31,7 +32,7 @@ def _manifest(version: str) -> Manifest:
         train_start_ms=AT,
         train_end_ms=AT + 86_400_000,
         rows=1000,
-        frauds=10,
+        positives=10,
         metrics={"ap": 0.71234, "cost": 1234.5},
         cause="no_champion",
     )
@@ -53,7 +54,16 @@ def _store(folder: Path, *versions: str, document: ServingDocument) -> None:
 
 
 def test_alert_row() -> None:
-    alert = Alert(Transaction("t", AT, "c1", "m1", 1250), 0.98765, 0.5, "fraud", "v2", ["amount", "night"], {})
+    alert = Alert(
+        Payment("t", AT, "c1", "m1", 1250),
+        Payment("t", AT, "c1", "m1", 1250).subject,
+        0.98765,
+        0.5,
+        "fraud",
+        "v2",
+        ["amount", "night"],
+        {},
+    )
     row = alerts.row(alert)
     assert row == ("2026-01-01 00:00:00", "c1", "m1", "12.50 EUR", "0.988", "0.500", "fraud v2", "amount, night")
     assert len(row) == len(alerts.COLUMNS)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import tests.object_store  # noqa: F401 - strict://
-from features.base.events import TEXT_LENGTH, ModelEvent
+from features.base.events import ModelEvent
 from features.base.settings import Settings, load
+from features.base.types import TEXT_LENGTH
 from infra.cli import main
 from infra.cli.commands import retrain
 from infra.cli.commands.rollback import request, user

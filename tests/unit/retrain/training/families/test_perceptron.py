@@ -20,10 +20,10 @@ def _data(n: int = 6000) -> Dataset:
     rng = np.random.default_rng(1)
     vectors = rng.exponential(5.0, (n, WIDTH)).astype(np.float32)
     vectors[:, INDEX["weekend"]] = 0.0
-    fraud = vectors[:, INDEX["amount"]] > np.quantile(vectors[:, INDEX["amount"]], 0.98)
+    positive = vectors[:, INDEX["amount"]] > np.quantile(vectors[:, INDEX["amount"]], 0.98)
     time = np.sort(rng.integers(0, 40 * DAY_MS, n))
-    card = rng.integers(0, 2**32, n).astype(np.uint32)
-    return Dataset(vectors, time, np.full(n, 1000), fraud, np.ones(n, bool), card)
+    subject = rng.integers(0, 2**32, n).astype(np.uint32)
+    return Dataset(vectors, time, np.full(n, 1000), positive, np.ones(n, bool), subject)
 
 
 def test_an_operator_that_onnx_lacks_is_an_error_and_leaves_no_file(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_dataset_survives_its_file(tmp_path: Path) -> None:
     data = _data(100)
     write(data, tmp_path / "table")
     again = read(tmp_path / "table")
-    for name in ("vectors", "event_time_ms", "amount_minor", "is_fraud", "known", "card"):
+    for name in ("vectors", "event_time_ms", "measure", "positive", "known", "subject"):
         before, after = getattr(data, name), getattr(again, name)
         assert before.dtype == after.dtype
         np.testing.assert_array_equal(before, after)

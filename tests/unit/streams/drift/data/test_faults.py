@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.base.durations import HOUR_MS
 from features.catalogue import vector
-from streams.drift.data.columns import ENTRY_NAMES
+from streams.drift.data.columns import MODE_NAMES
 from streams.drift.data.counts import Counts, count
 from streams.drift.data.faults import Expected, Fault, find
 from tests.unit.streams.drift.synthetic import START_MS, GivenReferences, Vectors, times_of, vectors
@@ -47,13 +47,13 @@ def without_place(values: Vectors) -> None:
 
 def only_chip(values: Vectors) -> None:
     for name in vector.NAMES:
-        if name in ENTRY_NAMES:
+        if name in MODE_NAMES:
             values[:, vector.INDEX[name]] = name == "used_chip"
 
 
 def no_mode(values: Vectors) -> None:
     for name in vector.NAMES:
-        if name in ENTRY_NAMES:
+        if name in MODE_NAMES:
             values[:, vector.INDEX[name]] = 0
 
 

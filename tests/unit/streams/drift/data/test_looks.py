@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS, HOUR_MS
 from features.catalogue import vector
-from streams.drift.data.columns import ENTRY_NAMES
+from streams.drift.data.columns import MODE_NAMES
 from streams.drift.monitor import DriftMonitor
 from tests.unit.streams.drift.synthetic import (
     START_MS,
@@ -105,7 +105,7 @@ def no_place(values: Vectors, times: NDArray[np.int64]) -> None:
 def stuck(values: Vectors, times: NDArray[np.int64]) -> None:
     hit = between(times, 9, 15)
     for name in vector.NAMES:
-        if name in ENTRY_NAMES:
+        if name in MODE_NAMES:
             values[hit, vector.INDEX[name]] = name == "entry_manual"
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from features.base.durations import DAY_MS
-from streams.drift.performance.version_quality import MIN_FRAUDS, LabelledFraud, Performance
+from streams.drift.performance.version_quality import MIN_POSITIVES, LabelledPositive, Performance
 
 PER_DAY = 30
 
 
-def frauds(
+def positives(
     rng: np.random.Generator, day: int, missed: float, count: int = PER_DAY, source: str = "chargeback"
-) -> list[LabelledFraud]:
+) -> list[LabelledPositive]:
     times = day * DAY_MS + rng.integers(0, DAY_MS, count)
-    return [LabelledFraud(int(t), f"{day}-{i}", int(t), source, bool(rng.random() < missed), 0) for i, t in enumerate(times)]
+    return [LabelledPositive(int(t), f"{day}-{i}", int(t), source, bool(rng.random() < missed), 0) for i, t in enumerate(times)]
 
 
 def first_detection(seed: int, before: float, after: float, change_day: int, days: int, delta: float) -> int | None:
@@ -23,7 +23,7 @@ def first_detection(seed: int, before: float, after: float, change_day: int, day
     rng = np.random.default_rng(seed)
     performance = Performance("v1", delta)
     for day in range(days):
-        if performance.feed(frauds(rng, day, before if day < change_day else after), (day + 1) * DAY_MS) is not None:
+        if performance.feed(positives(rng, day, before if day < change_day else after), (day + 1) * DAY_MS) is not None:
             return day
     return None
 
@@ -50,9 +50,9 @@ def test_fewer_misses_are_no_drift() -> None:
 def test_too_few_frauds_say_nothing() -> None:
     rng = np.random.default_rng(1)
     performance = Performance("v1", 0.05)
-    half = MIN_FRAUDS // 2 - 1
-    assert performance.feed(frauds(rng, 0, 0.0, half), DAY_MS) is None
-    assert performance.feed(frauds(rng, 1, 1.0, half), 2 * DAY_MS) is None
+    half = MIN_POSITIVES // 2 - 1
+    assert performance.feed(positives(rng, 0, 0.0, half), DAY_MS) is None
+    assert performance.feed(positives(rng, 1, 1.0, half), 2 * DAY_MS) is None
 
 
 def test_analysts_who_label_hits_first_are_no_drift() -> None:
@@ -61,7 +61,7 @@ def test_analysts_who_label_hits_first_are_no_drift() -> None:
         rng = np.random.default_rng(seed)
         performance = Performance("v1", 0.05)
         for day in range(30):
-            batch = frauds(rng, day, 0.0, 15, "analyst") + (frauds(rng, day, 0.4, 15) if day >= 4 else [])
+            batch = positives(rng, day, 0.0, 15, "analyst") + (positives(rng, day, 0.4, 15) if day >= 4 else [])
             performance.feed(batch, (day + 1) * DAY_MS)
         assert performance.detection is None
 
@@ -70,13 +70,13 @@ def test_a_detection_lasts_until_the_misses_come_back() -> None:
     rng = np.random.default_rng(5)
     performance = Performance("v1", 0.05)
     for day in range(10):
-        performance.feed(frauds(rng, day, 0.2), (day + 1) * DAY_MS)
+        performance.feed(positives(rng, day, 0.2), (day + 1) * DAY_MS)
     for day in range(10, 20):
-        performance.feed(frauds(rng, day, 0.7), (day + 1) * DAY_MS)
+        performance.feed(positives(rng, day, 0.7), (day + 1) * DAY_MS)
     found = performance.detection
     assert found is not None
     assert found.error_before == pytest.approx(0.2, abs=0.08)
     assert found.error_after > 0.5
     for day in range(20, 30):
-        performance.feed(frauds(rng, day, 0.2), (day + 1) * DAY_MS)
+        performance.feed(positives(rng, day, 0.2), (day + 1) * DAY_MS)
     assert performance.detection is None

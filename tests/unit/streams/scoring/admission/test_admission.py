@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from streams.scoring.admission import admission as admission_module
 from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
-from streams.scoring.admission.event_clock import CARDS, NEVER
+from streams.scoring.admission.event_clock import NEVER, SUBJECTS
 from streams.scoring.admission.table import empty, move
 
 HORIZON, LATENESS = 40, 15
@@ -29,23 +29,23 @@ def expected(events: list[Event]) -> list[tuple[int, bool]]:
     seen: dict[int, tuple[int, int]] = {}
 
     def now() -> int:
-        return min(sorted(newest.values(), reverse=True)[:CARDS], default=NEVER)
+        return min(sorted(newest.values(), reverse=True)[:SUBJECTS], default=NEVER)
 
     out = []
-    for key, body, card, time in events:
+    for key, body, subject, time in events:
         before = now()
         if key in seen and seen[key][1] > before - HORIZON:
             out.append((DUPLICATE if seen[key][0] == body else CONFLICT, False))
             continue
-        newest[card] = max(time, newest.get(card, time))
+        newest[subject] = max(time, newest.get(subject, time))
         seen[key] = (body, max(now(), before))
         out.append((NEW, time < before - LATENESS))
     return out
 
 
 def judged(admission: Admission, events: list[Event]) -> list[tuple[int, bool]]:
-    ids, bodies, cards, times = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-    found = admission.admit(ids, bodies, cards, times)
+    ids, bodies, subjects, times = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
+    found = admission.admit(ids, bodies, subjects, times)
     return list(zip(found.verdict.tolist(), found.late.tolist(), strict=True))
 
 
@@ -131,7 +131,7 @@ def test_a_clock_that_stands_moves_all_and_one_that_ran_on_only_what_is_needed()
         rows = admission.arrays()["admitted"]
     late = [i for i, at in rows[:, [0, 2]].tolist() if at <= 100 - HORIZON]
     assert late == []
-    assert {1000 + i for i in range(CARDS, 200)} <= set(rows[:, 0].tolist())
+    assert {1000 + i for i in range(SUBJECTS, 200)} <= set(rows[:, 0].tolist())
 
 
 def test_a_large_table_begins_empty_and_can_be_written() -> None:

@@ -32,8 +32,8 @@ def take(admission: Admission, batches: list[Batch], start: int = 0) -> list[lis
         start += later
         draw = np.random.default_rng(seed)
         ids = draw.integers(-300, 300, size)
-        cards, times = draw.integers(0, 12, size), start + draw.integers(-20, 20, size)
-        found = admission.admit(ids, draw.integers(0, 2, size), cards, times)
+        subjects, times = draw.integers(0, 12, size), start + draw.integers(-20, 20, size)
+        found = admission.admit(ids, draw.integers(0, 2, size), subjects, times)
         said.append([found.verdict.tolist(), found.late.tolist()])
     return said
 

@@ -8,37 +8,37 @@ from hypothesis import strategies as st
 from numba import njit
 from numpy.typing import NDArray
 
-from streams.scoring.admission.event_clock import CARDS, NEVER, advance, new_clock, shown
+from streams.scoring.admission.event_clock import NEVER, SUBJECTS, advance, new_clock, shown
 
 
 @njit
-def shown_after(cards: NDArray[np.int64], times: NDArray[np.int64], clock: NDArray[np.int64]) -> NDArray[np.int64]:
-    out = np.empty(len(cards), dtype=np.int64)
-    for i in range(len(cards)):
-        advance(clock, cards[i], times[i])
+def shown_after(subjects: NDArray[np.int64], times: NDArray[np.int64], clock: NDArray[np.int64]) -> NDArray[np.int64]:
+    out = np.empty(len(subjects), dtype=np.int64)
+    for i in range(len(subjects)):
+        advance(clock, subjects[i], times[i])
         out[i] = shown(clock)
     return out
 
 
 def run(events: list[tuple[int, int]]) -> list[int]:
-    cards, times = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-    return list(shown_after(cards, times, new_clock()).tolist())
+    subjects, times = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
+    return list(shown_after(subjects, times, new_clock()).tolist())
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 50)), min_size=1, max_size=80))
 def test_it_shows_what_so_many_cards_have_reached(events: list[tuple[int, int]]) -> None:
     newest: dict[int, int] = {}
-    for (card, time), now in zip(events, run(events), strict=True):
-        newest[card] = max(time, newest.get(card, time))
-        assert now == min(sorted(newest.values(), reverse=True)[:CARDS])
+    for (subject, time), now in zip(events, run(events), strict=True):
+        newest[subject] = max(time, newest.get(subject, time))
+        assert now == min(sorted(newest.values(), reverse=True)[:SUBJECTS])
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 50)), min_size=1, max_size=80))
 def test_it_never_goes_back_once_enough_cards_were_seen(events: list[tuple[int, int]]) -> None:
-    start = [(100 + i, 10) for i in range(CARDS)]
-    now = run(start + events)[CARDS - 1 :]
+    start = [(100 + i, 10) for i in range(SUBJECTS)]
+    now = run(start + events)[SUBJECTS - 1 :]
     assert now == sorted(now)
 
 

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
-from features.base.events import ENTRY_MODES, Transaction
-from streams.publish.batch import Batch, Transactions
-from streams.publish.encode import encode_labels, encode_transactions
+from features.domains.card_fraud.event import Payment
+from streams.publish.batch import Batch, Events
+from streams.publish.encode import encode_events, encode_labels
 from streams.simulate.card_fraud.options import PATTERNS, TRUTH_NAMES, Options, parse_drift, parse_fault
 from streams.simulate.card_fraud.simulation import Simulation
 
@@ -22,27 +23,27 @@ def history() -> list[Batch]:
     return list(Simulation(SMALL).days(0, 20))
 
 
-def same(a: Transactions, b: Transactions) -> bool:
-    return encode_transactions(a) == encode_transactions(b)
+def same(a: Events, b: Events) -> bool:
+    return encode_events(a) == encode_events(b)
 
 
-def of_pattern(batch: Batch, name: str) -> Transactions:
+def of_pattern(batch: Batch, name: str) -> Events:
     return batch.transactions.take(batch.truth.pattern == TRUTH_NAMES.index(name))
 
 
-def gather(history: list[Batch], name: str) -> Transactions:
+def gather(history: list[Batch], name: str) -> Events:
     parts = [of_pattern(batch, name) for batch in history]
-    return Transactions(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Transactions)))
+    return Events.joined(parts)
 
 
-def seconds_between(columns: Transactions) -> NDArray[np.float64]:
+def seconds_between(columns: Events) -> NDArray[np.float64]:
     """Seconds between consecutive rows of the same card."""
-    order = np.lexsort((columns.event_time_ms, columns.card_id.astype(str)))
-    card, time = columns.card_id[order], columns.event_time_ms[order]
+    order = np.lexsort((columns.event_time_ms, columns.subject.astype(str)))
+    card, time = columns.subject[order], columns.event_time_ms[order]
     return np.asarray(np.diff(time)[card[1:] == card[:-1]] / 1000.0)
 
 
-def hours(columns: Transactions) -> NDArray[np.float64]:
+def hours(columns: Events) -> NDArray[np.float64]:
     return np.asarray(columns.event_time_ms % DAY_MS / 3_600_000)
 
 
@@ -59,7 +60,7 @@ def test_equal_options_give_equal_bytes_and_days_can_be_made_in_any_order() -> N
 
 
 def test_events_are_valid_unique_and_in_order(history: list[Batch]) -> None:
-    decode = msgspec.json.Decoder(Transaction).decode
+    decode = msgspec.json.Decoder(Payment).decode
     ids: set[str] = set()
     newest = 0
     for batch in history:
@@ -69,7 +70,7 @@ def test_events_are_valid_unique_and_in_order(history: list[Batch]) -> None:
         assert newest <= times[0]
         assert (np.diff(times) >= 0).all()
         newest = int(times[-1])
-        ids.update(decode(line).transaction_id for line in encode_transactions(batch.transactions))
+        ids.update(decode(line).event_id for line in encode_events(batch.transactions))
     assert len(ids) == sum(len(batch.transactions) for batch in history)
 
 
@@ -83,24 +84,24 @@ def test_every_pattern_of_the_start_has_its_share(history: list[Batch]) -> None:
 
 def test_card_testing_is_small_online_and_fast(history: list[Batch]) -> None:
     found = gather(history, "card_testing")
-    assert (found.entry_mode == ENTRY_MODES.index("online")).all()
-    assert np.mean(found.amount_minor <= 500) > 0.8
+    assert (found.mode == ROLES.modes.index("online")).all()
+    assert np.mean(found.measure <= 500) > 0.8
     assert np.median(seconds_between(found)) < 300
 
 
 def test_a_stolen_card_is_far_from_home(history: list[Batch]) -> None:
     world = Simulation(SMALL).world
     found = gather(history, "stolen_card")
-    card = np.array([int(text[1:]) for text in found.card_id])
+    card = np.array([int(text[1:]) for text in found.subject])
     degrees = np.hypot(found.latitude - world.home_lat[card], found.longitude - world.home_lon[card])
     assert np.quantile(degrees, 0.1) > 0.3
-    assert np.median(found.amount_minor) > 9000
-    assert np.mean(found.entry_mode == ENTRY_MODES.index("swipe")) > 0.5
+    assert np.median(found.measure) > 9000
+    assert np.mean(found.mode == ROLES.modes.index("swipe")) > 0.5
 
 
 def test_a_compromised_terminal_gathers_its_frauds(history: list[Batch]) -> None:
     found = gather(history, "compromised_terminal")
-    terminals, counts = np.unique(found.terminal_id.astype(str), return_counts=True)
+    terminals, counts = np.unique(found.counterpart.astype(str), return_counts=True)
     assert len(terminals) < 15
     assert counts.max() >= 10
 
@@ -108,18 +109,18 @@ def test_a_compromised_terminal_gathers_its_frauds(history: list[Batch]) -> None
 def test_account_takeover_is_online_at_night_at_new_merchants(history: list[Batch]) -> None:
     world = Simulation(SMALL).world
     found = gather(history, "account_takeover")
-    assert (found.entry_mode == ENTRY_MODES.index("online")).all()
+    assert (found.mode == ROLES.modes.index("online")).all()
     assert np.mean(hours(found) < 6.0) > 0.9
-    for card, terminal in zip(found.card_id, found.terminal_id, strict=True):
+    for card, terminal in zip(found.subject, found.counterpart, strict=True):
         assert int(terminal[1:]) not in world.online_favourites[int(card[1:])]
 
 
 def test_a_contactless_runup_stays_below_the_limit(history: list[Batch]) -> None:
     found = gather(history, "contactless_runup")
-    assert (found.entry_mode == ENTRY_MODES.index("contactless")).all()
-    assert found.amount_minor.max() <= 5000
-    assert found.amount_minor.min() >= 2500
-    assert (found.pin_used == 0).all()
+    assert (found.mode == ROLES.modes.index("contactless")).all()
+    assert found.measure.max() <= 5000
+    assert found.measure.min() >= 2500
+    assert (found.flag == 0).all()
 
 
 def test_a_pattern_dies_and_another_is_born_at_their_time() -> None:
@@ -131,9 +132,9 @@ def test_a_pattern_dies_and_another_is_born_at_their_time() -> None:
     assert all(len(of_pattern(drifted.day(n), "stolen_card")) == 0 for n in range(3, 8))
     born = gather(list(drifted.days(3, 8)), "merchant_collusion")
     assert len(born) > 20
-    assert (born.amount_minor % 2000 == 0).all()
-    assert (born.entry_mode == ENTRY_MODES.index("chip")).all()
-    assert (born.pin_used == 1).all()
+    assert (born.measure % 2000 == 0).all()
+    assert (born.mode == ROLES.modes.index("chip")).all()
+    assert (born.flag == 1).all()
 
 
 def test_amounts_drift_from_their_minute_on() -> None:
@@ -142,7 +143,7 @@ def test_amounts_drift_from_their_minute_on() -> None:
 
     def ratio(n: int, part: slice) -> float:
         a, b = drifted.day(n).transactions, before.day(n).transactions
-        chosen = [c.amount_minor[(hours(c) >= part.start) & (hours(c) < part.stop)].mean() for c in (a, b)]
+        chosen = [c.measure[(hours(c) >= part.start) & (hours(c) < part.stop)].mean() for c in (a, b)]
         return float(chosen[0] / chosen[1])
 
     assert ratio(1, slice(0, 12)) == pytest.approx(1.0, abs=0.03)
@@ -158,8 +159,8 @@ def test_faults_change_what_is_sent_and_nothing_else() -> None:
         a, b = clean.day(n), faulty.day(n)
         assert (a.truth.pattern == b.truth.pattern).all()
         assert encode_labels(a.labels) == encode_labels(b.labels)
-        assert (b.transactions.amount_minor == a.transactions.amount_minor * (100 if n == 1 else 1)).all()
-        assert (b.transactions.entry_mode == (ENTRY_MODES.index("manual") if n == 3 else a.transactions.entry_mode)).all()
+        assert (b.transactions.measure == a.transactions.measure * (100 if n == 1 else 1)).all()
+        assert (b.transactions.mode == (ROLES.modes.index("manual") if n == 3 else a.transactions.mode)).all()
         lost = np.isnan(b.transactions.latitude) & ~np.isnan(a.transactions.latitude)
         assert lost.any() == (n == 2)
         assert (hours(b.transactions.take(lost)) < 12.0).all()
@@ -168,10 +169,10 @@ def test_faults_change_what_is_sent_and_nothing_else() -> None:
 
 def test_labels_come_late_and_some_very_late(history: list[Batch]) -> None:
     labels = [batch.labels for batch in history]
-    fraud = np.concatenate([part.is_fraud for part in labels])
+    fraud = np.concatenate([part.positive for part in labels])
     analyst = np.concatenate([part.source for part in labels]) == 1
     days = np.concatenate([part.label_time_ms - part.event_time_ms for part in labels]) / DAY_MS
-    assert fraud.sum() == sum(int(batch.truth.is_fraud.sum()) for batch in history)
+    assert fraud.sum() == sum(int(batch.truth.positive.sum()) for batch in history)
     assert 0.12 < analyst[fraud].mean() < 0.28
     assert days[analyst].max() < 1.0
     assert 2.0 < np.median(days[~analyst]) < 3.0
@@ -195,6 +196,6 @@ def test_labels_owed_at_a_day_are_those_not_due_before() -> None:
 def test_the_smallest_world_works() -> None:
     batch = Simulation(Options(cards=1, terminals=40, rate=0.01, fraud_rate=0.0)).day(0)
     assert len(batch.transactions) < 5
-    assert len(encode_transactions(batch.transactions)) == len(batch.transactions)
+    assert len(encode_events(batch.transactions)) == len(batch.transactions)
     with pytest.raises(ValueError, match="day is -1"):
         Simulation(SMALL).day(-1)

@@ -1,7 +1,7 @@
-"""Feast writer: scores in, the latest vector of each card out to Feast's online store.
+"""Feast writer: scores in, the latest vector of each subject out to Feast's online store.
 
-Guarantee: at least once and newest wins, which together leave each card with its newest score, by event time, after any crash. A
-batch writes each card once, before its offsets are committed; it may be written again, and older rows lose in the store
+Guarantee: at least once and newest wins, which together leave each subject with its newest score, by event time, after any crash.
+A batch writes each subject once, before its offsets are committed; it may be written again, and older rows lose in the store
 (``features.online.store``).
 """
 
@@ -34,15 +34,18 @@ class FeastWriter:
         self._decoder = BatchDecoder(Score, self.name)
 
     def process(self, records: Sequence[Record]) -> Output:
-        """The newest score of each card in the batch, by event time, then by offset. Unscored ones count: the vector is there."""
+        """The newest score of each subject in the batch, by event time, then by offset.
+
+        Unscored ones count: the vector is there.
+        """
         _, scores, letters = self._decoder.decode(records)
         newest: dict[str, Score] = {}
         for score in scores:
-            card = score.transaction.card_id
-            held = newest.get(card)
-            if held is None or score.transaction.event_time_ms >= held.transaction.event_time_ms:
-                newest[card] = score
-        newest_ms = max((score.transaction.event_time_ms for score in newest.values()), default=None)
+            subject = score.event.subject
+            held = newest.get(subject)
+            if held is None or score.event.event_time_ms >= held.event.event_time_ms:
+                newest[subject] = score
+        newest_ms = max((score.event.event_time_ms for score in newest.values()), default=None)
         return Output(letters, [_row(score) for score in newest.values()], newest_ms)
 
     def restore(self, records: Sequence[Record]) -> None:
@@ -53,14 +56,14 @@ class FeastWriter:
 
 
 def _row(score: Score) -> Activity:
-    transaction = score.transaction
+    transaction = score.event
     return Activity(
-        card_id=transaction.card_id,
+        subject=transaction.subject,
         event_time_ms=transaction.event_time_ms,
         vector=unpacked(score.features),
         schema=score.schema,
         score=score.score,
-        transaction_id=transaction.transaction_id,
+        event_id=transaction.event_id,
     )
 
 

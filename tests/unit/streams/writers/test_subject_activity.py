@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from streams.writers.card_activity import FeastWriter
+from streams.writers.subject_activity import FeastWriter
 from tests.unit.streams.records import T0, record, score
 
 
 def test_one_row_a_card_the_newest() -> None:
     records = [
-        record("scores", 0, score("a1", T0 + 2, card="a", first_feature=1.0)),
-        record("scores", 1, score("b1", T0, card="b", value=None)),
-        record("scores", 2, score("a2", T0 + 1, card="a")),
-        record("scores", 3, score("a3", T0 + 2, card="a", first_feature=3.0)),
+        record("scores", 0, score("a1", T0 + 2, subject="a", first_feature=1.0)),
+        record("scores", 1, score("b1", T0, subject="b", value=None)),
+        record("scores", 2, score("a2", T0 + 1, subject="a")),
+        record("scores", 3, score("a3", T0 + 2, subject="a", first_feature=3.0)),
     ]
-    rows = {row.card_id: row for row in FeastWriter().process(records).rows}
-    assert rows["a"].transaction_id == "a3"
+    rows = {row.subject: row for row in FeastWriter().process(records).rows}
+    assert rows["a"].event_id == "a3"
     assert rows["a"].vector[0] == 3.0
     assert rows["a"].event_time_ms == T0 + 2
     assert rows["b"].score is None

@@ -1,4 +1,5 @@
-"""Written by ``make features`` from the catalogue; edit that. The loops behind ``update`` and ``fill``."""
+"""Written by ``make features`` from the domain's features; edit those. The loops behind ``update`` and
+``fill``."""
 
 from __future__ import annotations
 
@@ -9,14 +10,14 @@ from numpy.typing import NDArray
 
 from features.history.arrival import Rows
 from features.base.compiled import compiled_cached
-from features.catalogue.formulas import MINOR, deviation, known, over, ratio_to_others, risk, share, zscore
+from features.catalogue.formulas import UNIT, deviation, known, over, ratio_to_others, risk, share, zscore
 from features.history.insert import take_in
-from features.history.prefetch import AHEAD, fetch_card, fetch_rows
-from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_terminal, share_around
+from features.history.prefetch import AHEAD, fetch_rows, fetch_subject
+from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_counterpart, share_around
 from features.transform.read_columns import Read
 from features.history.running_sums import LANE_BITS, LANE_MASK
 from features.history.row_layout import History
-from features.transform.counterpart_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_FRAUD, SINCE_GENUINE, Known, read
+from features.transform.counterpart_tiles import LAST_LABEL, RUN, RUN_DAYS, SINCE_NEGATIVE, SINCE_POSITIVE, Known, read
 from features.history.findings import (
     DECAYED_COUNT,
     DECAYED_TOTAL,
@@ -35,28 +36,28 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "133c0d8e8b4c0704"
+FINGERPRINT = "d1b6e64bcfb9ee80"
 
 
 @compiled_cached
 def stream_rows(
     h: History, slots: NDArray[np.int64], rows: Rows, limit: int, out: NDArray[np.float32], w: Walk
 ) -> None:
-    """Put each row into its card's history and write the stream's columns of its vector. ``w``: room for one walk."""
+    """Put each row into its subject's history and write the stream's columns of its vector. ``w``: room for one walk."""
     n = slots.shape[0]
     for i in range(n):
         if i + 2 * AHEAD < n:
-            fetch_card(h, slots[i + 2 * AHEAD])
+            fetch_subject(h, slots[i + 2 * AHEAD])
         if i + AHEAD < n:
             fetch_rows(h, slots[i + AHEAD])
-        take_in(h, slots[i], rows, i, w)
-        time = rows.time[i]
-        minor = rows.amount[i]
+        time, mode, flag = rows.time[i], rows.mode[i], rows.flag[i]
+        take_in(h, slots[i], rows, i, (4 if time % DAY_MS < 6 * HOUR_MS else 0) | (8 if mode == 4 else 0) | (16 if mode == 1 else 0), w)
+        measure = rows.amount[i]
         hour = (time % DAY_MS) / HOUR_MS
         weekday = (time // DAY_MS + 3) % 7
-        entry_mode = rows.entry_mode[i]
-        pin_used = rows.pin_used[i]
-        AMOUNT_LIMIT = limit
+        LIMIT = limit
+        mode = rows.mode[i]
+        flag = rows.flag[i]
         located = not (isnan(rows.latitude[i]) or isnan(rows.longitude[i]))
         count_10m = w.counts[0]
         total_10m = w.total[0]
@@ -115,67 +116,67 @@ def stream_rows(
         highest_ratio_14d = w.rest[RATIO_14D]
         high_14d = w.rest[HIGH_14D]
         since_high = w.rest[SINCE_HIGH]
-        out[i, 0] = minor / MINOR  # amount
+        out[i, 0] = measure / UNIT  # amount
         out[i, 1] = hour  # hour
         out[i, 2] = weekday >= 5  # weekend
         out[i, 3] = hour < 6.0  # night
-        out[i, 4] = entry_mode == 0  # used_chip
-        out[i, 5] = entry_mode == 1  # entry_contactless
-        out[i, 6] = entry_mode == 2  # entry_swipe
-        out[i, 7] = entry_mode == 3  # entry_manual
-        out[i, 8] = entry_mode == 4  # online_order
-        out[i, 9] = pin_used  # used_pin_number
+        out[i, 4] = mode == 0  # used_chip
+        out[i, 5] = mode == 1  # entry_contactless
+        out[i, 6] = mode == 2  # entry_swipe
+        out[i, 7] = mode == 3  # entry_manual
+        out[i, 8] = mode == 4  # online_order
+        out[i, 9] = flag  # used_pin_number
         out[i, 10] = located  # has_location
-        out[i, 11] = minor > AMOUNT_LIMIT * MINOR  # amount_above_limit
+        out[i, 11] = measure > LIMIT * UNIT  # amount_above_limit
         out[i, 12] = count_10m  # count_10m
-        out[i, 13] = total_10m / MINOR  # sum_10m
-        out[i, 14] = total_10m / MINOR / count_10m  # mean_10m
-        out[i, 15] = highest_10m / MINOR  # max_10m
+        out[i, 13] = total_10m / UNIT  # sum_10m
+        out[i, 14] = total_10m / UNIT / count_10m  # mean_10m
+        out[i, 15] = highest_10m / UNIT  # max_10m
         out[i, 16] = deviation(count_10m, spread_10m)  # std_10m
-        out[i, 17] = ratio_to_others(count_10m, total_10m, minor)  # ratio_to_mean_10m
-        out[i, 18] = zscore(count_10m, total_10m, others_spread_10m, minor)  # zscore_10m
+        out[i, 17] = ratio_to_others(count_10m, total_10m, measure)  # ratio_to_mean_10m
+        out[i, 18] = zscore(count_10m, total_10m, others_spread_10m, measure)  # zscore_10m
         out[i, 19] = count_1h  # count_1h
-        out[i, 20] = total_1h / MINOR  # sum_1h
-        out[i, 21] = total_1h / MINOR / count_1h  # mean_1h
-        out[i, 22] = highest_1h / MINOR  # max_1h
+        out[i, 20] = total_1h / UNIT  # sum_1h
+        out[i, 21] = total_1h / UNIT / count_1h  # mean_1h
+        out[i, 22] = highest_1h / UNIT  # max_1h
         out[i, 23] = deviation(count_1h, spread_1h)  # std_1h
-        out[i, 24] = ratio_to_others(count_1h, total_1h, minor)  # ratio_to_mean_1h
-        out[i, 25] = zscore(count_1h, total_1h, others_spread_1h, minor)  # zscore_1h
+        out[i, 24] = ratio_to_others(count_1h, total_1h, measure)  # ratio_to_mean_1h
+        out[i, 25] = zscore(count_1h, total_1h, others_spread_1h, measure)  # zscore_1h
         out[i, 26] = count_6h  # count_6h
-        out[i, 27] = total_6h / MINOR  # sum_6h
-        out[i, 28] = total_6h / MINOR / count_6h  # mean_6h
-        out[i, 29] = highest_6h / MINOR  # max_6h
+        out[i, 27] = total_6h / UNIT  # sum_6h
+        out[i, 28] = total_6h / UNIT / count_6h  # mean_6h
+        out[i, 29] = highest_6h / UNIT  # max_6h
         out[i, 30] = deviation(count_6h, spread_6h)  # std_6h
-        out[i, 31] = ratio_to_others(count_6h, total_6h, minor)  # ratio_to_mean_6h
-        out[i, 32] = zscore(count_6h, total_6h, others_spread_6h, minor)  # zscore_6h
+        out[i, 31] = ratio_to_others(count_6h, total_6h, measure)  # ratio_to_mean_6h
+        out[i, 32] = zscore(count_6h, total_6h, others_spread_6h, measure)  # zscore_6h
         out[i, 33] = count_1d  # count_1d
-        out[i, 34] = total_1d / MINOR  # sum_1d
-        out[i, 35] = total_1d / MINOR / count_1d  # mean_1d
-        out[i, 36] = highest_1d / MINOR  # max_1d
+        out[i, 34] = total_1d / UNIT  # sum_1d
+        out[i, 35] = total_1d / UNIT / count_1d  # mean_1d
+        out[i, 36] = highest_1d / UNIT  # max_1d
         out[i, 37] = deviation(count_1d, spread_1d)  # std_1d
-        out[i, 38] = ratio_to_others(count_1d, total_1d, minor)  # ratio_to_mean_1d
-        out[i, 39] = zscore(count_1d, total_1d, others_spread_1d, minor)  # zscore_1d
+        out[i, 38] = ratio_to_others(count_1d, total_1d, measure)  # ratio_to_mean_1d
+        out[i, 39] = zscore(count_1d, total_1d, others_spread_1d, measure)  # zscore_1d
         out[i, 40] = count_7d  # count_7d
-        out[i, 41] = total_7d / MINOR  # sum_7d
-        out[i, 42] = total_7d / MINOR / count_7d  # mean_7d
-        out[i, 43] = highest_7d / MINOR  # max_7d
+        out[i, 41] = total_7d / UNIT  # sum_7d
+        out[i, 42] = total_7d / UNIT / count_7d  # mean_7d
+        out[i, 43] = highest_7d / UNIT  # max_7d
         out[i, 44] = deviation(count_7d, spread_7d)  # std_7d
-        out[i, 45] = ratio_to_others(count_7d, total_7d, minor)  # ratio_to_mean_7d
-        out[i, 46] = zscore(count_7d, total_7d, others_spread_7d, minor)  # zscore_7d
+        out[i, 45] = ratio_to_others(count_7d, total_7d, measure)  # ratio_to_mean_7d
+        out[i, 46] = zscore(count_7d, total_7d, others_spread_7d, measure)  # zscore_7d
         out[i, 47] = count_30d  # count_30d
-        out[i, 48] = total_30d / MINOR  # sum_30d
-        out[i, 49] = total_30d / MINOR / count_30d  # mean_30d
-        out[i, 50] = highest_30d / MINOR  # max_30d
+        out[i, 48] = total_30d / UNIT  # sum_30d
+        out[i, 49] = total_30d / UNIT / count_30d  # mean_30d
+        out[i, 50] = highest_30d / UNIT  # max_30d
         out[i, 51] = deviation(count_30d, spread_30d)  # std_30d
-        out[i, 52] = ratio_to_others(count_30d, total_30d, minor)  # ratio_to_mean_30d
-        out[i, 53] = zscore(count_30d, total_30d, others_spread_30d, minor)  # zscore_30d
+        out[i, 52] = ratio_to_others(count_30d, total_30d, measure)  # ratio_to_mean_30d
+        out[i, 53] = zscore(count_30d, total_30d, others_spread_30d, measure)  # zscore_30d
         out[i, 54] = count_90d  # count_90d
-        out[i, 55] = total_90d / MINOR  # sum_90d
-        out[i, 56] = total_90d / MINOR / count_90d  # mean_90d
-        out[i, 57] = highest_90d / MINOR  # max_90d
+        out[i, 55] = total_90d / UNIT  # sum_90d
+        out[i, 56] = total_90d / UNIT / count_90d  # mean_90d
+        out[i, 57] = highest_90d / UNIT  # max_90d
         out[i, 58] = deviation(count_90d, spread_90d)  # std_90d
-        out[i, 59] = ratio_to_others(count_90d, total_90d, minor)  # ratio_to_mean_90d
-        out[i, 60] = zscore(count_90d, total_90d, others_spread_90d, minor)  # zscore_90d
+        out[i, 59] = ratio_to_others(count_90d, total_90d, measure)  # ratio_to_mean_90d
+        out[i, 60] = zscore(count_90d, total_90d, others_spread_90d, measure)  # zscore_90d
         out[i, 61] = since_last  # seconds_since_last
         out[i, 62] = km_from_last  # distance_from_last_transaction
         out[i, 63] = speed  # speed_kmh
@@ -191,8 +192,8 @@ def stream_rows(
         out[i, 73] = share(online_30d, count_30d)  # share_online_30d
         out[i, 74] = share(contactless_30d, count_30d)  # share_contactless_30d
         out[i, 75] = decayed_count  # decayed_count
-        out[i, 76] = decayed_total / MINOR  # decayed_sum
-        out[i, 77] = minor / median if median > 0.0 else 1.0  # ratio_to_median_purchase_price
+        out[i, 76] = decayed_total / UNIT  # decayed_sum
+        out[i, 77] = measure / median if median > 0.0 else 1.0  # ratio_to_median_purchase_price
         out[i, 78] = robust_ratio  # ratio_to_robust_mean
         out[i, 79] = highest_ratio_3d  # max_robust_ratio_3d
         out[i, 80] = highest_ratio_14d  # max_robust_ratio_14d
@@ -202,7 +203,7 @@ def stream_rows(
 
 @compiled_cached
 def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float32], t: Known) -> None:
-    """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one terminal."""
+    """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one counterpart."""
     for i in range(rows.time.shape[0]):
         time = rows.time[i]
         profile, usual = rows.customer[i], rows.usual[i]
@@ -210,46 +211,46 @@ def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float3
         usual_amount = profile[MEAN_AMOUNT]
         category_amount = category_mean(profile, usual, rows.category[i])
         hour_share = share_around(profile, time)
-        usual_terminal = is_usual_terminal(usual, rows.terminal[i])
+        usual_counterpart = is_usual_counterpart(usual, rows.counterpart[i])
         horizon = (time - delay_ms) // HOUR_MS
         horizon -= horizon % step_hours
         read(rows.tiles, rows.begin[i], rows.end[i], horizon, t)
-        minor = rows.amount[i]
+        measure = rows.amount[i]
         outcomes_1d = t.outcomes[0]
-        frauds_1d = t.frauds[0]
+        positives_1d = t.positives[0]
         outcomes_7d = t.outcomes[1]
-        frauds_7d = t.frauds[1]
+        positives_7d = t.positives[1]
         unexplained_7d = t.unexplained[1]
         outcomes_28d = t.outcomes[2]
-        frauds_28d = t.frauds[2]
+        positives_28d = t.positives[2]
         unexplained_28d = t.unexplained[2]
         outcomes_30d = t.outcomes[3]
-        frauds_30d = t.frauds[3]
+        positives_30d = t.positives[3]
         last_label = t.rest[LAST_LABEL]
-        since_fraud = t.rest[SINCE_FRAUD]
-        since_genuine = t.rest[SINCE_GENUINE]
+        since_positive = t.rest[SINCE_POSITIVE]
+        since_negative = t.rest[SINCE_NEGATIVE]
         run = t.rest[RUN]
         run_days = t.rest[RUN_DAYS]
         out[i, 83] = known(km_from_home)  # distance_from_home
-        out[i, 84] = over(minor, usual_amount)  # ratio_to_usual_amount
-        out[i, 85] = over(minor, category_amount)  # ratio_to_category_amount
+        out[i, 84] = over(measure, usual_amount)  # ratio_to_usual_amount
+        out[i, 85] = over(measure, category_amount)  # ratio_to_category_amount
         out[i, 86] = known(hour_share)  # usual_hour_share
-        out[i, 87] = usual_terminal  # usual_terminal
+        out[i, 87] = usual_counterpart  # usual_terminal
         out[i, 88] = outcomes_1d  # terminal_count_1d
-        out[i, 89] = frauds_1d  # terminal_frauds_1d
-        out[i, 90] = risk(outcomes_1d, frauds_1d)  # terminal_risk_1d
+        out[i, 89] = positives_1d  # terminal_frauds_1d
+        out[i, 90] = risk(outcomes_1d, positives_1d)  # terminal_risk_1d
         out[i, 91] = outcomes_7d  # terminal_count_7d
-        out[i, 92] = frauds_7d  # terminal_frauds_7d
-        out[i, 93] = risk(outcomes_7d, frauds_7d)  # terminal_risk_7d
+        out[i, 92] = positives_7d  # terminal_frauds_7d
+        out[i, 93] = risk(outcomes_7d, positives_7d)  # terminal_risk_7d
         out[i, 94] = outcomes_28d  # terminal_count_28d
-        out[i, 95] = frauds_28d  # terminal_frauds_28d
-        out[i, 96] = risk(outcomes_28d, frauds_28d)  # terminal_risk_28d
+        out[i, 95] = positives_28d  # terminal_frauds_28d
+        out[i, 96] = risk(outcomes_28d, positives_28d)  # terminal_risk_28d
         out[i, 97] = outcomes_30d  # terminal_count_30d
-        out[i, 98] = frauds_30d  # terminal_frauds_30d
-        out[i, 99] = risk(outcomes_30d, frauds_30d)  # terminal_risk_30d
+        out[i, 98] = positives_30d  # terminal_frauds_30d
+        out[i, 99] = risk(outcomes_30d, positives_30d)  # terminal_risk_30d
         out[i, 100] = last_label  # terminal_last_label
-        out[i, 101] = since_fraud  # terminal_days_since_fraud
-        out[i, 102] = since_genuine  # terminal_days_since_genuine
+        out[i, 101] = since_positive  # terminal_days_since_fraud
+        out[i, 102] = since_negative  # terminal_days_since_genuine
         out[i, 103] = run  # terminal_fraud_run
         out[i, 104] = run_days  # terminal_fraud_run_days
         out[i, 105] = unexplained_7d  # terminal_unexplained_7d

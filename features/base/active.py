@@ -1,0 +1,65 @@
+"""The domain of this process: ``DRIFTLOOP_DOMAIN``, or card fraud.
+
+One process serves one domain: vectors, structs and compiled loops are made for it when their modules are loaded. The command line
+reads ``domain`` of ``driftloop.toml`` before it loads any of them (``choose``). A name without a colon is one of
+``features.domains``; ``package.module:OBJECT`` is anybody's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from features.base.domain import Domain
+from features.base.roles import DomainError
+from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
+
+VARIABLE = DOMAIN_VARIABLE
+DEFAULT = DEFAULT_DOMAIN
+
+
+@cache
+def load_domain(name: str) -> Domain:
+    """Load a domain by its name. Raises DomainError, naming the way out."""
+    module, _, attribute = name.partition(":") if ":" in name else (f"features.domains.{name}", ":", "DOMAIN")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise DomainError(
+            f"domain = {name!r} cannot be loaded ({error}); write a folder of features/domains, or package.module:OBJECT"
+        ) from error
+    if not isinstance(found, Domain):
+        raise DomainError(f"domain = {name!r} is a {type(found).__name__}, not a features.base.domain.Domain")
+    found.check()
+    return found
+
+
+def choose(name: str) -> None:
+    """Make ``name`` the domain of this process and of its children. Raises DomainError where another one is in use already."""
+    if "DOMAIN" in globals() and name != _NAME:
+        raise DomainError(f"this process serves the domain {_NAME} already; {name} needs a process of its own")
+    os.environ[VARIABLE] = name
+
+
+def _keep_compiled_apart(name: str) -> None:
+    """Give the compiled functions of this domain a folder of their own: numba keeps them by their source, and a domain's windows
+    are constants in them that it does not look at. Those of the default domain lie beside their sources."""
+    root = Path(os.environ.get("DRIFTLOOP_CACHE") or Path.home() / ".cache" / "driftloop") / "compiled"
+    if name != DEFAULT:
+        os.environ[_NUMBA] = str(root / name.replace(":", "."))
+    elif os.environ.get(_NUMBA, "").startswith(f"{root}{os.sep}"):
+        # Of a parent that serves another domain.
+        del os.environ[_NUMBA]
+    if (numba := sys.modules.get("numba")) is not None:
+        numba.config.CACHE_DIR = os.environ.get(_NUMBA, "")
+
+
+_NUMBA = "NUMBA_CACHE_DIR"
+_NAME = os.environ.get(VARIABLE) or DEFAULT
+_keep_compiled_apart(_NAME)
+DOMAIN = load_domain(_NAME)
+ROLES = DOMAIN.roles
+WORDS = DOMAIN.words

@@ -1,0 +1,227 @@
+"""A domain: what the events of one business mean, as data. The engine knows roles, not cards or clicks.
+
+One process serves one domain (``features.base.active``). A new one is a package with an object ``DOMAIN``; every domain passes
+the contract suite in tests/contracts/domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from features.base.durations import DAY_MS
+from features.base.event import Event
+from features.base.feature import Feature
+from features.base.roles import DomainError, Roles, roles_of
+
+
+@dataclass(frozen=True)
+class RowFlag:
+    """One bit that is kept of each event in a subject's history, and counted by window.
+
+    ``code``: a Python expression over ``time`` (ms, UTC), ``mode`` and ``flag`` of the event, DAY_MS and HOUR_MS. Three at most.
+    """
+
+    name: str
+    code: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a label says. ``positive``: the name on the wire of the field that says yes or no; ``sources``: who may say it, the
+    first one by default. Silence for the label delay means no."""
+
+    positive: str
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Numbers behind the formulas. ``unit``: measures in a unit that persons read. ``shortest_s``: two events in the same second
+    still need a speed. ``high``: measures above this many medians are left out of the robust mean, and above this many robust
+    means count as high. ``prior_measure``: what a subject without history is presumed to have, in the smallest unit, counting for
+    ``prior_count`` events. ``prior_share``: the share of positives that an unknown counterpart is presumed to have, counting for
+    ``prior_outcomes`` outcomes."""
+
+    unit: float
+    shortest_s: float
+    high: float
+    prior_measure: float
+    prior_count: float
+    prior_share: float
+    prior_outcomes: float
+
+
+@dataclass(frozen=True)
+class VectorRoles:
+    """Columns of the vector that the drift monitor reads by their part. ``modes``: one 0/1 column a mode, in their order."""
+
+    measure: str
+    hour: str
+    weekend: str
+    modes: tuple[str, ...] = ()
+    flag: str | None = None
+    located: str | None = None
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A column and the value that it must reach."""
+
+    column: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A code that an analyst can read, and the columns with the values that they must all reach for it."""
+
+    code: str
+    reach: tuple[Reach, ...]
+
+
+@dataclass(frozen=True)
+class FallbackRule:
+    """A column is at least ``value``: ``weight`` is how much of the chance of a negative that takes away."""
+
+    column: str
+    value: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """Scores by rules, while there is no model server."""
+
+    version: str
+    threshold: float
+    rules: tuple[FallbackRule, ...]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """``min_lift``: a model whose AP is below this many times the share of positives has learned next to nothing.
+    ``cost_of_missed``: what a missed positive costs: its measure in units, or one."""
+
+    min_lift: float
+    cost_of_missed: Literal["measure", "one"]
+
+
+@dataclass(frozen=True)
+class Published:
+    """A schema that was published before its sources were written anew: the text that was hashed then stands for ``meaning``.
+
+    ``meaning``: ``features.catalogue.vector.meaning_hash()`` of sources that mean just what ``text`` means."""
+
+    meaning: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Words:
+    """How persons name the roles. ``unit``: of the measure. ``owner``: whose profile it is."""
+
+    event: str
+    events: str
+    subject: str
+    subjects: str
+    subject_is: str
+    counterpart: str
+    counterparts: str
+    counterpart_is: str
+    owner: str
+    owner_is: str
+    positive: str
+    positives: str
+    negative: str
+    measure: str
+    unit: str
+    alert: str
+    alerts: str
+
+
+@dataclass(frozen=True)
+class Domain:
+    """See the module. ``topic``: where producers publish events. ``service``: the name of the vector in Feast and in its schema.
+    ``windows``: lengths in ms by the suffix in a feature's name, shortest first, seven at most; ``counterpart_days``: windows of
+    known outcomes, days. ``present``: modes in which the subject itself is at the place (all, where empty). ``watched``: columns
+    whose drift is measured. ``unusual``: an event that reaches above any of these is unusual for any subject, or for this one.
+    ``aftermath``: by wire name of a field, watched columns that remember faulty values of it, and for how many days. ``loops``:
+    the module of the generated loops. ``simulator``: ``package.module:Class`` of a simulated world."""
+
+    name: str
+    version: int
+    event: type[Event]
+    topic: str
+    service: str
+    labels: Labels
+    features: tuple[Feature, ...]
+    parameters: Parameters
+    windows: Mapping[str, int]
+    counterpart_days: tuple[int, ...]
+    row_flags: tuple[RowFlag, ...]
+    columns: VectorRoles
+    watched: tuple[str, ...]
+    unusual: tuple[Reach, ...]
+    reasons: tuple[Reason, ...]
+    fallback: Fallback
+    gate: Gate
+    words: Words
+    loops: str
+    present: tuple[str, ...] = ()
+    aftermath: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    simulator: str = ""
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Names on the wire, by the part that a field plays."""
+        return roles_of(self.event)
+
+    def check(self) -> None:
+        """Raise DomainError where names do not fit together."""
+        roles, names = self.roles, [feature.name for feature in self.features]
+        if len(set(names)) != len(names):
+            raise DomainError(f"domain {self.name}: two features have one name")
+        if len(self.row_flags) > 3:
+            raise DomainError(f"domain {self.name} has {len(self.row_flags)} row flags, and a row has room for three")
+        self._check_windows()
+        used = {
+            "columns": (self.columns.measure, self.columns.hour, self.columns.weekend, *self.columns.modes),
+            "columns.flag, columns.located": tuple(name for name in (self.columns.flag, self.columns.located) if name),
+            "watched": self.watched,
+            "unusual": tuple(reach.column for reach in self.unusual),
+            "reasons": tuple(reach.column for reason in self.reasons for reach in reason.reach),
+            "fallback": tuple(rule.column for rule in self.fallback.rules),
+            "aftermath": tuple(column for columns in self.aftermath.values() for column in columns if column != "score"),
+        }
+        for table, columns in used.items():
+            for column in columns:
+                if column not in names:
+                    raise DomainError(f"domain {self.name}: {table} names {column}, which is no feature")
+        if lost := {column for columns in self.aftermath.values() for column in columns} - {"score", *self.watched}:
+            raise DomainError(f"domain {self.name}: aftermath names {min(lost)}, which is not watched")
+        if len(self.columns.modes) != len(roles.modes):
+            raise DomainError(
+                f"domain {self.name}: columns.modes has {len(self.columns.modes)} columns for {len(roles.modes)} modes"
+            )
+        if unknown := set(self.present) - set(roles.modes):
+            raise DomainError(f"domain {self.name}: present names {min(unknown)}, which is no mode")
+        fields = {roles.measure, roles.mode, roles.flag, roles.place[0] if roles.place else None} - {None}
+        if set(self.aftermath) != fields:
+            raise DomainError(f"domain {self.name}: aftermath must have an entry for each of {sorted(map(str, fields))}")
+
+    def _check_windows(self) -> None:
+        """Raise DomainError where the compiled history (``features.history``) cannot take these windows."""
+        lengths = list(self.windows.values())
+        if lengths != sorted(set(lengths)):
+            raise DomainError(f"domain {self.name}: windows must be in order of their lengths, no two alike")
+        longer = [length for length in lengths if length > DAY_MS]
+        if len(longer) == len(lengths) or longer[:1] != [7 * DAY_MS] or len(longer) > 3 or not 14 <= lengths[-1] / DAY_MS <= 98:
+            raise DomainError(
+                f"domain {self.name}: windows are {', '.join(self.windows)}; give one at least of up to a day, then one of 7"
+                " days, and one or two longer ones of up to 98 days, of which the last has 14 at least"
+            )

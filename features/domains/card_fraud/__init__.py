@@ -1,0 +1,58 @@
+"""Card fraud: payments by card at terminals, and which of them were fraud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.base.domain import Domain, Gate, Labels, Parameters, Published, RowFlag
+from features.domains.card_fraud.drift import AFTERMATH, COLUMNS, WATCHED
+from features.domains.card_fraud.event import PRESENT, Payment
+from features.domains.card_fraud.features import FEATURES, TERMINAL_DAYS, WINDOWS
+from features.domains.card_fraud.reasons import FALLBACK, HIGH, REASONS, UNUSUAL
+from features.domains.card_fraud.words import WORDS
+
+#: Until then formulas were hashed as they stood, by names of cards and terminals; every vector and model of that time was
+#: published under that text.
+_UNTIL_2026_11_30 = Published(
+    meaning="f415ea3e8fc9df5f",
+    text=(Path(__file__).parent / "published_2026_11_30.txt").read_text(),
+)
+
+DOMAIN = Domain(
+    name="card_fraud",
+    version=1,
+    event=Payment,
+    topic="transactions",
+    service="fraud_v1",
+    labels=Labels(positive="is_fraud", sources=("chargeback", "analyst")),
+    features=FEATURES,
+    parameters=Parameters(
+        # Minor units in a currency unit. Currencies without two decimals keep their own scale; a model learns per currency mix.
+        unit=100.0,
+        shortest_s=1.0,
+        high=HIGH,
+        prior_measure=5_000.0,
+        prior_count=2.0,
+        prior_share=0.01,
+        prior_outcomes=1.0,
+    ),
+    windows=WINDOWS,
+    counterpart_days=TERMINAL_DAYS,
+    row_flags=(
+        RowFlag("night", "time % DAY_MS < 6 * HOUR_MS", "before 06:00 UTC"),
+        RowFlag("online", "mode == 4", "online"),
+        RowFlag("contactless", "mode == 1", "contactless"),
+    ),
+    columns=COLUMNS,
+    watched=WATCHED,
+    unusual=UNUSUAL,
+    reasons=REASONS,
+    fallback=FALLBACK,
+    gate=Gate(min_lift=3.0, cost_of_missed="measure"),
+    words=WORDS,
+    loops="features.transform.loops.card_fraud",
+    present=PRESENT,
+    aftermath=AFTERMATH,
+    published=(_UNTIL_2026_11_30,),
+    simulator="streams.simulate.card_fraud.simulation:Simulation",
+)

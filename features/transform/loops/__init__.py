@@ -1,0 +1,1 @@
+"""The compiled loops of the domains here, written by ``make features``."""

@@ -1,0 +1,74 @@
+"""What a simulated world of a domain must do, and how one is made as it was asked for on a command line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from importlib import import_module
+from typing import Protocol, cast
+
+from features.base.active import DOMAIN
+from streams.publish.batch import Batch, Labels
+
+
+@dataclass(frozen=True)
+class Request:
+    """A world as texts and numbers describe it. None: as the domain's simulator has it by default. ``rate``: events of a subject
+    in a day; ``positive_rate``: the share of positives; ``drifts`` and ``faults``: in the simulator's own notation."""
+
+    start: date
+    seed: int
+    subjects: int | None = None
+    counterparts: int | None = None
+    positive_rate: float | None = None
+    rate: float | None = None
+    drifts: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+class Simulator(Protocol):
+    """A seeded history that has no end. ``day(n)`` depends on nothing but how it was made and ``n``."""
+
+    @classmethod
+    def requested(cls, request: Request) -> Simulator:
+        """The world that is asked for. Raises ValueError, naming what is wrong."""
+
+    def day_start_ms(self, day: int) -> int:
+        """Event time at which ``day`` begins."""
+
+    def day(self, n: int) -> Batch:
+        """Everything that happens on day ``n``. Raises ValueError for a negative day."""
+
+    def days(self, first: int, end: int) -> Iterator[Batch]:
+        """The days [first, end), one batch each, in order."""
+
+    def pending_labels(self, day: int) -> Labels:
+        """Labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
+
+
+def simulator(request: Request) -> Simulator:
+    """A world of this process's domain. Raises ValueError where the domain has none, or the request is wrong."""
+    if not DOMAIN.simulator:
+        raise ValueError(f"the domain {DOMAIN.name} has no simulator; give it one, package.module:Class")
+    module, _, name = DOMAIN.simulator.partition(":")
+    kind = cast("type[Simulator]", getattr(import_module(module), name))
+    return kind.requested(request)
+
+
+def number(text: str, what: str, spec: str, example: str) -> float:
+    """A number that is not negative. Raises ValueError, naming ``what`` of ``spec`` is wrong."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{spec}: {what} is {text!r}; it must be a number that is not negative, as in {example}")
+    return value
+
+
+def check(field: str, value: object, good: bool, allowed: str) -> None:
+    """Raise ValueError, naming the field and what is allowed, unless ``good``."""
+    if not good:
+        raise ValueError(f"{field} is {value}; it must be {allowed}")

@@ -1,0 +1,152 @@
+"""The second domain through the real loop: a shop's clicks are scored, labelled, learned from, and items are recommended.
+
+The loop runs in processes of its own, for this one serves another domain.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+
+from features.base.settings import FILE_NAME, SettingsError, load
+from features.domains.clicks import DOMAIN
+from infra.demo.tell import toml
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+USERS, RATE, LEARNED_DAYS, LIVE_DAYS = 500, 5, 6, 2
+TABLES: dict[str, dict[str, Any]] = {
+    "labels": {"delay_days": 1.0},
+    "drift": {"min_labels_first": 9000, "min_positives_first": 200, "consecutive_windows": 99},
+    "writers": {"linger_s": 0.1},
+    "training": {"epochs": 6, "review_budget": 0.05},
+    "skew": {"subjects": 0},
+}
+
+
+@dataclass
+class Shop:
+    """A platform's folder, and how many clicks and purchases were published there."""
+
+    folder: Path
+    clicks: int = 0
+    purchases: int = 0
+    said: list[str] = field(default_factory=list)
+
+    def driftloop(self, *arguments: str, timeout: float = 200.0, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-P", "-m", "infra.cli.main", "--dir", str(self.folder), *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def answer(self, *arguments: str) -> Any:
+        done = self.driftloop(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def simulate(self, first: int, days: int, *more: str) -> None:
+        size = ["--subjects", str(USERS), "--counterparts", "200", "--rate", str(RATE), "--lockstep", "1d"]
+        done = self.driftloop("simulate", "--from-day", str(first), "--days", str(days), *size, *more)
+        assert done.returncode == 0, done.stderr
+        published = re.match(r"([\d,]+) clicks \(([\d,]+) purchases\)", done.stdout)
+        assert published, done.stdout
+        self.clicks += int(published[1].replace(",", ""))
+        self.purchases += int(published[2].replace(",", ""))
+
+    def archived(self, kind: str, columns: list[str], rows: int) -> dict[str, Any]:
+        """Columns of the archive, as soon as it has so many rows."""
+        deadline = time.monotonic() + 30
+        while True:
+            found = ds.dataset(self.folder / "archive" / kind, format="parquet").to_table(columns=columns)
+            if found.num_rows >= rows or time.monotonic() > deadline:
+                return {name: found.column(name).to_numpy() for name in columns}
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / FILE_NAME).write_text(f'domain = "clicks"\nmodel = "recommender"\npartitions = 2\n{toml(TABLES)}')
+    shop = Shop(folder)
+    try:
+        up = shop.driftloop("up")
+        assert up.returncode == 0, up.stderr
+        shop.simulate(0, LEARNED_DAYS)
+        shop.simulate(LEARNED_DAYS, LIVE_DAYS, "--resume", "--all-labels")
+        yield shop
+    finally:
+        down = shop.driftloop("down")
+        assert down.returncode == 0, down.stderr
+
+
+def test_each_click_is_scored_once(shop: Shop) -> None:
+    assert abs(shop.clicks - 20_000) < 600
+    assert 0.04 < shop.purchases / shop.clicks < 0.06
+    ids = shop.archived("scores", ["click_id"], shop.clicks)["click_id"]
+    assert len(ids) == shop.clicks == len(set(ids.tolist()))
+
+
+def test_orders_and_silence_become_outcomes(shop: Shop) -> None:
+    matured = shop.clicks * (LEARNED_DAYS + LIVE_DAYS - 1) // (LEARNED_DAYS + LIVE_DAYS) - 600
+    found = shop.archived("outcomes", ["event_id", "positive", "source"], matured)
+    bought = found["positive"].astype(bool)
+    assert matured <= len(set(found["event_id"].tolist())) <= shop.clicks
+    assert bought.sum() == shop.purchases
+    assert set(found["source"][bought]) == {"order"}
+    assert set(found["source"][~bought]) == {"matured", "basket"}
+
+
+def test_the_first_model_trained_itself_and_is_served(shop: Shop) -> None:
+    found = shop.answer("models")
+    (version,) = found["versions"]
+    assert (version["version"], version["role"], version["model"]) == ("v1", "champion", "recommender")
+    assert version["schema"].startswith("clicks_v1-")
+    assert found["serving"]["champion"] == "v1"
+    assert shop.answer("dlq", "list") == []
+
+
+def test_items_are_recommended_that_are_bought(shop: Shop) -> None:
+    found = shop.answer("alerts", "-n", "5000")
+    scores = shop.archived("scores", ["click_id", "decision"], shop.clicks)
+    assert sorted(a["event"]["click_id"] for a in found) == sorted(scores["click_id"][scores["decision"] == "alert"].tolist())
+    assert len(found) > 20
+    assert {a["model_version"] for a in found} == {"v1"}
+    codes = {reason.code for reason in DOMAIN.reasons}
+    assert {code for a in found for code in a["reasons"]} <= codes
+    assert sum(bool(a["reasons"]) for a in found) > len(found) / 2
+    outcomes = shop.archived("outcomes", ["event_id", "positive"], 1)
+    bought = set(outcomes["event_id"][outcomes["positive"].astype(bool)].tolist())
+    hits = np.mean([a["event"]["click_id"] in bought for a in found])
+    assert hits > 3 * shop.purchases / shop.clicks, hits
+
+
+def test_people_read_words_of_the_shop(shop: Shop) -> None:
+    shown = shop.driftloop("alerts", "-n", "3", COLUMNS="200").stdout
+    assert "user" in shown
+    assert "item" in shown
+    assert "dwell time" in shown
+    assert "card" not in shown
+
+
+def test_a_process_of_another_domain_is_refused(shop: Shop) -> None:
+    done = shop.driftloop("status", DRIFTLOOP_DOMAIN="card_fraud")
+    assert done.returncode == 2
+    assert re.fullmatch(r"driftloop: .*domain is 'clicks', and this process serves 'card_fraud'.*\n", done.stderr)
+    with pytest.raises(SettingsError, match="domain is 'clicks'"):
+        load(shop.folder)

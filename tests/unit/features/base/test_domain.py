@@ -1,0 +1,72 @@
+"""A domain whose tables name what is not there is refused when it is loaded, and the message names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from features.base import active
+from features.base.domain import Domain, FallbackRule, Reach, Reason, RowFlag
+from features.base.event import Event
+from features.base.roles import DomainError, roles_of
+from features.domains.card_fraud import DOMAIN
+
+CHANGES: dict[str, Callable[[Domain], Any]] = {
+    "watched": lambda d: replace(d, watched=(*d.watched, "counts_1d")),
+    "columns": lambda d: replace(d, columns=replace(d.columns, modes=("entry_chip", *d.columns.modes[1:]))),
+    "unusual": lambda d: replace(d, unusual=(Reach("speed_kph", 1.0),)),
+    "reasons": lambda d: replace(d, reasons=(Reason("FAR", (Reach("distance_home", 1.0),)),)),
+    "fallback": lambda d: replace(d, fallback=replace(d.fallback, rules=(FallbackRule("speed_kph", 1.0, 0.1),))),
+    "aftermath": lambda d: replace(d, aftermath={**d.aftermath, "latitude": {"distance_from_last_km": 7}}),
+    "an entry for each": lambda d: replace(d, aftermath={"latitude": {}}),
+    "not watched": lambda d: replace(d, aftermath={**d.aftermath, "latitude": {"hour": 7}}),
+    "present": lambda d: replace(d, present=("emv",)),
+    "one name": lambda d: replace(d, features=(*d.features, d.features[0])),
+    "room for three": lambda d: replace(d, row_flags=(*d.row_flags, RowFlag("more", "flag == 1", "more"))),
+    "for 5 modes": lambda d: replace(d, columns=replace(d.columns, modes=d.columns.modes[1:])),
+}
+
+
+def test_the_domain_holds_together() -> None:
+    DOMAIN.check()
+
+
+@pytest.mark.parametrize("said", CHANGES)
+def test_a_wrong_name_is_refused(said: str) -> None:
+    with pytest.raises(DomainError, match=f"domain card_fraud.*{said}"):
+        CHANGES[said](DOMAIN).check()
+
+
+@pytest.mark.parametrize("name", ["no_such_domain", "features.base.domain:NOTHING", "features.base.domain:Domain"])
+def test_a_name_that_is_no_domain_is_refused(name: str) -> None:
+    with pytest.raises(DomainError, match="domain = "):
+        active.load_domain(name)
+
+
+def test_a_process_serves_one_domain() -> None:
+    active.choose(active.DEFAULT)
+    with pytest.raises(DomainError, match="needs a process of its own"):
+        active.choose("another")
+
+
+def test_half_a_place_is_none() -> None:
+    class Half(Event):
+        latitude: float | None = None
+
+    with pytest.raises(DomainError, match="one half of a place"):
+        roles_of(Half)
+
+
+def test_roles_are_names_on_the_wire() -> None:
+    class Visit(Event, rename={"subject": "guest", "measure": "seconds"}):
+        subject: str
+        measure: int
+        flag: bool | None = None
+
+    roles = roles_of(Visit)
+    assert (roles.subject, roles.measure, roles.flag, roles.mode, roles.place) == ("guest", "seconds", "flag", None, None)
+    assert set(msgspec.to_builtins(Visit("a", 1, "b", "c", 2))) >= {"guest", "seconds"}
