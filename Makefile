@@ -13,7 +13,8 @@ export UV_PYTHON_DOWNLOADS := never
 export DO_NOT_TRACK := 1
 DEMO ?=
 # Beside card_fraud, which a process serves where nothing else is said.
-OTHER_DOMAINS := clicks
+DOMAINS := $(notdir $(patsubst %/__init__.py,%,$(wildcard features/domains/*/__init__.py)))
+OTHER_DOMAINS := $(filter-out card_fraud,$(DOMAINS))
 # Of bench-features.
 RESULTS := benchmarks/results
 WEEK := --train 2018-07-25:2018-07-31 --delay-days 7 --test 2018-08-08:2018-08-14
@@ -47,7 +48,7 @@ integration: $(STAMP) ## The tests that need a real broker, Redis and model serv
 	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -q
 
 features: $(STAMP) ## Make what comes from each domain's features anew: features/transform/loops and docs/features*.md.
-	@for domain in card_fraud $(OTHER_DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/python -m features.catalogue.generate; done
+	@for domain in $(DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/python -m features.catalogue.generate; done
 
 bench-features: $(STAMP) ## Measure the features and write docs/benchmarks.md (DATA=FILE: the Handbook's transactions).
 	$(BIN)/python -m benchmarks.transform --data $(DATA) --json $(RESULTS)/transform.json
