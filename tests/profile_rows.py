@@ -14,17 +14,17 @@ from features.transform.profiles import (
     HOME_LON,
     HOUR_SHARES,
     HOURS,
-    MEAN_AMOUNT,
+    MEAN_MEASURE,
     PROFILE_WIDTH,
     USUAL_WIDTH,
 )
 
 
-def profile_row(subject: str, time_ms: int, mean_amount: float, seed: int = 0) -> ProfileRow:
+def profile_row(subject: str, time_ms: int, mean_measure: float, seed: int = 0) -> ProfileRow:
     """A full profile: a home, every hour equally, as many categories and terminals as there is room for."""
     draw = np.random.default_rng(seed)
     profile = draw.random(PROFILE_WIDTH, dtype=np.float32) * 100
-    profile[[HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT]] = 48.5, -2.25, mean_amount, 90
+    profile[[HOME_LAT, HOME_LON, MEAN_MEASURE, COUNT]] = 48.5, -2.25, mean_measure, 90
     profile[HOUR_SHARES : HOUR_SHARES + HOURS] = 1 / HOURS
     usual = draw.integers(-(2**62), 2**62, USUAL_WIDTH)
     usual[CATEGORIES:] = draw.integers(-(2**31), 2**31, USUAL_WIDTH - CATEGORIES)

@@ -85,7 +85,7 @@ def served(
         for partition in range(partitions):
             mine = [event for event, chosen in zip(batch, of, strict=True) if chosen == partition]
             columns = from_events(mine)
-            vectors = update(states[partition], columns, features.amount_limit)
+            vectors = update(states[partition], columns, features.measure_limit)
             known = unknown(len(mine))
             if profiles is not None:
                 known = profiles.read(columns.subject, [event.counterpart for event in mine], columns.event_time_ms).profiles

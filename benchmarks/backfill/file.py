@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from benchmarks.transform.events import columns_of
-from features.base.settings import DEFAULT_AMOUNT_LIMIT
+from features.base.active import DOMAIN
 from features.history.state import SubjectState
 from features.transform.update import update
 
@@ -52,7 +52,7 @@ def vectors(file: File) -> NDArray[np.float32]:
     state = SubjectState()
     rows = np.arange(len(batch))
     parts = np.split(rows, rows[_ROWS_A_BATCH::_ROWS_A_BATCH])
-    return np.concatenate([update(state, batch.take(part), DEFAULT_AMOUNT_LIMIT) for part in parts])
+    return np.concatenate([update(state, batch.take(part), DOMAIN.measure_limit) for part in parts])
 
 
 def lists(matrix: NDArray[np.float32]) -> pa.ListArray:

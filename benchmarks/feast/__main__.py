@@ -48,11 +48,11 @@ def run(settings: Settings, entities: int) -> Result:
     """Fill the store with ``entities`` terminals and customers, then measure reads and writes."""
     on = machine()
     store = apply(settings)
-    distinct_counterparts, customers = rows.counterparts(entities), rows.customers(entities)
+    distinct_counterparts, owners = rows.counterparts(entities), rows.owners(entities)
     writer = OnlineWriter(settings)
     writer.write_counterpart_risk(distinct_counterparts)
-    writer.write_profiles(customers)
-    counterparts, subjects = [row.counterpart for row in distinct_counterparts], [row.subject for row in customers]
+    writer.write_profiles(owners)
+    counterparts, subjects = [row.counterpart for row in distinct_counterparts], [row.subject for row in owners]
     draw = random.Random(1)
 
     mine, feast = readers.ours(settings), readers.by_feast(store)
@@ -66,9 +66,9 @@ def run(settings: Settings, entities: int) -> Result:
     reads = _measure("read", prepare_read)
     few = entities // 10
     write_ways = {
-        OURS: writers.ours(settings, distinct_counterparts[:few], customers[:few]),
-        FEAST: writers.by_feast(store, distinct_counterparts[:few], customers[:few]),
-        PLAIN: writers.plain(settings, distinct_counterparts[:few], customers[:few]),
+        OURS: writers.ours(settings, distinct_counterparts[:few], owners[:few]),
+        FEAST: writers.by_feast(store, distinct_counterparts[:few], owners[:few]),
+        PLAIN: writers.plain(settings, distinct_counterparts[:few], owners[:few]),
     }
 
     def prepare_write(way: str, batch: int, number: int) -> Callable[[], object]:

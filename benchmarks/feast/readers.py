@@ -28,9 +28,9 @@ def features_of(store: FeatureStore, view: str) -> list[str]:
 
 def check(mine: Profiles, theirs: dict[str, list[Any]]) -> None:
     """Raises ValueError where Feast read another value than ours for one of the transactions."""
-    for i in range(len(mine.customer)):
+    for i in range(len(mine.owner)):
         tiles = mine.tiles[mine.begin[i] : mine.end[i]].reshape(-1).tolist()
-        for name, value in (("tiles", tiles), ("profile", mine.customer[i].tolist()), ("usual", mine.usual[i].tolist())):
+        for name, value in (("tiles", tiles), ("profile", mine.owner[i].tolist()), ("usual", mine.usual[i].tolist())):
             if theirs[name][i] != value:
                 raise ValueError(f"Feast and this reader differ in {name}; they do not read the same")
 

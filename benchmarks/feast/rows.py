@@ -32,7 +32,7 @@ def counterparts(count: int, daily: float = 1.0, seed: int = 3) -> list[Counterp
     return [CounterpartRow(f"terminal-{i}", NOW_MS, different[i % len(different)], i + 1) for i in range(count)]
 
 
-def customers(count: int, seed: int = 4) -> list[ProfileRow]:
+def owners(count: int, seed: int = 4) -> list[ProfileRow]:
     """``count`` customers with a home, hours, eight categories and sixteen terminals."""
     draw = np.random.default_rng(seed)
     profile = draw.lognormal(3.5, 0.6, (count, PROFILE_WIDTH)).astype(np.float32)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 Prepare = Callable[[Sequence[int], int], Callable[[], object]]
 
 
-def ours(settings: Settings, counterparts: Sequence[CounterpartRow], customers: Sequence[ProfileRow]) -> Prepare:
+def ours(settings: Settings, counterparts: Sequence[CounterpartRow], owners: Sequence[ProfileRow]) -> Prepare:
     """The platform's writer: newest wins, decided inside Redis."""
     writer = OnlineWriter(settings)
 
     def prepare(places: Sequence[int], time_ms: int) -> Callable[[], object]:
         risk = [replace(counterparts[i], event_time_ms=time_ms) for i in places]
-        profiles = [replace(customers[i], event_time_ms=time_ms) for i in places]
+        profiles = [replace(owners[i], event_time_ms=time_ms) for i in places]
 
         def write() -> None:
             written = writer.write_counterpart_risk(risk) + writer.write_profiles(profiles)
@@ -39,9 +39,9 @@ def ours(settings: Settings, counterparts: Sequence[CounterpartRow], customers: 
     return prepare
 
 
-def by_feast(store: FeatureStore, counterparts: Sequence[CounterpartRow], customers: Sequence[ProfileRow]) -> Prepare:
+def by_feast(store: FeatureStore, counterparts: Sequence[CounterpartRow], owners: Sequence[ProfileRow]) -> Prepare:
     """``write_to_online_store`` of a frame for each view, which is also what ``push`` does with its frame."""
-    ids = {"terminal_risk": [row.counterpart for row in counterparts], "customer_profile": [row.subject for row in customers]}
+    ids = {"terminal_risk": [row.counterpart for row in counterparts], "customer_profile": [row.subject for row in owners]}
     columns = {view: _values(store, view, ids[view]) for view in VIEWS}
 
     def prepare(places: Sequence[int], time_ms: int) -> Callable[[], object]:
@@ -74,12 +74,12 @@ def _values(store: FeatureStore, view: str, ids: Sequence[str]) -> dict[str, lis
     return found
 
 
-def plain(settings: Settings, counterparts: Sequence[CounterpartRow], customers: Sequence[ProfileRow]) -> Prepare:
+def plain(settings: Settings, counterparts: Sequence[CounterpartRow], owners: Sequence[ProfileRow]) -> Prepare:
     """One pipeline of HSET a view, with the bytes that are there, whatever time they are of."""
     client = connect(settings)
     keys = {
         "terminal_risk": [encoding.redis_key(encoding.key_prefix("terminal_id"), row.counterpart) for row in counterparts],
-        "customer_profile": [encoding.redis_key(encoding.key_prefix("card_id"), row.subject) for row in customers],
+        "customer_profile": [encoding.redis_key(encoding.key_prefix("card_id"), row.subject) for row in owners],
     }
 
     def prepare(places: Sequence[int], time_ms: int) -> Callable[[], object]:

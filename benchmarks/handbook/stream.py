@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.handbook.data import Transactions
+from features.base.active import DOMAIN
 from features.base.durations import DAY_MS, HOUR_MS
-from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.formulas import HIGH
 from features.catalogue.vector import INDEX, WIDTH
 from features.history.state import SubjectState
@@ -41,7 +41,7 @@ def vectors(transactions: Transactions, delay_days: int, step_hours: int = 1) ->
     parts = _days(transactions)
     batches = [_columns(transactions, part, number) for part in parts]
     for part, batch in zip(parts, batches, strict=True):
-        out[part] = update(state, batch, DEFAULT_AMOUNT_LIMIT)
+        out[part] = update(state, batch, DOMAIN.measure_limit)
     tiles, begin, end = _tiles(transactions, (out[:, _RATIO] > HIGH) | (out[:, _ABOVE_LIMIT] > 0))
     for part, batch in zip(parts, batches, strict=True):
         subject, counterpart = transactions.subject[part], transactions.counterpart[part]

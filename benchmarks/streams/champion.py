@@ -33,7 +33,7 @@ VERSION = "v1"
 def install(settings: Settings, folder: Path, events: list[Payment], seed: int = 1) -> None:
     """Put it into the model store as the champion, with a threshold that one in fifty of ``events`` reaches."""
     data = _onnx(seed)
-    vectors = update(SubjectState(), from_events(events), settings.features.amount_limit)
+    vectors = update(SubjectState(), from_events(events), settings.features.measure_limit)
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     threshold = float(np.quantile(session.run(None, {"features": vectors})[0][:, 0], 1 - _ALERTS))
     made = manifest.Manifest(

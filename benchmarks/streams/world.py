@@ -105,7 +105,7 @@ def create(settings: Settings, *names: str) -> None:
 
 def write_profiles(settings: Settings, subjects: Sequence[str]) -> None:
     """A customer profile of each card into Redis. Those of many thousands share some contents."""
-    profiles = rows.customers(min(len(subjects), _DIFFERENT_PROFILES))
+    profiles = rows.owners(min(len(subjects), _DIFFERENT_PROFILES))
     writer = OnlineWriter(settings)
     for begin in range(0, len(subjects), len(profiles)):
         # One part of the ids at a time: the writer has read all answers before it sends the next.

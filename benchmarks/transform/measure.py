@@ -14,8 +14,8 @@ from benchmarks.common import spread
 from benchmarks.rolling import agreement, by_pandas, by_river, subset
 from benchmarks.transform.events import BATCH, Stream, columns_of, simulated
 from benchmarks.transform.report import STATE_DAYS, STATE_EVENTS, Ours, Peer
+from features.base.active import DOMAIN
 from features.base.durations import DAY_MS
-from features.base.settings import DEFAULT_AMOUNT_LIMIT
 from features.catalogue.vector import INDEX, N_STREAM
 from features.history.state import SubjectState
 from features.transform.update import update
@@ -29,7 +29,7 @@ _SHARED_AT = [INDEX[name] for name in SHARED]
 def compile_all() -> None:
     """Have the transform compiled before anything is measured: it is when it first runs."""
     for batch in simulated(10, 10, 1.0).batches(0, 100):
-        update(SubjectState(), batch, DEFAULT_AMOUNT_LIMIT)
+        update(SubjectState(), batch, DOMAIN.measure_limit)
 
 
 def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] | None = None) -> tuple[Ours, Matrix]:
@@ -50,7 +50,7 @@ def ours(stream: Stream, segments: int, length: int, wanted: NDArray[np.bool_] |
         seconds = 0.0
         for i, batch in enumerate(stream.batches(start, stop)):
             began = time.process_time()
-            vectors = update(state, batch, DEFAULT_AMOUNT_LIMIT)
+            vectors = update(state, batch, DOMAIN.measure_limit)
             seconds += time.process_time() - began
             at = start + i * BATCH
             rows = np.flatnonzero(chosen[at : min(at + BATCH, stop)])
@@ -81,7 +81,7 @@ def state_bytes(subjects: int) -> float:
     time_ms = 1_767_225_600_000 + np.arange(n) * (STATE_DAYS * DAY_MS // n)
     stream = Stream("", subjects, subject, columns_of(subject, time_ms, np.full(n, 4_990), subject))
     for batch in stream.batches(0, n):
-        update(state, batch, DEFAULT_AMOUNT_LIMIT)
+        update(state, batch, DOMAIN.measure_limit)
     return state.nbytes / subjects
 
 
@@ -168,7 +168,7 @@ def _seconds(state: SubjectState, stream: Stream, start: int, stop: int) -> floa
     seconds = 0.0
     for batch in stream.batches(start, stop):
         began = time.process_time()
-        update(state, batch, DEFAULT_AMOUNT_LIMIT)
+        update(state, batch, DOMAIN.measure_limit)
         seconds += time.process_time() - began
     return seconds
 

@@ -34,7 +34,7 @@ COUNTERPART_RISK = pa.schema(
         ("tiles", pa.list_(pa.int64())),
     ]
 )
-CUSTOMER_PROFILE = pa.schema(
+OWNER_PROFILE = pa.schema(
     [
         (ROLES.subject, pa.string()),
         ("event_timestamp", _TIME),
@@ -93,19 +93,19 @@ OUTCOMES = pa.schema([*_columns(Outcome), *_PLACE])
 
 
 COUNTERPART_RISK_ROWS = f"feast/offline/{view_names.RISK}"
-CUSTOMER_PROFILE_ROWS = f"feast/offline/{view_names.PROFILE}"
+OWNER_PROFILE_ROWS = f"feast/offline/{view_names.PROFILE}"
 #: What Feast reads, below the root of offline rows.
 SCORES_FILES = "archive/scores/*/*.parquet"
 COUNTERPART_RISK_FILES = f"{COUNTERPART_RISK_ROWS}/**/*.parquet"
-CUSTOMER_PROFILE_FILES = f"{CUSTOMER_PROFILE_ROWS}/**/*.parquet"
+OWNER_PROFILE_FILES = f"{OWNER_PROFILE_ROWS}/**/*.parquet"
 
 
 def counterpart_risk_folder(settings: Settings) -> Path:
     return settings.rows / COUNTERPART_RISK_ROWS
 
 
-def customer_profile_folder(settings: Settings) -> Path:
-    return settings.rows / CUSTOMER_PROFILE_ROWS
+def owner_profile_folder(settings: Settings) -> Path:
+    return settings.rows / OWNER_PROFILE_ROWS
 
 
 def create(settings: Settings) -> None:
@@ -113,7 +113,7 @@ def create(settings: Settings) -> None:
     store = stores.rows(settings)
     places = {
         COUNTERPART_RISK_ROWS: COUNTERPART_RISK,
-        CUSTOMER_PROFILE_ROWS: CUSTOMER_PROFILE,
+        OWNER_PROFILE_ROWS: OWNER_PROFILE,
         "archive/scores": SCORES,
         "archive/outcomes": OUTCOMES,
     }

@@ -1,4 +1,4 @@
-"""The domain of this process: ``DRIFTLOOP_DOMAIN``, or card fraud.
+"""The domain of this process: ``DRIFTLOOP_DOMAIN``, or the default one.
 
 One process serves one domain: vectors, structs and compiled loops are made for it when their modules are loaded. The command line
 reads ``domain`` of ``driftloop.toml`` before it loads any of them (``choose``). A name without a colon is one of
@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 
 from features.base.domain import Domain
+from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.roles import DomainError
-from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
 
 VARIABLE = DOMAIN_VARIABLE
 DEFAULT = DEFAULT_DOMAIN
@@ -58,7 +58,7 @@ def _keep_compiled_apart(name: str) -> None:
 
 
 _NUMBA = "NUMBA_CACHE_DIR"
-_NAME = os.environ.get(VARIABLE) or DEFAULT
+_NAME = serving()
 _keep_compiled_apart(_NAME)
 DOMAIN = load_domain(_NAME)
 ROLES = DOMAIN.roles

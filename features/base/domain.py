@@ -1,4 +1,4 @@
-"""A domain: what the events of one business mean, as data. The engine knows roles, not cards or clicks.
+"""A domain: what the events of one business mean, as data. The engine knows roles, not the things of one business.
 
 One process serves one domain (``features.base.active``). A new one is a package with an object ``DOMAIN``; every domain passes
 the contract suite in tests/contracts/domains.
@@ -114,10 +114,12 @@ class Gate:
 class Published:
     """A schema that was published before its sources were written anew: the text that was hashed then stands for ``meaning``.
 
-    ``meaning``: ``features.catalogue.vector.meaning_hash()`` of sources that mean just what ``text`` means."""
+    ``meaning``: ``features.catalogue.vector.meaning_hash()`` of sources that mean just what ``text`` means; ``limit``: what the
+    setting ``features.measure_limit`` was called in it."""
 
     meaning: str
     text: str
+    limit: str
 
 
 @dataclass(frozen=True)
@@ -146,17 +148,21 @@ class Words:
 @dataclass(frozen=True)
 class Domain:
     """See the module. ``topic``: where producers publish events. ``service``: the name of the vector in Feast and in its schema.
+    ``model``: what the model is called at the model server. ``measure_limit``: default of ``features.measure_limit``, units.
     ``windows``: lengths in ms by the suffix in a feature's name, shortest first, seven at most; ``counterpart_days``: windows of
     known outcomes, days. ``present``: modes in which the subject itself is at the place (all, where empty). ``watched``: columns
     whose drift is measured. ``unusual``: an event that reaches above any of these is unusual for any subject, or for this one.
     ``aftermath``: by wire name of a field, watched columns that remember faulty values of it, and for how many days. ``loops``:
-    the module of the generated loops. ``simulator``: ``package.module:Class`` of a simulated world."""
+    the module of the generated loops. ``simulator``: ``package.module:Class`` of a simulated world. ``unit_field``: the
+    event's field that names the unit of its measure; empty where all have one."""
 
     name: str
     version: int
     event: type[Event]
     topic: str
     service: str
+    model: str
+    measure_limit: int
     labels: Labels
     features: tuple[Feature, ...]
     parameters: Parameters
@@ -175,6 +181,7 @@ class Domain:
     aftermath: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     published: tuple[Published, ...] = ()
     simulator: str = ""
+    unit_field: str = ""
 
     @cached_property
     def roles(self) -> Roles:
@@ -210,6 +217,8 @@ class Domain:
             )
         if unknown := set(self.present) - set(roles.modes):
             raise DomainError(f"domain {self.name}: present names {min(unknown)}, which is no mode")
+        if self.unit_field and self.unit_field not in self.event.__struct_fields__:
+            raise DomainError(f"domain {self.name}: unit_field names {self.unit_field}, which is no field of the event")
         fields = {roles.measure, roles.mode, roles.flag, roles.place[0] if roles.place else None} - {None}
         if set(self.aftermath) != fields:
             raise DomainError(f"domain {self.name}: aftermath must have an entry for each of {sorted(map(str, fields))}")

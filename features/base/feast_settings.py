@@ -35,10 +35,10 @@ class Feast(BaseModel):
     #: The online store, as Feast writes it: host:port[,ssl=true][,username=..][,password=..][,db=0]. Empty: the platform's own.
     redis: str = Field(default="", pattern=r"^$|^[^,:\s]+:(\d+|\$\{\w+\})(,\w+=[^,\s]+)*$")
 
-    #: Older customer profiles and counterpart tiles count as missing, online and in joins (Feast calls it ttl). Event time.
+    #: Older owner profiles and counterpart tiles count as missing, online and in joins (Feast calls it ttl). Event time.
     profile_max_age_days: Days = 90.0
     tiles_max_age_days: Days = 0.0
-    #: Customer profiles that are newer than the event by more than this count as missing: they know its future.
+    #: Owner profiles that are newer than the event by more than this count as missing: they know its future.
     profile_max_lead_hours: float = Field(default=24.0, ge=0, le=876_000)
     #: Tiles are read as of the event, whatever their time; newer ones than this are counted, and used all the same.
     tiles_max_lead_days: Days = 30.0

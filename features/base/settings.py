@@ -8,23 +8,20 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.durations import DAY_MS
 from features.base.feast_settings import Feast
 from features.base.network import LOOPBACK, Network, Server
 
+if TYPE_CHECKING:
+    from features.base.domain import Domain
+
 FILE_NAME = "driftloop.toml"
-
-#: What says which domain a process serves, and which one it serves where nothing does (``features.base.active``).
-DOMAIN_VARIABLE = "DRIFTLOOP_DOMAIN"
-DEFAULT_DOMAIN = "card_fraud"
-
-#: ``features.amount_limit`` where nothing else is said.
-DEFAULT_AMOUNT_LIMIT = 220
 
 #: The Kafka user that creates topics, users and their rights; and the one of whoever only looks.
 ADMIN = "admin"
@@ -41,6 +38,21 @@ class SettingsError(ValueError):
 _REPLICAS_ELSEWHERE = 3
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def _domains_limit() -> int:
+    return _domain().measure_limit
+
+
+def _domains_model() -> str:
+    return _domain().model
+
+
+def _domain() -> Domain:
+    # Not before it is asked for: what reads settings to learn the domain's name must not load one.
+    from features.base.active import DOMAIN
+
+    return DOMAIN
 
 
 class _Section(BaseModel):
@@ -89,14 +101,14 @@ class Features(_Section):
 
     model_config = ConfigDict(frozen=True)
 
-    #: Amounts above this, in whole currency units, are unusual for any subject.
-    amount_limit: int = Field(default=DEFAULT_AMOUNT_LIMIT, gt=0, le=1_000_000_000)
+    #: Measures above this, in whole units, are unusual for any subject. Where nothing is said: the domain's.
+    measure_limit: int = Field(default_factory=_domains_limit, gt=0, le=1_000_000_000)
 
-    @field_validator("amount_limit", mode="before")
+    @field_validator("measure_limit", mode="before")
     @classmethod
     def _is_number(cls, value: object) -> object:
         if isinstance(value, bool):
-            raise ValueError("write a whole number of currency units")  # noqa: TRY004 - pydantic wants a ValueError
+            raise ValueError("write a whole number of units")  # noqa: TRY004 - pydantic wants a ValueError
         return value
 
 
@@ -195,7 +207,7 @@ class Training(_Section):
     max_ap_loss: float = Field(default=0.02, ge=0)
     shadow_transactions: int = Field(default=1000, ge=0)
     review_budget: float = Field(default=0.005, gt=0, le=1)
-    #: What it costs to look at one alert, in currency units.
+    #: What it costs to look at one alert, in units of the measure.
     review_cost: float = 5.0
     #: An event this old counts half in training, so that a new pattern outweighs a dead one.
     half_life_days: float = 15.0
@@ -216,7 +228,8 @@ class Settings(BaseSettings):
     dir: Path = Path(".driftloop")
     #: A folder of features/domains, or package.module:OBJECT. A process serves one domain, a platform too.
     domain: str = Field(default=DEFAULT_DOMAIN, min_length=1, max_length=200)
-    model: str = Field(default="fraud", pattern="^[A-Za-z0-9_-]{1,64}$")
+    #: The model's name at the model server. Where nothing is said: the domain's.
+    model: str = Field(default_factory=_domains_model, pattern="^[A-Za-z0-9_-]{1,64}$")
     partitions: int = Field(default=4, ge=1, le=1000)
     #: Empty means the platform's own broker at ports.kafka.
     bootstrap_servers: str = ""
@@ -231,7 +244,7 @@ class Settings(BaseSettings):
     network: Network = Network()
     topics: Topics = Topics()
     storage: Storage = Storage()
-    features: Features = Features()
+    features: Features = Field(default_factory=Features)
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
     writers: Writers = Writers()
@@ -436,11 +449,10 @@ def domain_in(folder: Path) -> str | None:
 
 def _of_another_domain(name: object) -> str:
     """Why this process cannot serve a platform that names this domain, with the way out; empty where it can."""
-    serving = os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN
-    if not isinstance(name, str) or name == serving:
+    if not isinstance(name, str) or name == serving():
         return ""
     return (
-        f"domain is {name!r}, and this process serves {serving!r}; choose another folder, or start a process of its own with"
+        f"domain is {name!r}, and this process serves {serving()!r}; choose another folder, or start a process of its own with"
         f" {DOMAIN_VARIABLE}={name}"
     )
 

@@ -1,8 +1,8 @@
 """The functions that the catalogue's formulas call. Compiled into ``features.transform.generated``; each is also plain
 arithmetic.
 
-Amounts are integer minor units; ``count`` and ``total`` are over a window with the event itself in it. A spread is
-``n * sum(amount^2) - sum(amount)^2`` = n^2 * variance, taken from exact integers: equal amounts give exactly zero.
+Measures are integers in the smallest unit; ``count`` and ``total`` are over a window with the event itself in it. A spread is
+``n * sum(measure^2) - sum(measure)^2`` = n^2 * variance, taken from exact integers: equal measures give exactly zero.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ PRIOR_OUTCOMES = _NUMBERS.prior_outcomes
 
 @compiled
 def deviation(count: int, spread: float) -> float:
-    """Standard deviation (population) of the window with the event, currency units. ``spread`` is count^2 * variance."""
+    """Standard deviation (population) of the window with the event, in units. ``spread`` is count^2 * variance."""
     return math.sqrt(spread) / count / UNIT
 
 
 @compiled
-def ratio_to_others(count: int, total: int, amount: int) -> float:
-    """Amount over the mean of the others in the window; 1 where there is none, or their mean is zero."""
-    others = total - amount
-    return amount * (count - 1) / others if count > 1 and others > 0 else 1.0
+def ratio_to_others(count: int, total: int, measure: int) -> float:
+    """Measure over the mean of the others in the window; 1 where there is none, or their mean is zero."""
+    others = total - measure
+    return measure * (count - 1) / others if count > 1 and others > 0 else 1.0
 
 
 @compiled
-def zscore(count: int, total: int, others_spread: float, amount: int) -> float:
-    """(amount - mean of the others) / their deviation; 0 where there are fewer than two, or all are equal."""
-    return (count * amount - total) / math.sqrt(others_spread) if others_spread > 0.0 else 0.0
+def zscore(count: int, total: int, others_spread: float, measure: int) -> float:
+    """(measure - mean of the others) / their deviation; 0 where there are fewer than two, or all are equal."""
+    return (count * measure - total) / math.sqrt(others_spread) if others_spread > 0.0 else 0.0
 
 
 @compiled
 def robust_mean(total: int, count: int) -> float:
-    """Mean of the ordinary amounts, drawn towards PRIOR_MEASURE while they are few; minor units."""
+    """Mean of the ordinary measures, drawn towards PRIOR_MEASURE while they are few; in the smallest unit."""
     return (total + PRIOR_COUNT * PRIOR_MEASURE) / (count + PRIOR_COUNT)
 
 
@@ -61,9 +61,9 @@ def risk(outcomes: int, positives: int) -> float:
 
 
 @compiled
-def over(amount: int, usual: float) -> float:
-    """Amount in minor units over ``usual`` in currency units; 1 where that is unknown (NaN) or not above zero."""
-    return amount / UNIT / usual if usual > 0.0 else 1.0
+def over(measure: int, usual: float) -> float:
+    """Measure in its smallest unit over ``usual`` in units; 1 where that is unknown (NaN) or not above zero."""
+    return measure / UNIT / usual if usual > 0.0 else 1.0
 
 
 @compiled

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from features.base.active import DOMAIN, WORDS
+from features.base.active import DEFAULT, DOMAIN, WORDS
 from features.base.feature import STREAM, Feature, Source
 from features.base.fingerprint import of_code
 from features.base.rooms import COMPILED, FORMULAS, HISTORY, PROFILES, module_path
@@ -23,7 +23,7 @@ from features.catalogue.vector import FEATURES
 _ROOT = Path(__file__).parents[2]
 #: Where the loops of this process's domain lie, and its page.
 TARGET = module_path(DOMAIN.loops)
-DOCUMENT = _ROOT / "docs" / ("features.md" if DOMAIN.name == "card_fraud" else f"features-{DOMAIN.name}.md")
+DOCUMENT = _ROOT / "docs" / ("features.md" if DOMAIN.name == DEFAULT else f"features-{DOMAIN.name}.md")
 #: What the generated functions call: a change in any of these changes what they compute.
 SOURCES = (*HISTORY, *PROFILES, *FORMULAS, *COMPILED)
 #: The first bit of the domain's flags of a row (``features.history.row_layout.MARKS``).
@@ -185,8 +185,9 @@ Feast's on-demand view and the training set all run the same compiled function. 
   {words.events} in a window has the features of its newest 2,048. One that comes up to a day late finds all of its windows; one
   that comes later, what is kept.
 - A late {words.event} is put in at its event time. Vectors that were published stay as they were, later ones see it.
-- What counts as a high {words.measure} for any {words.subject} is the setting `features.amount_limit`. It is part of the vector's
-  schema: vectors, models and training sets that were made with another limit are refused, as those of other formulas are.
+- What counts as a high {words.measure} for any {words.subject} is the setting `features.measure_limit`. It is part of the
+  vector's schema: vectors, models and training sets that were made with another limit are refused, as those of other formulas
+  are.
 - A {words.counterpart}'s outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
   `labels.step_hours`.
 """
@@ -206,7 +207,7 @@ from features.base.compiled import compiled_cached
 from features.catalogue.formulas import {functions}
 from features.history.insert import take_in
 from features.history.prefetch import AHEAD, fetch_rows, fetch_subject
-from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_counterpart, share_around
+from features.transform.profiles import MEAN_MEASURE, category_mean, distance_from_home, is_usual_counterpart, share_around
 from features.transform.read_columns import Read
 from features.history.running_sums import LANE_BITS, LANE_MASK
 from features.history.row_layout import History
@@ -253,10 +254,10 @@ def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float3
     """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one counterpart."""
     for i in range(rows.time.shape[0]):
         time = rows.time[i]
-        profile, usual = rows.customer[i], rows.usual[i]
+        profile, usual = rows.owner[i], rows.usual[i]
         km_from_home = distance_from_home(profile, rows.latitude[i], rows.longitude[i])
-        usual_amount = profile[MEAN_AMOUNT]
-        category_amount = category_mean(profile, usual, rows.category[i])
+        usual_measure = profile[MEAN_MEASURE]
+        category_measure = category_mean(profile, usual, rows.category[i])
         hour_share = share_around(profile, time)
         usual_counterpart = is_usual_counterpart(usual, rows.counterpart[i])
         horizon = (time - delay_ms) // HOUR_MS

@@ -13,13 +13,13 @@ LONGEST_DAYS = LONGEST_MS // DAY_MS
 Ingredients = dict[str, tuple[str, str]]
 
 EVENT: Ingredients = {
-    "measure": ("rows.amount[i]", f"{WORDS.measure} of the {WORDS.event}, integer, in its smallest unit"),
+    "measure": ("rows.measure[i]", f"{WORDS.measure} of the {WORDS.event}, integer, in its smallest unit"),
     "hour": ("(time % DAY_MS) / HOUR_MS", "hour of the day, UTC, with its fraction"),
     # 1970-01-01 was a Thursday.
     "weekday": ("(time // DAY_MS + 3) % 7", "0 Monday ... 6 Sunday, UTC"),
 }
 _OF_THE_EVENT: Ingredients = {
-    "LIMIT": ("limit", f"the setting `features.amount_limit`, {WORDS.unit}"),
+    "LIMIT": ("limit", f"the setting `features.measure_limit`, {WORDS.unit}"),
 }
 if ROLES.mode is not None:
     _VALUES = ", ".join(f"{i} {mode}" for i, mode in enumerate(ROLES.modes))
@@ -77,8 +77,8 @@ HISTORY: Ingredients = {
 
 PROFILE: Ingredients = {
     "km_from_home": ("km_from_home", "NaN if home or place is unknown"),
-    "usual_amount": ("usual_amount", f"mean {WORDS.measure}, {WORDS.unit}, NaN without a profile"),
-    "category_amount": ("category_amount", f"mean {WORDS.measure} at the category, NaN if unknown"),
+    "usual_measure": ("usual_measure", f"mean {WORDS.measure}, {WORDS.unit}, NaN without a profile"),
+    "category_measure": ("category_measure", f"mean {WORDS.measure} at the category, NaN if unknown"),
     "hour_share": ("hour_share", f"share of {WORDS.events} within an hour of this hour of the day, NaN without a profile"),
     "usual_counterpart": ("usual_counterpart", f"1 if the {WORDS.counterpart} is one of the most used"),
 }

@@ -17,7 +17,7 @@ from features.base.active import DOMAIN
 from features.base.feature import STREAM, Feature, Source
 from features.base.fingerprint import canonical
 from features.base.rooms import FORMULAS
-from features.base.settings import DEFAULT_AMOUNT_LIMIT, Features
+from features.base.settings import Features
 
 __all__ = [
     "FEATURES",
@@ -58,30 +58,31 @@ def _text(features: tuple[Feature, ...], formulas: tuple[Path, ...]) -> str:
 
 @cache
 def meaning_hash(features: tuple[Feature, ...] = FEATURES, formulas: tuple[Path, ...] = FORMULAS) -> str:
-    """16 hexadecimal digits of what vectors mean, whatever the amount limit is."""
+    """16 hexadecimal digits of what vectors mean, whatever the measure limit is."""
     return hashlib.sha256(_text(features, formulas).encode()).hexdigest()[:16]
 
 
 def schema_hash(
-    amount_limit: int = DEFAULT_AMOUNT_LIMIT,
+    measure_limit: int = DOMAIN.measure_limit,
     formulas: tuple[Path, ...] = FORMULAS,
     features: tuple[Feature, ...] = FEATURES,
 ) -> str:
-    """Short hash of names, order, formulas and what they call, missing values and the amount limit.
+    """Short hash of names, order, formulas and what they call, missing values and the measure limit.
 
     ``formulas``: the sources of FORMULAS, in its order. Vectors with another hash are not comparable. Where the domain published
     the same meaning before, under a text of that time, that text is hashed: the vectors and models of then stay valid.
     """
     meaning = meaning_hash(features, formulas)
-    text = next((old.text for old in DOMAIN.published if old.meaning == meaning), None) or _text(features, formulas)
-    if amount_limit != DEFAULT_AMOUNT_LIMIT:
-        text += f"|AMOUNT_LIMIT={amount_limit}"
+    old = next((old for old in DOMAIN.published if old.meaning == meaning), None)
+    text, limit = (old.text, old.limit) if old else (_text(features, formulas), "LIMIT")
+    if measure_limit != DOMAIN.measure_limit:
+        text += f"|{limit}={measure_limit}"
     return f"{SERVICE}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def vector_schema(features: Features) -> str:
     """The schema of the vectors that are made with these settings: a model of another one is refused."""
-    return schema_hash(features.amount_limit)
+    return schema_hash(features.measure_limit)
 
 
 #: That of the default settings. Code that has settings asks ``vector_schema``.

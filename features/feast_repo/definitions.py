@@ -13,7 +13,7 @@ from feast import Entity, FeatureService, FeatureView, OnDemandFeatureView, Proj
 from features.base.active import DOMAIN
 from features.base.settings import Settings
 from features.feast_repo import services, views
-from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
+from features.feast_repo.entities import COUNTERPART, OWNER, PROFILE_OWNER, SUBJECT
 from features.feast_repo.read_time import read_time
 from features.online.feast_encoding import PROJECT
 
@@ -24,8 +24,8 @@ def build(settings: Settings) -> list[FeastObject]:
     """All objects of the repository, their sources where ``settings`` say."""
     subject_activity = views.subject_activity(settings)
     counterpart_risk = views.counterpart_risk(settings)
-    customer_profile = views.customer_profile(settings)
-    at_read = read_time(settings, counterpart_risk, customer_profile)
+    owner_profile = views.owner_profile(settings)
+    at_read = read_time(settings, counterpart_risk, owner_profile)
     return [
         Project(
             name=PROJECT,
@@ -35,11 +35,11 @@ def build(settings: Settings) -> list[FeastObject]:
         ),
         SUBJECT,
         COUNTERPART,
-        CUSTOMER,
+        PROFILE_OWNER,
         subject_activity,
         counterpart_risk,
-        customer_profile,
+        owner_profile,
         at_read,
         services.by_subject(subject_activity),
-        services.vector(subject_activity, counterpart_risk, customer_profile, at_read),
+        services.vector(subject_activity, counterpart_risk, owner_profile, at_read),
     ]

@@ -26,7 +26,7 @@ COUNTERPART = Entity(
 )
 #: Events need not name the owner of a subject, who is then known by the subject. A view of owners keeps its name when that
 #: changes.
-CUSTOMER = Entity(
+PROFILE_OWNER = Entity(
     name=WORDS.owner,
     join_keys=[ROLES.subject],
     value_type=ValueType.STRING,

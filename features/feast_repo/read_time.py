@@ -1,4 +1,4 @@
-"""What is computed at read: the customer and counterpart columns of the vector, as of one transaction.
+"""What is computed at read: the owner and counterpart columns of the vector, as of one transaction.
 
 The values are those of the scorer, by its own function (``features.transform.profiles.fill``) and with its own limits of age.
 Feast's answer holds the newest rows; tiles are read as of the event all the same, since they hold their history.
@@ -25,7 +25,7 @@ from features.base.event import Event
 from features.base.settings import Settings
 from features.catalogue.vector import FEATURES, N_STREAM, NAMES, WIDTH, vector_schema
 from features.feast_repo.entities import OWNER
-from features.online.age_limits import Limits, customer_limits
+from features.online.age_limits import Limits, owner_limits
 from features.transform.columns import from_events
 from features.transform.counterpart_tiles import COLUMNS, Tiles, empty
 from features.transform.fill import fill
@@ -62,17 +62,17 @@ REQUEST = RequestSource(
 )
 
 
-def read_time(settings: Settings, counterpart_risk: FeatureView, customer_profile: FeatureView) -> OnDemandFeatureView:
+def read_time(settings: Settings, counterpart_risk: FeatureView, owner_profile: FeatureView) -> OnDemandFeatureView:
     """The view. The settings that its values depend on are part of it: Feast sees when they change."""
     schema = vector_schema(settings.features)
-    delay_ms, step_hours, limits = settings.labels.delay_ms, settings.labels.step_hours, customer_limits(settings.feast)
+    delay_ms, step_hours, limits = settings.labels.delay_ms, settings.labels.step_hours, owner_limits(settings.feast)
 
     def transform(inputs: pd.DataFrame) -> pd.DataFrame:
         return compute(inputs, delay_ms, step_hours, limits)
 
     return OnDemandFeatureView(
         name=NAME,
-        sources=[REQUEST, counterpart_risk[["tiles"]], customer_profile[["profile", "usual", "as_of_ms"]]],
+        sources=[REQUEST, counterpart_risk[["tiles"]], owner_profile[["profile", "usual", "as_of_ms"]]],
         # No description or tags here: Feast loses those of an on-demand view's fields in its registry, and then finds that the
         # fields of a service are not the view's.
         schema=[Field(name=feature.name, dtype=Float32) for feature in COMPUTED],
@@ -125,13 +125,13 @@ def _profiles(inputs: pd.DataFrame, as_of: NDArray[np.int64]) -> Profiles:
     found = unknown(len(inputs))
     for row, (time_ms, profile, usual) in enumerate(zip(as_of, inputs["profile"], inputs["usual"], strict=True)):
         if time_ms and _has(profile, PROFILE_WIDTH):
-            found.customer[row] = profile
+            found.owner[row] = profile
             if _has(usual, USUAL_WIDTH):
                 found.usual[row] = usual
     tiles = [_tiles(cell) for cell in inputs["tiles"]]
     lengths = np.array([len(rows) for rows in tiles], dtype=np.int64)
     end = np.cumsum(lengths)
-    return replace(found, customer_ts_ms=as_of, tiles=np.concatenate([empty(), *tiles]), begin=end - lengths, end=end)
+    return replace(found, owner_ts_ms=as_of, tiles=np.concatenate([empty(), *tiles]), begin=end - lengths, end=end)
 
 
 def _has(cell: Any, length: int) -> bool:

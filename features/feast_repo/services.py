@@ -24,12 +24,12 @@ def by_subject(subject_activity: FeatureView) -> FeatureService:
 
 
 def vector(
-    subject_activity: FeatureView, counterpart_risk: FeatureView, customer_profile: FeatureView, read_time: OnDemandFeatureView
+    subject_activity: FeatureView, counterpart_risk: FeatureView, owner_profile: FeatureView, read_time: OnDemandFeatureView
 ) -> FeatureService:
     """What the vector of a new transaction is made of: rows as they are stored, and what is computed of them at read."""
     return FeatureService(
         name=SERVICE,
-        features=[subject_activity, counterpart_risk[["tiles"]], customer_profile[["profile", "usual"]], read_time],
+        features=[subject_activity, counterpart_risk[["tiles"]], owner_profile[["profile", "usual"]], read_time],
         description=f"What the model's vector is made of; needs the {WORDS.event} that is asked about",
         owner=OWNER,
         tags=_tags(subject_activity),

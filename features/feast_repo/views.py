@@ -1,4 +1,4 @@
-"""The three views that are stored: what is known of a subject, of a counterpart, of a customer."""
+"""The three views that are stored: what is known of a subject, of a counterpart, of an owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.base.active import ROLES, WORDS
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 from features.feast_repo import sources
-from features.feast_repo.entities import COUNTERPART, CUSTOMER, OWNER, SUBJECT
+from features.feast_repo.entities import COUNTERPART, OWNER, PROFILE_OWNER, SUBJECT
 
 
 def subject_activity(settings: Settings) -> FeatureView:
@@ -97,19 +97,19 @@ def counterpart_risk(settings: Settings) -> FeatureView:
     )
 
 
-def customer_profile(settings: Settings) -> FeatureView:
-    """Home and habits of a customer, by the batch job."""
+def owner_profile(settings: Settings) -> FeatureView:
+    """Home and habits of an owner, by the batch job."""
     return FeatureView(
         name=view_names.PROFILE,
-        entities=[CUSTOMER],
+        entities=[PROFILE_OWNER],
         ttl=timedelta(days=settings.feast.profile_max_age_days),
         schema=[
             Field(name=ROLES.subject, dtype=String, description=f"the {WORDS.owner}'s {WORDS.subject}"),
             Field(
                 name="profile",
                 dtype=Array(Float32),
-                description="home, usual amounts and hours, see features.transform.profiles",
-                tags={"unit": "degrees, currency units, shares; by position"},
+                description="home, usual measures and hours, see features.transform.profiles",
+                tags={"unit": f"degrees, {WORDS.unit}, shares; by position"},
             ),
             Field(
                 name="usual",
@@ -127,11 +127,11 @@ def customer_profile(settings: Settings) -> FeatureView:
         source=sources.batch(
             settings,
             f"{view_names.PROFILE}_rows",
-            layout.CUSTOMER_PROFILE_FILES,
-            "Profiles of customers, one file a run",
+            layout.OWNER_PROFILE_FILES,
+            "Profiles of owners, one file a run",
             "created",
         ),
-        description="A customer's home and habits, by batch",
+        description="An owner's home and habits, by batch",
         owner=OWNER,
         tags={"writer": "profile job", "topic": "scores, through the archive", "clock": "event time"},
     )

@@ -15,9 +15,9 @@ from features.history.row_layout import (
     SWEPT,
     History,
     age,
-    amount_of,
     drop_old,
-    put_amount,
+    measure_of,
+    put_measure,
     put_time,
     segment,
 )
@@ -26,7 +26,7 @@ from features.history.row_layout import (
 COLUMNS: dict[str, Any] = {
     "times": np.int64,
     "flags": np.int64,
-    "amounts": np.int64,
+    "measures": np.int64,
     "counterparts": np.int32,
     "ratios": np.float32,
     "latitudes": np.float32,
@@ -35,12 +35,12 @@ COLUMNS: dict[str, Any] = {
 
 
 class Table(NamedTuple):
-    """The rows of all subjects, one after the other: event time in ms, flags (``features.history.row_layout``), amount in minor
+    """The rows of all subjects, one after the other: event time in ms, flags (``features.history.row_layout``), measure in minor
     units, ..."""
 
     times: NDArray[np.int64]
     flags: NDArray[np.int64]
-    amounts: NDArray[np.int64]
+    measures: NDArray[np.int64]
     counterparts: NDArray[np.int32]
     ratios: NDArray[np.float32]
     latitudes: NDArray[np.float32]
@@ -63,7 +63,7 @@ def write_out(h: History, slots: NDArray[np.int64], out: Table) -> None:
         for row in range(h.subjects[slot, LENGTH]):
             out.times[at] = subject.newest - age(subject, row)
             out.flags[at] = subject.flags[row] & FLAGS
-            out.amounts[at] = amount_of(subject, row)
+            out.measures[at] = measure_of(subject, row)
             out.counterparts[at] = subject.counterparts[row]
             out.ratios[at] = subject.ratios[row]
             out.latitudes[at] = subject.latitudes[row]
@@ -82,7 +82,7 @@ def read_in(h: History, first: int, rows: Table) -> None:
         subject = segment(h, slot)
         for row in range(n):
             put_time(subject, row, rows.times[at], rows.flags[at])
-            put_amount(subject, row, rows.amounts[at])
+            put_measure(subject, row, rows.measures[at])
             subject.counterparts[row] = rows.counterparts[at]
             subject.ratios[row] = rows.ratios[at]
             subject.latitudes[row] = rows.latitudes[at]

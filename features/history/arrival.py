@@ -23,7 +23,7 @@ from features.history.row_layout import (
     age,
     copy_rows,
     drop_old,
-    put_amount,
+    put_measure,
     put_time,
     segment,
 )
@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     """The columns of a batch as the compiled loop takes them, see ``features.transform.columns.Columns``."""
 
     time: NDArray[np.int64]
-    amount: NDArray[np.int64]
+    measure: NDArray[np.int64]
     counterpart: NDArray[np.int32]
     latitude: NDArray[np.float32]
     longitude: NDArray[np.float32]
@@ -83,7 +83,7 @@ def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
     elif end == 0 or not sums[VALID]:
         begin(sums, subject, end, newest - before)
     put_time(subject, place, time, marks)
-    put_amount(subject, place, rows.amount[i])
+    put_measure(subject, place, rows.measure[i])
     subject.counterparts[place] = rows.counterpart[i]
     subject.ratios[place] = 0.0
     subject.latitudes[place] = rows.latitude[i]

@@ -14,7 +14,7 @@ from features.base.compiled import compiled, compiled_inside, compiled_without_n
 from features.catalogue.formulas import SHORTEST_S
 from features.catalogue.geo import haversine_km
 from features.catalogue.windows import DAY_MS, HOUR_MS, LENGTHS, MAX_ROWS
-from features.history.row_layout import FIRST_USE, HIGH_AMOUNT, Segment, age, amount_of
+from features.history.row_layout import FIRST_USE, HIGH_MEASURE, Segment, age, measure_of
 from features.history.running_sums import SPLIT
 
 #: 2^-(age in days) by age in whole hours, for a week.
@@ -24,7 +24,7 @@ _DECAY = np.array([2.0 ** -(hours / 24.0) for hours in range(7 * 24)], dtype=np.
 
 class Walk(NamedTuple):
     """What is found: by window (``features.catalogue.windows``), and the rest in ``rest``, at the places named below.
-    ``amounts``: room for those of one history.
+    ``measures``: room for those of one history.
     """
 
     counts: NDArray[np.int64]
@@ -34,7 +34,7 @@ class Walk(NamedTuple):
     spread: NDArray[np.float64]
     others: NDArray[np.float64]
     rest: NDArray[np.float64]
-    amounts: NDArray[np.int64]
+    measures: NDArray[np.int64]
 
 
 SINCE_LAST, KM, SPEED, REPEAT, DECAYED_COUNT, DECAYED_TOTAL, MEDIAN, RATIO, RATIO_3D, RATIO_14D, HIGH_14D, SINCE_HIGH = range(12)
@@ -75,7 +75,7 @@ def back(subject: Segment, lo: int, row: int, limit: int) -> int:
 
 @compiled
 def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
-    """``n * sum(a^2) - sum(a)^2`` of n <= 2,048 amounts below 2^37, from the sums of their parts
+    """``n * sum(a^2) - sum(a)^2`` of n <= 2,048 measures below 2^37, from the sums of their parts
     (``features.history.running_sums.SPLIT``).
 
     The three differences fit into 64 bits each. They are added in 128 bits; upper and lower half are converted to float64 apart.
@@ -120,13 +120,13 @@ def decayed(subject: Segment, week: int, last: int, w: Walk) -> None:
     for j in range(week, last + 1):
         weight = _DECAY[(age(subject, j) - now) // HOUR_MS]
         count += weight
-        total += weight * amount_of(subject, j)
+        total += weight * measure_of(subject, j)
     w.rest[DECAYED_COUNT], w.rest[DECAYED_TOTAL] = count, total
 
 
 @compiled_inside
 def high(subject: Segment, first: int, last: int, newest: int, w: Walk) -> None:
-    """Of the high amounts before the event. ``newest``: the last row before it whose amount is high, -1 if none."""
+    """Of the high measures before the event. ``newest``: the last row before it whose measure is high, -1 if none."""
     now = age(subject, last)
     day_14 = back(subject, first, last, now + 14 * DAY_MS)
     day_3 = back(subject, day_14, last, now + 3 * DAY_MS)
@@ -147,10 +147,10 @@ def _largest(ratios: NDArray[np.float32]) -> float:
 
 @compiled
 def count_high(flags: NDArray[np.uint8]) -> tuple[np.int64, np.int64]:
-    """How many rows have the flag HIGH_AMOUNT, and the last one that has; -1 if none."""
+    """How many rows have the flag HIGH_MEASURE, and the last one that has; -1 if none."""
     count, newest = np.int64(0), np.int64(-1)
     for j in range(flags.shape[0]):
-        high = (flags[j] & HIGH_AMOUNT) != 0
+        high = (flags[j] & HIGH_MEASURE) != 0
         count += high
         newest = max(newest, np.int64(j) if high else np.int64(-1))
     return count, newest

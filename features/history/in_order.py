@@ -23,7 +23,7 @@ from features.history.row_layout import (
     History,
     Segment,
     age,
-    amount_of,
+    measure_of,
     segment,
     window,
 )
@@ -34,7 +34,7 @@ _LENGTHS = np.array(LENGTHS, dtype=np.int64)
 
 @compiled_inside
 def go_on(h: History, slot: int, last: int, w: Walk) -> None:
-    """Fill ``w``; set the ratio and the flag HIGH_AMOUNT of row ``last``."""
+    """Fill ``w``; set the ratio and the flag HIGH_MEASURE of row ``last``."""
     subject, sums = segment(h, slot), h.subjects[slot]
     leave(sums, subject, last)
     first = sums[window(LONG - 1) + ROW]
@@ -42,8 +42,8 @@ def go_on(h: History, slot: int, last: int, w: Walk) -> None:
     robust(h, slot, subject, first, last, sums[window(LONG - 1) + HIGHEST], w)
     _sum_last_day(subject, max(sums[window(0) + ROW], 0), last, w)
     come(sums, subject, last)
-    amount = amount_of(subject, last)
-    my_x, my_y = amount >> SPLIT, amount & BELOW
+    measure = measure_of(subject, last)
+    my_x, my_y = measure >> SPLIT, measure & BELOW
     for k in range(LONG):
         s = sums[window(k) : window(k + 1)]
         n = last - s[ROW] + 1
@@ -64,13 +64,13 @@ def go_on(h: History, slot: int, last: int, w: Walk) -> None:
 def _sum_last_day(subject: Segment, lo: int, last: int, w: Walk) -> None:
     """The windows up to a day, row by row."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)
-    amount = amount_of(subject, last)
-    my_x, my_y = amount >> SPLIT, amount & BELOW
+    measure = measure_of(subject, last)
+    my_x, my_y = measure >> SPLIT, measure & BELOW
     j = last
     for k in range(SHORT):
         before = j
         while j >= lo and age(subject, j) < _LENGTHS[k]:
-            a = amount_of(subject, j)
+            a = measure_of(subject, j)
             x, y = a >> SPLIT, a & BELOW
             total += a
             low += y

@@ -1,7 +1,7 @@
 """The compiled heart of the transform: put an event into its subject's history, and tell what that says of it.
 
 All of it is strictly as of the event: only rows at or before its place in event time count. Ties stay in the order of their
-arrival. A row's ``ratio`` and its flag HIGH_AMOUNT are those of its arrival: an event that comes late changes the windows of
+arrival. A row's ``ratio`` and its flag HIGH_MEASURE are those of its arrival: an event that comes late changes the windows of
 later events, never what was said of earlier ones. An event so late that it is no part of its subject's history is alone.
 
 The functions here carry no cache of their own; they are compiled into ``features.transform.generated``, whose text changes with

@@ -8,7 +8,7 @@ from features.base.compiled import compiled
 from features.catalogue.windows import DAY_MS, KEEP_MS, LENGTHS, MAX_ROWS
 from features.history.findings import Walk, back, count_high, decayed, high, of_the_last, spread
 from features.history.median import robust
-from features.history.row_layout import LENGTH, History, Segment, age, amount_of, segment
+from features.history.row_layout import LENGTH, History, Segment, age, measure_of, segment
 from features.history.running_sums import BELOW, LANE_MASK, SPLIT, lanes_of
 
 _LENGTHS = np.array(LENGTHS, dtype=np.int64)
@@ -18,7 +18,7 @@ _LONGEST = len(LENGTHS) - 1
 
 @compiled
 def walk_back(h: History, slot: int, last: int, w: Walk) -> None:
-    """Fill ``w``; set the ratio and the flag HIGH_AMOUNT of row ``last``."""
+    """Fill ``w``; set the ratio and the flag HIGH_MEASURE of row ``last``."""
     subject = segment(h, slot)
     n = h.subjects[slot, LENGTH]
     lo = max(n - MAX_ROWS, 0)
@@ -41,13 +41,13 @@ def walk_back(h: History, slot: int, last: int, w: Walk) -> None:
 def _sum_up(subject: Segment, last: int, w: Walk) -> None:
     """Sums by window. They are integers, so that it does not matter how a processor groups them."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)
-    amount = amount_of(subject, last)
-    my_x, my_y = amount >> SPLIT, amount & BELOW
+    measure = measure_of(subject, last)
+    my_x, my_y = measure >> SPLIT, measure & BELOW
     j = last
     for k in range(w.counts.shape[0]):
         n = w.counts[k]
         while j > last - n:
-            a = amount_of(subject, j)
+            a = measure_of(subject, j)
             x, y = a >> SPLIT, a & BELOW
             total += a
             low += y

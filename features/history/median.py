@@ -1,7 +1,7 @@
-"""The median of a subject's earlier amounts, exactly, and the mean of the ordinary ones among them.
+"""The median of a subject's earlier measures, exactly, and the mean of the ordinary ones among them.
 
-Both take a pass or two over the amounts. Where none is above 2^31 minor units, their low 32 bits are all there is to them: a
-processor compares eight of these at once, and a history of 200 rows is 13 cache lines. (Holding the amounts in order instead, so
+Both take a pass or two over the measures. Where none is above 2^31 minor units, their low 32 bits are all there is to them: a
+processor compares eight of these at once, and a history of 200 rows is 13 cache lines. (Holding the measures in order instead, so
 that the median is a look-up, saves no time: finding a place in that order is a chain of cache misses.)
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.base.compiled import compiled, compiled_inside
 from features.catalogue.formulas import HIGH, robust_mean
 from features.history.findings import MEDIAN, RATIO, Walk
-from features.history.row_layout import GUESS, HIGH_AMOUNT, History, Segment, amount_of
+from features.history.row_layout import GUESS, HIGH_MEASURE, History, Segment, measure_of
 
 _NARROW = 2**31 - 1
 _EVERYTHING = 2**63 - 1
@@ -22,7 +22,7 @@ _STEPS = 8
 
 @compiled_inside
 def robust(h: History, slot: int, subject: Segment, first: int, last: int, highest: int, w: Walk) -> None:
-    """Median and robust mean of the rows before ``last``, of which no amount is above ``highest``; the event's ratio to it.
+    """Median and robust mean of the rows before ``last``, of which no measure is above ``highest``; the event's ratio to it.
 
     The ratio is rounded to float32, as it is kept.
     """
@@ -32,7 +32,7 @@ def robust(h: History, slot: int, subject: Segment, first: int, last: int, highe
     if n > 0:
         guess = h.subjects[slot, GUESS]
         if highest < _NARROW:
-            narrow = subject.amounts[first:last]
+            narrow = subject.measures[first:last]
             near = np.int32(min(int(guess), _NARROW))
             small, large = medians(narrow, near, np.int32(-1), np.int32(_NARROW))
             low, high = np.int64(small), np.int64(large)
@@ -44,16 +44,16 @@ def robust(h: History, slot: int, subject: Segment, first: int, last: int, highe
                 total, count = _up_to(narrow, limit, np.int64(0))
         else:
             for j in range(n):
-                w.amounts[j] = amount_of(subject, first + j)
-            wide = w.amounts[:n]
+                w.measures[j] = measure_of(subject, first + j)
+            wide = w.measures[:n]
             low, high = medians(wide, guess, np.int64(-1), np.int64(_EVERYTHING))
             median = (low + high) / 2.0
             total, count = _up_to(wide, np.int64(HIGH * median), np.int64(0))
         h.subjects[slot, GUESS] = low
-    ratio = np.float32(amount_of(subject, last) / robust_mean(total, count))
+    ratio = np.float32(measure_of(subject, last) / robust_mean(total, count))
     subject.ratios[last] = ratio
     if ratio > HIGH:
-        subject.flags[last] |= HIGH_AMOUNT
+        subject.flags[last] |= HIGH_MEASURE
     w.rest[MEDIAN], w.rest[RATIO] = median, ratio
 
 

@@ -51,7 +51,7 @@ def fetch_subject(h: History, slot: int) -> None:
 
 @compiled_inside
 def fetch_rows(h: History, slot: int) -> None:
-    """What an event in order looks at: the newest rows, those that leave the windows, all amounts and counterparts."""
+    """What an event in order looks at: the newest rows, those that leave the windows, all measures and counterparts."""
     start, room, n = h.subjects[slot, START], h.subjects[slot, CAPACITY], h.subjects[slot, LENGTH]
     half = 2 * start
     for row in range(max(n - _NEWEST, 0), n + _LINE, 2 * _LINE):

@@ -4,7 +4,7 @@ A segment has room for ``capacity`` rows of 26 bytes, of which the first ``lengt
 lie one after the other, so that a subject's whole history is on one or two pages of memory.
 
 Columns are as narrow as they can be and still give every bit back. A time is 34 bits of milliseconds, counted around (198 days):
-what is told is its distance to the subject's newest transaction, and a segment holds none that is further away. An amount is 40
+what is told is its distance to the subject's newest transaction, and a segment holds none that is further away. An measure is 40
 bits. The low 32 bits of both are columns of their own; what is above them lies in two columns of bytes, one of which has the
 row's flags, too.
 """
@@ -25,7 +25,7 @@ SHORT = sum(length <= DAY_MS for length in LENGTHS)
 LONG = len(LENGTHS) - SHORT
 #: Columns of ``History.subjects``: where the subject's segment starts in ``words``, how many rows are filled, for how many there
 #: is room, the time of the newest, where the search for the median begins (that changes the time it takes, never the answer);
-#: whether the sums hold, the newest row with a high amount, -1 if none, and what was the newest time when old rows were dropped.
+#: whether the sums hold, the newest row with a high measure, -1 if none, and what was the newest time when old rows were dropped.
 START, LENGTH, CAPACITY, NEWEST, GUESS, VALID, NEWEST_HIGH, SWEPT = range(8)
 #: Then eight columns for each long window: its first row, and sums over its rows (``features.history.running_sums``).
 _FIRST, _EACH = 8, 8
@@ -39,7 +39,7 @@ ROW_BYTES = 26
 MULTIPLE = 4
 #: Flags of a row. NEWEST_USE: no later row has its counterpart; FIRST_USE: no earlier one within LONGEST_MS has.
 #: MARKS: three that the domain gives (``features.base.domain.RowFlag``).
-NEWEST_USE, FIRST_USE, MARKS, HIGH_AMOUNT = 1, 2, 4 | 8 | 16, 32
+NEWEST_USE, FIRST_USE, MARKS, HIGH_MEASURE = 1, 2, 4 | 8 | 16, 32
 FLAG_BITS = 6
 FLAGS = (1 << FLAG_BITS) - 1
 _LOW_BITS = 32
@@ -71,13 +71,13 @@ class Segment(NamedTuple):
 
     newest: int
     times: NDArray[np.int32]
-    amounts: NDArray[np.int32]
+    measures: NDArray[np.int32]
     counterparts: NDArray[np.int32]
     ratios: NDArray[np.float32]
     latitudes: NDArray[np.float32]
     longitudes: NDArray[np.float32]
     flags: NDArray[np.uint8]
-    amounts_high: NDArray[np.uint8]
+    measures_high: NDArray[np.uint8]
 
 
 @compiled_inside
@@ -125,9 +125,9 @@ def age(subject: Segment, row: int) -> int:
 
 
 @compiled_inside
-def amount_of(subject: Segment, row: int) -> int:
-    """A row's amount in minor units."""
-    return int((np.int64(subject.amounts[row]) & _LOW_MASK) | np.int64(subject.amounts_high[row]) << _LOW_BITS)
+def measure_of(subject: Segment, row: int) -> int:
+    """A row's measure in minor units."""
+    return int((np.int64(subject.measures[row]) & _LOW_MASK) | np.int64(subject.measures_high[row]) << _LOW_BITS)
 
 
 @compiled_inside
@@ -138,10 +138,10 @@ def put_time(subject: Segment, row: int, time: int, flags: int) -> None:
 
 
 @compiled_inside
-def put_amount(subject: Segment, row: int, amount: int) -> None:
-    """Write a row's amount, in [0, 2^40)."""
-    subject.amounts[row] = np.int32(amount & _LOW_MASK)
-    subject.amounts_high[row] = amount >> _LOW_BITS
+def put_measure(subject: Segment, row: int, measure: int) -> None:
+    """Write a row's measure, in [0, 2^40)."""
+    subject.measures[row] = np.int32(measure & _LOW_MASK)
+    subject.measures_high[row] = measure >> _LOW_BITS
 
 
 @compiled
@@ -150,7 +150,7 @@ def copy_rows(source: Segment, begin: int, target: Segment, place: int, count: i
     for i in range(count):
         target.times[place + i] = source.times[begin + i]
     for i in range(count):
-        target.amounts[place + i] = source.amounts[begin + i]
+        target.measures[place + i] = source.measures[begin + i]
     for i in range(count):
         target.counterparts[place + i] = source.counterparts[begin + i]
     for i in range(count):
@@ -162,7 +162,7 @@ def copy_rows(source: Segment, begin: int, target: Segment, place: int, count: i
     for i in range(count):
         target.flags[place + i] = source.flags[begin + i]
     for i in range(count):
-        target.amounts_high[place + i] = source.amounts_high[begin + i]
+        target.measures_high[place + i] = source.measures_high[begin + i]
 
 
 @compiled

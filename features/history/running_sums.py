@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from features.base.compiled import compiled, compiled_inside
 from features.catalogue.windows import LENGTHS, MAX_ROWS
 from features.history.row_layout import (
-    HIGH_AMOUNT,
+    HIGH_MEASURE,
     HIGHEST,
     LANES,
     LONG,
@@ -30,13 +30,13 @@ from features.history.row_layout import (
     YY,
     Segment,
     age,
-    amount_of,
+    measure_of,
     window,
 )
 
 _LONG_MS = np.array(LENGTHS[SHORT:], dtype=np.int64)
 
-#: An amount is 2^SPLIT x + y: a square can need 74 bits, so x^2, x y and y^2 are summed apart.
+#: An measure is 2^SPLIT x + y: a square can need 74 bits, so x^2, x y and y^2 are summed apart.
 SPLIT = 20
 BELOW = (1 << SPLIT) - 1
 LANE_BITS = 12
@@ -54,9 +54,9 @@ def lanes_of(flags: int) -> int:
 
 
 @compiled_inside
-def _add(s: NDArray[np.int64], at: int, amount: int, flags: int, sign: int) -> None:
-    x, y = amount >> SPLIT, amount & BELOW
-    s[at + TOTAL] += sign * amount
+def _add(s: NDArray[np.int64], at: int, measure: int, flags: int, sign: int) -> None:
+    x, y = measure >> SPLIT, measure & BELOW
+    s[at + TOTAL] += sign * measure
     s[at + LOW] += sign * y
     s[at + XX] += sign * x * x
     s[at + XY] += sign * x * y
@@ -79,11 +79,11 @@ def begin(s: NDArray[np.int64], subject: Segment, rows: int, late: int) -> None:
             first -= 1
         s[at + ROW] = first
         for j in range(first, rows):
-            amount = amount_of(subject, j)
-            _add(s, at, amount, np.int64(subject.flags[j]), 1)
-            s[at + HIGHEST] = max(s[at + HIGHEST], amount)
+            measure = measure_of(subject, j)
+            _add(s, at, measure, np.int64(subject.flags[j]), 1)
+            s[at + HIGHEST] = max(s[at + HIGHEST], measure)
     for j in range(s[window(LONG - 1) + ROW], rows):
-        if subject.flags[j] & HIGH_AMOUNT:
+        if subject.flags[j] & HIGH_MEASURE:
             s[NEWEST_HIGH] = j
 
 
@@ -95,9 +95,9 @@ def leave(s: NDArray[np.int64], subject: Segment, last: int) -> None:
         row = s[at + ROW]
         again = False
         while row < last and (age(subject, row) >= _LONG_MS[k] or row <= last - MAX_ROWS):
-            amount = amount_of(subject, row)
-            _add(s, at, amount, np.int64(subject.flags[row]), -1)
-            again |= amount == s[at + HIGHEST]
+            measure = measure_of(subject, row)
+            _add(s, at, measure, np.int64(subject.flags[row]), -1)
+            again |= measure == s[at + HIGHEST]
             row += 1
         s[at + ROW] = row
         if again:
@@ -109,12 +109,12 @@ def leave(s: NDArray[np.int64], subject: Segment, last: int) -> None:
 @compiled_inside
 def come(s: NDArray[np.int64], subject: Segment, last: int) -> None:
     """Add the event at row ``last`` to all windows."""
-    amount, flags = amount_of(subject, last), np.int64(subject.flags[last])
+    measure, flags = measure_of(subject, last), np.int64(subject.flags[last])
     for k in range(LONG):
         at = window(k)
-        _add(s, at, amount, flags, 1)
-        s[at + HIGHEST] = max(s[at + HIGHEST], amount)
-    if flags & HIGH_AMOUNT:
+        _add(s, at, measure, flags, 1)
+        s[at + HIGHEST] = max(s[at + HIGHEST], measure)
+    if flags & HIGH_MEASURE:
         s[NEWEST_HIGH] = last
 
 
@@ -131,5 +131,5 @@ def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
 def _highest(subject: Segment, begin: int, end: int) -> int:
     found = np.int64(0)
     for j in range(begin, end):
-        found = max(found, amount_of(subject, j))
+        found = max(found, measure_of(subject, j))
     return int(found)

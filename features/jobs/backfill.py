@@ -4,7 +4,7 @@ A new feature changes the schema's hash, so its vectors go into a folder of thei
 cut into stretches of days and, within those, into buckets of subjects. What a broken-off run has finished is not done again.
 
 A task reads its bucket in the log's order and holds no more than the subjects' states, so a subject with a long log costs time
-and not memory. Customer and counterpart columns hold their missing values: a join fills them as of each event
+and not memory. Owner and counterpart columns hold their missing values: a join fills them as of each event
 (``features.offline.point_in_time``).
 """
 

@@ -1,4 +1,4 @@
-"""Customer profiles by day: what was known of a subject at the end of each day on which it was used."""
+"""Owner profiles by day: what was known of a subject at the end of each day on which it was used."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from features.transform.profiles import (
     HOME_LON,
     HOUR_SHARES,
     HOURS,
-    MEAN_AMOUNT,
+    MEAN_MEASURE,
     PROFILE_WIDTH,
     USUAL_WIDTH,
 )
@@ -51,14 +51,14 @@ class Habits:
         self._place = np.zeros(2)
         self._meridian = 0.0
         self._places = 0
-        self._amount = 0
+        self._measure = 0
         self._count = 0
         self._hours = np.zeros(HOURS, dtype=np.int64)
-        self._category_amount: Counter[str] = Counter()
+        self._category_measure: Counter[str] = Counter()
         self._category: Counter[str] = Counter()
         self._counterpart: Counter[str] = Counter()
 
-    def add(self, time_ms: int, amount: int, counterpart: str, category: str | None, place: tuple[float, float] | None) -> None:
+    def add(self, time_ms: int, measure: int, counterpart: str, category: str | None, place: tuple[float, float] | None) -> None:
         """One transaction; ``place`` only where the subject was present."""
         if place is not None:
             latitude, longitude = place
@@ -66,13 +66,13 @@ class Habits:
                 self._meridian = longitude
             self._place += latitude, _around(longitude - self._meridian)
             self._places += 1
-        self._amount += amount
+        self._measure += measure
         self._count += 1
         self._hours[time_ms % DAY_MS // HOUR_MS] += 1
         self._counterpart[counterpart] += 1
         if category is not None:
             self._category[category] += 1
-            self._category_amount[category] += amount
+            self._category_measure[category] += measure
 
     def profile(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The two arrays that ``features.transform.profiles`` describes. Among equally used ones the smaller name comes first."""
@@ -82,12 +82,12 @@ class Habits:
         if self._places:
             latitude, east = self._place / self._places
             profile[[HOME_LAT, HOME_LON]] = latitude, _around(self._meridian + east)
-        profile[MEAN_AMOUNT] = self._amount / self._count / UNIT
+        profile[MEAN_MEASURE] = self._measure / self._count / UNIT
         profile[COUNT] = self._count
         profile[HOUR_SHARES:CATEGORY_MEANS] = self._hours / self._count
         for k, category in enumerate(_most_used(self._category, CATEGORIES)):
             usual[k] = category_number(category)
-            profile[CATEGORY_MEANS + k] = self._category_amount[category] / self._category[category] / UNIT
+            profile[CATEGORY_MEANS + k] = self._category_measure[category] / self._category[category] / UNIT
         for k, counterpart in enumerate(_most_used(self._counterpart, COUNTERPARTS)):
             usual[CATEGORIES + k] = counterpart_number(counterpart)
         return profile, usual
@@ -137,7 +137,7 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     categories = [None] * n if ROLES.category is None else _or_none(rows[ROLES.category])
     columns = [rows[name].tolist() for name in (ROLES.subject, ROLES.time, ROLES.measure, ROLES.counterpart)]
     places = zip(latitudes.tolist(), longitudes.tolist(), strict=True)
-    for owner, time, amount, counterpart, category, present_there, place in zip(
+    for owner, time, measure, counterpart, category, present_there, place in zip(
         *columns, categories, present.tolist(), places, strict=True
     ):
         if owner != subject:
@@ -146,7 +146,7 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
         elif time // DAY_MS != day:
             close()
         day = time // DAY_MS
-        habits.add(time, amount, counterpart, category, place if present_there else None)
+        habits.add(time, measure, counterpart, category, place if present_there else None)
     close()
     return pd.DataFrame(found, columns=[ROLES.subject, "event_time_ms", "profile", "usual"])
 

@@ -4,7 +4,7 @@ The batch runs the same transform (``features.transform.update.update``) over ea
 the log holds it, through ``applyInPandas``. Subjects are grouped into buckets by a hash: a group a subject costs Spark a call to
 Python and some frames for a handful of rows each.
 
-Customer and counterpart columns were read by the stream, not computed from the log, so they are compared only where a ``store``
+Owner and counterpart columns were read by the stream, not computed from the log, so they are compared only where a ``store``
 is named: with what its offline rows give as of each event (``features.offline.as_of``). The two must be equal where everything
 that an event may see was in the online store by the time it was scored. What was there at that moment is written down nowhere, so
 on a running platform a difference there may be the online store's age and no bug (``features.skew`` measures that).
@@ -44,7 +44,7 @@ def compare(
 
     ``features``: ``settings.features``. ``scores`` must hold the subjects' history, too (``sources.history_from``). Vectors of
     another schema are history and nothing more. ``buckets``: groups of subjects; a group is in memory as a whole, at about 2 kB
-    a row. ``store``: the platform whose offline rows the customer and counterpart columns are compared with, None to leave those
+    a row. ``store``: the platform whose offline rows the owner and counterpart columns are compared with, None to leave those
     out; its folder is read by Spark's workers, and a row in memory takes the counterpart's tiles on top.
 
     Raises SettingsError where the store's joins are Spark's: a worker cannot start them.

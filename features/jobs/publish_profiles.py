@@ -40,7 +40,7 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
                 count += len(rows)
     finally:
         writer.close()
-    for old in layout.customer_profile_folder(settings).glob(f"{NAME}*.parquet"):
+    for old in layout.owner_profile_folder(settings).glob(f"{NAME}*.parquet"):
         if old.name not in written:
             old.unlink()
     return count

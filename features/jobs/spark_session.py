@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
+from features.base.domain_name import DOMAIN_VARIABLE, serving
 from features.jobs.java import spark_java_home
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def spark_session(
         "spark.sql.parquet.compression.codec": "zstd",
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
-        f"spark.executorEnv.{DOMAIN_VARIABLE}": os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN,
+        f"spark.executorEnv.{DOMAIN_VARIABLE}": serving(),
     }
     if jars:
         options["spark.jars"] = ",".join(map(str, jars))

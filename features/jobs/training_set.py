@@ -1,6 +1,6 @@
 """A training set: vectors, profiles as of each event, and outcomes, in one folder of Parquet by event day.
 
-Spark labels the rows; Feast's point-in-time join then fills the customer and counterpart columns, in parts, so that memory
+Spark labels the rows; Feast's point-in-time join then fills the owner and counterpart columns, in parts, so that memory
 does not grow with the set.
 """
 

@@ -1,4 +1,4 @@
-"""The customer and counterpart columns of archived rows as the online store would have given them at the time of each event."""
+"""The owner and counterpart columns of archived rows as the online store would have given them at the time of each event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK = 200_000
 
 
 def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
-    """The vectors of archived scores, float32 [n, WIDTH], customer and counterpart columns as of each event.
+    """The vectors of archived scores, float32 [n, WIDTH], owner and counterpart columns as of each event.
 
     Raises ValueError where a vector has another length, features.feast_repo.store.StoreMissing before ``driftloop up``.
     """
@@ -28,7 +28,7 @@ def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
 
 
 def fill_as_of(settings: Settings, rows: pa.Table, vectors: NDArray[np.float32]) -> None:
-    """Write the customer and counterpart columns of ``vectors`` [n, WIDTH], in place, from Feast's offline store.
+    """Write the owner and counterpart columns of ``vectors`` [n, WIDTH], in place, from Feast's offline store.
 
     ``rows`` [n]: the transactions (``features.transform.arrow.TRANSFORMED``). Raises features.feast_repo.store.StoreMissing
     before ``driftloop up``.

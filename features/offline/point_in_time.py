@@ -67,7 +67,7 @@ def append_counterpart_risk(settings: Settings, rows: Sequence[CounterpartRow], 
 
 
 def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name: str) -> None:
-    """Append customer profiles as one file; the same ``name`` again replaces it. Name a file by the time that its profiles are
+    """Append owner profiles as one file; the same ``name`` again replaces it. Name a file by the time that its profiles are
     of.
     """
     if not rows:
@@ -81,14 +81,14 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
         "profile": [row.profile for row in rows],
         "usual": [row.usual for row in rows],
     }
-    table = pa.table(columns, schema=layout.CUSTOMER_PROFILE)
-    layout.put(table, stores.rows(settings), f"{layout.CUSTOMER_PROFILE_ROWS}/{name}.parquet")
+    table = pa.table(columns, schema=layout.OWNER_PROFILE)
+    layout.put(table, stores.rows(settings), f"{layout.OWNER_PROFILE_ROWS}/{name}.parquet")
 
 
 def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     """Tiles and profile as of each event, row by row in the order of ``events`` (columns subject, counterpart, event_time_ms).
 
-    The customer profile is as of the event. Tiles are as of the moment when everything before the event's label horizon is
+    The owner profile is as of the event. Tiles are as of the moment when everything before the event's label horizon is
     known (``horizon + delay``, never after the event): the features read nothing behind the horizon, so nothing differs but
     labels later than the delay, and one join serves all events of a counterpart's step of hours. No event is lost: those
     that Feast knows nothing of have NaN and no tiles. Memory: about 2 kB an event, for the tiles; call it by parts
@@ -102,12 +102,12 @@ def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     subjects, subject_row = _unique(events[ROLES.subject], times, ROLES.subject)
     counterparts, counterpart_row = _unique(events[ROLES.counterpart], (times - delay) // step * step + delay, ROLES.counterpart)
     with reading(settings.archive):
-        customer, usual, customer_ts = _customers(store, subjects)
+        owner, usual, owner_ts = _owners(store, subjects)
         tiles, begin, end, counterpart_ts = _tiles(settings, store, counterparts)
     return Profiles(
-        customer[subject_row],
+        owner[subject_row],
         usual[subject_row],
-        customer_ts[subject_row],
+        owner_ts[subject_row],
         tiles,
         begin[counterpart_row],
         end[counterpart_row],
@@ -144,17 +144,17 @@ def _join(store: FeatureStore, keys: pd.DataFrame, features: list[str]) -> pd.Da
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[f.split(":")[1] for f in features])
 
 
-def _customers(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
-    customer = np.full((len(subjects), PROFILE_WIDTH), np.nan, dtype=np.float32)
+def _owners(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    owner = np.full((len(subjects), PROFILE_WIDTH), np.nan, dtype=np.float32)
     usual = np.zeros((len(subjects), USUAL_WIDTH), dtype=np.int64)
     times = np.zeros(len(subjects), dtype=np.int64)
     joined = _join(store, subjects, [f"{view_names.PROFILE}:{name}" for name in ("profile", "usual", "as_of_ms")])
     found = joined["as_of_ms"].notna().to_numpy()
     if found.any():
-        customer[found] = np.stack(joined.loc[found, "profile"].to_list())
+        owner[found] = np.stack(joined.loc[found, "profile"].to_list())
         usual[found] = np.stack(joined.loc[found, "usual"].to_list())
         times[found] = joined.loc[found, "as_of_ms"].to_numpy(dtype=np.int64)
-    return customer, usual, times
+    return owner, usual, times
 
 
 def _tiles(

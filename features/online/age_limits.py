@@ -26,8 +26,8 @@ class Limits:
         return stale, known & (-age > self.max_lead_ms)
 
 
-def customer_limits(rules: Feast) -> Limits:
-    """For ``customer_profile``."""
+def owner_limits(rules: Feast) -> Limits:
+    """For ``owner_profile``."""
     return Limits(int(rules.profile_max_age_days * DAY_MS), int(rules.profile_max_lead_hours * HOUR_MS))
 
 

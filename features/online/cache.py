@@ -103,29 +103,29 @@ class EntityRows:
         self._read_ms[slots] = at_ms
 
 
-class CustomerRows(EntityRows):
-    """``customer`` float32 [slots, PROFILE_WIDTH], ``usual`` int64 [slots, USUAL_WIDTH]; NaN and zeros where there is no row."""
+class OwnerRows(EntityRows):
+    """``owner`` float32 [slots, PROFILE_WIDTH], ``usual`` int64 [slots, USUAL_WIDTH]; NaN and zeros where there is no row."""
 
     def __init__(self, most: int) -> None:
         super().__init__(most)
-        self.customer = np.zeros((0, PROFILE_WIDTH), dtype=np.float32)
+        self.owner = np.zeros((0, PROFILE_WIDTH), dtype=np.float32)
         self.usual = np.zeros((0, USUAL_WIDTH), dtype=np.int64)
 
     def put(self, slots: NDArray[np.int64], found: Profiles, now_s: float, at_ms: int) -> None:
-        """The customers of ``found``, row by row."""
-        self._mark(slots, found.customer_ts_ms, now_s, at_ms)
-        self.customer[slots] = found.customer
+        """The owners of ``found``, row by row."""
+        self._mark(slots, found.owner_ts_ms, now_s, at_ms)
+        self.owner[slots] = found.owner
         self.usual[slots] = found.usual
 
     def _grow(self, size: int) -> None:
         more = size - len(self.time_ms)
         super()._grow(size)
-        self.customer = np.concatenate([self.customer, np.full((more, PROFILE_WIDTH), np.nan, dtype=np.float32)])
+        self.owner = np.concatenate([self.owner, np.full((more, PROFILE_WIDTH), np.nan, dtype=np.float32)])
         self.usual = np.concatenate([self.usual, np.zeros((more, USUAL_WIDTH), dtype=np.int64)])
 
     def _clear(self, slot: int) -> None:
         super()._clear(slot)
-        self.customer[slot] = np.nan
+        self.owner[slot] = np.nan
         self.usual[slot] = 0
 
 

@@ -6,7 +6,7 @@
 - **Store away or slow.** The batch is answered from memory, however old, and marked as degraded; the store is left alone for a
   second, so that one time-out is not paid by every batch. Rows that the store has lost count as missing, not as degraded.
 - **Age, in event time.** Rows older than the event by more than their maximum age count as missing, as they do in Feast's joins
-  (``ttl``). So do customer profiles that are newer than the event by more than their lead: they know its future. Tiles hold
+  (``ttl``). So do owner profiles that are newer than the event by more than their lead: they know its future. Tiles hold
   their history and are read as of the event, so newer ones tell nothing of its future and are used; one label with a wrong
   clock would else blind a counterpart for good. All of these are counted.
 """
@@ -25,8 +25,8 @@ from prometheus_client import Counter
 
 from features.base import view_names
 from features.base.feast_settings import Feast
-from features.online.age_limits import counterpart_limits, customer_limits
-from features.online.cache import CounterpartRows, CustomerRows
+from features.online.age_limits import counterpart_limits, owner_limits
+from features.online.cache import CounterpartRows, OwnerRows
 from features.online.store import ProfilesUnavailable
 from features.transform.profiles import Profiles, unknown
 
@@ -43,14 +43,14 @@ MISDATED = Counter(
 )
 UNAVAILABLE = Counter("driftloop_profile_reads_failed_total", "Reads that the online store did not answer, or not in time")
 
-_CUSTOMER, _COUNTERPART = view_names.PROFILE, view_names.RISK
+_OWNER, _COUNTERPART = view_names.PROFILE, view_names.RISK
 
 
 class Source(Protocol):
     """What reads profiles: ``features.online.store.ProfileReader``. Raises ProfilesUnavailable."""
 
     def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
-        """Row i of the customers is of ``subjects[i]``, row j of the counterparts of ``counterparts[j]``."""
+        """Row i of the owners is of ``subjects[i]``, row j of the counterparts of ``counterparts[j]``."""
         ...
 
 
@@ -71,9 +71,9 @@ class Reader:
         self._clock = clock
         self._cache_s = rules.cache_s
         self._cache_ms = int(rules.cache_event_s * 1000)
-        self._customers = CustomerRows(rules.cache_entities)
+        self._owners = OwnerRows(rules.cache_entities)
         self._counterparts = CounterpartRows(rules.cache_entities)
-        self._customer_limits = customer_limits(rules)
+        self._owner_limits = owner_limits(rules)
         self._counterpart_limits = counterpart_limits(rules)
         self._retry_at = -np.inf
 
@@ -84,8 +84,8 @@ class Reader:
         now, at = self._clock(), int(event_time_ms.max())
         distinct_subjects, subject_row = _unique(subjects)
         places, place_row = _unique(counterparts)
-        customers, distinct_counterparts = self._customers.slots(distinct_subjects), self._counterparts.slots(places)
-        old_subjects = np.flatnonzero(~self._customers.fresh(customers, now, at, self._cache_s, self._cache_ms))
+        owners, distinct_counterparts = self._owners.slots(distinct_subjects), self._counterparts.slots(places)
+        old_subjects = np.flatnonzero(~self._owners.fresh(owners, now, at, self._cache_s, self._cache_ms))
         old_places = np.flatnonzero(~self._counterparts.fresh(distinct_counterparts, now, at, self._cache_s, self._cache_ms))
         answered = True
         if len(old_subjects) or len(old_places):
@@ -94,12 +94,12 @@ class Reader:
             )
             answered = found is not None
             if found is not None:
-                self._customers.put(customers[old_subjects], found, now, at)
+                self._owners.put(owners[old_subjects], found, now, at)
                 self._counterparts.put(distinct_counterparts[old_places], found, now, at)
-        _count_lookups(_CUSTOMER, len(distinct_subjects), len(old_subjects), answered)
+        _count_lookups(_OWNER, len(distinct_subjects), len(old_subjects), answered)
         _count_lookups(_COUNTERPART, len(places), len(old_places), answered)
-        profiles = self._aligned(customers[subject_row], distinct_counterparts, place_row)
-        self._customers.trim()
+        profiles = self._aligned(owners[subject_row], distinct_counterparts, place_row)
+        self._owners.trim()
         self._counterparts.trim()
         return Read(self._judged(profiles, event_time_ms), degraded=not answered)
 
@@ -115,14 +115,14 @@ class Reader:
             self._retry_at = self._clock() + RETRY_AFTER_S
             return None
 
-    def _aligned(self, customers: NDArray[np.int64], counterparts: NDArray[np.int64], place_row: NDArray[np.int64]) -> Profiles:
-        """Rows of slots, as copies: ``customers`` in the order of the batch, ``counterparts[place_row]`` likewise."""
+    def _aligned(self, owners: NDArray[np.int64], counterparts: NDArray[np.int64], place_row: NDArray[np.int64]) -> Profiles:
+        """Rows of slots, as copies: ``owners`` in the order of the batch, ``counterparts[place_row]`` likewise."""
         end = np.cumsum(self._counterparts.sizes[counterparts])
         begin = end - self._counterparts.sizes[counterparts]
         return Profiles(
-            self._customers.customer[customers],
-            self._customers.usual[customers],
-            self._customers.time_ms[customers],
+            self._owners.owner[owners],
+            self._owners.usual[owners],
+            self._owners.time_ms[owners],
             np.concatenate([self._counterparts.tiles[slot] for slot in counterparts.tolist()]),
             begin[place_row],
             end[place_row],
@@ -131,12 +131,12 @@ class Reader:
 
     def _judged(self, profiles: Profiles, event_time_ms: NDArray[np.int64]) -> Profiles:
         """``profiles`` without the rows that are too old or know too much."""
-        stale, future = self._customer_limits.judge(profiles.customer_ts_ms, event_time_ms)
-        _count_misdated(_CUSTOMER, stale, future)
+        stale, future = self._owner_limits.judge(profiles.owner_ts_ms, event_time_ms)
+        _count_misdated(_OWNER, stale, future)
         out = stale | future
-        profiles.customer[out] = np.nan
+        profiles.owner[out] = np.nan
         profiles.usual[out] = 0
-        profiles.customer_ts_ms[out] = 0
+        profiles.owner_ts_ms[out] = 0
         stale, future = self._counterpart_limits.judge(profiles.counterpart_ts_ms, event_time_ms)
         _count_misdated(_COUNTERPART, stale, future)
         profiles.end[stale] = profiles.begin[stale]

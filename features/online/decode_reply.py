@@ -28,22 +28,22 @@ def decode(values: Sequence[bytes | None], subjects: int) -> Profiles:
     """``values``: OF_A_SUBJECT for each of the c ``subjects``, then OF_A_COUNTERPART for each of t counterparts; None or empty
     for null.
 
-    Gives c rows of customers and t of counterparts, in no pairs. A profile that has another length is unknown, an ``usual`` of
+    Gives c rows of owners and t of counterparts, in no pairs. A profile that has another length is unknown, an ``usual`` of
     another length is zeros.
     """
     joined = b"".join(filter(None, values))
     lengths = np.array([len(value) if value else 0 for value in values], dtype=np.int64)
     counterparts = (len(values) - OF_A_SUBJECT * subjects) // OF_A_COUNTERPART
-    customer = np.empty((subjects, PROFILE_WIDTH), dtype=np.float32)
+    owner = np.empty((subjects, PROFILE_WIDTH), dtype=np.float32)
     usual = np.empty((subjects, USUAL_WIDTH), dtype=np.int64)
-    customer_ts, counterpart_ts = np.empty(subjects, dtype=np.int64), np.empty(counterparts, dtype=np.int64)
+    owner_ts, counterpart_ts = np.empty(subjects, dtype=np.int64), np.empty(counterparts, dtype=np.int64)
     begin, end = np.empty(counterparts, dtype=np.int64), np.empty(counterparts, dtype=np.int64)
     # A number takes a byte at least; subjects' bytes are room to spare.
     tiles = np.empty(len(joined) // COLUMNS * COLUMNS, dtype=np.int64)
     data = np.frombuffer(joined, dtype=np.uint8) if joined else _NOTHING
-    first = _decode_subjects(data, lengths, customer, customer.view(np.uint8), usual, customer_ts)
+    first = _decode_subjects(data, lengths, owner, owner.view(np.uint8), usual, owner_ts)
     rows = _decode_counterparts(data, first, lengths[OF_A_SUBJECT * subjects :], tiles, begin, end, counterpart_ts)
-    return Profiles(customer, usual, customer_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, counterpart_ts)
+    return Profiles(owner, usual, owner_ts, tiles[: rows * COLUMNS].reshape(rows, COLUMNS), begin, end, counterpart_ts)
 
 
 @njit
@@ -87,8 +87,8 @@ def _milliseconds(data: NDArray[np.uint8], begin: int, end: int) -> np.int64:
 def _decode_subjects(
     data: NDArray[np.uint8],
     lengths: NDArray[np.int64],
-    customer: NDArray[np.float32],
-    customer_bytes: NDArray[np.uint8],
+    owner: NDArray[np.float32],
+    owner_bytes: NDArray[np.uint8],
     usual: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> int:
@@ -100,8 +100,8 @@ def _decode_subjects(
         usual_end = profile_end + lengths[3 * i + 2]
         usual[i] = 0
         position = _items(data, time_end, profile_end, _FLOATS)
-        if profile_end - position == customer_bytes.shape[1]:
-            customer_bytes[i] = data[position:profile_end]
+        if profile_end - position == owner_bytes.shape[1]:
+            owner_bytes[i] = data[position:profile_end]
             times[i] = _milliseconds(data, begin, time_end)
             position = _items(data, profile_end, usual_end, _INTEGERS)
             count = 0
@@ -111,7 +111,7 @@ def _decode_subjects(
             if count < usual.shape[1] or position < usual_end:
                 usual[i] = 0
         else:
-            customer[i] = np.nan
+            owner[i] = np.nan
             times[i] = 0
         begin = usual_end
     return begin

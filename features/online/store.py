@@ -66,7 +66,7 @@ class CounterpartRow:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """A customer profile as of ``event_time_ms``: the two arrays that ``features.transform.profiles`` describes."""
+    """A owner profile as of ``event_time_ms``: the two arrays that ``features.transform.profiles`` describes."""
 
     subject: str
     event_time_ms: int
@@ -90,7 +90,7 @@ _ACTIVITY_FIELDS, _COUNTERPART_FIELDS, _PROFILE_FIELDS = (_fields(view, *feature
 
 
 class ProfileReader:
-    """Reads counterpart risk and customer profiles of a micro-batch in one round trip. Not for use by several threads."""
+    """Reads counterpart risk and owner profiles of a micro-batch in one round trip. Not for use by several threads."""
 
     def __init__(self, settings: Settings) -> None:
         self._hashes = Hashes(settings.redis_connection, settings.scoring.profile_timeout_s)
@@ -111,8 +111,8 @@ class ProfileReader:
         found = decode(values, len(distinct_subjects))
         if len(distinct_subjects) < len(subjects):
             rows = _rows(distinct_subjects, subjects)
-            customer, usual, times = found.customer[rows], found.usual[rows], found.customer_ts_ms[rows]
-            found = replace(found, customer=customer, usual=usual, customer_ts_ms=times)
+            owner, usual, times = found.owner[rows], found.usual[rows], found.owner_ts_ms[rows]
+            found = replace(found, owner=owner, usual=usual, owner_ts_ms=times)
         if len(distinct_counterparts) < len(counterparts):
             rows = _rows(distinct_counterparts, counterparts)
             found = replace(found, begin=found.begin[rows], end=found.end[rows], counterpart_ts_ms=found.counterpart_ts_ms[rows])
@@ -180,7 +180,7 @@ class OnlineWriter:
         return self._write(_COUNTERPART_FIELDS, rows, lambda row: encoding.redis_key(_COUNTERPART, row.counterpart), encoded)
 
     def write_profiles(self, rows: Sequence[ProfileRow]) -> int:
-        """Customer profiles, for ``customer_profile``."""
+        """Owner profiles, for ``owner_profile``."""
 
         def encoded(row: ProfileRow) -> list[bytes]:
             return [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)]

@@ -51,19 +51,19 @@ class Recomputation:
     """
 
     def __init__(self, features: Features) -> None:
-        self._amount_limit = features.amount_limit
+        self._measure_limit = features.measure_limit
         self._generation = 0
         self._states: dict[int, SubjectState] = {}
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
-        """float32 [n, WIDTH] of a table with TRANSFORMED; customer and counterpart columns hold their missing values."""
+        """float32 [n, WIDTH] of a table with TRANSFORMED; owner and counterpart columns hold their missing values."""
         found = np.empty((table.num_rows, WIDTH), dtype=np.float32)
         partition = number(table, "kafka_partition", np.int64)
         batch = from_table(table)
         for one in np.unique(partition).tolist():
             rows = np.flatnonzero(partition == one)
             state = self._state(one)
-            found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._amount_limit)
+            found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._measure_limit)
         return found
 
     def _state(self, partition: int) -> SubjectState:

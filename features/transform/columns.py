@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 _MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(ROLES.modes)}}
 _NAN = float("nan")
-#: Amounts below this, in minor units, can be summed exactly (``features.history.running_sums``).
-MOST_AMOUNT = 1 << 37
+#: Measures below this, in minor units, can be summed exactly (``features.history.running_sums``).
+MOST_MEASURE = 1 << 37
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Columns:
         return len(self.subject)
 
     def check(self) -> None:
-        """Raises ValueError, naming the column, for lengths that differ and amounts outside [0, 2^37): compiled code reads them
+        """Raises ValueError, naming the column, for lengths that differ and measures outside [0, 2^37): compiled code reads them
         without looking."""
         for name in self.__slots__:
             if len(getattr(self, name)) != len(self.subject):
                 raise ValueError(f"{name} has {len(getattr(self, name))} values for {len(self.subject)} events")
-        if len(self.subject) and not (self.measure.min() >= 0 and self.measure.max() < MOST_AMOUNT):
-            raise ValueError(f"measure goes from {self.measure.min()} to {self.measure.max()}; give 0 to {MOST_AMOUNT - 1}")
+        if len(self.subject) and not (self.measure.min() >= 0 and self.measure.max() < MOST_MEASURE):
+            raise ValueError(f"measure goes from {self.measure.min()} to {self.measure.max()}; give 0 to {MOST_MEASURE - 1}")
 
     def take(self, rows: NDArray[np.int64]) -> Columns:
         """The given rows, in the given order."""

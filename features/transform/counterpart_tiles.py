@@ -1,7 +1,7 @@
 """Counterpart tiles: outcomes and positives of a counterpart by hour, and what is read from them as of an event.
 
 Tiles are int64 [k, 4], one row for each hour with an outcome, ascending: ``hour`` (``event_time_ms // 3_600_000`` of the
-transactions), ``n`` outcomes, ``f`` positives among them, ``u`` positives among those whose amount was normal for their subject,
+transactions), ``n`` outcomes, ``f`` positives among them, ``u`` positives among those whose measure was normal for their subject,
 so that the subject's own behaviour does not explain them. Counting is commutative: the same outcomes give the same tiles in any
 order.
 
@@ -68,7 +68,7 @@ class Counterpart:
         return np.column_stack([np.array(self.hours, dtype=np.int64), np.array(self.counts, dtype=np.int64)])
 
     def add(self, event_time_ms: int, positive: bool, unusual: bool | None = None, late: bool = False) -> None:
-        """Count one outcome. ``unusual``: whether the amount was unusual for its subject; not known (None) counts as unusual."""
+        """Count one outcome. ``unusual``: whether the measure was unusual for its subject; not known (None) counts as unusual."""
         hour = event_time_ms // HOUR_MS
         at = bisect.bisect_left(self.hours, hour)
         if at == len(self.hours) or self.hours[at] != hour:

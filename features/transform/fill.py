@@ -13,7 +13,7 @@ from features.transform.read_columns import Read
 
 
 def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay_ms: int, step_hours: int) -> None:
-    """Write the customer and counterpart columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
+    """Write the owner and counterpart columns of ``vectors`` [n, WIDTH], in place, for the n transactions of ``batch``.
 
     ``delay_ms`` and ``step_hours`` are those of ``settings.labels``; see ``features.transform.counterpart_tiles`` for what they
     mean.
@@ -27,7 +27,7 @@ def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay
                 batch.category,
                 batch.latitude,
                 batch.longitude,
-                np.ascontiguousarray(profiles.customer),
+                np.ascontiguousarray(profiles.owner),
                 np.ascontiguousarray(profiles.usual),
                 np.ascontiguousarray(profiles.tiles),
                 profiles.begin,

@@ -1,10 +1,10 @@
-"""Customer profile and counterpart tiles as of each event, and what formulas read from a profile.
+"""An owner's profile and counterpart tiles as of each event, and what formulas read from a profile.
 
-A customer profile is two arrays:
+An owner's profile is two arrays:
 
-- ``profile`` float32 [PROFILE_WIDTH]: home latitude and longitude in degrees (NaN while unknown), mean amount in currency units,
-  number of transactions behind it, then the shares of the 24 hours of the day (UTC), then the mean amounts at the merchant
-  categories that ``usual`` names;
+- ``profile`` float32 [PROFILE_WIDTH]: home latitude and longitude in degrees (NaN while unknown), mean measure in units,
+  number of events behind it, then the shares of the 24 hours of the day (UTC), then the mean measures at the categories that
+  ``usual`` names;
 - ``usual`` int64 [USUAL_WIDTH]: the most used categories (``features.transform.columns.category_number``), then the most
   used counterparts (``features.transform.columns.counterpart_number``), most used first, 0 where there are fewer.
 """
@@ -22,7 +22,7 @@ from features.catalogue.geo import haversine_km
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 HOURS, CATEGORIES, COUNTERPARTS = 24, 16, 16
-HOME_LAT, HOME_LON, MEAN_AMOUNT, COUNT, HOUR_SHARES = range(5)
+HOME_LAT, HOME_LON, MEAN_MEASURE, COUNT, HOUR_SHARES = range(5)
 CATEGORY_MEANS = HOUR_SHARES + HOURS
 PROFILE_WIDTH = CATEGORY_MEANS + CATEGORIES
 USUAL_WIDTH = CATEGORIES + COUNTERPARTS
@@ -32,14 +32,14 @@ USUAL_WIDTH = CATEGORIES + COUNTERPARTS
 class Profiles:
     """What Feast knew of n transactions' subjects and counterparts, row by row.
 
-    ``customer`` float32 [n, PROFILE_WIDTH], NaN where missing; ``usual`` int64 [n, USUAL_WIDTH], zeros where missing; the tiles
+    ``owner`` float32 [n, PROFILE_WIDTH], NaN where missing; ``usual`` int64 [n, USUAL_WIDTH], zeros where missing; the tiles
     of row i are ``tiles[begin[i]:end[i]]`` (int64 [m, 4]; rows may share them, and an unknown counterpart has none); ``*_ts_ms``
     int64 [n]: the event time that each is of, 0 where missing.
     """
 
-    customer: NDArray[np.float32]
+    owner: NDArray[np.float32]
     usual: NDArray[np.int64]
-    customer_ts_ms: NDArray[np.int64]
+    owner_ts_ms: NDArray[np.int64]
     tiles: NDArray[np.int64]
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
@@ -48,9 +48,9 @@ class Profiles:
     def age_ms(self, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
         """Event time minus the time of the older profile found, int64 [n]; -1 where none was found, never below 0 otherwise."""
         latest = np.iinfo(np.int64).max
-        customer = np.where(self.customer_ts_ms > 0, self.customer_ts_ms, latest)
+        owner = np.where(self.owner_ts_ms > 0, self.owner_ts_ms, latest)
         counterpart = np.where(self.counterpart_ts_ms > 0, self.counterpart_ts_ms, latest)
-        oldest = np.minimum(customer, counterpart)
+        oldest = np.minimum(owner, counterpart)
         return np.where(oldest == latest, -1, np.maximum(event_time_ms - oldest, 0))
 
 
@@ -78,7 +78,7 @@ def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude:
 
 @compiled
 def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
-    """Mean amount at a category, currency units; NaN where the subject did not use it, or it is not told (0)."""
+    """Mean measure at a category, units; NaN where the subject did not use it, or it is not told (0)."""
     if category != 0:
         for k in range(CATEGORIES):
             if usual[k] == category:

@@ -14,12 +14,12 @@ class Read(NamedTuple):
     """See ``features.transform.columns.Columns`` and ``features.transform.profiles.Profiles``."""
 
     time: NDArray[np.int64]
-    amount: NDArray[np.int64]
+    measure: NDArray[np.int64]
     counterpart: NDArray[np.int32]
     category: NDArray[np.int64]
     latitude: NDArray[np.float32]
     longitude: NDArray[np.float32]
-    customer: NDArray[np.float32]
+    owner: NDArray[np.float32]
     usual: NDArray[np.int64]
     tiles: NDArray[np.int64]
     begin: NDArray[np.int64]

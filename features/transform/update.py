@@ -1,8 +1,8 @@
 """The feature transform: from a subject's history to the stream's columns of the vector, strictly as of each event.
 
 A window of length W at event time t holds the subject's transactions with ``t - W < time <= t`` that arrived so far, this one
-included. Amounts are summed as integer minor units. An event that comes late is inserted at its event time: its own vector
-sees only what lies before it, and later vectors see it. The loop itself is ``features.transform.compiled_loops.stream_rows``,
+included. Measures are summed as integers in the smallest unit. An event that comes late is inserted at its event time: its own
+vector sees only what lies before it, and later vectors see it. The loop is ``features.transform.compiled_loops.stream_rows``,
 made from the catalogue; ``features.history.insert`` is what it stands on.
 """
 
@@ -21,12 +21,12 @@ from features.transform.compiled_loops import stream_rows
 _MISSING = np.array([f.missing for f in FEATURES], dtype=np.float32)
 
 
-def update(state: SubjectState, batch: Columns, amount_limit: int) -> NDArray[np.float32]:
+def update(state: SubjectState, batch: Columns, measure_limit: int) -> NDArray[np.float32]:
     """Add ``batch`` to ``state`` and return the vectors, float32 [n, WIDTH], in the batch's order.
 
-    ``amount_limit``: ``settings.features.amount_limit``, whole currency units; the state does not depend on it.
-    Columns from ``N_STREAM`` on (customer, counterpart) hold their missing values: ``features.transform.profiles.fill`` sets
-    them. Raises ValueError for columns of different lengths, and for amounts that the history cannot hold.
+    ``measure_limit``: ``settings.features.measure_limit``, whole units; the state does not depend on it.
+    Columns from ``N_STREAM`` on (owner, counterpart) hold their missing values: ``features.transform.profiles.fill`` sets
+    them. Raises ValueError for columns of different lengths, and for measures that the history cannot hold.
     """
     batch.check()
     vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
@@ -43,5 +43,5 @@ def update(state: SubjectState, batch: Columns, amount_limit: int) -> NDArray[np
             batch.mode,
             batch.flag,
         )
-        stream_rows(state.history, slots, rows, amount_limit, vectors, new_walk())
+        stream_rows(state.history, slots, rows, measure_limit, vectors, new_walk())
     return vectors

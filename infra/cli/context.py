@@ -23,7 +23,8 @@ def choose_domain(folder: Path) -> None:
 
     Raises SettingsError where this process serves another one already.
     """
-    from features.base.settings import DOMAIN_VARIABLE, SettingsError, domain_in
+    from features.base.domain_name import DOMAIN_VARIABLE
+    from features.base.settings import SettingsError, domain_in
 
     name = domain_in(folder)
     if name is None:

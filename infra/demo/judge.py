@@ -76,12 +76,12 @@ def _ap(scores: Scores, positive: NDArray[np.bool_], start_ms: int, end_ms: int)
 
 
 def days(scores: Scores, positive: NDArray[np.bool_]) -> list[Day]:
-    """AP and card precision@100 for each scored day."""
+    """AP and subject precision@100 for each scored day."""
     return [
         Day(
             datetime.fromtimestamp(d.day_ms / 1000, UTC).date().isoformat(),
             d.transactions,
-            d.frauds,
+            d.positives,
             None if math.isnan(d.ap) else round(d.ap, 4),
             d.cp100,
         )

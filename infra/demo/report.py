@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from features.base.active import WORDS
 from infra.demo import pictures
 from infra.demo.story import Story
 from infra.demo.tell import Told
@@ -114,7 +115,9 @@ def _models(told: Told) -> str:
         ]
         for m in store.versions()
     ]
-    return _table(["version", "state", "cause", "trained on", "rows / frauds", "AP on its holdout", "threshold"], rows)
+    return _table(
+        ["version", "state", "cause", "trained on", f"rows / {WORDS.positives}", "AP on its holdout", "threshold"], rows
+    )
 
 
 def _events(told: Told) -> str:

@@ -96,7 +96,7 @@ def replayed(path: Path, days: int | None) -> Story:
 
     Raises ReplayError where the file is not one of transactions, or is too short.
     """
-    from streams.replay.mapping import ReplayError
+    from streams.replay.errors import ReplayError
     from streams.replay.replay import Replay
 
     replay = Replay(path, label_delay_days=7.0)
@@ -127,7 +127,8 @@ def extent(path: Path) -> tuple[date, date, int]:
     import pyarrow.parquet as pq
 
     from streams.replay import columns
-    from streams.replay.mapping import HANDBOOK, ReplayError
+    from streams.replay.errors import ReplayError
+    from streams.replay.mapping import HANDBOOK
 
     name = HANDBOOK["event_time"]
     table = pq.read_table(path, columns=[name]).combine_chunks()

@@ -40,7 +40,7 @@ class Day(msgspec.Struct):
 
     day: str
     transactions: int
-    frauds: int
+    positives: int
     ap: float | None
     cp100: float
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from features.base.active import WORDS
 from features.base.durations import DAY_MS
 from infra.demo.story import Story
 from infra.demo.tell import Told
@@ -31,7 +32,7 @@ def show(story: Story, told: Told, console: Console) -> None:
             mean_ap = sum(d.ap or 0.0 for d in scored) / len(scored)
             cp = sum(d.cp100 for d in s.daily) / len(s.daily)
             over = f"over {len(scored)} days with a model"
-            console.print(f"mean daily AP {mean_ap:.3f}, mean daily card precision@100 {cp:.3f}, {over}")
+            console.print(f"mean daily AP {mean_ap:.3f}, mean daily {WORDS.subject} precision@100 {cp:.3f}, {over}")
     seconds = s.seconds
     console.print(
         f"up {seconds.up} s, first model after {seconds.first_model} s, "

@@ -15,25 +15,25 @@ from streams.publish.batch import Batch
 
 @dataclass
 class Truth:
-    """The frauds among what was published, with the pattern of each."""
+    """The positives among what was published, with the pattern of each."""
 
     pattern_of: dict[str, str] = field(default_factory=dict)
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Hand the batches on, remembering their frauds."""
+        """Hand the batches on, remembering the positive ones."""
         for batch in batches:
             for row in np.flatnonzero(batch.truth.positive):
                 self.pattern_of[batch.transactions.event_id[row]] = batch.truth.names[batch.truth.pattern[row]]
             yield batch
 
     def of(self, scores: Scores) -> NDArray[np.bool_]:
-        """Whether each scored transaction is fraud, bool [n]."""
+        """Whether each scored event is positive, bool [n]."""
         known = self.pattern_of
         return np.array([t in known for t in scores.event_id], dtype=np.bool_)
 
 
 def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """AP over the rows that have a score; NaN without a fraud among them."""
+    """AP over the rows that have a score; NaN without a positive among them."""
     from sklearn.metrics import average_precision_score
 
     there = ~np.isnan(score)
@@ -44,20 +44,20 @@ def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -
 
 @dataclass(frozen=True)
 class Daily:
-    """One day of event time: AP, and card precision@100."""
+    """One day of event time: AP, and subject precision@100."""
 
     day_ms: int
     transactions: int
-    frauds: int
+    positives: int
     ap: float
     cp100: float
 
 
 def daily(scores: Scores, positive: NDArray[np.bool_]) -> list[Daily]:
-    """AP and card precision@100 for each day with scores.
+    """AP and subject precision@100 for each day with scores.
 
-    Card precision@100, as the Fraud Detection Handbook defines it: of the 100 cards with the highest score of a day, the share
-    that is truly compromised, cards found on an earlier day left out.
+    Subject precision@100 (docs/glossary.md): of the 100 subjects with the highest score of a day, the share that truly has a
+    positive, subjects found on an earlier day left out.
     """
     days = scores.event_time_ms // DAY_MS
     found: set[str] = set()
@@ -66,14 +66,14 @@ def daily(scores: Scores, positive: NDArray[np.bool_]) -> list[Daily]:
         here = (days == day) & ~np.isnan(scores.score)
         if not here.any():
             continue
-        cards, score, truly = scores.subject[here], scores.score[here], positive[here]
+        subjects, score, truly = scores.subject[here], scores.score[here], positive[here]
         best: dict[str, tuple[float, bool]] = {}
-        for card, value, bad in zip(cards, score, truly, strict=True):
-            if card not in found:
-                before = best.get(card, (-1.0, False))
-                best[card] = (max(before[0], value), before[1] or bool(bad))
+        for subject, value, bad in zip(subjects, score, truly, strict=True):
+            if subject not in found:
+                before = best.get(subject, (-1.0, False))
+                best[subject] = (max(before[0], value), before[1] or bool(bad))
         top = sorted(best.items(), key=lambda item: -item[1][0])[:100]
-        caught = [card for card, (_, bad) in top if bad]
+        caught = [subject for subject, (_, bad) in top if bad]
         found.update(caught)
         rows.append(Daily(int(day) * DAY_MS, len(score), int(truly.sum()), average_precision(truly, score), len(caught) / 100))
     return rows

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from features.archive import layout
 from features.archive.locks import reading
-from features.base.active import ROLES
+from features.base.active import DOMAIN, ROLES
 from features.base.settings import Settings
 from features.catalogue.vector import INDEX, vector_schema
 
@@ -36,8 +35,7 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
     """
     if not any((settings.archive / "scores").glob("*/*.parquet")):
         return []
-    # Money has its own unit in each event.
-    unit = "currency" if "currency" in layout.EVENT.names else "null"
+    unit = DOMAIN.unit_field or "null"
     with reading(settings.archive), duckdb.connect() as connection:
         found = connection.execute(
             f"""

@@ -21,7 +21,7 @@ from features.transform.profiles import (
     HOME_LON,
     HOUR_SHARES,
     HOURS,
-    MEAN_AMOUNT,
+    MEAN_MEASURE,
     Profiles,
 )
 from infra.errors import PlatformError
@@ -43,13 +43,13 @@ class UnknownEntity(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A customer's profile. Amounts in currency units; ``hours``: shares of the hours of the day, UTC; categories (with their
-    mean amounts) and counterparts by their numbers (``features.transform.columns``), most used first.
+    """A owner's profile. Measures in units; ``hours``: shares of the hours of the day, UTC; categories (with their
+    mean measures) and counterparts by their numbers (``features.transform.columns``), most used first.
     """
 
     as_of_ms: int
     home: tuple[float, float] | None
-    mean_amount: float
+    mean_measure: float
     events: int
     hours: list[float]
     categories: dict[str, float]
@@ -157,10 +157,10 @@ def _subject(activity: Activity, profile: Profile | None, schema: str) -> Subjec
 
 
 def _profile(read: Profiles) -> Profile | None:
-    as_of = int(read.customer_ts_ms[0])
+    as_of = int(read.owner_ts_ms[0])
     if not as_of:
         return None
-    values, usual = read.customer[0], read.usual[0]
+    values, usual = read.owner[0], read.usual[0]
     home = (float(values[HOME_LAT]), float(values[HOME_LON]))
     categories = {
         str(number): float(values[CATEGORY_MEANS + i]) for i, number in enumerate(usual[:CATEGORIES].tolist()) if number
@@ -168,7 +168,7 @@ def _profile(read: Profiles) -> Profile | None:
     return Profile(
         as_of,
         None if np.isnan(home).any() else home,
-        float(values[MEAN_AMOUNT]),
+        float(values[MEAN_MEASURE]),
         int(values[COUNT]),
         values[HOUR_SHARES : HOUR_SHARES + HOURS].tolist(),
         categories,

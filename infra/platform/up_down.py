@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from features.base import private_files
-from features.base.settings import ADMIN, DEFAULT_DOMAIN, Settings, domain_in
+from features.base.domain_name import DEFAULT_DOMAIN
+from features.base.settings import ADMIN, Settings, domain_in
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component

@@ -4,12 +4,10 @@ Component bodies are shipped as source, so they only import and call ``retrain.p
 annotations`` here: KFP reads the annotations as objects.
 """
 
-import os
-
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
-from features.base.settings import DEFAULT_DOMAIN, DOMAIN_VARIABLE
+from features.base.domain_name import DOMAIN_VARIABLE, serving
 
 #: The image of a cluster's steps: this project with its ``retrain`` extra, and Java.
 IMAGE = "driftloop/retrain-python:latest"
@@ -78,7 +76,7 @@ def _fresh(task: dsl.PipelineTask, retries: int = 0) -> dsl.PipelineTask:
     """Never from KFP's cache: the archive, the store and the serving document change behind equal inputs."""
     task.set_caching_options(False)
     # A step is a process of its own, and serves the domain of whoever compiled it.
-    task.set_env_variable(DOMAIN_VARIABLE, os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN)
+    task.set_env_variable(DOMAIN_VARIABLE, serving())
     return task.set_retry(num_retries=retries, backoff_duration="2s") if retries else task
 
 

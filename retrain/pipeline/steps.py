@@ -30,7 +30,7 @@ REJECTED = "rejected"
 
 
 def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: str) -> None:
-    """Spark: labelled rows of the window to ``rows``, daily customer profiles to ``profiles`` (folders of Parquet)."""
+    """Spark: labelled rows of the window to ``rows``, daily owner profiles to ``profiles`` (folders of Parquet)."""
     with recorded(Path(run_dir), "prepare") as details:
         settings = load(settings_dir)
         from features.jobs import labelled_rows as job

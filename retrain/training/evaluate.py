@@ -10,7 +10,7 @@ from features.base.active import DOMAIN
 
 
 class Evaluation(msgspec.Struct, frozen=True):
-    """One model on one holdout. Money is in currency units. ``ap`` and ``roc_auc`` are None where a class is missing.
+    """One model on one holdout. Costs are in units of the measure. ``ap`` and ``roc_auc`` are None where a class is missing.
 
     ``alerts``, ``recall``, ``precision`` and ``cost`` are at ``threshold``; ``recall_at_budget`` is at the review budget,
     whatever the threshold, so that two models compare.

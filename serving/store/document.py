@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 
+from features.base.active import DOMAIN
 from serving.store.manifest import VersionName
 
 FILE_NAME = "serving.json"
@@ -22,7 +23,7 @@ class ServingDocument(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     generation: Count = 0
-    model: str = "fraud"
+    model: str = DOMAIN.model
     champion: VersionName | None = None
     shadow: VersionName | None = None
     shadow_transactions: Count = 0

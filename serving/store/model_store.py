@@ -22,6 +22,7 @@ from pathlib import Path
 
 import msgspec
 
+from features.base.active import DOMAIN
 from features.base.files import locked, move_folder, write
 from features.base.settings import Settings
 from features.base.storage import is_local, local_path, open_store
@@ -64,7 +65,7 @@ class ModelStore:
     ``model`` is the name in a document that nobody wrote yet.
     """
 
-    def __init__(self, path: Path, model: str = "fraud", objects: ObjectVersions | None = None) -> None:
+    def __init__(self, path: Path, model: str = DOMAIN.model, objects: ObjectVersions | None = None) -> None:
         self.root = path
         self.model = model
         self._objects = objects

@@ -126,7 +126,7 @@ def export(settings: Settings, report: SkewReport) -> None:
 
 
 def _words(settings: Settings, one: Difference) -> str:
-    # Where it is, and not what it is: values of features are made of amounts.
+    # Where it is, and not what it is: values of features are made of measures.
     return (
         f"{one.feature} of event {hashed(settings, one.event_id)} (subject {hashed(settings, one.subject)}, "
         f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"

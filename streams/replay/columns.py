@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from features.base.active import ROLES
-from streams.replay.mapping import ReplayError
+from streams.replay.errors import ReplayError
 
-#: Currencies whose minor unit is not a hundredth (ISO 4217).
-_EXPONENTS = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 #: Bounds of features.base.events.EventTime.
 _EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000
-_MOST_MINOR = 1_000_000_000_00
-
-
-def exponent(currency: str) -> int:
-    """Decimal places of a currency's minor unit: 2 for EUR, 0 for JPY."""
-    return _EXPONENTS.get(currency, 2)
 
 
 def no_nulls(column: pa.Array, name: str) -> None:
@@ -48,34 +32,6 @@ def times(column: pa.Array, name: str) -> NDArray[np.int64]:
     if wrong.any():
         raise ReplayError(f"column {name} holds {int(values[wrong][0])} ms: not epoch milliseconds from 2000 to 2100")
     return values
-
-
-def minor_units(column: pa.Array, name: str, places: int) -> NDArray[np.int64]:
-    """Amounts in currency units to integers in minor units [n].
-
-    Decimals and integers are exact; what has more than ``places`` decimals is refused there. A float stands for the decimal
-    that prints as it, which rounding ``value * 10**places`` to the nearest integer finds for every amount below 10^13.
-    """
-    no_nulls(column, name)
-    scale = 10**places
-    if pa.types.is_integer(column.type):
-        values = np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
-        minor = values * scale if len(values) == 0 or np.abs(values).max() <= _MOST_MINOR else np.full(len(values), -1)
-    elif pa.types.is_decimal(column.type):
-        exact = [value * scale for value in column.to_pylist()]
-        if any(value != value.to_integral_value() for value in exact):
-            raise ReplayError(f"column {name} has amounts with more than {places} decimals; round them first")
-        minor = np.array([int(min(value, Decimal(_MOST_MINOR + 1))) for value in exact], dtype=np.int64)
-    elif pa.types.is_floating(column.type):
-        floats = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64) * scale
-        if not np.isfinite(floats).all():
-            raise ReplayError(f"column {name} has amounts that are not finite; leave these rows out")
-        minor = np.rint(np.clip(floats, -1.0, float(_MOST_MINOR + 1))).astype(np.int64)
-    else:
-        raise ReplayError(f"column {name} is of type {column.type}; amount must be a number in currency units")
-    if ((minor < 0) | (minor > _MOST_MINOR)).any():
-        raise ReplayError(f"column {name} has amounts below 0 or above a thousand million; leave these rows out")
-    return np.asarray(minor, dtype=np.int64)
 
 
 def ids(column: pa.Array, name: str) -> NDArray[np.object_]:
@@ -110,17 +66,17 @@ def degrees(column: pa.Array, name: str, limit: float) -> NDArray[np.float64]:
     return values
 
 
-def entry_modes(column: pa.Array, name: str) -> NDArray[np.int8]:
-    """Positions in ENTRY_MODES [n], -1 where missing."""
-    codes: dict[str | None, int] = {None: -1, **{str(mode): i for i, mode in enumerate(ROLES.modes)}}
+def choices(column: pa.Array, name: str, field: str, among: tuple[str, ...]) -> NDArray[np.int8]:
+    """Positions in ``among`` [n], -1 where missing."""
+    codes: dict[str | None, int] = {None: -1, **{str(mode): i for i, mode in enumerate(among)}}
     values = column.to_pylist()
     wrong = set(values) - set(codes)
     if wrong:
-        raise ReplayError(f"column {name} holds {sorted(map(str, wrong))[0]!r}; entry_mode is one of {', '.join(ROLES.modes)}")
+        raise ReplayError(f"column {name} holds {sorted(map(str, wrong))[0]!r}; {field} is one of {', '.join(among)}")
     return np.array([codes[value] for value in values], dtype=np.int8)
 
 
-def pins(column: pa.Array, name: str) -> NDArray[np.int8]:
+def answers(column: pa.Array, name: str) -> NDArray[np.int8]:
     """0, 1 or -1 (missing) [n] of a boolean column or one of 0 and 1."""
     filled = np.full(len(column), -1, dtype=np.int8)
     known = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)

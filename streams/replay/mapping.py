@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from features.base import names
 from features.base.events import Label
 from features.domains.card_fraud.event import Payment
+from streams.replay.errors import ReplayError
 
 Field = Literal[
     "transaction_id",
@@ -48,10 +49,6 @@ HANDBOOK: dict[Field, str] = {
     "is_fraud": "TX_FRAUD",
     "pattern": "TX_FRAUD_SCENARIO",
 }
-
-
-class ReplayError(ValueError):
-    """The file cannot be replayed; the message names the column and the way out."""
 
 
 def parse_map(specs: Iterable[str]) -> dict[Field, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.replay import columns
-from streams.replay.mapping import HANDBOOK, Field, ReplayError, resolve
+from streams.replay.errors import ReplayError
+from streams.replay.rows import PATTERNS, FileColumns, column_of, no_events
 
 ROWS_AT_ONCE = 65_536
-_MOST_PATTERNS = 100
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,16 @@ def day_ms(day: date) -> int:
 class Replay:
     """A file to replay.
 
-    ``currency`` holds where the file has no such column. Every fraud gets a label of source ``chargeback``,
-    ``label_delay_days`` of event time after it. Raises ReplayError for a file that is no Parquet file or lacks a column.
+    Every positive gets a label of the domain's first source, ``label_delay_days`` of event time after it. Raises ReplayError for
+    a file that is no Parquet file or lacks a column.
     """
 
     def __init__(
         self,
         path: Path,
-        mapping: Mapping[Field, str] = HANDBOOK,
-        currency: str = "EUR",
+        wanted: FileColumns | None = None,
         label_delay_days: float = 7.0,
     ) -> None:
-        if len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.isupper()):
-            raise ReplayError(f"--currency is {currency!r}; write three capital letters, as in EUR")
         if not 0.0 <= label_delay_days <= 3650.0:
             raise ReplayError(f"--label-delay-days is {label_delay_days}; it must be from 0 to 3650")
         try:
@@ -61,8 +58,8 @@ class Replay:
         except (OSError, pa.ArrowInvalid) as error:
             raise ReplayError(f"{path} cannot be read as Parquet: {error}") from error
         self._path = path
-        self._columns = resolve(dict(mapping), self._schema.names, path.name)
-        self._currency = currency
+        self._columns = wanted or FileColumns()
+        self._columns.open(self._schema.names, path.name)
         self._delay_ms = round(label_delay_days * DAY_MS)
 
     def batches(self, first: date | None = None, last: date | None = None) -> Iterator[Batch]:
@@ -98,13 +95,13 @@ class Replay:
         """Rows of [start, end), in pieces, checked for order."""
         newest = 0
         row = 0
-        time_column = self._columns["event_time"]
+        time_column = self._columns.time
         with pq.ParquetFile(self._path) as file:
             groups = [g for g in range(file.num_row_groups) if self._may_hold(file, g, start, end)]
-            names = sorted(set(self._columns.values()))
+            names = self._columns.names
             for piece in file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=names):
                 table = pa.Table.from_batches([piece]).combine_chunks()
-                times = columns.times(_array(table, time_column), time_column)
+                times = columns.times(column_of(table, time_column), time_column)
                 if len(times) and (times[0] < newest or (np.diff(times) < 0).any()):
                     raise ReplayError(f"{self._path.name} is not in order of {time_column} (near row {row}); sort it first")
                 if len(times):
@@ -122,7 +119,7 @@ class Replay:
         meta = file.metadata.row_group(group)
         for i in range(meta.num_columns):
             column = meta.column(i)
-            if column.path_in_schema != self._columns["event_time"]:
+            if column.path_in_schema != self._columns.time:
                 continue
             stats = column.statistics
             if stats is None or not stats.has_min_max or not isinstance(stats.min, datetime):
@@ -134,76 +131,19 @@ class Replay:
         return True
 
     def _part(self, table: pa.Table, times: NDArray[np.int64]) -> _Part:
-        n = table.num_rows
-        have = self._columns
-
-        def of(field: Field) -> pa.Array:
-            return _array(table, have[field])
-
-        none = np.full(n, None, dtype=object)
-        nowhere = np.full(n, np.nan)
-        unknown = np.full(n, -1, dtype=np.int8)
-        currency = columns.text(of("currency")) if "currency" in have else np.full(n, self._currency, dtype=object)
-        transactions = Events(
-            event_id=columns.ids(of("transaction_id"), have["transaction_id"]),
-            event_time_ms=times,
-            subject=columns.ids(of("card_id"), have["card_id"]),
-            counterpart=columns.ids(of("terminal_id"), have["terminal_id"]),
-            measure=self._amounts(of("amount"), currency),
-            others={
-                "currency": currency,
-                "latitude": columns.degrees(of("latitude"), have["latitude"], 90.0) if "latitude" in have else nowhere,
-                "longitude": columns.degrees(of("longitude"), have["longitude"], 180.0) if "longitude" in have else nowhere,
-                "country": columns.text(of("country")) if "country" in have else none,
-                "category": columns.text(of("merchant_category")) if "merchant_category" in have else none,
-                "mode": columns.entry_modes(of("entry_mode"), have["entry_mode"]) if "entry_mode" in have else unknown,
-                "flag": columns.pins(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
-            },
-        )
-        pattern = np.zeros(n, dtype=np.int8)
-        if "is_fraud" in have:
-            fraud = columns.flags(of("is_fraud"), have["is_fraud"])
-            kind = np.ones(n)
-            if "pattern" in have and pa.types.is_integer(of("pattern").type):
-                kind = np.clip(of("pattern").to_numpy(zero_copy_only=False), 1, _MOST_PATTERNS)
-            pattern[fraud] = kind[fraud].astype(np.int8)
-        return _Part(transactions, pattern)
-
-    def _amounts(self, column: pa.Array, currency: NDArray[np.object_]) -> NDArray[np.int64]:
-        """Minor units [n], each by its own currency."""
-        name = self._columns["amount"]
-        amounts = np.zeros(len(column), dtype=np.int64)
-        for one in set(currency.tolist()):
-            if not isinstance(one, str) or len(one) != 3 or not (one.isascii() and one.isalpha() and one.isupper()):
-                raise ReplayError(
-                    f"column {self._columns['currency']} holds {one!r}; a currency is three capital letters, as in EUR"
-                )
-            mine = currency == one
-            amounts[mine] = columns.minor_units(column.filter(pa.array(mine)), name, columns.exponent(one))
-        return amounts
+        return _Part(self._columns.events(table, times), self._columns.patterns(table))
 
     def _batch(self, parts: list[_Part], day: int) -> Batch:
         joined = _join(parts)
-        truth = Truth(joined.pattern, ("genuine", *(f"scenario_{i}" for i in range(1, _MOST_PATTERNS + 1))))
+        truth = Truth(joined.pattern, PATTERNS)
         rows = np.flatnonzero(truth.positive)
         known = joined.transactions.event_time_ms[rows] + self._delay_ms
         labels = Labels.of(joined.transactions, rows, np.ones(len(rows), np.bool_), known, np.zeros(len(rows), np.int8))
         return Batch(day * DAY_MS, (day + 1) * DAY_MS, joined.transactions, truth, labels)
 
 
-def _array(table: pa.Table, name: str) -> pa.Array:
-    chunked = table.column(name)
-    return chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
-
-
 def _join(parts: list[_Part]) -> _Part:
     if not parts:
-        text = np.empty(0, dtype=object)
-        whole = np.empty(0, dtype=np.int64)
-        real = np.empty(0, dtype=np.float64)
-        small = np.empty(0, dtype=np.int8)
-        others = {"currency": text, "latitude": real, "longitude": real, "country": text, "category": text}
-        empty = Events(text, whole, text, text, whole, {**others, "mode": small, "flag": small})
-        return _Part(empty, small)
+        return _Part(no_events(), np.empty(0, dtype=np.int8))
     transactions = Events.joined([part.transactions for part in parts])
     return _Part(transactions, np.concatenate([part.pattern for part in parts]))

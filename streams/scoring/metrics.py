@@ -8,10 +8,10 @@ from streams.engine.batch_histogram import BatchHistogram
 from streams.kafka.metrics import SECONDS
 
 STATE_BYTES = Gauge("driftloop_state_bytes", "Bytes of the scorer's state", ["partition"])
-STATE_SUBJECTS = Gauge("driftloop_state_cards", "Cards in the scorer's state", ["partition"])
+STATE_SUBJECTS = Gauge("driftloop_state_subjects", "Subjects in the scorer's state", ["partition"])
 DUPLICATES = Counter("driftloop_duplicates_total", "Transactions dropped because their id and body came before")
 LATE = Counter("driftloop_late_transactions_total", "Transactions further behind the others than is allowed for")
-COLD = Counter("driftloop_cold_scores_total", "Scores of cards whose history was lost in part")
+COLD = Counter("driftloop_cold_scores_total", "Scores of subjects whose history was lost in part")
 SCORES = Counter("driftloop_scores_total", "Scores published", ["decision"])
 DEGRADED = Counter(
     "driftloop_degraded_scores_total",

@@ -39,14 +39,14 @@ class PartitionState:
         """Part of the history is lost: until the longest window has passed the next event, scores are cold."""
         self._cold = _FROM_NEXT
 
-    def update(self, batch: Columns, amount_limit: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    def update(self, batch: Columns, measure_limit: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Take n transactions in; return their vectors (see ``features.transform.update.update``) and whether each is cold, bool
         [n]."""
         if self._copy is not None:
             self._copy.before(batch.subject)
         if self._cold == _FROM_NEXT and len(batch):
             self._cold = int(batch.event_time_ms[0]) + LONGEST_MS
-        return update(self.subjects, batch, amount_limit), batch.event_time_ms < self._cold
+        return update(self.subjects, batch, measure_limit), batch.event_time_ms < self._cold
 
     def copy(self, subjects_a_step: int) -> PartitionCopy:
         """Begin a copy of the state as it is now."""

@@ -1,6 +1,6 @@
 """The scorer: transactions in; scores, alerts and dead letters out, in one transactional hop.
 
-Subject features come from the scorer's own state, customer and counterpart features from Feast's online store (one read a
+Subject features come from the scorer's own state, owner and counterpart features from Feast's online store (one read a
 micro-batch), the score from the model server (one call a micro-batch). With no champion yet, vectors are published unscored:
 they are what the first model learns from.
 
@@ -62,7 +62,7 @@ class Scorer:
         self._scoring = settings.scoring
         self._subjects_a_step = settings.snapshots.subjects_a_step
         self._labels = settings.labels
-        self._amount_limit, self._schema = settings.features.amount_limit, vector_schema(settings.features)
+        self._measure_limit, self._schema = settings.features.measure_limit, vector_schema(settings.features)
         self._model = model
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
@@ -149,11 +149,11 @@ class Scorer:
         """Take the transactions into the subjects' state; return their vectors and whether each is cold."""
         batch = taken.columns
         if len(taken.spread) == 1:
-            return self._state[taken.spread[0][0]].update(batch, self._amount_limit)
+            return self._state[taken.spread[0][0]].update(batch, self._measure_limit)
         vectors = np.empty((len(batch), WIDTH), dtype=np.float32)
         cold = np.empty(len(batch), dtype=np.bool_)
         for partition, rows in taken.spread:
-            vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows), self._amount_limit)
+            vectors[rows], cold[rows] = self._state[partition].update(batch.take(rows), self._measure_limit)
         return vectors, cold
 
     def _predict(self, vectors: NDArray[np.float32], event_time_ms: int) -> Prediction | None:

@@ -31,7 +31,7 @@ def warm(settings: Settings) -> None:
     record = Record(topics.EVENTS, 0, 0, b"c", encode(_EVENT), [], _EVENT.event_time_ms)
     taken = Intake(settings.scoring, lambda _: state.admission).take([record]).new
     assert taken is not None
-    vectors, _ = state.update(taken.columns, settings.features.amount_limit)
+    vectors, _ = state.update(taken.columns, settings.features.measure_limit)
     profiles = decode([None] * (OF_A_SUBJECT + OF_A_COUNTERPART), 1)
     fill(vectors, taken.columns, profiles, settings.labels.delay_ms, settings.labels.step_hours)
     copy = state.copy(settings.snapshots.subjects_a_step)

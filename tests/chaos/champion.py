@@ -25,7 +25,7 @@ def install(settings: Settings, folder: Path, seed: int, history: list[bytes]) -
     """``benchmarks.streams.champion``, with weights from ``seed``; its threshold is taken from the ``history`` (JSON)."""
     events = [msgspec.json.decode(value, type=Payment) for value in history]
     champion.install(settings, folder, events, seed)
-    vectors = update(SubjectState(), from_events(events[:_REFERENCE]), settings.features.amount_limit)
+    vectors = update(SubjectState(), from_events(events[:_REFERENCE]), settings.features.measure_limit)
     model = StoredReferences(settings).path(champion.VERSION).with_name("model.onnx").read_bytes()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     scores = session.run(None, {"features": vectors})[0][:, 0]

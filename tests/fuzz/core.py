@@ -56,9 +56,9 @@ class NoStore:
     """An online store that knows nobody."""
 
     def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
-        customers, distinct_counterparts = unknown(len(subjects)), unknown(len(counterparts))
+        owners, distinct_counterparts = unknown(len(subjects)), unknown(len(counterparts))
         return dataclasses.replace(
-            customers,
+            owners,
             begin=distinct_counterparts.begin,
             end=distinct_counterparts.end,
             counterpart_ts_ms=distinct_counterparts.counterpart_ts_ms,

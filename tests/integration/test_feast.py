@@ -11,7 +11,7 @@ import pytest
 import redis
 from numpy.typing import NDArray
 
-from features.archive.layout import customer_profile_folder
+from features.archive.layout import owner_profile_folder
 from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA, SERVICE, WIDTH
@@ -100,10 +100,10 @@ def test_we_read_what_feast_writes(settings: Settings) -> None:
     )
     store.write_to_online_store("terminal_risk", frame)
     got = ProfileReader(settings).read(["fw"], ["fw"])
-    assert got.customer.tolist() == [mine.profile.tolist()]
+    assert got.owner.tolist() == [mine.profile.tolist()]
     assert got.usual.tolist() == [mine.usual.tolist()]
     assert tiles_of(got, 0) == tiles(2).tolist()
-    assert got.customer_ts_ms.tolist() == [T0 + 500]
+    assert got.owner_ts_ms.tolist() == [T0 + 500]
     assert got.counterpart_ts_ms.tolist() == [T0 + 500]
 
 
@@ -113,9 +113,9 @@ def test_reads_are_aligned_with_repeated_and_unknown_ids(settings: Settings) -> 
     writer.write_profiles([person(f"al-{i}", T0 + i, i, i, i, i) for i in range(3)])
     reader = ProfileReader(settings)
     got = reader.read(["al-2", "al-0", "al-2", "who"], ["al-1", "who", "al-1", "al-0"])
-    assert got.customer[:, 0].tolist()[:3] == [2.0, 0.0, 2.0]
-    assert np.isnan(got.customer[3]).all()
-    assert got.customer_ts_ms.tolist() == [T0 + 2, T0, T0 + 2, 0]
+    assert got.owner[:, 0].tolist()[:3] == [2.0, 0.0, 2.0]
+    assert np.isnan(got.owner[3]).all()
+    assert got.owner_ts_ms.tolist() == [T0 + 2, T0, T0 + 2, 0]
     assert [tiles_of(got, i) for i in range(4)] == [tiles(1).tolist(), [], tiles(1).tolist(), tiles(0).tolist()]
     assert got.counterpart_ts_ms.tolist() == [T0 + 1, 0, T0 + 1, T0]
     empty = reader.read([], [])
@@ -129,7 +129,7 @@ def test_the_newest_row_wins_and_the_later_one_among_equals(settings: Settings) 
         return writer.write_profiles([person("nw", T0 + offset_ms, value, 0.0, 0.0, 0.0)])
 
     def stored() -> float:
-        return float(reader.read(["nw"], ["nw"]).customer[0, 0])
+        return float(reader.read(["nw"], ["nw"]).owner[0, 0])
 
     assert write(1000, 1.0) == 1
     assert write(999, 2.0) == 0
@@ -178,8 +178,8 @@ def test_a_join_on_empty_sources_keeps_every_event(settings: Settings, tmp_path:
     apply(fresh)
     events = pd.DataFrame({"card_id": ["a", "b"], "terminal_id": ["t", "t"], "event_time_ms": [T0, T0 + 1]})
     got = point_in_time(fresh, events)
-    assert np.isnan(got.customer).all()
-    assert got.customer.shape == (2, PROFILE_WIDTH)
+    assert np.isnan(got.owner).all()
+    assert got.owner.shape == (2, PROFILE_WIDTH)
     assert not got.tiles.any()
     assert got.counterpart_ts_ms.tolist() == [0, 0]
     assert len(point_in_time(fresh, events.iloc[:0]).tiles) == 0
@@ -225,11 +225,11 @@ def test_point_in_time_equals_a_join_by_hand(settings: Settings) -> None:
         assert got.counterpart_ts_ms[i] == (latest.event_time_ms if latest else 0)
         homes = [row for row in profiles if row.subject == subject and row.event_time_ms <= time]
         home = max(homes, key=lambda row: row.event_time_ms, default=None)
-        assert got.customer_ts_ms[i] == (home.event_time_ms if home else 0)
+        assert got.owner_ts_ms[i] == (home.event_time_ms if home else 0)
         if home is None:
-            assert np.isnan(got.customer[i]).all()
+            assert np.isnan(got.owner[i]).all()
         else:
-            assert got.customer[i].tolist() == home.profile.tolist()
+            assert got.owner[i].tolist() == home.profile.tolist()
             assert got.usual[i].tolist() == home.usual.tolist()
 
 
@@ -239,9 +239,9 @@ def test_profiles_written_under_one_name_replace_each_other(settings: Settings, 
     apply(fresh)
     for value in (1.0, 2.0):
         write_profiles_offline(fresh, [person("a", T0, value, value, value, 1)], "day-1")
-    assert len(list(customer_profile_folder(fresh).glob("*.parquet"))) == 1
+    assert len(list(owner_profile_folder(fresh).glob("*.parquet"))) == 1
     events = pd.DataFrame({"card_id": ["a"], "terminal_id": ["t"], "event_time_ms": [T0]})
-    assert point_in_time(fresh, events).customer[0, :4].tolist() == [2.0, 2.0, 2.0, 1.0]
+    assert point_in_time(fresh, events).owner[0, :4].tolist() == [2.0, 2.0, 2.0, 1.0]
 
 
 def test_a_read_of_more_keys_than_one_call_takes_is_whole(settings: Settings) -> None:
@@ -250,8 +250,8 @@ def test_a_read_of_more_keys_than_one_call_takes_is_whole(settings: Settings) ->
     OnlineWriter(settings).write_counterpart_risk([CounterpartRow(f"many-{i}", T0 + i, tiles(i), i) for i in range(0, count, 3)])
     ids = [f"many-{i}" for i in range(count)]
     got = ProfileReader(settings).read(ids, ids)
-    assert got.customer_ts_ms.tolist() == [T0 + i if i % 2 == 0 else 0 for i in range(count)]
-    assert got.customer[::2, 0].tolist() == list(range(0, count, 2))
+    assert got.owner_ts_ms.tolist() == [T0 + i if i % 2 == 0 else 0 for i in range(count)]
+    assert got.owner[::2, 0].tolist() == list(range(0, count, 2))
     assert got.counterpart_ts_ms.tolist() == [T0 + i if i % 3 == 0 else 0 for i in range(count)]
     assert tiles_of(got, 2_499) == tiles(2_499).tolist()
 
@@ -259,8 +259,8 @@ def test_a_read_of_more_keys_than_one_call_takes_is_whole(settings: Settings) ->
 def test_a_reader_does_not_notice_that_redis_closed_its_connection(settings: Settings) -> None:
     OnlineWriter(settings).write_profiles([person("back", T0, 1.0)])
     reader = ProfileReader(settings)
-    assert reader.read(["back"], ["x"]).customer_ts_ms.tolist() == [T0]
+    assert reader.read(["back"], ["x"]).owner_ts_ms.tolist() == [T0]
     admin = redis.Redis(port=settings.ports.redis)
     admin.client_kill_filter(_type="normal", skipme=True)
     admin.script_flush()
-    assert reader.read(["back"], ["x"]).customer_ts_ms.tolist() == [T0]
+    assert reader.read(["back"], ["x"]).owner_ts_ms.tolist() == [T0]

@@ -62,7 +62,7 @@ def _write_rows(settings: Settings, draw: np.random.Generator) -> None:
     }
     columns = [scores.get(field.name, pa.nulls(30, field.type)) for field in layout.SCORES]
     layout.write(pa.table(columns, schema=layout.SCORES), settings.archive / "scores" / "day=2018-03-10" / "s.parquet")
-    layout.write(pa.table(profiles, schema=layout.CUSTOMER_PROFILE), layout.customer_profile_folder(settings) / "p.parquet")
+    layout.write(pa.table(profiles, schema=layout.OWNER_PROFILE), layout.owner_profile_folder(settings) / "p.parquet")
 
 
 def _join(folder: Path, root: Path, offline: str, events: pd.DataFrame) -> pd.DataFrame:

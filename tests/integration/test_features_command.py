@@ -38,7 +38,7 @@ def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) 
     assert (told["score"], told["event_id"], told["event_time_ms"], told["schema_is_current"]) == (0.25, "tx-1", T0, True)
     assert told["age_s"] > 86_400
     assert told["profile"]["home"] == [48.5, -2.25]
-    assert (told["profile"]["mean_amount"], told["profile"]["events"]) == (17.5, 90)
+    assert (told["profile"]["mean_measure"], told["profile"]["events"]) == (17.5, 90)
     assert [len(told["profile"][name]) for name in ("hours", "categories", "counterparts")] == [24, 16, 16]
 
     assert main.run(["features", "show", "card", "show-1"]) == 0

@@ -11,7 +11,7 @@ from features.jobs.daily_profiles import Habits, daily_profiles
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
 from features.jobs.spark_session import jvm_usage
 from features.transform.columns import category_number, counterpart_number
-from features.transform.profiles import CATEGORIES, CATEGORY_MEANS, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, MEAN_AMOUNT
+from features.transform.profiles import CATEGORIES, CATEGORY_MEANS, COUNT, HOME_LAT, HOME_LON, HOUR_SHARES, MEAN_MEASURE
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  # pyspark's own warnings
 
@@ -80,9 +80,9 @@ def test_a_profile_is_what_was_known_at_the_end_of_the_day(spark: SparkSession) 
     assert set(rows) == {("c", 3 * day), ("c", 5 * day), ("other", 3 * day)}
     first, later, other = (rows[key].profile for key in (("c", 3 * day), ("c", 5 * day), ("other", 3 * day)))
     assert first[:4] == [2.0, 10.0, 2.0, 2.0]
-    assert (later[HOME_LAT], later[MEAN_AMOUNT], later[COUNT]) == (3.0, 3.0, 3.0)
+    assert (later[HOME_LAT], later[MEAN_MEASURE], later[COUNT]) == (3.0, 3.0, 3.0)
     # What is NaN within a list comes back from Spark as null.
-    assert (other[HOME_LAT], other[HOME_LON], other[MEAN_AMOUNT]) == (None, None, 1.0)
+    assert (other[HOME_LAT], other[HOME_LON], other[MEAN_MEASURE]) == (None, None, 1.0)
 
 
 def test_habits_are_hours_categories_and_terminals_most_used_first() -> None:

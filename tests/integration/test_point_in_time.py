@@ -76,10 +76,10 @@ def assert_as_by_brute_force(
             found = newest(times, held, asked[mine])
             want[mine] = np.where(found >= 0, held[found], -1)
         if key == "card_id":
-            value = np.nan_to_num(got.customer, nan=-1.0).astype(np.int64)
+            value = np.nan_to_num(got.owner, nan=-1.0).astype(np.int64)
             assert (value == np.array([rows[n].profile[0] if n >= 0 else -1 for n in want])[:, None]).all()
             assert (got.usual == np.maximum(value[:, :1], 0)).all()
-            assert (got.customer_ts_ms == np.array([rows[n].event_time_ms if n >= 0 else 0 for n in want])).all()
+            assert (got.owner_ts_ms == np.array([rows[n].event_time_ms if n >= 0 else 0 for n in want])).all()
         else:
             assert ((got.end - got.begin) == np.array([len(rows[n].tiles) if n >= 0 else 0 for n in want])).all()
             there = want >= 0
@@ -113,7 +113,7 @@ def test_a_hundred_thousand_events_are_joined_as_by_brute_force(platform: Settin
         index=draw.permutation(EVENTS),
     )
     got = point_in_time(settings, events)
-    assert (got.customer_ts_ms > 0).mean() > 0.8
+    assert (got.owner_ts_ms > 0).mean() > 0.8
     assert (got.counterpart_ts_ms > 0).mean() > 0.7
     assert_as_by_brute_force(settings, got, events, profiles, risk)
 

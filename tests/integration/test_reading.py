@@ -109,9 +109,9 @@ def _read(reader: Reader, time_ms: int = T0 + HOUR_MS) -> tuple[bool, bool, bool
     """Whether the profile was found, whether the tiles were, and whether the answer is degraded."""
     read = reader.read(["c1"], ["t1"], np.array([time_ms]))
     found = read.profiles
-    assert np.isnan(found.customer[0, 2]) == (found.customer_ts_ms[0] == 0)
+    assert np.isnan(found.owner[0, 2]) == (found.owner_ts_ms[0] == 0)
     assert (found.end[0] == found.begin[0]) == (found.counterpart_ts_ms[0] == 0)
-    return bool(found.customer_ts_ms[0]), bool(found.counterpart_ts_ms[0]), read.degraded
+    return bool(found.owner_ts_ms[0]), bool(found.counterpart_ts_ms[0]), read.degraded
 
 
 def test_down_and_up_again(server: Server, reader: Reader) -> None:
@@ -145,7 +145,7 @@ def test_slow_costs_one_time_out_a_second(server: Server, reader: Reader) -> Non
     time.sleep(1.05)
     # The answer to the read that was given up must not be taken for the answer to the next one.
     read = reader.read(["nobody"], ["t1"], np.array([T0]))
-    assert (read.profiles.customer_ts_ms.tolist(), read.profiles.counterpart_ts_ms.tolist(), read.degraded) == ([0], [T0], False)
+    assert (read.profiles.owner_ts_ms.tolist(), read.profiles.counterpart_ts_ms.tolist(), read.degraded) == ([0], [T0], False)
 
 
 def test_emptied_is_missing_until_written_again(server: Server, reader: Reader) -> None:
@@ -195,4 +195,4 @@ def test_a_refused_read_is_told_and_the_next_one_is_whole(server: Server, reader
     with pytest.raises(ProfilesUnavailable, match="WRONGTYPE"):
         source.read(["c1", "text", "c1"], ["t1"])
     found = source.read(["c1"], ["t1"])
-    assert (found.customer_ts_ms.tolist(), found.counterpart_ts_ms.tolist()) == ([T0], [T0])
+    assert (found.owner_ts_ms.tolist(), found.counterpart_ts_ms.tolist()) == ([T0], [T0])

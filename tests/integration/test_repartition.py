@@ -213,7 +213,7 @@ def _scores(settings: Settings, stream: Stream) -> None:
     assert counts == Counter(one.event_id for one in stream.published)
     for partition, scores in found.items():
         assert {HASHES["murmur2"](s.event.subject.encode()) % settings.partitions for s in scores} <= {partition}
-    wanted = update(SubjectState(), from_events(stream.published), settings.features.amount_limit)[:, :N_STREAM]
+    wanted = update(SubjectState(), from_events(stream.published), settings.features.measure_limit)[:, :N_STREAM]
     by_id = {s.event.event_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
     served = np.stack([by_id[one.event_id] for one in stream.published])
     np.testing.assert_array_equal(served.view(np.uint32), wanted.view(np.uint32))

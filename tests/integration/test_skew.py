@@ -18,7 +18,7 @@ from features.base.settings import Settings, load
 from features.feast_repo.store import apply
 from features.offline.point_in_time import write_profiles_offline
 from features.online.store import ProfileRow
-from features.transform.profiles import HOME_LAT, MEAN_AMOUNT, PROFILE_WIDTH, USUAL_WIDTH
+from features.transform.profiles import HOME_LAT, MEAN_MEASURE, PROFILE_WIDTH, USUAL_WIDTH
 from streams.drift.skew_watch import SkewWatch
 from streams.simulate.card_fraud.options import Options
 from streams.writers.archive import Archived
@@ -79,7 +79,7 @@ def test_a_profile_that_came_too_late_is_freshness_skew(settings: Settings, rows
     day = newest(settings)
     subject = next(row.event.event.subject for row in rows if row.day == day and isinstance(row.event, Score))
     profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
-    profile[HOME_LAT], profile[MEAN_AMOUNT] = 1.0, 10.0
+    profile[HOME_LAT], profile[MEAN_MEASURE] = 1.0, 10.0
     # The day before has it, and the scores were made without.
     write_profiles_offline(settings, [ProfileRow(subject, day * DAY_MS, profile, np.zeros(USUAL_WIDTH, dtype=np.int64))], "late")
     report = SkewWatch(settings).look()

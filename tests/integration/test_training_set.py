@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-from features.archive.layout import customer_profile_folder
+from features.archive.layout import owner_profile_folder
 from features.base.durations import DAY_MS
 from features.base.settings import Settings, load
 from features.catalogue.vector import INDEX, NAMES, SCHEMA, WIDTH
@@ -48,7 +48,7 @@ def newest(settings: Settings) -> int:
 def profiles(settings: Settings, newest: int, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> int:
     folder = tmp_path_factory.mktemp("profiles") / "rows"
     # What an earlier run had, with more files.
-    (customer_profile_folder(settings) / "daily-00099.parquet").write_bytes(b"to be gone")
+    (owner_profile_folder(settings) / "daily-00099.parquet").write_bytes(b"to be gone")
     rows = clean_transactions(archived(spark, settings.archive, None, newest, SCORES), newest)
     daily_profiles(rows, newest).write.parquet(str(folder))
     return publish_profiles(settings, folder)
@@ -56,12 +56,12 @@ def profiles(settings: Settings, newest: int, spark: SparkSession, tmp_path_fact
 
 def test_profiles_are_offline_and_online(settings: Settings, profiles: int) -> None:
     assert profiles > 100
-    assert not (customer_profile_folder(settings) / "daily-00099.parquet").exists()
+    assert not (owner_profile_folder(settings) / "daily-00099.parquet").exists()
     reader = ProfileReader(settings)
     found = reader.read(["c0", "c1", "nobody"], ["t1"] * 3)
     reader.close()
-    assert (found.customer_ts_ms[:2] % DAY_MS == 0).all()
-    assert (found.customer_ts_ms > 0).tolist() == [True, True, False]
+    assert (found.owner_ts_ms[:2] % DAY_MS == 0).all()
+    assert (found.owner_ts_ms > 0).tolist() == [True, True, False]
 
 
 def test_a_training_set_holds_vectors_profiles_and_outcomes(

@@ -60,8 +60,8 @@ def scoring(options: dict[str, Any]) -> Any:
         with store.pipeline(transaction=False) as pipe:
             for view, name in (("terminal_risk", "terminal_id"), ("customer_profile", "card_id")):
                 pipe.hmget(redis_key(options["keys"][view], event[name]), fields[view])
-            _, customer = pipe.execute()
-        answer = session.post(options["rest"], json=question(value["numbers"], profile(customer), options["width"]))
+            _, owner = pipe.execute()
+        answer = session.post(options["rest"], json=question(value["numbers"], profile(owner), options["width"]))
         answer.raise_for_status()
         return {"transaction": event, "score": answer.json()["outputs"][0]["data"][0]}
 

@@ -7,15 +7,16 @@ from pathlib import Path
 from features.base.domain import Domain, Gate, Labels, Parameters, Published, RowFlag
 from features.domains.card_fraud.drift import AFTERMATH, COLUMNS, WATCHED
 from features.domains.card_fraud.event import PRESENT, Payment
-from features.domains.card_fraud.features import FEATURES, TERMINAL_DAYS, WINDOWS
+from features.domains.card_fraud.features import FEATURES, MEASURE_LIMIT, TERMINAL_DAYS, WINDOWS
 from features.domains.card_fraud.reasons import FALLBACK, HIGH, REASONS, UNUSUAL
 from features.domains.card_fraud.words import WORDS
 
 #: Until then formulas were hashed as they stood, by names of cards and terminals; every vector and model of that time was
 #: published under that text.
 _UNTIL_2026_11_30 = Published(
-    meaning="f415ea3e8fc9df5f",
+    meaning="1af87f319365d4f1",
     text=(Path(__file__).parent / "published_2026_11_30.txt").read_text(),
+    limit="AMOUNT_LIMIT",
 )
 
 DOMAIN = Domain(
@@ -24,6 +25,8 @@ DOMAIN = Domain(
     event=Payment,
     topic="transactions",
     service="fraud_v1",
+    model="fraud",
+    measure_limit=MEASURE_LIMIT,
     labels=Labels(positive="is_fraud", sources=("chargeback", "analyst")),
     features=FEATURES,
     parameters=Parameters(
@@ -55,4 +58,5 @@ DOMAIN = Domain(
     aftermath=AFTERMATH,
     published=(_UNTIL_2026_11_30,),
     simulator="streams.simulate.card_fraud.simulation:Simulation",
+    unit_field="currency",
 )

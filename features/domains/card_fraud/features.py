@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from features.base.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from features.base.feature import Feature
-from features.base.settings import DEFAULT_AMOUNT_LIMIT
+
+#: Above this many currency units a payment is unusual for any card, unless the settings say otherwise.
+MEASURE_LIMIT = 220
 
 #: By the suffix in a feature's name, shortest first.
 WINDOWS: dict[str, int] = {
@@ -46,7 +48,7 @@ _TRANSACTION = (
         "amount_above_limit",
         "event",
         "0/1",
-        f"amount above the setting `features.amount_limit`, {DEFAULT_AMOUNT_LIMIT} currency units unless told otherwise",
+        f"amount above the setting `features.measure_limit`, {MEASURE_LIMIT} currency units unless told otherwise",
         "measure > LIMIT * UNIT",
     ),
 )
@@ -220,14 +222,14 @@ _CUSTOMER = (
         "home or place unknown",
     ),
     Feature(
-        "ratio_to_usual_amount", "profile", "ratio", "amount over the mean amount", "over(measure, usual_amount)", 1.0, _UNKNOWN
+        "ratio_to_usual_amount", "profile", "ratio", "amount over the mean amount", "over(measure, usual_measure)", 1.0, _UNKNOWN
     ),
     Feature(
         "ratio_to_category_amount",
         "profile",
         "ratio",
         "amount over the mean amount at this merchant category",
-        "over(measure, category_amount)",
+        "over(measure, category_measure)",
         1.0,
         "category new to the card, or not told",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from features.base.domain import Domain, Gate, Labels, Parameters, RowFlag
 from features.domains.clicks.drift import AFTERMATH, COLUMNS, WATCHED
 from features.domains.clicks.event import Click
-from features.domains.clicks.features import FEATURES, ITEM_DAYS, WINDOWS
+from features.domains.clicks.features import FEATURES, ITEM_DAYS, MEASURE_LIMIT, WINDOWS
 from features.domains.clicks.reasons import FALLBACK, HIGH, REASONS, UNUSUAL
 from features.domains.clicks.words import WORDS
 
@@ -15,6 +15,8 @@ DOMAIN = Domain(
     event=Click,
     topic="clicks",
     service="clicks_v1",
+    model="purchase",
+    measure_limit=MEASURE_LIMIT,
     labels=Labels(positive="bought", sources=("order", "basket")),
     features=FEATURES,
     parameters=Parameters(

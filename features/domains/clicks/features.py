@@ -5,6 +5,9 @@ from __future__ import annotations
 from features.base.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from features.base.feature import Feature
 
+#: Above this many seconds a look is long for any user, unless the settings say otherwise.
+MEASURE_LIMIT = 120
+
 #: By the suffix in a feature's name, shortest first.
 WINDOWS: dict[str, int] = {
     "5m": 5 * MINUTE_MS,
@@ -33,7 +36,7 @@ _CLICK = (
         "dwell_above_limit",
         "event",
         "0/1",
-        "dwell time above the setting `features.amount_limit`, in seconds",
+        "dwell time above the setting `features.measure_limit`, 120 seconds unless told otherwise",
         "measure > LIMIT * UNIT",
     ),
 )
@@ -133,13 +136,15 @@ _HISTORY = (
 
 _UNKNOWN = "no profile yet"
 _SHOPPER = (
-    Feature("ratio_to_usual_dwell", "profile", "ratio", "over the mean dwell time", "over(measure, usual_amount)", 1.0, _UNKNOWN),
+    Feature(
+        "ratio_to_usual_dwell", "profile", "ratio", "over the mean dwell time", "over(measure, usual_measure)", 1.0, _UNKNOWN
+    ),
     Feature(
         "ratio_to_category_dwell",
         "profile",
         "ratio",
         "over the mean dwell time at items of this category",
-        "over(measure, category_amount)",
+        "over(measure, category_measure)",
         1.0,
         "category new to the user, or not given",
     ),

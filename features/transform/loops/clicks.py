@@ -13,7 +13,7 @@ from features.base.compiled import compiled_cached
 from features.catalogue.formulas import UNIT, known, over, ratio_to_others, risk, share
 from features.history.insert import take_in
 from features.history.prefetch import AHEAD, fetch_rows, fetch_subject
-from features.transform.profiles import MEAN_AMOUNT, category_mean, distance_from_home, is_usual_counterpart, share_around
+from features.transform.profiles import MEAN_MEASURE, category_mean, distance_from_home, is_usual_counterpart, share_around
 from features.transform.read_columns import Read
 from features.history.running_sums import LANE_BITS, LANE_MASK
 from features.history.row_layout import History
@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "927c0beafa934606"
+FINGERPRINT = "2448aed7f1c09717"
 
 
 @compiled_cached
@@ -52,7 +52,7 @@ def stream_rows(
             fetch_rows(h, slots[i + AHEAD])
         time, mode, flag = rows.time[i], rows.mode[i], rows.flag[i]
         take_in(h, slots[i], rows, i, (4 if time % DAY_MS >= 17 * HOUR_MS else 0) | (8 if mode == 1 else 0) | (16 if mode == 2 else 0), w)
-        measure = rows.amount[i]
+        measure = rows.measure[i]
         hour = (time % DAY_MS) / HOUR_MS
         weekday = (time // DAY_MS + 3) % 7
         LIMIT = limit
@@ -138,16 +138,16 @@ def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float3
     """Write the columns of each vector that are read from Feast. ``t``: room for what is known of one counterpart."""
     for i in range(rows.time.shape[0]):
         time = rows.time[i]
-        profile, usual = rows.customer[i], rows.usual[i]
+        profile, usual = rows.owner[i], rows.usual[i]
         km_from_home = distance_from_home(profile, rows.latitude[i], rows.longitude[i])
-        usual_amount = profile[MEAN_AMOUNT]
-        category_amount = category_mean(profile, usual, rows.category[i])
+        usual_measure = profile[MEAN_MEASURE]
+        category_measure = category_mean(profile, usual, rows.category[i])
         hour_share = share_around(profile, time)
         usual_counterpart = is_usual_counterpart(usual, rows.counterpart[i])
         horizon = (time - delay_ms) // HOUR_MS
         horizon -= horizon % step_hours
         read(rows.tiles, rows.begin[i], rows.end[i], horizon, t)
-        measure = rows.amount[i]
+        measure = rows.measure[i]
         outcomes_1d = t.outcomes[0]
         positives_1d = t.positives[0]
         outcomes_3d = t.outcomes[1]
@@ -155,8 +155,8 @@ def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float3
         outcomes_14d = t.outcomes[2]
         positives_14d = t.positives[2]
         since_positive = t.rest[SINCE_POSITIVE]
-        out[i, 46] = over(measure, usual_amount)  # ratio_to_usual_dwell
-        out[i, 47] = over(measure, category_amount)  # ratio_to_category_dwell
+        out[i, 46] = over(measure, usual_measure)  # ratio_to_usual_dwell
+        out[i, 47] = over(measure, category_measure)  # ratio_to_category_dwell
         out[i, 48] = known(hour_share)  # usual_hour_share
         out[i, 49] = usual_counterpart  # usual_item
         out[i, 50] = outcomes_1d  # item_clicks_1d

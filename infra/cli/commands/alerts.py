@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.base.active import WORDS
+from features.base.active import DOMAIN, WORDS
 from infra.cli import context
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def row(alert: Alert) -> tuple[str, ...]:
         show.when(paid.event_time_ms),
         paid.subject,
         paid.counterpart,
-        show.measure(paid.measure, getattr(paid, "currency", None)),
+        show.measure(paid.measure, getattr(paid, DOMAIN.unit_field, None)),
         show.figure(alert.score),
         show.figure(alert.threshold),
         f"{alert.model} {alert.model_version}",

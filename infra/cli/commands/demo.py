@@ -17,7 +17,7 @@ FOLDER = Path(".driftloop-demo")
 def command(
     data: Annotated[Path | None, typer.Option(help="Replay this Parquet file instead of simulating.")] = None,
     days: Annotated[int | None, typer.Option(help="With --data: only so many days from its start.", min=1)] = None,
-    subjects: Annotated[int, typer.Option(help="How many cards to simulate.", min=200, max=100_000)] = 2000,
+    subjects: Annotated[int, typer.Option(help="How many of them to simulate.", min=200, max=100_000)] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.", min=0)] = 7,
     out: Annotated[Path, typer.Option(help="Where the summary and the report go.")] = Path("out/demo"),
 ) -> None:
@@ -30,7 +30,7 @@ def command(
     from infra.errors import PlatformError
     from streams.publish.lockstep import LockstepError
     from streams.publish.publisher import PublishError
-    from streams.replay.mapping import ReplayError
+    from streams.replay.errors import ReplayError
 
     if data is not None and not data.is_file():
         raise typer.BadParameter(f"there is no file {data}", param_hint="--data")

@@ -187,7 +187,7 @@ def _tell_profile(profile: Profile | None) -> None:
     hours = ", ".join(f"{hour:02d}:00 {profile.hours[hour]:.0%}" for hour in busiest if profile.hours[hour] > 0)
     print(f"profile:      as of {show.when(profile.as_of_ms)} UTC, from {profile.events:,} {WORDS.events}")
     print(f"  home:       {home}")
-    print(f"  usually:    {profile.mean_amount:,.2f} {WORDS.unit}; most often at {hours or 'no hour'} UTC")
+    print(f"  usually:    {profile.mean_measure:,.2f} {WORDS.unit}; most often at {hours or 'no hour'} UTC")
     print(f"  known:      {len(profile.categories)} categories, {len(profile.counterparts)} {WORDS.counterparts}")
 
 

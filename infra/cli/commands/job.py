@@ -83,14 +83,14 @@ def profile(
     driver_memory: spark.DriverMemory = spark.DRIVER_MEMORY,
     scratch: spark.Scratch = None,
 ) -> None:
-    """Compute the customers' daily profiles from the archive into Feast: all days offline, the newest of each subject online.
+    """Compute the owners' daily profiles from the archive into Feast: all days offline, the newest of each subject online.
 
     Meant to run once a day. Whole days before --to (default: the newest archived event) are taken.
     """
     import redis
 
     from features.archive.days import day_folders
-    from features.archive.layout import customer_profile_folder
+    from features.archive.layout import owner_profile_folder
     from features.jobs.daily_profiles import daily_profiles
     from features.jobs.labelled_rows import SCORES, clean_transactions
     from features.jobs.publish_profiles import publish_profiles
@@ -113,7 +113,7 @@ def profile(
         except redis.RedisError as error:
             raise spark.JobFailed(f"Redis at {settings.redis_address} did not take the profiles ({error}); is it up?") from error
     _say("", last=True)
-    print(f"{count:,} daily profiles in {time.monotonic() - begun:.1f} s; in {customer_profile_folder(settings)} and online")
+    print(f"{count:,} daily profiles in {time.monotonic() - begun:.1f} s; in {owner_profile_folder(settings)} and online")
 
 
 @app.command("training-set")

@@ -35,6 +35,7 @@ def command(
         raise PlatformError(f"replay reads files of card payments so far, and this platform serves {DOMAIN.name}; see simulate")
     from streams.replay.mapping import parse_map
     from streams.replay.replay import Replay
+    from streams.replay.rows import FileColumns
 
     try:
         begin = parse_date(first, "--from") if first else None
@@ -43,7 +44,7 @@ def command(
             raise ValueError(f"--to is {last}, before --from {first}")
         if resume and begin is None:
             raise ValueError("--resume needs --from, the first day that was not published yet")
-        source = Replay(file, parse_map(columns or []), currency, label_delay_days)
+        source = Replay(file, FileColumns(parse_map(columns or []), currency), label_delay_days)
         pending = source.pending_labels(begin) if resume and begin is not None else None
         carry_out(source.batches(begin, end), Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending))
     except SettingsError:

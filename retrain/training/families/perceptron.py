@@ -25,7 +25,7 @@ VALIDATION_SUBJECTS = 0.1
 STEPS = 100
 BATCHES = (64, 2048)
 HIDDEN = (64, 32)
-#: Scaled inputs are cut here: one absurd amount must not saturate every unit.
+#: Scaled inputs are cut here: one absurd measure must not saturate every unit.
 CLIP = 8.0
 
 

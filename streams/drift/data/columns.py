@@ -20,7 +20,7 @@ from features.catalogue import vector
 if TYPE_CHECKING:
     import pandas as pd
 
-#: Compared as log(1 + x): amounts, counts, gaps and distances have tails that would rule an untransformed distance.
+#: Compared as log(1 + x): measures, counts, gaps and distances have tails that would rule an untransformed distance.
 NUMERIC: tuple[str, ...] = DOMAIN.watched
 
 _COLUMNS = DOMAIN.columns

@@ -9,7 +9,7 @@ from features.base.active import DOMAIN, ROLES
 from features.catalogue import vector
 from streams.drift.data.columns import MODE_NAMES, mode_codes
 
-#: Amounts are counted in bins of 50 a decade from 0.01 to 10^9: a quantile is right within 5 %.
+#: Measures are counted in bins of 50 a decade from 0.01 to 10^9: a quantile is right within 5 %.
 _BINS_PER_DECADE = 50
 _LOWEST = -2
 _BINS = 11 * _BINS_PER_DECADE
@@ -36,7 +36,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.amounts: NDArray[np.int64] = np.zeros(_BINS, dtype=np.int64)
+        self.measures: NDArray[np.int64] = np.zeros(_BINS, dtype=np.int64)
         #: Rows by entry mode, in the order of MODE_NAMES; the last one is unknown.
         self.modes: NDArray[np.int64] = np.zeros(len(MODE_NAMES) + 1, dtype=np.int64)
         self.located = 0
@@ -47,7 +47,7 @@ class Counts:
         self.rows += len(features)
         logs = np.log10(np.maximum(features[:, MEASURE], 10.0**_LOWEST))
         bins = np.clip((logs - _LOWEST) * _BINS_PER_DECADE, 0, _BINS - 1).astype(np.intp)
-        self.amounts += np.bincount(bins, minlength=_BINS)
+        self.measures += np.bincount(bins, minlength=_BINS)
         self.modes += np.bincount(mode_codes(features), minlength=len(self.modes))
         if _LOCATED is not None:
             self.located += int(np.count_nonzero(features[:, _LOCATED] > 0))
@@ -56,16 +56,16 @@ class Counts:
 
     def merge(self, other: Counts) -> None:
         self.rows += other.rows
-        self.amounts += other.amounts
+        self.measures += other.measures
         self.modes += other.modes
         self.located += other.located
         self.flagged += other.flagged
 
-    def amount(self, quantile: float) -> float:
-        """Quantile of the amounts in units; nan without rows, for then there is none."""
+    def measure(self, quantile: float) -> float:
+        """Quantile of the measures in units; nan without rows, for then there is none."""
         if self.rows == 0:
             return float("nan")
-        position = int(np.searchsorted(np.cumsum(self.amounts), quantile * self.rows))
+        position = int(np.searchsorted(np.cumsum(self.measures), quantile * self.rows))
         return float(10.0 ** ((position + 0.5) / _BINS_PER_DECADE + _LOWEST))
 
     def known_share(self, field: str) -> float:

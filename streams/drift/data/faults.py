@@ -22,7 +22,7 @@ from streams.drift.data.counts import OPTIONAL, Counts, count
 MIN_ROWS = 30
 #: An hour of the day with fewer reference rows gives no shares to expect, and its neighbours may live by other habits.
 MIN_REFERENCE_ROWS = 100
-#: An amount off by this factor is in another unit (cents for euros: 100).
+#: A measure off by this factor is in another unit (milliseconds for seconds, say).
 UNIT_FACTOR = 20.0
 #: The quartiles: a fault in a quarter of a slice's rows moves one of them, a burst of subject testing does not.
 UNIT_QUANTILES = (0.5, 0.25, 0.75)
@@ -92,7 +92,7 @@ class Expected:
 
 def _unit(now: Counts, expected: Counts) -> Finding | None:
     for quantile in UNIT_QUANTILES:
-        measured, usual = now.amount(quantile), expected.amount(quantile)
+        measured, usual = now.measure(quantile), expected.measure(quantile)
         if not 1.0 / UNIT_FACTOR < measured / usual < UNIT_FACTOR:
             return Finding(ROLES.measure, "unit", measured, usual)
     return None
@@ -124,7 +124,7 @@ def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
     """Every rule that ``now`` breaks; none where it has fewer than MIN_ROWS rows.
 
     ``expected`` is what the same hour usually has. Where that is not known, only the unit is checked, against ``total``:
-    no hour's amounts differ from another's by anything like a unit.
+    no hour's measures differ from another's by anything like a unit.
     """
     if now.rows < MIN_ROWS:
         return []

@@ -1,9 +1,9 @@
 """Event time of a partition, as a number that no single subject can move.
 
 The newest event time alone is a bad clock: one event that is dated a century ahead by mistake would make all others late for
-good. This clock shows the event time that ``CARDS`` different subjects have reached: the least of the newest times of the
-``CARDS`` subjects that are farthest ahead. It is a pure function of the partition's log and never goes back once so many subjects
-have been seen; before that it shows the least of the subjects there are.
+good. This clock shows the event time that ``SUBJECTS`` different subjects have reached: the least of the newest times of the
+``SUBJECTS`` subjects that are farthest ahead. It is a pure function of the partition's log and never goes back once so many
+subjects have been seen; before that it shows the least of the subjects there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NEVER = -(2**62)
 
 
 def new_clock() -> NDArray[np.int64]:
-    """int64 [CARDS + 1, 2]: rows of (subject, its newest event time in ms); the last row holds (subjects there are, time
+    """int64 [SUBJECTS + 1, 2]: rows of (subject, its newest event time in ms); the last row holds (subjects there are, time
     shown)."""
     clock = np.full((SUBJECTS + 1, 2), NEVER, dtype=np.int64)
     clock[SUBJECTS, 0] = 0

@@ -26,7 +26,7 @@ from features.transform.update import update
 from streams.publish.encode import encode_events, encode_labels
 from streams.simulate.simulator import Request, simulator
 
-LIMIT = Features().amount_limit
+LIMIT = Features().measure_limit
 #: A Monday.
 START = date(2026, 1, 5)
 
@@ -93,7 +93,7 @@ def _counterparts(known: World, columns: Columns) -> Profiles:
     empty = unknown(len(columns))
     begins = ends - [len(part) for part in tiles]
     return Profiles(
-        empty.customer, empty.usual, empty.customer_ts_ms, np.concatenate(tiles), begins[at], ends[at], columns.event_time_ms
+        empty.owner, empty.usual, empty.owner_ts_ms, np.concatenate(tiles), begins[at], ends[at], columns.event_time_ms
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from features.base.durations import DAY_MS
 from features.base.feast_settings import Feast
-from features.online.age_limits import Limits, counterpart_limits, customer_limits
+from features.online.age_limits import Limits, counterpart_limits, owner_limits
 
 T = 1_600_000_000_000
 
@@ -27,5 +27,5 @@ def test_zero_days_is_no_limit_of_age() -> None:
 
 def test_settings_are_read_in_their_units() -> None:
     rules = Feast(profile_max_age_days=2, profile_max_lead_hours=0.5, tiles_max_age_days=3, tiles_max_lead_days=4)
-    assert customer_limits(rules) == Limits(2 * DAY_MS, DAY_MS // 48)
+    assert owner_limits(rules) == Limits(2 * DAY_MS, DAY_MS // 48)
     assert counterpart_limits(rules) == Limits(3 * DAY_MS, 4 * DAY_MS)

@@ -8,15 +8,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.online.cache import CounterpartRows, CustomerRows, EntityRows
+from features.online.cache import CounterpartRows, EntityRows, OwnerRows
 from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, unknown
 
 NAMES = st.sampled_from("abcdefghij")
 
 
-def found(customers: Sequence[int], sizes: Sequence[int]) -> Profiles:
+def found(owners: Sequence[int], sizes: Sequence[int]) -> Profiles:
     """Customers whose every value is the number, and terminals with as many tiles, whose every value is their number; 0: none."""
-    number, size = np.array(customers, dtype=np.int64), np.array(sizes, dtype=np.int64)
+    number, size = np.array(owners, dtype=np.int64), np.array(sizes, dtype=np.int64)
     end = np.cumsum(size)
     return Profiles(
         np.where(number > 0, number, np.nan).astype(np.float32).reshape(-1, 1).repeat(PROFILE_WIDTH, 1),
@@ -30,7 +30,7 @@ def found(customers: Sequence[int], sizes: Sequence[int]) -> Profiles:
 
 
 def test_rows_are_fresh_for_a_while_near_their_event_time() -> None:
-    rows = CustomerRows(10)
+    rows = OwnerRows(10)
     slots = rows.slots(["a", "b"])
     assert rows.fresh(slots, 100.0, 5000, 1.0, 10).tolist() == [False, False]
     rows.put(slots[:1], found([7], []), 100.0, 5000)
@@ -59,34 +59,34 @@ def test_a_batch_keeps_all_its_rows_until_trim() -> None:
 
 @given(st.integers(1, 40), st.lists(st.dictionaries(NAMES, st.integers(0, 200)), max_size=30))
 def test_it_stays_within_its_bound_and_remembers_rightly(most: int, batches: list[dict[str, int]]) -> None:
-    customers, counterparts = CustomerRows(most), CounterpartRows(most)
+    owners, counterparts = OwnerRows(most), CounterpartRows(most)
     known: dict[str, int] = {}
     for batch in batches:
         names, numbers = list(batch), list(batch.values())
         known |= batch
-        for_customers, for_terminals = customers.slots(names), counterparts.slots(names)
-        customers.put(for_customers, found(numbers, []), 0.0, 0)
+        for_customers, for_terminals = owners.slots(names), counterparts.slots(names)
+        owners.put(for_customers, found(numbers, []), 0.0, 0)
         counterparts.put(for_terminals, found([], numbers), 0.0, 0)
-        customers.trim()
+        owners.trim()
         counterparts.trim()
-        assert max(customers.weight, counterparts.weight) <= most
+        assert max(owners.weight, counterparts.weight) <= most
         assert counterparts.weight == sum(1 + known[name] // 64 for name in counterparts._slot)
-        for name, slot in customers._slot.items():
+        for name, slot in owners._slot.items():
             expected = found([known[name]], [])
-            assert np.array_equal(customers.customer[slot], expected.customer[0], equal_nan=True)
-            assert (customers.usual[slot] == known[name]).all()
-            assert customers.time_ms[slot] == known[name]
+            assert np.array_equal(owners.owner[slot], expected.owner[0], equal_nan=True)
+            assert (owners.usual[slot] == known[name]).all()
+            assert owners.time_ms[slot] == known[name]
         for name, slot in counterparts._slot.items():
             assert counterparts.sizes[slot] == len(counterparts.tiles[slot]) == known[name]
             assert (counterparts.tiles[slot] == known[name]).all()
 
 
 def test_a_slot_that_is_given_away_holds_nothing_of_its_former_entity() -> None:
-    rows = CustomerRows(1)
+    rows = OwnerRows(1)
     rows.put(rows.slots(["a"]), found([7], []), 0.0, 0)
     rows.slots(["b"])
     rows.trim()
     [slot] = rows.slots(["c"]).tolist()
     empty = unknown(1)
-    assert np.array_equal(rows.customer[slot], empty.customer[0], equal_nan=True)
+    assert np.array_equal(rows.owner[slot], empty.owner[0], equal_nan=True)
     assert (rows.usual[slot].any(), rows.time_ms[slot]) == (False, 0)

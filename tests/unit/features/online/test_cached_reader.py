@@ -33,12 +33,12 @@ class Store:
             raise ProfilesUnavailable("Redis is away")
         numbers = [0 if self.empty or subject == "-" else int(subject[1:]) for subject in subjects]
         sizes = np.array([0 if self.empty or place == "-" else int(place[1:]) for place in counterparts], dtype=np.int64)
-        customer = np.repeat(np.array([[n or np.nan] for n in numbers], dtype=np.float32).reshape(-1, 1), PROFILE_WIDTH, 1)
+        owner = np.repeat(np.array([[n or np.nan] for n in numbers], dtype=np.float32).reshape(-1, 1), PROFILE_WIDTH, 1)
         usual = np.repeat(np.array(numbers, dtype=np.int64).reshape(-1, 1), USUAL_WIDTH, 1)
         times = np.where(np.array(numbers, dtype=np.int64) > 0, self.time_ms, 0)
         end = np.cumsum(sizes)
         return Profiles(
-            customer,
+            owner,
             usual,
             times,
             np.repeat(sizes, sizes).reshape(-1, 1).repeat(4, 1),
@@ -70,7 +70,7 @@ def times(*event_time_ms: int) -> NDArray[np.int64]:
 
 
 def numbers(read: Read) -> list[float]:
-    return [-1 if np.isnan(n) else n for n in read.profiles.customer[:, 0].tolist()]
+    return [-1 if np.isnan(n) else n for n in read.profiles.owner[:, 0].tolist()]
 
 
 def sizes(read: Read) -> list[int]:
@@ -89,14 +89,14 @@ def test_rows_are_aligned_with_repeated_and_unknown_ids(store: Store) -> None:
     assert numbers(read) == [2, -1, 1, 2]
     assert sizes(read) == [1, 3, 0, 3]
     assert read.profiles.usual[:, 5].tolist() == [2, 0, 1, 2]
-    assert read.profiles.customer_ts_ms.tolist() == [T, 0, T, T]
+    assert read.profiles.owner_ts_ms.tolist() == [T, 0, T, T]
     assert read.profiles.counterpart_ts_ms.tolist() == [T, T, 0, T]
     assert not read.degraded
     assert store.asked == [(["c2", "-", "c1"], ["t1", "t3", "-"])]
 
 
 def test_an_empty_batch_asks_nobody(store: Store) -> None:
-    assert len(Reader(store).read([], [], times()).profiles.customer) == 0
+    assert len(Reader(store).read([], [], times()).profiles.owner) == 0
     assert store.asked == []
 
 
@@ -193,7 +193,7 @@ def test_too_old_and_too_new_rows_are_counted_and_count_as_missing_unless_read_a
     assert numbers(read) == [1, -1, -1, -1, -1]
     assert sizes(read) == [2, 2, 0, 2, 2]
     assert read.profiles.usual[:, 0].tolist() == [1, 0, 0, 0, 0]
-    assert read.profiles.customer_ts_ms.tolist() == [T, 0, 0, 0, 0]
+    assert read.profiles.owner_ts_ms.tolist() == [T, 0, 0, 0, 0]
     assert read.profiles.counterpart_ts_ms.tolist() == [T, T, 0, T, T]
     found = {key: count(name, view=key[0], reason=key[1]) - value for key, value in before.items()}
     assert found == {

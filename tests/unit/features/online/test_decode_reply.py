@@ -45,12 +45,12 @@ def test_what_was_written_is_read(
     got = decode(values, len(subjects))
 
     for i, subject in enumerate(subjects):
-        assert got.customer_ts_ms[i] == (subject[0] if subject else 0)
+        assert got.owner_ts_ms[i] == (subject[0] if subject else 0)
         assert got.usual[i].tolist() == ((subject and subject[2]) or [0] * USUAL_WIDTH)
         if subject:
-            np.testing.assert_array_equal(got.customer[i], np.array(subject[1], dtype=np.float32))
+            np.testing.assert_array_equal(got.owner[i], np.array(subject[1], dtype=np.float32))
         else:
-            assert np.isnan(got.customer[i]).all()
+            assert np.isnan(got.owner[i]).all()
     for i, counterpart in enumerate(counterparts):
         tiles = counterpart[1] if counterpart else []
         assert got.tiles[got.begin[i] : got.end[i]].tolist() == tiles
@@ -71,8 +71,8 @@ def test_lists_of_another_length_are_unknown_and_harm_nobody() -> None:
         *(time, encoding.integers(np.arange(8))),
     ]
     got = decode(values, 4)
-    assert got.customer_ts_ms.tolist() == [0, 1_767_600_000_123, 1_767_600_000_123, 1_767_600_000_123]
-    assert np.isnan(got.customer[0]).all()
+    assert got.owner_ts_ms.tolist() == [0, 1_767_600_000_123, 1_767_600_000_123, 1_767_600_000_123]
+    assert np.isnan(got.owner[0]).all()
     assert got.usual.any(axis=1).tolist() == [False, False, False, True]
     assert [got.tiles[b:e].tolist() for b, e in zip(got.begin, got.end, strict=True)] == [
         [[0, 1, 2, 3]],

@@ -61,7 +61,7 @@ def test_fill_writes_its_own_columns_only() -> None:
     mine, usual = profile()
     known = dataclasses.replace(
         unknown(2),
-        customer=np.stack([mine, np.full(PROFILE_WIDTH, NAN, dtype=np.float32)]),
+        owner=np.stack([mine, np.full(PROFILE_WIDTH, NAN, dtype=np.float32)]),
         usual=np.stack([usual, np.zeros(USUAL_WIDTH, dtype=np.int64)]),
         tiles=counterpart.tiles,
         begin=np.array([0, 0]),
@@ -110,6 +110,6 @@ def test_the_delay_and_the_step_hide_what_is_not_known_for_sure(step: int, hour:
 
 def test_age_is_that_of_the_older_profile() -> None:
     profiles: Profiles = dataclasses.replace(
-        unknown(4), customer_ts_ms=np.array([100, 0, 0, 900]), counterpart_ts_ms=np.array([300, 400, 0, 0])
+        unknown(4), owner_ts_ms=np.array([100, 0, 0, 900]), counterpart_ts_ms=np.array([300, 400, 0, 0])
     )
     assert profiles.age_ms(np.array([500, 500, 500, 500])).tolist() == [400, 100, -1, 0]

@@ -17,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.base.settings import DEFAULT_AMOUNT_LIMIT
+from features.base.active import DOMAIN
 from features.catalogue.vector import INDEX, N_STREAM, NAMES
 from features.catalogue.windows import MAX_ROWS
 from features.history.row_layout import COLUMNS_A_SUBJECT, ROW_BYTES
 from features.history.state import SubjectState
-from features.transform.columns import MOST_AMOUNT, Columns
+from features.transform.columns import MOST_MEASURE, Columns
 from features.transform.update import update
 from tests.unit.features.naive import DAY, HOUR, Event, vectors
 
@@ -109,7 +109,7 @@ def in_batches(stream: Sequence[Event], sizes: Sequence[int], state: SubjectStat
     state, at = state or SubjectState(), 0
     got: list[NDArray[np.float32]] = []
     for size in [*sizes, len(stream)]:
-        got.append(update(state, columns(stream[at : at + size]), DEFAULT_AMOUNT_LIMIT))
+        got.append(update(state, columns(stream[at : at + size]), DOMAIN.measure_limit))
         at += size
     return np.vstack(got)[:, :N_STREAM]
 
@@ -194,9 +194,9 @@ def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:
 
 def test_a_late_event_changes_only_later_vectors() -> None:
     state = SubjectState()
-    on_time = update(state, columns([Event("a", START, 100), Event("a", START + 2 * HOUR, 300)]), DEFAULT_AMOUNT_LIMIT)
-    late = update(state, columns([Event("a", START + HOUR, 200)]), DEFAULT_AMOUNT_LIMIT)
-    after = update(state, columns([Event("a", START + 2 * HOUR + 1, 400)]), DEFAULT_AMOUNT_LIMIT)
+    on_time = update(state, columns([Event("a", START, 100), Event("a", START + 2 * HOUR, 300)]), DOMAIN.measure_limit)
+    late = update(state, columns([Event("a", START + HOUR, 200)]), DOMAIN.measure_limit)
+    after = update(state, columns([Event("a", START + 2 * HOUR + 1, 400)]), DOMAIN.measure_limit)
     count = INDEX["count_1d"]
     assert on_time[:, count].tolist() == [1, 2]
     assert late[0, count] == 2
@@ -226,10 +226,10 @@ def test_columns_that_cannot_be_taken_are_named_before_anything_is_read() -> Non
     some = columns([Event("c", START + i, 100, 1, 0.0, 0.0, 0, 0) for i in range(4)])
     state = SubjectState()
     with pytest.raises(ValueError, match="measure has 1 values for 4 events"):
-        update(state, dataclasses.replace(some, measure=some.measure[:1]), DEFAULT_AMOUNT_LIMIT)
-    for wrong in (-1, MOST_AMOUNT):
+        update(state, dataclasses.replace(some, measure=some.measure[:1]), DOMAIN.measure_limit)
+    for wrong in (-1, MOST_MEASURE):
         amounts = some.measure.copy()
         amounts[2] = wrong
         with pytest.raises(ValueError, match=f"measure goes from .*{wrong}.*; give 0 to"):
-            update(state, dataclasses.replace(some, measure=amounts), DEFAULT_AMOUNT_LIMIT)
+            update(state, dataclasses.replace(some, measure=amounts), DOMAIN.measure_limit)
     assert state.subjects == 0

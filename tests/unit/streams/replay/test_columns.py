@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.replay.columns import entry_modes, exponent, ids, minor_units, pins, times
-from streams.replay.mapping import ReplayError
+from features.base.active import ROLES
+from streams.replay.columns import answers, choices, ids, times
+from streams.replay.errors import ReplayError
+from streams.replay.rows import exponent, minor_units
 
 
 @given(st.lists(st.integers(0, 10**10), max_size=20))
@@ -66,9 +68,9 @@ def test_times_that_cannot_be() -> None:
 
 def test_text_codes_and_flags() -> None:
     assert ids(pa.array([7, 12]), "I").tolist() == ["7", "12"]
-    assert entry_modes(pa.array(["chip", None, "online"]), "E").tolist() == [0, -1, 4]
-    assert pins(pa.array([True, None, False]), "P").tolist() == [1, -1, 0]
+    assert choices(pa.array(["chip", None, "online"]), "E", "entry_mode", ROLES.modes).tolist() == [0, -1, 4]
+    assert answers(pa.array([True, None, False]), "P").tolist() == [1, -1, 0]
     with pytest.raises(ReplayError, match="column E holds 'wave'"):
-        entry_modes(pa.array(["wave"]), "E")
+        choices(pa.array(["wave"]), "E", "entry_mode", ROLES.modes)
     with pytest.raises(ReplayError, match="column I has ids that are empty"):
         ids(pa.array([""]), "I")

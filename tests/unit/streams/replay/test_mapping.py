@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.replay.mapping import HANDBOOK, Field, ReplayError, parse_map, resolve
+from streams.replay.errors import ReplayError
+from streams.replay.mapping import HANDBOOK, Field, parse_map, resolve
 
 FILE = ["TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD"]
 

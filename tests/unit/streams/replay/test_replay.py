@@ -11,8 +11,10 @@ import pytest
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch
 from streams.publish.encode import encode_events
-from streams.replay.mapping import ReplayError, parse_map
+from streams.replay.errors import ReplayError
+from streams.replay.mapping import parse_map
 from streams.replay.replay import Replay, day_ms
+from streams.replay.rows import FileColumns
 
 #: Day of April 2018, hour, fraud.
 ROWS = [(1, 8, 0), (1, 9, 1), (2, 0, 0), (2, 23, 0), (5, 3, 1), (5, 3, 0), (6, 12, 0), (9, 1, 1)]
@@ -78,7 +80,7 @@ def test_another_file_by_its_own_names(tmp_path: Path) -> None:
     own = own.append_column("mode", pa.array(["chip"] * len(ROWS))).append_column("money", pa.array(["JPY"] * len(ROWS)))
     pq.write_table(own, path)
     specs = ["transaction_id=id", "event_time=at", "card_id=who", "terminal_id=where", "amount=how_much", "is_fraud="]
-    batch = next(Replay(path, parse_map([*specs, "entry_mode=mode", "currency=money"])).batches())
+    batch = next(Replay(path, FileColumns(parse_map([*specs, "entry_mode=mode", "currency=money"]))).batches())
     assert batch.transactions.mode.tolist() == [0, 0]
     assert batch.transactions.measure.tolist() == [10, 11]
     assert batch.transactions.currency.tolist() == ["JPY", "JPY"]
@@ -100,4 +102,4 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="cannot be read as Parquet"):
         Replay(tmp_path / "absent.parquet")
     with pytest.raises(ReplayError, match="--currency is 'euro'"):
-        Replay(path, currency="euro")
+        FileColumns(currency="euro")

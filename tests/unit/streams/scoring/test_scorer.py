@@ -62,14 +62,14 @@ class Store:
         if not self.up:
             raise ProfilesUnavailable("Redis is away")
         found = unknown(len(subjects))
-        times = found.customer_ts_ms.copy()
+        times = found.owner_ts_ms.copy()
         for i, subject in enumerate(subjects):
             if subject != "unknown":
-                found.customer[i] = 0.0
-                found.customer[i, :4] = (48.0, 11.0, 20.0, 7.0)
+                found.owner[i] = 0.0
+                found.owner[i, :4] = (48.0, 11.0, 20.0, 7.0)
                 times[i] = START - 1000
         none = np.zeros(len(counterparts), dtype=np.int64)
-        return dataclasses.replace(found, customer_ts_ms=times, begin=none, end=none, counterpart_ts_ms=none)
+        return dataclasses.replace(found, owner_ts_ms=times, begin=none, end=none, counterpart_ts_ms=none)
 
 
 def records(*transactions: Payment, partition: int = 0, first: int = 0) -> list[Record]:
@@ -308,7 +308,7 @@ def test_forgotten_partitions_start_cold() -> None:
 
 def test_the_models_are_asked_by_the_schema_of_the_amount_limit() -> None:
     """A server whose model was trained with another limit refuses that schema."""
-    for features, above in ((Features(), 0.0), (Features(amount_limit=9), 1.0)):
+    for features, above in ((Features(), 0.0), (Features(measure_limit=9), 1.0)):
         model = Model()
         [score] = scores(scorer(model, features=features).process(records(transaction(0, 1000))))
         assert model.schema == score.schema == vector_schema(features)

@@ -93,7 +93,7 @@ def test_terminal_rows_are_appended_once(settings: Settings) -> None:
 def test_every_view_has_its_columns_before_its_first_row(settings: Settings) -> None:
     layout.create(settings)
     layout.create(settings)
-    for place in ("archive/scores", "archive/outcomes", layout.COUNTERPART_RISK_ROWS, layout.CUSTOMER_PROFILE_ROWS):
+    for place in ("archive/scores", "archive/outcomes", layout.COUNTERPART_RISK_ROWS, layout.OWNER_PROFILE_ROWS):
         (table,) = tables(stores.rows(settings), f"{place}/_schema")
         assert table.num_rows == 0
 

@@ -29,23 +29,23 @@ ABOVE = INDEX["amount_above_limit"]
 def test_an_amount_is_above_the_limit_from_the_next_minor_unit_on(limit: int, above: list[int]) -> None:
     batch = columns([Event("c", START + i, amount) for i, amount in enumerate((1_000, 1_001, 22_000, 22_001))])
     assert update(SubjectState(), batch, limit)[:, ABOVE].tolist() == above
-    assert Features().amount_limit == 220
+    assert Features().measure_limit == 220
 
 
 def test_another_limit_is_another_schema() -> None:
     assert vector_schema(Features()) == SCHEMA
-    others = {vector_schema(Features(amount_limit=limit)) for limit in (219, 221, 22_000)}
+    others = {vector_schema(Features(measure_limit=limit)) for limit in (219, 221, 22_000)}
     assert len(others) == 3
     assert SCHEMA not in others
 
 
 def test_a_truth_value_is_no_limit() -> None:
-    with pytest.raises(ValueError, match="amount_limit"):
-        Features(amount_limit=True)
+    with pytest.raises(ValueError, match="measure_limit"):
+        Features(measure_limit=True)
 
 
 def test_batch_gives_what_the_stream_served_with_the_same_limit_only(tmp_path: Path) -> None:
-    strict = Features(amount_limit=30)
+    strict = Features(measure_limit=30)
     settings = load(tmp_path)
     archive(settings, served(transactions(Options(cards=20, terminals=40, seed=3), 4), features=strict))
     log = in_log_order(ds.dataset(settings.archive / "scores", format="parquet").to_table())
@@ -58,7 +58,7 @@ def test_batch_gives_what_the_stream_served_with_the_same_limit_only(tmp_path: P
 
 
 def test_the_skew_check_recomputes_with_the_limit_and_leaves_vectors_of_another_alone(tmp_path: Path) -> None:
-    strict = Features(amount_limit=30)
+    strict = Features(measure_limit=30)
     settings = load(tmp_path)
     archive(settings, served(transactions(Options(cards=20, terminals=40, seed=3), 4), features=strict))
     day = newest_complete_day(settings.archive / "scores")
@@ -72,18 +72,18 @@ def test_the_skew_check_recomputes_with_the_limit_and_leaves_vectors_of_another_
 
 @pytest.mark.parametrize("wrong", ["0", "-3", "2.5", "1000000001", "'much'"])
 def test_a_wrong_limit_is_refused_by_name(tmp_path: Path, wrong: str) -> None:
-    (tmp_path / "driftloop.toml").write_text(f"[features]\namount_limit = {wrong}\n")
-    with pytest.raises(SettingsError, match=r"features\.amount_limit"):
+    (tmp_path / "driftloop.toml").write_text(f"[features]\nmeasure_limit = {wrong}\n")
+    with pytest.raises(SettingsError, match=r"features\.measure_limit"):
         load(tmp_path)
 
 
 def test_the_limit_is_read_from_the_file(tmp_path: Path) -> None:
-    (tmp_path / "driftloop.toml").write_text("[features]\namount_limit = 500\n")
-    assert load(tmp_path).features == Features(amount_limit=500)
+    (tmp_path / "driftloop.toml").write_text("[features]\nmeasure_limit = 500\n")
+    assert load(tmp_path).features == Features(measure_limit=500)
 
 
 def test_no_code_that_runs_takes_the_default_schema_for_the_settings_one() -> None:
-    asks = re.compile(r"\bSCHEMA\b|\bDEFAULT_AMOUNT_LIMIT\b")
+    asks = re.compile(r"\bSCHEMA\b|\bDOMAIN\.measure_limit\b")
     files = [path for folder in ("features", "streams", "serving", "retrain", "infra") for path in (ROOT / folder).rglob("*.py")]
     found = {str(path.relative_to(ROOT)) for path in files if asks.search(path.read_text())}
-    assert found == {"features/domains/card_fraud/features.py", "features/base/settings.py", "features/catalogue/vector.py"}
+    assert found == {"features/catalogue/vector.py"}
