@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard
 
 from dashboards.panels import bands, bars, board, buckets, lines, number
-from features.base.settings import Drift
+from features.base.sections import Drift
 
 MONITOR = 'process="drift-monitor"'
 FEATURE = "max by (feature) (driftloop_drift_feature_score)"

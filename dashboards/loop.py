@@ -10,7 +10,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from dashboards.panels import board, buckets, lines, number, quantile, quantiles, rate
-from features.base.settings import Drift
+from features.base.sections import Drift
 from streams import topics
 
 SCORER = 'process="scorer"'

@@ -24,7 +24,7 @@ import numpy as np
 from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import Label, Outcome
 from features.base.feast_settings import Feast
-from features.base.settings import Labels as LabelSettings
+from features.base.sections import Labels as LabelSettings
 from features.base.settings import Settings
 from features.domains.card_fraud.event import Payment
 from features.jobs.daily_profiles import PRESENT, Habits

@@ -9,7 +9,8 @@ import numpy as np
 
 from features.base.durations import DAY_MS
 from features.base.events import Label, Score
-from features.base.settings import Features, Labels, Settings
+from features.base.sections import Features, Labels
+from features.base.settings import Settings
 from features.catalogue.vector import NAMES, packed, unpacked, vector_schema
 from features.domains.card_fraud.event import Payment
 from features.history.state import SubjectState

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from benchmarks.backfill.file import read
 from features.archive.days import day_name, day_number
 from features.base.durations import DAY_MS
-from features.base.settings import Features
+from features.base.sections import Features
 from features.jobs.backfill import backfill
 from features.jobs.spark_session import spark_session
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.common import machine, write
 from benchmarks.streams.tables.state import Growth, Held, Kept, State, section
 from benchmarks.transform.events import simulated
-from features.base.settings import Scoring, Snapshots
+from features.base.sections import Scoring, Snapshots
 from features.history.version import state_version
 from features.transform.columns import Columns
 from streams.engine.snapshot_store import Snapshot, Store

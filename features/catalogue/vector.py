@@ -17,7 +17,7 @@ from features.base.active import DOMAIN
 from features.base.feature import STREAM, Feature, Source
 from features.base.fingerprint import canonical
 from features.base.rooms import FORMULAS
-from features.base.settings import Features
+from features.base.sections import Features
 
 __all__ = [
     "FEATURES",

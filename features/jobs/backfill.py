@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from features.archive.days import day_folders, day_number, rows
 from features.base.active import ROLES
 from features.base.durations import DAY_MS
-from features.base.settings import Features
+from features.base.sections import Features
 from features.catalogue.vector import vector_schema
 from features.jobs.backfill_progress import Stretch, done_days, remove, runs_of, started
 from features.jobs.sources import EVENTS, archived, history_from

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from features.archive import layout
 from features.base.durations import DAY_MS
 from features.base.files import Draft
-from features.base.settings import Features
+from features.base.sections import Features
 from features.catalogue.vector import vector_schema
 from features.jobs.backfill_progress import Stretch
 from features.transform.arrow import Recomputation, lists, number

@@ -18,7 +18,8 @@ import msgspec
 import numpy as np
 
 from features.base.active import ROLES
-from features.base.settings import Features, Settings, SettingsError
+from features.base.sections import Features
+from features.base.settings import Settings, SettingsError
 from features.catalogue.vector import N_STREAM, WIDTH, vector_schema
 from features.skew.differences import Differences, between, together
 from features.transform.arrow import TRANSFORMED, Recomputation, in_log_order, number, schema_of, vectors

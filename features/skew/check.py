@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from features.archive.locks import reading
 from features.base.durations import DAY_MS
-from features.base.settings import Features, Settings
+from features.base.sections import Features
+from features.base.settings import Settings
 from features.catalogue.vector import FEATURES, vector_schema
 from features.feast_repo.store import StoreMissing
 from features.skew.differences import between

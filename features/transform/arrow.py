@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from features.archive import generations, layout
 from features.base import names
 from features.base.active import ROLES
-from features.base.settings import Features
+from features.base.sections import Features
 from features.catalogue.vector import WIDTH
 from features.catalogue.windows import KEEP_MS
 from features.history.state import SubjectState, named

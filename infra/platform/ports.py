@@ -10,7 +10,8 @@ from pathlib import Path
 
 from features.base.files import write_text
 from features.base.network import LOOPBACK
-from features.base.settings import FILE_NAME, Ports, Settings, SettingsError, load
+from features.base.sections import Ports
+from features.base.settings import FILE_NAME, Settings, SettingsError, load
 from infra.errors import PlatformError
 
 #: Below the range from which kernels pick the local ports of outgoing connections: a remembered port must still be free

@@ -18,7 +18,7 @@ import msgspec
 from features.base.active import WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import RetrainRequest
-from features.base.settings import Policy
+from features.base.sections import Policy
 
 #: Why a request is declined; also the label on ``driftloop_declined_total``.
 Code = Literal["start", "duplicate", "run_in_progress", "cooldown", "too_few_labels", "too_few_positives"]

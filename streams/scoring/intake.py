@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from features.base.durations import HOUR_MS
 from features.base.events import Event
-from features.base.settings import Scoring
+from features.base.sections import Scoring
 from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter

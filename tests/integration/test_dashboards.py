@@ -20,7 +20,8 @@ import pytest
 from dashboards.build import FOLDER
 from dashboards.promql import queries
 from dashboards.scrape import scrape_config
-from features.base.settings import Ports, Settings
+from features.base.sections import Ports
+from features.base.settings import Settings
 from infra.platform.ports import free_ports
 from streams.drift.metrics import DRIFT_FEATURE
 from streams.engine.health_page import serve

@@ -17,7 +17,8 @@ import pytest
 from confluent_kafka import TopicPartition
 
 from features.base.events import DriftReport
-from features.base.settings import Drift, Settings
+from features.base.sections import Drift
+from features.base.settings import Settings
 from features.catalogue import vector
 from streams import topics
 from streams.drift.monitor import DriftMonitor

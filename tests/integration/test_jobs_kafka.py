@@ -13,7 +13,8 @@ from pyspark.sql import SparkSession
 
 from features.archive.days import day_folders, day_number
 from features.base.events import Score
-from features.base.settings import Features, Settings, load
+from features.base.sections import Features
+from features.base.settings import Settings, load
 from features.catalogue.vector import N_STREAM, unpacked
 from features.jobs.backfill import backfill
 from features.jobs.backfill_progress import folder

@@ -16,7 +16,8 @@ from features.archive.compaction import compact_all
 from features.archive.places import places
 from features.base.durations import HOUR_MS
 from features.base.events import DriftReport, Outcome
-from features.base.settings import Drift, Settings
+from features.base.sections import Drift
+from features.base.settings import Settings
 from features.catalogue import vector
 from features.feast_repo.store import apply
 from features.online.store import ProfileReader

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import KafkaException, TopicPartition
 
-from features.base.settings import Settings, Snapshots
+from features.base.sections import Snapshots
+from features.base.settings import Settings
 from streams.engine.replay_log import Span, replay
 from streams.engine.shell import Shell
 from streams.kafka.clients import admin, consumer, producer

@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from features.base.events import Score
-from features.base.settings import FILE_NAME, Features, Settings, load
+from features.base.sections import Features
+from features.base.settings import FILE_NAME, Settings, load
 from features.catalogue.vector import N_STREAM, WIDTH
 from features.feast_repo.store import apply
 from features.jobs.parity import compare

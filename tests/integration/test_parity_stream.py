@@ -22,7 +22,8 @@ from confluent_kafka import TopicPartition
 from pyspark.sql import SparkSession
 
 from features.base.events import Score
-from features.base.settings import FILE_NAME, Features, Settings, load
+from features.base.sections import Features
+from features.base.settings import FILE_NAME, Settings, load
 from features.catalogue.vector import INDEX, N_STREAM, NAMES, SCHEMA, WIDTH, unpacked
 from features.domains.card_fraud.event import Payment
 from features.feast_repo.store import apply

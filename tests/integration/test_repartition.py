@@ -22,7 +22,8 @@ from confluent_kafka import TopicPartition
 from features.archive import generations
 from features.base.durations import DAY_MS
 from features.base.events import Label, Outcome, Score
-from features.base.settings import Features, Settings, load
+from features.base.sections import Features
+from features.base.settings import Settings, load
 from features.catalogue.vector import N_STREAM, unpacked
 from features.domains.card_fraud.event import Payment
 from features.history.state import SubjectState

@@ -7,8 +7,8 @@ import uuid
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ConfigSource, ResourceType
 
+from features.base.sections import Topics as Copies
 from features.base.settings import Settings, SettingsError
-from features.base.settings import Topics as Copies
 from infra.platform import provision
 from infra.platform.status import status
 from streams.kafka.create_topics import create, less_safe

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from features.base.settings import Drift
+from features.base.sections import Drift
 from streams.drift.data.columns import WATCHED, frame
 from streams.drift.data.distance import Distances, compare
 from tests.contracts.detectors.contract import Contract, workday

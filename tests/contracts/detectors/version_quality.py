@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.base.durations import DAY_MS
-from features.base.settings import Drift
+from features.base.sections import Drift
 from streams.drift.performance.version_quality import Detection, LabelledPositive, Performance
 from tests.contracts.detectors.contract import Contract, Draw
 

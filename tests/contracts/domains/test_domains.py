@@ -20,8 +20,9 @@ from features.base.durations import DAY_MS, HOUR_MS
 from features.base.event import Event
 from features.base.events import Event as EventOfTheDomain
 from features.base.events import Label, Outcome, Score
-from features.base.settings import Drift, Features, Settings
-from features.base.settings import Labels as LabelSettings
+from features.base.sections import Drift, Features
+from features.base.sections import Labels as LabelSettings
+from features.base.settings import Settings
 from features.catalogue import generate
 from features.catalogue.vector import FEATURES, INDEX, N_STREAM, SCHEMA, WIDTH, packed
 from features.history.state import SubjectState

@@ -15,7 +15,7 @@ from features.base.durations import DAY_MS
 from features.base.event import Event
 from features.base.events import Event as EventOfTheDomain
 from features.base.events import Label, Outcome
-from features.base.settings import Features, Labels
+from features.base.sections import Features, Labels
 from features.history.state import SubjectState
 from features.transform.columns import Columns, from_events
 from features.transform.counterpart_tiles import Counterpart

@@ -7,7 +7,8 @@ from functools import cache
 import msgspec
 import numpy as np
 
-from features.base.settings import Drift, Settings
+from features.base.sections import Drift
+from features.base.settings import Settings
 from streams import topics
 from streams.drift.monitor import DriftMonitor
 from streams.kafka.records import Record

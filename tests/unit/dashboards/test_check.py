@@ -8,7 +8,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from dashboards.check import ANY_LABEL, check_live, exposed_metrics, missing_metrics, wrong_processes
-from features.base.settings import Ports, Settings
+from features.base.sections import Ports
+from features.base.settings import Settings
 from streams.engine.health_page import serve
 
 

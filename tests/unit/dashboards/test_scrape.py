@@ -9,7 +9,8 @@ import yaml
 
 from dashboards import scrape
 from features.base.network import Hosts, Network
-from features.base.settings import Ports, Settings, SettingsError
+from features.base.sections import Ports
+from features.base.settings import Settings, SettingsError
 
 
 def test_one_target_a_process_with_its_name() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from features.base.active import DOMAIN
+from features.base.renamed import RENAMED
 from features.base.settings import FILE_NAME, SettingsError, load
 
 
@@ -55,3 +57,26 @@ def test_copies_that_no_broker_could_keep_are_refused(tmp_path: Path, text: str,
     (tmp_path / FILE_NAME).write_text(text)
     with pytest.raises(SettingsError, match=said):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("old", sorted(RENAMED))
+def test_whoever_writes_an_old_name_is_told_the_new_one(tmp_path: Path, old: str) -> None:
+    section, name = old.split(".")
+    new = RENAMED[old].split(".")
+    assert hasattr(getattr(load(tmp_path), new[0]), new[1])
+    (tmp_path / FILE_NAME).write_text(f"[{section}]\n{name} = 1\n")
+    with pytest.raises(SettingsError, match=rf"{section}\.{name}: it is called {RENAMED[old]} now"):
+        load(tmp_path)
+
+
+def test_the_model_and_the_limit_are_the_domains(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    assert (settings.model, settings.features.measure_limit) == (DOMAIN.model, DOMAIN.measure_limit)
+    (tmp_path / FILE_NAME).write_text('model = "mine"\n[features]\nmeasure_limit = 7\n')
+    settings = load(tmp_path)
+    assert (settings.model, settings.features.measure_limit) == ("mine", 7)
+
+
+def test_the_page_for_upgrading_lists_each_old_name() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "upgrading.md").read_text()
+    assert all(f"| `{old}` | `{new}` |" in page for old, new in RENAMED.items())

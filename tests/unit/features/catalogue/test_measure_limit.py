@@ -10,7 +10,8 @@ import pyarrow.dataset as ds
 import pytest
 
 from features.archive.days import newest_complete_day
-from features.base.settings import Features, SettingsError, load
+from features.base.sections import Features
+from features.base.settings import SettingsError, load
 from features.catalogue.vector import INDEX, N_STREAM, SCHEMA, vector_schema
 from features.history.state import SubjectState
 from features.skew.check import check

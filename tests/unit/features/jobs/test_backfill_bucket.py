@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.base.durations import DAY_MS
-from features.base.settings import Features
+from features.base.sections import Features
 from features.catalogue.vector import N_STREAM, SCHEMA
 from features.jobs import backfill_bucket
 from features.jobs.backfill_bucket import BACKFILLED, write_bucket

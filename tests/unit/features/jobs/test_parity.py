@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from features.base.events import Score
-from features.base.settings import Features, Labels, Settings, SettingsError, load
+from features.base.sections import Features, Labels
+from features.base.settings import Settings, SettingsError, load
 from features.catalogue.vector import N_STREAM, NAMES, WIDTH, unpacked
 from features.feast_repo.store import apply
 from features.jobs.parity import compare, of_a_bucket

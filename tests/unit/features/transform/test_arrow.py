@@ -12,7 +12,8 @@ import pytest
 from features.archive.generations import STEP
 from features.base.durations import DAY_MS
 from features.base.events import Score
-from features.base.settings import Features, load
+from features.base.sections import Features
+from features.base.settings import load
 from features.catalogue.vector import N_STREAM, WIDTH
 from features.domains.card_fraud.event import Payment
 from features.transform.arrow import HISTORY_MS, Recomputation, in_log_order, lists, number, schema_of, vectors

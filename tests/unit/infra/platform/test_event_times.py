@@ -7,7 +7,8 @@ import threading
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from features.base.settings import Ports, Settings
+from features.base.sections import Ports
+from features.base.settings import Settings
 from infra.platform.event_times import event_times
 from streams.engine.health_page import serve
 

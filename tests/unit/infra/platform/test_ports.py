@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from features.base.settings import FILE_NAME, Ports, SettingsError, load
+from features.base.sections import Ports
+from features.base.settings import FILE_NAME, SettingsError, load
 from infra.platform import ports
 
 PROCESSES = ("scorer", "control")

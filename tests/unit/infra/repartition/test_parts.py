@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from features.base.settings import Scoring, load
+from features.base.sections import Scoring
+from features.base.settings import load
 from features.domains.card_fraud.event import Payment
 from infra.errors import PlatformError
 from infra.platform import repartition_journal

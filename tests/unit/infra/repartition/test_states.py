@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from features.base.events import DeadLetter, DriftReport, Outcome
-from features.base.settings import Drift
+from features.base.sections import Drift
 from streams import topics
 from streams.drift.monitor import DriftMonitor
 from streams.engine.core import Output

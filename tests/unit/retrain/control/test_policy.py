@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features.base.durations import HOUR_MS
 from features.base.events import Cause, RetrainRequest
-from features.base.settings import Policy
+from features.base.sections import Policy
 from retrain.control.policy import PolicyState, decide, finished, started
 
 POLICY = Policy(cooldown_hours=24, min_labels=1000, min_positives=20)

@@ -8,7 +8,8 @@ import pytest
 
 import tests.object_store  # noqa: F401 - strict://
 from features.base.events import RetrainRequest
-from features.base.settings import Settings, Storage
+from features.base.sections import Storage
+from features.base.settings import Settings
 from features.base.storage import open_store
 from retrain.pipeline import runner, step_record
 from retrain.pipeline.result import FILE_NAME

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
 from features.base.events import DriftReport, ModelEvent, ModelState, Outcome, RetrainRequest, Score
-from features.base.settings import Drift, Settings
+from features.base.sections import Drift
+from features.base.settings import Settings
 from features.catalogue import vector
 from features.domains.card_fraud.event import Payment
 from streams import topics

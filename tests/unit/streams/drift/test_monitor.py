@@ -10,7 +10,7 @@ import pytest
 
 from features.base.durations import DAY_MS
 from features.base.events import DriftReport, Outcome
-from features.base.settings import Drift
+from features.base.sections import Drift
 from streams import topics
 from streams.drift.monitor import DriftMonitor
 from streams.kafka.records import Record

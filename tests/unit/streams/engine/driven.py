@@ -6,7 +6,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from features.base.settings import Settings, Snapshots
+from features.base.sections import Snapshots
+from features.base.settings import Settings
 from streams.engine.core import Core
 from streams.engine.shell import Shell
 from streams.engine.testing import Driver

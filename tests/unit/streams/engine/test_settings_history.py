@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from features.base.events import Outcome
-from features.base.settings import Scoring
+from features.base.sections import Scoring
 from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import MOST, Histories, History, Since, by_limits, went_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from features.base.events import DeadLetter
-from features.base.settings import Scoring
+from features.base.sections import Scoring
 from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import Since

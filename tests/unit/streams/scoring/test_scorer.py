@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from features.base.events import Alert, DeadLetter, Score
 from features.base.model_client import ModelUnavailable, Prediction
-from features.base.settings import Features, Labels, Scoring, Settings
+from features.base.sections import Features, Labels, Scoring
+from features.base.settings import Settings
 from features.catalogue.vector import INDEX, WIDTH, unpacked, vector_schema
 from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader

@@ -10,7 +10,8 @@ import pytest
 
 from features.archive import exchange
 from features.archive.places import MANY
-from features.base.settings import Settings, Writers, load
+from features.base.sections import Writers
+from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA
 from streams.writers.archive import Archive, ArchiveSink
 from streams.writers.compaction_watch import CompactionWatch
