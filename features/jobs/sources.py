@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from features.archive import layout
 from features.archive.days import day_folders
+from features.base.active import WORDS
 from features.base.settings import Settings
 from features.jobs.ddl import ddl_of
 from features.transform.arrow import HISTORY_MS
@@ -43,7 +44,7 @@ def archived(
 
     folders = day_folders(archive / "scores", start_ms, end_ms)
     if not folders:
-        raise NothingThere(f"nothing is archived in {archive} for the time asked for; publish some first")
+        raise NothingThere(f"nothing is archived in {archive} for the time asked for; publish {WORDS.events} first")
     rows = spark.read.schema(schema).parquet(*map(str, folders))
     return rows.where(_within(f.col("event_time_ms"), start_ms, end_ms))
 

@@ -35,11 +35,9 @@ COMMANDS = {
     "down": Entry("infra.cli.commands.down:command", "Stop the platform; its data stays."),
     "run": Entry("infra.cli.commands.run:command", "Run processors in this process, as the supervisor does."),
     "topology": Entry("infra.cli.commands.topology:command", "List the processors: what each reads and writes, and its process."),
-    "simulate": Entry("infra.cli.commands.simulate:command", "Publish simulated transactions and labels."),
+    "simulate": Entry("infra.cli.commands.simulate:command", "Publish simulated events and labels."),
     "replay": Entry("infra.cli.commands.replay:command", "Publish a Parquet file of transactions and its labels."),
-    "demo": Entry(
-        "infra.cli.commands.demo:command", "Show the whole loop turning, from the first transaction to the second model."
-    ),
+    "demo": Entry("infra.cli.commands.demo:command", "Show the whole loop turning, from the first event to the second model."),
     "models": Entry("infra.cli.commands.models:command", "List model versions and what is served."),
     "alerts": Entry("infra.cli.commands.alerts:command", "Read the newest alerts."),
     "drift": Entry("infra.cli.commands.drift:command", "Read the newest drift reports."),

@@ -64,7 +64,7 @@ def carry_out(batches: Iterable[Batch], plan: Plan) -> None:
         watched = batches if truth is None else truth.watch(batches)
         if plan.out is not None:
             transactions, labels = write_files(watched, plan.out)
-            print(f"{transactions:,} transactions and {labels:,} labels written to {plan.out}")
+            print(f"{transactions:,} {WORDS.events} and {labels:,} labels written to {plan.out}")
         else:
             _publish(watched, plan, speed, boundary_ms)
     if plan.truth is not None:

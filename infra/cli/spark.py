@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from features.base.active import WORDS
 from infra.errors import PlatformError
 from infra.services import cache_folder, jars
 
@@ -146,7 +147,7 @@ def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int |
     scores = settings.archive / "scores"
     newest = newest_event_ms(scores)
     if newest is None:
-        raise PlatformError(f"there is no archive in {settings.archive}; publish transactions first")
+        raise PlatformError(f"there is no archive in {settings.archive}; publish {WORDS.events} first")
     first = day_folders(scores)[0].name
     if (start_ms is not None and start_ms > newest) or (end_ms is not None and end_ms <= day_number(first) * DAY_MS):
         there = f"{first.removeprefix('day=')} to {when(newest)} UTC"

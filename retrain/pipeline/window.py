@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from features.archive import days
+from features.base.active import WORDS
 from features.base.durations import DAY_MS
 from features.base.events import RetrainRequest
 from features.base.settings import Settings
@@ -45,4 +46,4 @@ def newest_event_ms(archive: Path) -> int:
     newest = days.newest_event_ms(archive)
     if newest is not None:
         return newest
-    raise NotEnoughData(f"nothing is archived in {archive}; publish transactions and let the archive processor run first")
+    raise NotEnoughData(f"nothing is archived in {archive}; publish {WORDS.events} and let the archive processor run first")

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from pyspark.sql import SparkSession
 
+from features.base.active import WORDS
 from features.base.events import Score
 from features.base.sections import Features
 from features.base.settings import FILE_NAME, Settings, load
@@ -73,7 +74,7 @@ def test_vectors_of_another_schema_are_history(spark: SparkSession, rows: list[A
 
 
 def test_nothing_to_read_is_said(spark: SparkSession, tmp_path: Path) -> None:
-    with pytest.raises(NothingThere, match=r"nothing is archived in .*; publish transactions first"):
+    with pytest.raises(NothingThere, match=rf"nothing is archived in .*; publish {WORDS.events} first"):
         archived(spark, tmp_path)
 
 

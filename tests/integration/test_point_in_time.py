@@ -60,13 +60,13 @@ def assert_as_by_brute_force(
 ) -> None:
     time = events["event_time_ms"].to_numpy(dtype=np.int64)
     step, delay = settings.labels.step_hours * HOUR_MS, settings.labels.delay_ms
-    for key, rows, asked in (
-        ("card_id", profiles, time),
-        ("terminal_id", risk, (time - delay) // step * step + delay),
+    for key, role, rows, asked in (
+        ("card_id", "subject", profiles, time),
+        ("terminal_id", "counterpart", risk, (time - delay) // step * step + delay),
     ):
         of: dict[str, list[int]] = {}
         for number, row in enumerate(rows):
-            of.setdefault(getattr(row, key), []).append(number)
+            of.setdefault(getattr(row, role), []).append(number)
         owner = events[key].to_numpy()
         want = np.full(len(events), -1)
         for entity, numbers in of.items():
@@ -75,7 +75,7 @@ def assert_as_by_brute_force(
             times = np.array([rows[n].event_time_ms for n in numbers])
             found = newest(times, held, asked[mine])
             want[mine] = np.where(found >= 0, held[found], -1)
-        if key == "card_id":
+        if role == "subject":
             value = np.nan_to_num(got.owner, nan=-1.0).astype(np.int64)
             assert (value == np.array([rows[n].profile[0] if n >= 0 else -1 for n in want])[:, None]).all()
             assert (got.usual == np.maximum(value[:, :1], 0)).all()
@@ -156,7 +156,7 @@ def test_a_join_sees_nothing_of_what_comes_later(
     write_counterpart_risk(settings, [place(f"t{t}", last + later, 1000 + t) for t in range(3)], "later")
     write_profiles_offline(settings, [person(f"c{c}", last + later, 1000) for c in range(3)], "later")
     after = point_in_time(settings, events)
-    for name in ("customer", "usual", "customer_ts_ms", "counterpart_ts_ms"):
+    for name in ("owner", "usual", "owner_ts_ms", "counterpart_ts_ms"):
         np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
     for i in range(len(events)):
         np.testing.assert_array_equal(before.tiles[before.begin[i] : before.end[i]], after.tiles[after.begin[i] : after.end[i]])

@@ -184,7 +184,7 @@ def newest_ms(settings: Settings) -> int:
 
     newest = newest_event_ms(settings.archive / "scores")
     if newest is None:
-        raise PlatformError(f"there is no archive in {settings.archive}; publish transactions first")
+        raise PlatformError(f"there is no archive in {settings.archive}; publish {WORDS.events} first")
     return newest
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.base.active import WORDS
 from infra.cli import context
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def ask(settings: Settings, reason: str) -> RetrainRequest:
     event_time_ms = newest_event_time(settings)
     if event_time_ms is None:
         raise PlatformError(
-            "nothing was scored yet, so there is nothing to learn from; publish transactions first (driftloop simulate)"
+            f"nothing was scored yet, so there is nothing to learn from; publish {WORDS.events} first (driftloop simulate)"
         )
     request = RetrainRequest(
         idempotency_key=f"manual-{uuid.uuid4().hex[:16]}",
