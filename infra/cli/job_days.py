@@ -21,9 +21,7 @@ def whole_days(scores: Path, start_ms: int | None, end_ms: int | None, named: bo
         raise PlatformError(f"there are no {WORDS.events} to read; publish some first")
     complete = newest_complete_day(scores) if named else max(days) - 1
     if complete is None or complete < days[0]:
-        raise PlatformError(
-            f"no day is complete yet: all {WORDS.events} are of {day_name(days[-1])[4:]}; wait for the next one"
-        )
+        raise PlatformError(f"no day is complete yet: all {WORDS.events} are of {day_name(days[-1])[4:]}; wait for the next one")
     first = max(days[0], -(-start_ms // DAY_MS) if start_ms is not None else days[0])
     end = min(complete + 1, end_ms // DAY_MS if end_ms is not None else complete + 1)
     if first >= end:
