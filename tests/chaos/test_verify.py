@@ -63,7 +63,7 @@ MALFORMED = {hash(b"not a payment")}
 
 
 def unbroken(ids: list[str], bad: list[int]) -> Unbroken:
-    scores = [SimpleNamespace(transaction=SimpleNamespace(event_id=one)) for one in ids]
+    scores = [SimpleNamespace(event=SimpleNamespace(event_id=one)) for one in ids]
     return cast(Unbroken, SimpleNamespace(scores={0: scores}, bad=Counter((0, offset) for offset in bad)))
 
 

@@ -40,15 +40,15 @@ def write(settings: Settings, rows: int, days: int, seed: int = 1, learnable: bo
     scores = _table(
         layout.SCORES,
         rows,
-        event_id=transaction,
+        transaction_id=transaction,
         event_time_ms=time,
-        subject=subject,
-        counterpart=counterpart,
-        measure=amount,
+        card_id=subject,
+        terminal_id=counterpart,
+        amount_minor=amount,
         currency=np.full(rows, "EUR"),
         latitude=pa.array(place[:, 0], mask=mode == "online"),
         longitude=pa.array(place[:, 1], mask=mode == "online"),
-        mode=mode,
+        entry_mode=mode,
         schema=np.full(rows, SCHEMA),
         features=pa.FixedSizeListArray.from_arrays(vectors.reshape(-1), WIDTH).cast(pa.list_(pa.float32())),
         decision=np.full(rows, "unscored"),
@@ -78,6 +78,7 @@ def write(settings: Settings, rows: int, days: int, seed: int = 1, learnable: bo
 
 
 def _table(layout_: pa.Schema, rows: int, /, **columns: NDArray[np.generic] | pa.Array) -> pa.Table:
+    assert columns.keys() <= set(layout_.names)
     arrays = [pa.array(columns[f.name]).cast(f.type) if f.name in columns else pa.nulls(rows, f.type) for f in layout_]
     return pa.table(arrays, schema=layout_)
 

@@ -11,12 +11,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
@@ -34,6 +35,10 @@ TABLES: dict[str, dict[str, Any]] = {
     "training": {"epochs": 6, "review_budget": 0.05},
     "skew": {"subjects": 0},
 }
+
+
+def positives(outcomes: pa.Table) -> int:
+    return int(outcomes.column("positive").to_numpy().sum())
 
 
 @dataclass
@@ -69,12 +74,12 @@ class Shop:
         self.clicks += int(published[1].replace(",", ""))
         self.purchases += int(published[2].replace(",", ""))
 
-    def archived(self, kind: str, columns: list[str], rows: int) -> dict[str, Any]:
-        """Columns of the archive, as soon as it has so many rows."""
-        deadline = time.monotonic() + 30
+    def archived(self, kind: str, columns: list[str], rows: int, where: Callable[[pa.Table], int] = len) -> dict[str, Any]:
+        """Columns of the archive, as soon as it has so many rows, or so many by ``where``."""
+        deadline = time.monotonic() + 60
         while True:
             found = ds.dataset(self.folder / "archive" / kind, format="parquet").to_table(columns=columns)
-            if found.num_rows >= rows or time.monotonic() > deadline:
+            if where(found) >= rows or time.monotonic() > deadline:
                 return {name: found.column(name).to_numpy() for name in columns}
             time.sleep(0.2)
 
@@ -104,7 +109,7 @@ def test_each_click_is_scored_once(shop: Shop) -> None:
 
 def test_orders_and_silence_become_outcomes(shop: Shop) -> None:
     matured = shop.clicks * (LEARNED_DAYS + LIVE_DAYS - 1) // (LEARNED_DAYS + LIVE_DAYS) - 600
-    found = shop.archived("outcomes", ["event_id", "positive", "source"], matured)
+    found = shop.archived("outcomes", ["event_id", "positive", "source"], shop.purchases, positives)
     bought = found["positive"].astype(bool)
     assert matured <= len(set(found["event_id"].tolist())) <= shop.clicks
     assert bought.sum() == shop.purchases
@@ -130,7 +135,7 @@ def test_items_are_recommended_that_are_bought(shop: Shop) -> None:
     codes = {reason.code for reason in DOMAIN.reasons}
     assert {code for a in found for code in a["reasons"]} <= codes
     assert sum(bool(a["reasons"]) for a in found) > len(found) / 2
-    outcomes = shop.archived("outcomes", ["event_id", "positive"], 1)
+    outcomes = shop.archived("outcomes", ["event_id", "positive"], shop.purchases, positives)
     bought = set(outcomes["event_id"][outcomes["positive"].astype(bool)].tolist())
     hits = np.mean([a["event"]["click_id"] in bought for a in found])
     assert hits > 3 * shop.purchases / shop.clicks, hits

@@ -168,11 +168,11 @@ def test_days_that_are_not_yet_are_refused_before_they_are_published(
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
     before = len(read_all(platform, topics.EVENTS))
-    assert main.run(["simulate", "--start", "2089-01-05", "--days", "1", "--cards", "5"]) == 2
+    assert main.run(["simulate", "--start", "2089-01-05", "--days", "1", "--subjects", "5"]) == 2
     assert "event time reaches 2089-01-05, which is not yet" in " ".join(capsys.readouterr().err.split())
     # Payments of a week ago, and labels that nobody can have yet.
     start = (datetime.now(UTC) - timedelta(days=7)).date().isoformat()
-    arguments = ["--start", start, "--days", "1", "--cards", "300", "--fraud-rate", "0.2", "--all-labels"]
+    arguments = ["--start", start, "--days", "1", "--subjects", "300", "--positive-rate", "0.2", "--all-labels"]
     assert main.run(["simulate", *arguments]) == 2
     assert "label time reaches" in " ".join(capsys.readouterr().err.split())
     assert len(read_all(platform, topics.EVENTS)) == before

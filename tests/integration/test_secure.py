@@ -72,7 +72,18 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
             publish(before, topics.DLQ, "before", EARLIER)
             local.down(before)
             assert main.run(["--dir", str(folder), "up", "--secure"]) == 0
-            arguments = ["simulate", "--days", "3", "--cards", "60", "--fraud-rate", "0.05", "--lockstep", "1d", "--all-labels"]
+            arguments = [
+                "simulate",
+                "--days",
+                "3",
+                "--subjects",
+                "60",
+                "--positive-rate",
+                "0.05",
+                "--lockstep",
+                "1d",
+                "--all-labels",
+            ]
             assert main.run(["--dir", str(folder), *arguments]) == 0
             yield load(folder)
         finally:
@@ -145,7 +156,7 @@ def test_every_processor_tells_what_it_does(secure: Settings) -> None:
         if not re.search(rf'^driftloop_{metric}{{[^}}]*processor="{processor}"', pages[process], re.MULTILINE)
     ]
     assert missing == []
-    own = ("model_call_seconds_count", "profile_read_seconds_count", "state_bytes", "state_cards", "snapshot_age_seconds")
+    own = ("model_call_seconds_count", "profile_read_seconds_count", "state_bytes", "state_subjects", "snapshot_age_seconds")
     assert [metric for metric in own if f"\ndriftloop_{metric}" not in pages["scorer"]] == []
 
 
@@ -222,9 +233,9 @@ def test_a_broker_that_was_killed_lets_everybody_in_again(secure: Settings, run:
         "3",
         "--days",
         "1",
-        "--cards",
+        "--subjects",
         "60",
-        "--fraud-rate",
+        "--positive-rate",
         "0.05",
         "--lockstep",
         "1d",
@@ -247,7 +258,7 @@ COMMANDS = (
     ["alerts"],
     ["run", "scorer"],
     ["run", "control"],
-    ["simulate", "--days", "1", "--cards", "5"],
+    ["simulate", "--days", "1", "--subjects", "5"],
     ["retrain", "--reason", "x"],
     ["rollback", "--reason", "x"],
 )
@@ -306,7 +317,7 @@ def test_an_unknown_authority_is_one_line(
         ("archive", ["run", "scorer"], "archive has no right to read the topic transactions"),
         ("producer", ["run", "drift-monitor"], "producer has no right to read the topic scores"),
         ("producer", ["alerts"], "producer has no right to read the topic alerts"),
-        ("analyst", ["simulate", "--days", "1", "--cards", "5"], "analyst has no right to write to the topic transactions"),
+        ("analyst", ["simulate", "--days", "1", "--subjects", "5"], "analyst has no right to write to the topic transactions"),
         ("inspect", ["retrain", "--reason", "x"], "inspect has no right to write to the topic retrain-requests"),
     ],
 )
