@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> Result:
         another, _ = measure.ours(other, options.segments, min(length, len(other) // (2 * options.segments)))
         _say(f"{another.stream}: {another.events_a_second.median:,.0f} events / CPU s")
         rows.append(another)
-    return Result(on, events.BATCH, rows, _decoding(options.segments), peers, measure.state_bytes(options.state_subjects))
+    return Result(on, events.BATCH, rows, _decoding(options.segments), peers, measure.state_bytes(options.state_cards))
 
 
 def _decoding(repeats: int) -> Spread:

@@ -55,7 +55,7 @@ NOT_HASHED = {
     },
     "partition": {
         "features.base.events": "the fields of a payment are hashed by name",
-        "features.base.settings": "the limits that count are kept with the offsets",
+        "features.base.sections": "the limits that count are kept with the offsets",
         "features.transform.update": "what is served of a history, not what is kept of it",
         "streams.engine.core": "how a record is refused: all processors stand on it",
         "streams.kafka.records": "a record as it lies in its topic",

@@ -28,5 +28,5 @@ def test_too_little_is_said(tmp_path: Path) -> None:
     with pytest.raises(PlatformError, match="publish some first"):
         whole_days(tmp_path, None, None)
     put(tmp_path, DAY, 0, 5)
-    with pytest.raises(PlatformError, match="no day is complete yet: all transactions are of 2026-02-16"):
+    with pytest.raises(PlatformError, match="no day is complete yet: all payments are of 2026-02-16"):
         whole_days(tmp_path, None, None)
