@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.order import pytest_collection_modifyitems
 from tests.skips import pytest_sessionfinish, pytest_terminal_summary
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
+__all__ = ["pytest_collection_modifyitems", "pytest_sessionfinish", "pytest_terminal_summary"]
 
 # A folder or a setting in the caller's environment would win over what a test chooses. The domain of tests/contracts/domains is
 # the caller's choice.

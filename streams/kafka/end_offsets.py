@@ -1,20 +1,33 @@
 """The ends of partitions, asked for again and again.
 
 An admin client keeps the leader epochs that it saw first: a broker that was killed and came back refuses them
-(FENCED_LEADER_EPOCH), now and ever after. So a refusal is asked about once more, by a new client.
+(FENCED_LEADER_EPOCH), now and ever after. So a refusal is asked about once more, by a new client. While the broker is taking its
+partitions up again it may refuse that one, too (UNKNOWN_LEADER_EPOCH): for as long as one answer may take, it is asked again.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from features.base.settings import Settings
 from streams.kafka import clients
 from streams.kafka.records import Partition
+
+#: What a broker says that leads a partition not yet, or again since a moment.
+_PASSING = frozenset(
+    {
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+    }
+)
+NAP_S = 0.1
 
 
 class Ends:
@@ -34,8 +47,18 @@ class Ends:
         try:
             return self._ask(wanted, level)
         except KafkaException:
+            return self._ask_anew(wanted, level)
+
+    def _ask_anew(self, wanted: list[Partition], level: IsolationLevel) -> dict[Partition, int]:
+        until = time.monotonic() + self._timeout_s
+        while True:
             self.admin = clients.admin(self._settings, **self._extra)
-            return self._ask(wanted, level)
+            try:
+                return self._ask(wanted, level)
+            except KafkaException as error:
+                if error.args[0].code() not in _PASSING or time.monotonic() > until:
+                    raise
+                time.sleep(NAP_S)
 
     def _ask(self, places: list[Partition], level: IsolationLevel) -> dict[Partition, int]:
         asked = {TopicPartition(*place): OffsetSpec.latest() for place in places}

@@ -188,7 +188,7 @@ def test_what_is_no_request_goes_to_dlq_and_the_loop_goes_on(control: Control) -
     control.settle()
     assert events(control.settings, "after-poison")[-1].state == "rejected"
     letters = [msgspec.json.decode(value, type=DeadLetter) for value in read(control.settings, topics.DLQ)]
-    mine = [letter for letter in letters if letter.processor == "control"]
+    mine = [letter for letter in letters if letter.processor == "control" and letter.key == MODEL.encode()]
     assert len(mine) == 3
     assert mine[0].value == poison
     assert mine[0].topic == topics.RETRAIN_REQUESTS

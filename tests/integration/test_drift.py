@@ -66,9 +66,9 @@ def reports_of(settings: Settings, least: int, timeout_s: float = 120.0) -> list
     try:
         while len(found) < least and time.monotonic() < end:
             for message in source.consume(100, 0.5):
-                if message.error() is None:
-                    report = msgspec.json.decode(message.value() or b"", type=DriftReport)
-                    found += [report] if report.model == settings.model else []
+                # Others use the topic, too, and may have put there what is no report.
+                if message.error() is None and settings.model.encode() in (message.value() or b""):
+                    found.append(msgspec.json.decode(message.value() or b"", type=DriftReport))
     finally:
         source.close()
     return found
