@@ -65,10 +65,9 @@ def reports_of(settings: Settings, least: int, timeout_s: float = 120.0) -> list
     end = time.monotonic() + timeout_s
     try:
         while len(found) < least and time.monotonic() < end:
-            for message in source.consume(100, 0.5):
-                # Others use the topic, too, and may have put there what is no report.
-                if message.error() is None and settings.model.encode() in (message.value() or b""):
-                    found.append(msgspec.json.decode(message.value() or b"", type=DriftReport))
+            # Others use the topic, too, and may have put there what is no report.
+            values = [message.value() or b"" for message in source.consume(100, 0.5) if message.error() is None]
+            found += [msgspec.json.decode(value, type=DriftReport) for value in values if settings.model.encode() in value]
     finally:
         source.close()
     return found
