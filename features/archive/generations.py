@@ -17,7 +17,6 @@ from typing import Literal
 
 import msgspec
 
-from features.base.files import write_json
 from features.base.settings import SettingsError
 from features.base.storage import FolderStore, Store
 
@@ -84,10 +83,9 @@ def read(archive: Path | Store) -> Generations:
         ) from error
 
 
-def begin(archive: Path, one: Generation) -> None:
+def begin(archive: Path | Store, one: Generation) -> None:
     """Write the next generation down, once: again with the same ``begun_ms`` changes nothing."""
-    there = read(archive).generations
-    if any(generation.begun_ms == one.begun_ms for generation in there):
-        return
-    archive.mkdir(parents=True, exist_ok=True)
-    write_json(archive / NAME, Generations((*there, one)))
+    store = FolderStore(archive) if isinstance(archive, Path) else archive
+    there = read(store).generations
+    if not any(generation.begun_ms == one.begun_ms for generation in there):
+        store.write(NAME, msgspec.json.format(msgspec.json.encode(Generations((*there, one))), indent=2))

@@ -1,7 +1,7 @@
 """Where the archive and Feast's offline rows are written: a folder, or any URL that fsspec knows (``storage.rows``).
 
-Only what appends goes through here so far. What reads, compacts or exchanges needs a folder, ``settings.archive``, which refuses
-a URL by the setting's name.
+Whoever reads them has them as a folder of its host (``features.archive.mirror``). What compacts needs the folder itself,
+``settings.archive``, which refuses a URL by the setting's name.
 """
 
 from __future__ import annotations

@@ -204,6 +204,11 @@ class Settings(BaseSettings):
         return _folder(self.rows_root, "storage.rows")
 
     @property
+    def rows_cache(self) -> Path:
+        """Where rows that lie elsewhere are fetched to on this host (``features.archive.mirror``)."""
+        return self.dir / "cache" / "rows"
+
+    @property
     def feature_repo(self) -> Path:
         """The Feast repository with this platform's addresses: feature_store.yaml, the objects as Python, registry."""
         return self.dir / "feast"
@@ -292,7 +297,7 @@ def _folder(root: str, setting: str) -> Path:
     path = root.removeprefix("file://")
     if "://" in path:
         raise SettingsError(
-            f"{setting} is a {root.partition('://')[0]}:// URL, and what was asked needs a folder so far;"
+            f"{setting} is a {root.partition('://')[0]}:// URL, and what was asked needs a folder;"
             " name one, it may be mounted from elsewhere (docs/apart.md)"
         )
     return Path(path)

@@ -12,6 +12,7 @@ No caller needs a rename or a file lock. What each kind uses instead:
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import inspect
 import time
 import uuid
@@ -187,6 +188,16 @@ class ObjectStore:
         with contextlib.suppress(FileNotFoundError):
             self._files.rm_file(self._at(name))
 
+    def stamps(self) -> dict[str, str]:
+        """Every object below the root, at any depth, by its name, with what is another text once it is put anew."""
+        self._files.invalidate_cache()
+        try:
+            found: dict[str, dict[str, Any]] = self._files.find(self._path, detail=True)
+        except FileNotFoundError:
+            return {}
+        root = self._path.strip("/") + "/"
+        return {path.strip("/").removeprefix(root): _stamp(about) for path, about in found.items()}
+
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
         """A lease. Raises LeaseLost at the end where it took longer than LEASE_S: what was done must count as not done."""
@@ -233,6 +244,12 @@ class ObjectStore:
 
     def _at(self, name: str) -> str:
         return f"{self._path}/{name}" if name else self._path
+
+
+def _stamp(about: dict[str, Any]) -> str:
+    """A hash of all that a file system says of an object: its size, its time, its ETag or generation, whichever it has."""
+    text = repr(sorted((name, str(value)) for name, value in about.items()))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _creates(files: fsspec.AbstractFileSystem) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from feast import FileSource, KafkaSource
 from feast.data_format import JsonFormat, ParquetFormat
 
+from features.archive import mirror
 from features.base.events import EVENT_OF
 from features.base.settings import Settings
 from features.feast_repo.ddl import schema
@@ -75,5 +76,5 @@ def stream(settings: Settings, topic: str, rows: DataSource, writer: str, descri
 
 def _root(settings: Settings) -> str:
     """The root of offline rows; Spark reaches S3 by Hadoop's s3a."""
-    root = (settings.feast.root if settings.feast.remote else settings.rows_root).rstrip("/")
+    root = (settings.feast.root if settings.feast.remote else str(mirror.folder(settings))).rstrip("/")
     return root.replace("s3://", "s3a://", 1) if settings.feast.offline == "spark" else root

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from features.archive import layout
+from features.archive import layout, stores
 from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.point_in_time import write_profiles_offline
@@ -40,9 +40,10 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
                 count += len(rows)
     finally:
         writer.close()
-    for old in layout.owner_profile_folder(settings).glob(f"{NAME}*.parquet"):
-        if old.name not in written:
-            old.unlink()
+    store = stores.rows(settings)
+    for old in store.names(layout.OWNER_PROFILE_ROWS):
+        if old.startswith(NAME) and old.endswith(".parquet") and old not in written:
+            store.remove(f"{layout.OWNER_PROFILE_ROWS}/{old}")
     return count
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.archive import layout
+from features.archive import layout, mirror
 from features.archive.days import day_name
 from features.base import names
 from features.base.active import ROLES
@@ -76,7 +76,7 @@ def training_set(
     settled_ms = end_ms - settings.labels.delay_ms
     found = TrainingSet(vector_schema(settings.features), NAMES, start_ms, end_ms, settled_ms)
     clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), found.schema, end_ms, exclude)
-    outcomes = spark.read.schema(OUTCOMES).parquet(str(settings.archive / "outcomes"))
+    outcomes = spark.read.schema(OUTCOMES).parquet(str(mirror.archive(settings) / "outcomes"))
     day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
     labelled = training_rows(clean, outcomes, start_ms, settled_ms).withColumn("day", day)
     by_day = labelled.repartition("day").write.option("maxRecordsPerFile", ROWS_A_FILE).partitionBy("day")

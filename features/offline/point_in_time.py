@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.archive import layout, stores
+from features.archive import layout, mirror, stores
 from features.archive.compaction import covered
 from features.archive.locks import WRITE, reading
 from features.base import view_names
@@ -101,9 +102,10 @@ def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
     store = open_store(settings)
     subjects, subject_row = _unique(events[ROLES.subject], times, ROLES.subject)
     counterparts, counterpart_row = _unique(events[ROLES.counterpart], (times - delay) // step * step + delay, ROLES.counterpart)
-    with reading(settings.archive):
+    rows = mirror.rows(settings)
+    with reading(rows / "archive"):
         owner, usual, owner_ts = _owners(store, subjects)
-        tiles, begin, end, counterpart_ts = _tiles(settings, store, counterparts)
+        tiles, begin, end, counterpart_ts = _tiles(rows, store, counterparts)
     return Profiles(
         owner[subject_row],
         usual[subject_row],
@@ -158,7 +160,7 @@ def _owners(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.flo
 
 
 def _tiles(
-    settings: Settings, store: FeatureStore, counterparts: pd.DataFrame
+    root: Path, store: FeatureStore, counterparts: pd.DataFrame
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Tiles [m, 4], begin and end of each counterpart's, and their times. Feast finds the revision, DuckDB then fetches its
     tiles: a join that drags 1 kB of tiles through each of its candidate rows takes gigabytes where this one takes megabytes."""
@@ -187,7 +189,7 @@ def _tiles(
             )
             select row, time_ms, tiles from wanted join found using ({key}, revision)
             """,
-            params=[str(layout.counterpart_risk_folder(settings) / "**" / "*.parquet")],
+            params=[f"{root}/{layout.COUNTERPART_RISK_FILES}"],
         ).to_arrow_table()
     row, lists = rows["row"].to_numpy(), rows["tiles"].combine_chunks()
     times[row] = rows["time_ms"].to_numpy()

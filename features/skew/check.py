@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from features.archive import mirror
 from features.archive.locks import reading
 from features.base.durations import DAY_MS
 from features.base.sections import Features
@@ -37,8 +38,9 @@ def check(settings: Settings, day: int) -> SkewReport:
     Without a feature store, only the subject's features are compared.
     """
     begun = time.monotonic()
-    with reading(settings.archive):
-        sample = read(settings.archive / "scores", day, settings.skew.subjects)
+    archive = mirror.archive(settings)
+    with reading(archive):
+        sample = read(archive / "scores", day, settings.skew.subjects)
     rows, served, again = recompute(sample, day, settings.features)
     sources = ["history"]
     if rows.num_rows:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from features.archive import mirror
 from features.base.active import WORDS
 from infra.errors import PlatformError
 from infra.services import cache_folder, jars
@@ -138,20 +139,25 @@ def span(start: datetime | None, end: datetime | None) -> tuple[int | None, int 
     return first, stop
 
 
-def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int | None = None) -> None:
-    """Raises PlatformError where nothing is archived yet, or all of it lies outside [start_ms, end_ms)."""
+def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int | None = None) -> Path:
+    """The folder of the archive, fetched to this host where it lies elsewhere.
+
+    Raises PlatformError where nothing is archived yet, or all of it lies outside [start_ms, end_ms).
+    """
     from features.archive.days import day_folders, day_number, newest_event_ms
     from features.base.durations import DAY_MS
     from infra.inspect.show import when
 
-    scores = settings.archive / "scores"
+    archive = mirror.archive(settings)
+    scores = archive / "scores"
     newest = newest_event_ms(scores)
     if newest is None:
-        raise PlatformError(f"there is no archive in {settings.archive}; publish {WORDS.events} first")
+        raise PlatformError(f"there is no archive in {settings.rows_root}/archive; publish {WORDS.events} first")
     first = day_folders(scores)[0].name
     if (start_ms is not None and start_ms > newest) or (end_ms is not None and end_ms <= day_number(first) * DAY_MS):
         there = f"{first.removeprefix('day=')} to {when(newest)} UTC"
-        raise PlatformError(f"nothing is archived between --from and --to; {settings.archive} holds events of {there}")
+        raise PlatformError(f"nothing is archived between --from and --to; {settings.rows_root}/archive holds events of {there}")
+    return archive
 
 
 def needs_broker(settings: Settings) -> None:

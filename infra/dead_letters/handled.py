@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from features.archive import generations
+from features.archive import generations, stores
 from features.archive.generations import Generations
 from features.base.events import HandledLetter
 from features.base.settings import Settings
@@ -51,7 +51,7 @@ class Handled:
 
 def read(settings: Settings) -> Handled:
     """Empty where nothing was done, or the broker has no such topic yet. Raises infra.inspect.tail.Unreachable."""
-    found = Handled(generations=generations.read(settings.archive))
+    found = Handled(generations=generations.read(stores.archive(settings)))
     decode = decoder(HandledLetter)
     try:
         within = tail.bounds(settings, DLQ_HANDLED)

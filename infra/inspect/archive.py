@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from features.archive import mirror
 from features.archive.locks import reading
 from features.base.active import DOMAIN, ROLES
 from features.base.settings import Settings
@@ -33,10 +34,11 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
 
     By event time, then by place in the topic. Empty for a subject that the archive does not know, or where there is no archive.
     """
-    if not any((settings.archive / "scores").glob("*/*.parquet")):
+    archive = mirror.archive(settings)
+    if not any((archive / "scores").glob("*/*.parquet")):
         return []
     unit = DOMAIN.unit_field or "null"
-    with reading(settings.archive), duckdb.connect() as connection:
+    with reading(archive), duckdb.connect() as connection:
         found = connection.execute(
             f"""
             select
@@ -45,7 +47,7 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
             from read_parquet(?) where {ROLES.subject} = ?
             order by event_time_ms desc, kafka_partition desc, kafka_offset desc limit ?
             """,
-            [str(settings.archive / "scores" / "*" / "*.parquet"), subject, last],
+            [str(archive / "scores" / "*" / "*.parquet"), subject, last],
         )
         columns = [column[0] for column in found.description]
         rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]

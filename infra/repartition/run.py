@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from features.archive import generations
+from features.archive import generations, stores
 from features.archive.generations import Generation
 from features.base.settings import ADMIN, Settings
 from infra.errors import PlatformError
@@ -191,7 +191,7 @@ class _Run:
                 copies={p: note.copied for p, note in noted[topic].items()},
                 limits={p: note.limits for p, note in noted[topic].items()},
             )
-        previous = generations.read(self._settings.archive)
+        previous = generations.read(stores.archive(self._settings))
         plan.revisions = previous.revisions + max(plan.topics[topics.OUTCOMES].ends.values())
         plan.letters = broker.ends(settings, topics.DLQ, range_of(1))[0]
         begins = {p: begin for p, (begin, _) in held[topics.EVENTS].items()}
@@ -218,7 +218,7 @@ class _Run:
     def _finish(self, admin: AdminClient, plan: Journal) -> None:
         settings = self._settings
         made = Generation(plan.begun_ms, plan.partitions, plan.revisions, plan.letters, plan.partitioner)
-        generations.begin(settings.archive, made)
+        generations.begin(stores.archive(settings), made)
         Store(settings.snapshot_root, Scorer.name).of_cluster(cluster_id(admin, topics.EVENTS)).clear()
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
+from features.archive import mirror
 from features.archive.locks import reading
 from features.base.events import RetrainRequest
 from features.base.settings import Settings, load
@@ -38,17 +39,18 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
         from features.jobs.spark_session import jvm_usage, spark_session
 
         asked = msgspec.json.decode(request, type=RetrainRequest)
+        archive = mirror.archive(settings)
         for kind in ("scores", "outcomes"):
-            newest = newest_event_ms(settings.archive / kind)
+            newest = newest_event_ms(archive / kind)
             details[f"newest_{kind}_ms"] = newest
         chosen = window(asked, settings, details["newest_scores_ms"])
         spark = spark_session("driftloop-prepare", settings.dir / "cache", Path(run_dir) / "spark")
         locks = ExitStack()
         try:
-            locks.enter_context(reading(settings.archive))
-            archived = spark.read.schema(job.SCORES).parquet(str(settings.archive / "scores"))
+            locks.enter_context(reading(archive))
+            archived = spark.read.schema(job.SCORES).parquet(str(archive / "scores"))
             scores = job.clean_scores(archived, vector_schema(settings.features), chosen.end_ms, chosen.exclude)
-            outcomes = spark.read.schema(job.OUTCOMES).parquet(str(settings.archive / "outcomes"))
+            outcomes = spark.read.schema(job.OUTCOMES).parquet(str(archive / "outcomes"))
             labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
             labelled.drop("schema").write.parquet(rows, mode="overwrite")
             habits = job.clean_transactions(archived, chosen.end_ms, chosen.exclude)

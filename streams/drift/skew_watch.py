@@ -14,10 +14,11 @@ import threading
 
 import msgspec
 
+from features.archive import mirror
 from features.archive.days import day_name, newest_complete_day
 from features.base.durations import DAY_MS
 from features.base.redaction import hashed
-from features.base.settings import Settings, SettingsError
+from features.base.settings import Settings
 from features.skew.differences import Difference
 from features.skew.report import SkewReport
 from streams.drift import metrics
@@ -45,13 +46,6 @@ class SkewWatch:
         """The loop. Raises nothing."""
         if self._settings.skew.subjects == 0:
             log.info("skew: no subjects are to be checked (skew.subjects = 0)")
-        try:
-            log.debug("skew of %s", self._settings.archive)
-        except SettingsError as error:
-            # The processes beside it go on.
-            log.warning("what was served is not checked: %s", error)
-            self._stop.wait()
-            return
         while not self._stop.wait(self._settings.skew.interval_s):
             if self._settings.skew.subjects:
                 self.look()
@@ -59,7 +53,7 @@ class SkewWatch:
     def look(self) -> SkewReport | None:
         """Check the newest complete day unless it was checked before; None where there is nothing to check, or it failed."""
         try:
-            day = newest_complete_day(self._settings.archive / "scores")
+            day = newest_complete_day(mirror.archive(self._settings) / "scores")
             if day is None or day == self._checked:
                 return None
             report = self._check(day)

@@ -10,9 +10,11 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
+import tests.object_store  # noqa: F401 - strict://
+from features.archive import mirror, stores
 from features.archive.layout import owner_profile_folder
 from features.base.durations import DAY_MS
-from features.base.settings import Settings, load
+from features.base.settings import FILE_NAME, Settings, load
 from features.catalogue.vector import INDEX, NAMES, SCHEMA, WIDTH
 from features.feast_repo.store import apply
 from features.jobs.daily_profiles import daily_profiles
@@ -95,6 +97,30 @@ def test_a_training_set_holds_vectors_profiles_and_outcomes(
     profile_as_of = joined(settings, whole_rows(settings, table))[:, INDEX["ratio_to_usual_amount"]]
     np.testing.assert_array_equal(ratio, profile_as_of)
     assert (ratio != 1.0).mean() > 0.5
+
+
+def test_rows_in_an_object_store_give_the_same_profiles_and_the_same_set(
+    settings: Settings, newest: int, profiles: int, spark: SparkSession, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / FILE_NAME).write_text(f'[storage]\nrows = "strict:/{tmp_path}/bucket"\n')
+    elsewhere = load(tmp_path / "there")
+    elsewhere.ports.redis = settings.ports.redis
+    apply(elsewhere)
+    for path in (settings.rows / "archive").rglob("*.parquet"):
+        stores.rows(elsewhere).write(str(path.relative_to(settings.rows)), path.read_bytes())
+    archive = mirror.archive(elsewhere)
+    rows = clean_transactions(archived(spark, archive, None, newest, SCORES), newest)
+    daily_profiles(rows, newest).write.parquet(str(tmp_path / "rows"))
+    assert publish_profiles(elsewhere, tmp_path / "rows") == profiles
+    low, sets = newest - 12 * DAY_MS, list[pa.Table]()
+    for one, root in ((settings, settings.archive), (elsewhere, archive)):
+        out, work = tmp_path / f"set-{len(sets)}", tmp_path / f"work-{len(sets)}"
+        work.mkdir()
+        training_set(spark, one, sorted((root / "scores").glob("day=*")), work, out, low, newest, [], lambda *_: None)
+        sets.append(read(out).sort_by("transaction_id"))
+    assert sets[0].num_rows > 1000
+    assert sets[1].equals(sets[0])
 
 
 def whole_rows(settings: Settings, table: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from features.archive import mirror
 from infra.cli import context
 from infra.errors import PlatformError
 
@@ -66,17 +67,18 @@ def described(settings: Settings) -> dict[str, Any]:
     from features.archive.manifest import ManifestBroken, read
 
     try:
-        manifest = read(settings.archive)
+        archive = mirror.archive(settings)
+        manifest = read(archive)
     except ManifestBroken as error:
         raise PlatformError(str(error)) from error
-    complete = newest_complete_day(settings.archive / "scores")
+    complete = newest_complete_day(archive / "scores")
     files = {}
     for topic in ("scores", "outcomes"):
-        days = day_folders(settings.archive / topic)
+        days = day_folders(archive / topic)
         sizes = [path.stat().st_size for day in days for path in day.glob("[!._]*.parquet")]
         files[topic] = {"days": len(days), "files": len(sizes), "megabytes": round(sum(sizes) / 1e6, 3)}
     return {
-        "archive": str(settings.archive),
+        "archive": f"{settings.rows_root}/archive",
         "complete_through": None if complete is None else day_name(complete).removeprefix("day="),
         **msgspec.to_builtins(manifest, str_keys=True),
         "files": files,

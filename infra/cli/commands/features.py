@@ -108,7 +108,7 @@ def history(
     if not past:
         name = hashed(settings, subject)
         raise UnknownEntity(
-            f"the archive in {settings.archive} holds no {WORDS.event} of {WORDS.subject} {name}; it is seconds behind"
+            f"the archive in {settings.rows_root}/archive holds no {WORDS.event} of {WORDS.subject} {name}; it is seconds behind"
         )
     if as_json:
         show.document(past)

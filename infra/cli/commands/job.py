@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from features.archive import mirror
 from features.archive.locks import reading
 from features.base.active import WORDS
 from infra.cli import context, spark
 from infra.errors import PlatformError
 
 if TYPE_CHECKING:
-    from features.base.settings import Settings
     from features.jobs.backfill import Progress
 
 Vectors: TypeAlias = Literal["served", "backfill"]
@@ -55,9 +55,12 @@ def backfill(
     settings = context.settings()
     span = spark.span(start, end)
     size = spark.Size(master, driver_memory, scratch)
-    (spark.needs_archive if source == "archive" else spark.needs_broker)(settings)
-    with reading(settings.archive), spark.session("backfill", size, kafka=source == "kafka") as (running, work):
-        log = settings.archive
+    if source == "archive":
+        log = spark.needs_archive(settings)
+    else:
+        log = mirror.folder(settings) / "archive"
+        spark.needs_broker(settings)
+    with reading(log), spark.session("backfill", size, kafka=source == "kafka") as (running, work):
         if source == "kafka":
             log = work / "staged"
             _say(f"reading the topic {topic}")
@@ -90,7 +93,7 @@ def profile(
     import redis
 
     from features.archive.days import day_folders
-    from features.archive.layout import owner_profile_folder
+    from features.archive.layout import OWNER_PROFILE_ROWS
     from features.jobs.daily_profiles import daily_profiles
     from features.jobs.labelled_rows import SCORES, clean_transactions
     from features.jobs.publish_profiles import publish_profiles
@@ -99,13 +102,13 @@ def profile(
     settings = context.settings()
     excluded = spark.intervals(exclude)
     size = spark.Size(master, driver_memory, scratch)
-    spark.needs_archive(settings, end_ms=spark.milliseconds(end))
+    archive = spark.needs_archive(settings, end_ms=spark.milliseconds(end))
     spark.needs_store(settings)
     begun = time.monotonic()
-    end_ms = min(spark.milliseconds(end) or newest_ms(settings), newest_ms(settings))
-    with reading(settings.archive), spark.session("profile", size) as (running, work):
-        _say(f"computing profiles from {len(day_folders(settings.archive / 'scores', None, end_ms))} days")
-        rows = clean_transactions(archived(running, settings.archive, None, end_ms, SCORES), end_ms, excluded)
+    end_ms = min(spark.milliseconds(end) or newest_ms(archive), newest_ms(archive))
+    with reading(archive), spark.session("profile", size) as (running, work):
+        _say(f"computing profiles from {len(day_folders(archive / 'scores', None, end_ms))} days")
+        rows = clean_transactions(archived(running, archive, None, end_ms, SCORES), end_ms, excluded)
         daily_profiles(rows, end_ms).write.parquet(str(work / "profiles"))
         _say("writing them to Feast")
         try:
@@ -113,7 +116,9 @@ def profile(
         except redis.RedisError as error:
             raise spark.JobFailed(f"Redis at {settings.redis_address} did not take the profiles ({error}); is it up?") from error
     _say("", last=True)
-    print(f"{count:,} daily profiles in {time.monotonic() - begun:.1f} s; in {owner_profile_folder(settings)} and online")
+    print(
+        f"{count:,} daily profiles in {time.monotonic() - begun:.1f} s; in {settings.rows_root}/{OWNER_PROFILE_ROWS} and online"
+    )
 
 
 @app.command("training-set")
@@ -142,17 +147,17 @@ def training_set(
     excluded = spark.intervals(exclude)
     size = spark.Size(master, driver_memory, scratch)
     _needs_place(out)
-    spark.needs_archive(settings, start_ms, end_ms)
+    archive = spark.needs_archive(settings, start_ms, end_ms)
     spark.needs_store(settings)
-    source = settings.archive / "scores" if vectors == "served" else folder(settings)
-    low, high = start_ms or 0, min(end_ms or newest_ms(settings), newest_ms(settings))
+    source = archive / "scores" if vectors == "served" else folder(settings)
+    low, high = start_ms or 0, min(end_ms or newest_ms(archive), newest_ms(archive))
     folders = day_folders(source, low, high + 1)
     if not folders:
         there = [day.name.removeprefix("day=") for day in day_folders(source)]
         how = f"there are some of {there[0]} to {there[-1]}" if there else "run driftloop job backfill first"
         raise PlatformError(f"there are no {vectors} vectors of that time in {source}; {how}")
     begun = time.monotonic()
-    with reading(settings.archive), spark.session("training-set", size) as (running, work):
+    with reading(archive), spark.session("training-set", size) as (running, work):
         _say(f"labelling the vectors of {len(folders)} days")
         made = run(running, settings, folders, work, out.absolute(), low, high, excluded, _joined)
     _say("", last=True)
@@ -178,13 +183,13 @@ def _joined(parts: int, of_parts: int, rows: int) -> None:
     _say(f"{parts} of {of_parts} parts joined, {rows:,} rows")
 
 
-def newest_ms(settings: Settings) -> int:
+def newest_ms(archive: Path) -> int:
     """The newest archived event time."""
     from features.archive.days import newest_event_ms
 
-    newest = newest_event_ms(settings.archive / "scores")
+    newest = newest_event_ms(archive / "scores")
     if newest is None:
-        raise PlatformError(f"there is no archive in {settings.archive}; publish {WORDS.events} first")
+        raise PlatformError(f"there is no archive in {archive}; publish {WORDS.events} first")
     return newest
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from features.archive import mirror
 from features.base.active import WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context, spark
@@ -49,16 +50,17 @@ def command(
     start_ms, end_ms = spark.span(start, end)
     size = spark.Size(master, driver_memory, scratch)
     if source == "archive":
-        spark.needs_archive(settings, start_ms, end_ms)
+        archive = spark.needs_archive(settings, start_ms, end_ms)
     else:
+        archive = mirror.folder(settings) / "archive"
         spark.needs_broker(settings)
     if profiles:
         spark.needs_store(settings)
-    with reading(settings.archive), spark.session("parity", size, kafka=source == "kafka") as (running, _):
+    with reading(archive), spark.session("parity", size, kafka=source == "kafka") as (running, _):
         history = history_from(start_ms)
         try:
             if source == "archive":
-                scores = archived(running, settings.archive, history, end_ms)
+                scores = archived(running, archive, history, end_ms)
             else:
                 scores = from_topic(running, settings, topic, history, end_ms)
         except NothingThere as error:

@@ -6,6 +6,7 @@ import threading
 from io import BytesIO
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -20,7 +21,7 @@ from features.base.storage import Store
 from features.catalogue.vector import SCHEMA
 from features.offline.point_in_time import append_counterpart_risk
 from infra.cli import main
-from streams.drift.skew_watch import SkewWatch
+from infra.inspect.archive import history
 from streams.kafka.records import Record
 from streams.writers.archive import Archive, ArchiveSink
 from streams.writers.compaction_watch import CompactionWatch
@@ -98,23 +99,19 @@ def test_every_view_has_its_columns_before_its_first_row(settings: Settings) -> 
         assert table.num_rows == 0
 
 
-@pytest.mark.parametrize("arguments", [["archive", "status"], ["archive", "compact"], ["job", "profile"]])
-def test_what_needs_a_folder_names_the_setting(
-    elsewhere: Settings, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_what_merges_files_names_the_setting(
+    elsewhere: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
-    assert main.run(["--dir", str(elsewhere.dir), *arguments]) == 2
+    assert main.run(["--dir", str(elsewhere.dir), "archive", "compact"]) == 2
     said = capsys.readouterr().err
-    assert "storage.rows is a strict:// URL, and what was asked needs a folder so far; name one" in said
+    assert "storage.rows is a strict:// URL, and what was asked needs a folder; name one" in said
     assert said.count("\n") == 1
 
 
-@pytest.mark.parametrize("kind", [CompactionWatch, SkewWatch])
-def test_a_watch_that_needs_a_folder_says_so_and_ends_nothing(
-    elsewhere: Settings, kind: type[CompactionWatch | SkewWatch], caplog: pytest.LogCaptureFixture
-) -> None:
-    elsewhere.writers.compact_s = elsewhere.skew.interval_s = 0.001
-    watch = kind(elsewhere)
+def test_the_watch_that_merges_files_says_so_and_ends_nothing(elsewhere: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    elsewhere.writers.compact_s = 0.001
+    watch = CompactionWatch(elsewhere)
     thread = threading.Thread(target=watch.run)
     thread.start()
     thread.join(0.2)
@@ -124,6 +121,26 @@ def test_a_watch_that_needs_a_folder_says_so_and_ends_nothing(
     assert not thread.is_alive()
     assert [line.levelname for line in caplog.records] == ["WARNING"]
     assert "storage.rows is a strict:// URL" in caplog.text
+
+
+def test_the_archive_is_described_and_looked_into_from_any_host(
+    elsewhere: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTLOOP_DIR", "")
+    write(elsewhere, [record("scores", i, score(f"x{i}", T0 + i * DAY // 20)) for i in range(40)])
+    assert main.run(["--dir", str(elsewhere.dir), "archive", "status", "--json"]) == 0
+    found = msgspec.json.decode(capsys.readouterr().out)
+    assert found["archive"] == f"{elsewhere.rows_root}/archive"
+    assert found["topics"]["scores"]["0"]["next_offset"] == 40
+    assert len(history(elsewhere, "c", 50, [])) == 40
+
+
+def test_dead_letters_of_before_and_after_a_repartition_are_told_apart(settings: Settings) -> None:
+    archive = stores.archive(settings)
+    one = generations.Generation(begun_ms=5, partitions=8, revisions=3, letters=7)
+    for _ in range(2):
+        generations.begin(archive, one)
+    assert generations.read(archive) == generations.Generations((one,))
 
 
 def test_two_places_for_the_rows_are_refused(tmp_path: Path) -> None:
