@@ -31,8 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up or a process fails."""
     options = _parser().parse_args(arguments)
     try:
-        with world.running(max(options.subjects) + _WARM + options.events, _SIMULATED_CARDS) as (settings, events):
-            write(run(settings, events, options.subjects, options.events, options.rounds), options.json)
+        with world.running(max(options.cards) + _WARM + options.events, _SIMULATED_CARDS) as (settings, events):
+            write(run(settings, events, options.cards, options.events, options.rounds), options.json)
             print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
         print(error, file=sys.stderr)

@@ -56,10 +56,10 @@ def main(arguments: list[str] | None = None) -> int:
     on = machine()
     points = []
     try:
-        with world.running(options.events, options.subjects) as (settings, events):
+        with world.running(options.events, options.cards) as (settings, events):
             for partitions in options.partitions:
                 points += [_measure(settings, events, partitions, n) for n in _SCORERS if n <= partitions]
-        write(Growth(on, options.events, options.subjects, points), options.json)
+        write(Growth(on, options.events, options.cards, points), options.json)
         print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:
         print(error, file=sys.stderr)

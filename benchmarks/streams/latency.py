@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     a_round = sum(int(rate * options.seconds) for rate in _RATES)
     warm = WARM + 2 * STEADY_ROUNDS * int(STEADY * STEADY_S)
     try:
-        with world.running(warm + 2 * options.rounds * a_round, options.subjects) as (settings, events):
+        with world.running(warm + 2 * options.rounds * a_round, options.cards) as (settings, events):
             result = run(settings, events, options.rounds, options.seconds)
             write(result, options.json)
             print(section(options.json))

@@ -35,7 +35,7 @@ _WARM_CARDS = 1_000
 def main(arguments: list[str] | None = None) -> int:
     """0."""
     options = _parser().parse_args(arguments)
-    write(run(options.subjects), options.json)
+    write(run(options.cards), options.json)
     print(section(options.json))
     return 0
 

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """0; 2 with one line on standard error where the platform does not come up or a process fails."""
     options = _parser().parse_args(arguments)
     try:
-        with world.running(options.events, options.subjects) as (settings, events):
+        with world.running(options.events, options.cards) as (settings, events):
             if options.only:
                 ways = [WAYS[name] for name in options.only]
                 bench = Bench(settings, events)
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
                 for peer in _peers(len(events), ways):
                     _measured(bench, *peer)
             else:
-                result = run(settings, events, options.subjects, options.rounds, peers=options.peers)
+                result = run(settings, events, options.cards, options.rounds, peers=options.peers)
                 write(result, options.json)
                 print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:

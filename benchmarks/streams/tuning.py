@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser("benchmarks.streams.tuning", __doc__).parse_args(arguments)
     a_hop = WARM // 10 + int(_RATE * (STEADY_S + options.rounds * options.seconds))
     try:
-        with world.running(len(_CHANGES) * a_hop, options.subjects) as (settings, events):
+        with world.running(len(_CHANGES) * a_hop, options.cards) as (settings, events):
             write(run(settings, events, options.rounds, options.seconds), options.json)
             print(section(options.json))
     except (PlatformError, ValueError, RuntimeError, TimeoutError) as error:

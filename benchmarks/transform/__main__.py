@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> Result:
     ]:
         _say(f"{peer.name}: {peer.events_a_second.median:,.0f} events / CPU s")
         peers.append(peer)
-    for subjects in options.subjects:
+    for subjects in options.cards:
         other = events.simulated(subjects, options.days, options.daily)
         another, _ = measure.ours(other, options.segments, min(length, len(other) // (2 * options.segments)))
         _say(f"{another.stream}: {another.events_a_second.median:,.0f} events / CPU s")
