@@ -44,9 +44,9 @@ unit: $(STAMP) ## The unit tests and the contract suites: no broker.
 	$(BIN)/pytest tests/unit tests/contracts -n 2 -q
 	@for domain in $(OTHER_DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/pytest tests/contracts/domains -q; done
 
-# Two processes, a platform each: most of these tests wait for a server, not for a core. A file's tests stay together.
+# Three processes, a platform each: these tests wait for servers more than for a core. A file's tests stay together.
 integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
-	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -n 2 --dist loadfile --no-loadscope-reorder -q
+	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -n 3 --dist loadfile --no-loadscope-reorder -q
 
 features: $(STAMP) ## Make what comes from each domain's features anew: features/transform/loops and docs/features*.md.
 	@for domain in $(DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/python -m features.catalogue.generate; done

@@ -18,6 +18,9 @@ KEPT = ("DRIFTLOOP_CACHE", "DRIFTLOOP_DOMAIN")
 for name in [name for name in os.environ if name.startswith("DRIFTLOOP_") and name not in KEPT]:
     del os.environ[name]
 os.environ["DO_NOT_TRACK"] = "1"
+# A platform writes its ports down and takes some of them later: processes that test side by side each have ports of their own.
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 6
+os.environ["DRIFTLOOP_PORT_RANGE"] = f"{20_000 + 2_000 * _worker}-{21_999 + 2_000 * _worker}"
 
 
 @pytest.fixture(autouse=True)

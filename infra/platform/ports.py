@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import socket
 import tomllib
 from collections.abc import Iterator
@@ -17,6 +19,9 @@ from infra.errors import PlatformError
 #: Below the range from which kernels pick the local ports of outgoing connections: a remembered port must still be free
 #: after hours in which thousands of connections came and went.
 FIRST, LAST = 20_000, 32_000
+#: ``20000-21999`` in the environment: pick from these alone. Platforms that are started side by side by different processes meet
+#: seldom in the whole range, and never with a range for each.
+RANGE_VARIABLE = "DRIFTLOOP_PORT_RANGE"
 
 _HEADER = "# Settings of this driftloop platform; see features/base/settings.py for all of them.\n"
 
@@ -34,11 +39,26 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_ports(taken: set[int]) -> Iterator[int]:
-    """Free ports, each once, none of ``taken``, in random order: two platforms that start at once rarely meet."""
-    for port in random.SystemRandom().sample(range(FIRST, LAST), LAST - FIRST):
+    """Free ports, each once, none of ``taken``, in random order: two platforms that start at once rarely meet.
+
+    Raises SettingsError where the environment names a range that is none.
+    """
+    allowed = port_range()
+    for port in random.SystemRandom().sample(allowed, len(allowed)):
         if port not in taken and is_free(port):
             yield port
-    raise PlatformError(f"no free port between {FIRST} and {LAST} on {LOOPBACK}; write ports into {FILE_NAME} yourself")
+    raise PlatformError(f"no free port from {allowed[0]} to {allowed[-1]} on {LOOPBACK}; write ports into {FILE_NAME} yourself")
+
+
+def port_range() -> range:
+    """The ports to pick from. Raises SettingsError where the environment names a range that is none."""
+    text = os.environ.get(RANGE_VARIABLE)
+    if not text:
+        return range(FIRST, LAST)
+    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]) <= 65_535:
+        raise SettingsError(f"{RANGE_VARIABLE} is {text!r}; write two ports, as in 20000-21999")
+    return range(int(found[1]), int(found[2]) + 1)
 
 
 def missing(ports: Ports, processes: tuple[str, ...]) -> tuple[list[str], list[str]]:

@@ -182,7 +182,7 @@ def _create_topics(settings: Settings, wanted: list[Component], progress: Progre
 
 def bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
     """Start these, and return when they are healthy. For a holder of the platform's lock. Raises ComponentFailed."""
-    running = supervisor.processes(settings)
+    running = _once_none_is_stopping(settings, parts)
     there = {part.name for part in parts if part.name in running and running[part.name].wanted}
     for part in parts:
         if part.name in there and running[part.name].state == "BACKOFF":
@@ -201,6 +201,18 @@ def bring_up(settings: Settings, parts: list[Component], progress: Progress, beg
             if _is_healthy(settings, part, now.get(part.name), pids[part.name], time.monotonic() - started):
                 waiting.remove(part)
                 progress(part.name, "was healthy already" if part.name in there else "healthy", time.monotonic() - began)
+        time.sleep(_POLL_S)
+
+
+def _once_none_is_stopping(settings: Settings, parts: list[Component]) -> dict[str, Process]:
+    """What runs, after whatever is still ending: whoever asked for that was killed meanwhile, and a start would be lost on it."""
+    deadline = time.monotonic() + max((part.stop_s for part in parts), default=0.0) + 5
+    names = {part.name for part in parts}
+    while True:
+        running = supervisor.processes(settings)
+        stopping = any(process.state == "STOPPING" for name, process in running.items() if name in names)
+        if not stopping or time.monotonic() > deadline:
+            return running
         time.sleep(_POLL_S)
 
 

@@ -107,9 +107,10 @@ class Control:
         path = self.settings.runs / "starts"
         return path.read_text().split() if path.exists() else []
 
-    def wait_for(self, what: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_for(self, what: Callable[[], bool], seconds: float = 30, other: subprocess.Popen[bytes] | None = None) -> None:
         deadline = time.monotonic() + seconds
         while not what():
+            assert other is None or other.poll() is None, f"ended with {other.returncode}"
             assert self._process is None or self._process.poll() is None, self._log.read_text()[-3000:]
             assert time.monotonic() < deadline, self._log.read_text()[-3000:]
             time.sleep(0.05)
@@ -256,7 +257,7 @@ class Served:
         env = {**os.environ, "DRIFTLOOP_DIR": str(self.settings.dir), "DRIFTLOOP_MODEL": MODEL}
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen([sys.executable, "-c", SERVER], env=env, stdout=log, stderr=log)
-        self._control.wait_for(self._up, 90)
+        self._control.wait_for(self._up, 90, self._process)
 
     def stop(self) -> None:
         if self._process is not None:
@@ -294,7 +295,7 @@ def served(control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     finally:
         found.stop()
         # The folder is other tests', too.
-        shutil.rmtree(found.settings.model_store)
+        shutil.rmtree(found.settings.model_store, ignore_errors=True)
 
 
 def test_a_roll_back_is_carried_out_once_and_ends_the_shadow(

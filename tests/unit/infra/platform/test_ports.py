@@ -8,6 +8,7 @@ import pytest
 
 from features.base.sections import Ports
 from features.base.settings import FILE_NAME, SettingsError, load
+from infra.errors import PlatformError
 from infra.platform import ports
 
 PROCESSES = ("scorer", "control")
@@ -77,3 +78,18 @@ def test_a_setting_is_remembered_at_the_top(before: str | None, after: str, tmp_
         path.write_text(before)
     assert ports.remember(load(path.parent), "secure", "true").secure
     assert path.read_text() == after
+
+
+def test_a_range_of_its_own_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ports.RANGE_VARIABLE, "23456-23459")
+    found = ports.free_ports({23457})
+    assert {next(found) for _ in range(3)} <= {23456, 23458, 23459}
+    with pytest.raises(PlatformError, match="no free port from 23456 to 23459"):
+        next(found)
+
+
+@pytest.mark.parametrize("wrong", ["20000", "0-5", "9-8", "20000-70000", "a-b"])
+def test_a_range_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    monkeypatch.setenv(ports.RANGE_VARIABLE, wrong)
+    with pytest.raises(SettingsError, match=r"DRIFTLOOP_PORT_RANGE is '.*'; write two ports, as in 20000-21999"):
+        next(ports.free_ports(set()))
