@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from features.base.active import DOMAIN
+from features.base.broker_names import named
 
-EVENTS = DOMAIN.topic
-SCORES = "scores"
-ALERTS = "alerts"
-LABELS = "labels"
-OUTCOMES = "outcomes"
-DRIFT_REPORTS = "drift-reports"
-RETRAIN_REQUESTS = "retrain-requests"
-MODEL_EVENTS = "model-events"
-DLQ = "dlq"
-DLQ_HANDLED = "dlq-handled"
+EVENTS = named(DOMAIN.topic)
+SCORES = named("scores")
+ALERTS = named("alerts")
+LABELS = named("labels")
+OUTCOMES = named("outcomes")
+DRIFT_REPORTS = named("drift-reports")
+RETRAIN_REQUESTS = named("retrain-requests")
+MODEL_EVENTS = named("model-events")
+DLQ = named("dlq")
+DLQ_HANDLED = named("dlq-handled")
 
 #: Every topic of the loop, in the order in which the data walks.
 NAMES = (EVENTS, SCORES, ALERTS, LABELS, OUTCOMES, DRIFT_REPORTS, RETRAIN_REQUESTS, MODEL_EVENTS, DLQ, DLQ_HANDLED)

@@ -14,6 +14,7 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any, Literal, Protocol, get_args
 
+from features.base.broker_names import named
 from streams import topics
 from streams.topics import Topic
 
@@ -156,7 +157,7 @@ class Topology:
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """The consumer groups and what they read, in the order in which records reach them."""
-        return {one.name: one.reads for one in self.streaming}
+        return {named(one.name): one.reads for one in self.streaming}
 
     def process_of(self, names: Iterable[str]) -> str:
         """The process whose port these processors share: that which has them all, else the first one's name."""
@@ -327,7 +328,7 @@ TOPOLOGY = Topology(
             writes=(topics.MODEL_EVENTS, topics.RETRAIN_REQUESTS, topics.DLQ),
             # Reports are its clock; model-events tell it what it said before, and who asks for a roll-back.
             follows=(topics.DRIFT_REPORTS, topics.MODEL_EVENTS),
-            changelogs=("control-runs-changelog",),
+            changelogs=(named("control-runs-changelog"),),
             ports=(("web", "control"),),
             alone=True,
         ),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 
 from features.base.active import DOMAIN, ROLES
+from features.base.broker_names import named
 from features.base.types import EventTime, Id, Measure, Text
 
 if TYPE_CHECKING:
@@ -233,14 +234,14 @@ class HandledLetter(msgspec.Struct, gc=False):
 
 #: The event type of each topic, by topic name.
 EVENT_OF: dict[str, type[msgspec.Struct]] = {
-    DOMAIN.topic: Event,
-    "scores": Score,
-    "alerts": Alert,
-    "labels": Label,
-    "outcomes": Outcome,
-    "drift-reports": DriftReport,
-    "retrain-requests": RetrainRequest,
-    "model-events": ModelEvent,
-    "dlq": DeadLetter,
-    "dlq-handled": HandledLetter,
+    named(DOMAIN.topic): Event,
+    named("scores"): Score,
+    named("alerts"): Alert,
+    named("labels"): Label,
+    named("outcomes"): Outcome,
+    named("drift-reports"): DriftReport,
+    named("retrain-requests"): RetrainRequest,
+    named("model-events"): ModelEvent,
+    named("dlq"): DeadLetter,
+    named("dlq-handled"): HandledLetter,
 }

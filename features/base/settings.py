@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.base.broker_names import PREFIX, PREFIX_PATTERN, PREFIX_VARIABLE
 from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.feast_settings import Feast
 from features.base.network import LOOPBACK, Network, Server
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
     dir: Path = Path(".driftloop")
     #: A folder of features/domains, or package.module:OBJECT. A process serves one domain, a platform too.
     domain: str = Field(default=DEFAULT_DOMAIN, min_length=1, max_length=200)
+    #: Before the names of topics, consumer groups and transactional ids, so that several platforms share a broker.
+    topic_prefix: str = Field(default="", pattern=PREFIX_PATTERN)
     #: The model's name at the model server. Where nothing is said: the domain's.
     model: str = Field(default_factory=domains_model, pattern="^[A-Za-z0-9_-]{1,64}$")
     partitions: int = Field(default=4, ge=1, le=1000)
@@ -253,7 +256,7 @@ def load(folder: Path | str | None = None) -> Settings:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
-    if refusal := _of_another_domain(values.get("domain")):
+    if refusal := _of_another_domain(values.get("domain")) or _of_another_prefix(values.get("topic_prefix")):
         raise SettingsError(f"{path}: {refusal}")
     try:
         settings = Settings(**values)
@@ -275,11 +278,20 @@ def load(folder: Path | str | None = None) -> Settings:
 
 def domain_in(folder: Path) -> str | None:
     """The domain that the platform in ``folder`` names; None where it names none, or its file cannot be read."""
+    return _text_in(folder, "domain") or None
+
+
+def prefix_in(folder: Path) -> str:
+    """The prefix of its names at the broker, empty where it names none, or its file cannot be read."""
+    return _text_in(folder, "topic_prefix")
+
+
+def _text_in(folder: Path, name: str) -> str:
     try:
-        name = tomllib.loads((folder / FILE_NAME).read_text()).get("domain")
+        value = tomllib.loads((folder / FILE_NAME).read_text()).get(name)
     except (OSError, ValueError):
-        return None
-    return name if isinstance(name, str) and name else None
+        return ""
+    return value if isinstance(value, str) else ""
 
 
 def _of_another_domain(name: object) -> str:
@@ -289,6 +301,16 @@ def _of_another_domain(name: object) -> str:
     return (
         f"domain is {name!r}, and this process serves {serving()!r}; choose another folder, or start a process of its own with"
         f" {DOMAIN_VARIABLE}={name}"
+    )
+
+
+def _of_another_prefix(prefix: object) -> str:
+    """Why this process, whose names are made, cannot serve a platform with this prefix; empty where it can."""
+    if not isinstance(prefix, str) or prefix == PREFIX:
+        return ""
+    return (
+        f"topic_prefix is {prefix!r}, and this process has {PREFIX!r}; choose another folder, or start a process of its own with"
+        f" {PREFIX_VARIABLE}={prefix}"
     )
 
 

@@ -10,6 +10,7 @@ from feast import FileSource, KafkaSource
 from feast.data_format import JsonFormat, ParquetFormat
 
 from features.archive import mirror
+from features.base.broker_names import named
 from features.base.events import EVENT_OF
 from features.base.settings import Settings
 from features.feast_repo.ddl import schema
@@ -63,9 +64,9 @@ def stream(settings: Settings, topic: str, rows: DataSource, writer: str, descri
     return KafkaSource(
         name=f"{topic}_topic",
         kafka_bootstrap_servers=settings.bootstrap,
-        topic=topic,
+        topic=named(topic),
         timestamp_field="event_timestamp",
-        message_format=JsonFormat(schema_json=schema(EVENT_OF[topic])),
+        message_format=JsonFormat(schema_json=schema(EVENT_OF[named(topic)])),
         batch_source=rows,
         watermark_delay_threshold=timedelta(days=settings.labels.delay_days),
         description=description,

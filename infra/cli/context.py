@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from features.base.settings import Settings
 
 VARIABLE = "DRIFTLOOP_DIR"
+#: ``features.base.broker_names``, which is made of it as soon as it is loaded.
+_PREFIX = "DRIFTLOOP_TOPIC_PREFIX"
 
 
 def choose(folder: Path) -> None:
@@ -18,11 +21,43 @@ def choose(folder: Path) -> None:
     os.environ[VARIABLE] = str(folder.absolute())
 
 
-def choose_domain(folder: Path) -> None:
-    """Serve the domain that the platform in ``folder`` names, before any module of a domain is loaded; children do, too.
+def choose_names(folder: Path) -> None:
+    """Serve the domain and have the prefix that the platform in ``folder`` names, before any module that is made of them is
+    loaded; children do, too.
 
-    Raises SettingsError where this process serves another one already.
+    Raises SettingsError where this process serves another domain already, or has another prefix.
     """
+    # Before anything else: settings load the module that keeps the prefix.
+    _choose_prefix(folder)
+    _choose_domain(folder)
+
+
+def _choose_prefix(folder: Path) -> None:
+    loaded = sys.modules.get("features.base.broker_names")
+    given = os.environ.get(_PREFIX) if loaded is None else loaded.PREFIX
+    name = _written(folder, "topic_prefix")
+    if name is None:
+        return
+    if given is not None and given != name:
+        from features.base.settings import SettingsError
+
+        raise SettingsError(
+            f"{folder / 'driftloop.toml'}: topic_prefix is {name!r}, and this process has {given!r}; choose another folder with"
+            f" --dir, or leave {_PREFIX} out of the environment"
+        )
+    os.environ[_PREFIX] = name
+
+
+def _written(folder: Path, name: str) -> str | None:
+    """A top-level text of the platform's file; None where it has none, or cannot be read: whoever loads the settings says so."""
+    try:
+        value = tomllib.loads((folder / "driftloop.toml").read_text()).get(name)
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, str) else None
+
+
+def _choose_domain(folder: Path) -> None:
     from features.base.domain_name import DOMAIN_VARIABLE
     from features.base.settings import SettingsError, domain_in
 

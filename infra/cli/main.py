@@ -68,7 +68,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if command:
-            context.choose_domain(Path(ctx.params.get("folder") or ".driftloop"))
+            context.choose_names(Path(ctx.params.get("folder") or ".driftloop"))
         return name, _loaded(args[0]) if command else None, rest
 
 

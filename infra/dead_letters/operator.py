@@ -15,6 +15,7 @@ from typing import Literal
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from features.archive.generations import Generations
+from features.base.broker_names import named
 from features.base.events import DeadLetter, HandledLetter
 from features.base.settings import Settings
 from infra.dead_letters import handled
@@ -26,7 +27,7 @@ from streams.kafka import clients
 from streams.kafka.partitioners import HASHES
 from streams.topics import DLQ_HANDLED, OUTCOMES, SPREAD
 
-TRANSACTIONAL_ID = "driftloop-dlq"
+TRANSACTIONAL_ID = f"driftloop-{named('dlq')}"
 _BEGIN_S = _COMMIT_S = _FLUSH_S = 30
 _ABORT_S = 10
 #: Said by the client of what it does not even send, and by the broker of what its topic does not take.

@@ -8,6 +8,7 @@ import time
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
+from features.base.broker_names import PREFIX
 from features.base.settings import Settings
 from streams.kafka import clients
 from streams.kafka.committed import AGAIN_S, NOT_YET, Committed
@@ -40,7 +41,8 @@ def _groups(admin: AdminClient, timeout_s: float) -> list[str]:
     while True:
         answer = admin.list_consumer_groups(request_timeout=timeout_s).result()
         if not answer.errors:
-            return sorted(group.group_id for group in answer.valid)
+            # Of several platforms at a broker each has its prefix.
+            return sorted(group.group_id for group in answer.valid if group.group_id.startswith(PREFIX))
         # A part of the groups would look like all of them.
         error = answer.errors[0]
         if error.code() not in NOT_YET or time.monotonic() + AGAIN_S > deadline:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from features.base import private_files
 from features.base.domain_name import DEFAULT_DOMAIN
-from features.base.settings import ADMIN, Settings, domain_in
+from features.base.settings import ADMIN, Settings, domain_in, prefix_in
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component
@@ -79,6 +79,8 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
         if settings.domain != domain_in(settings.dir) and settings.domain != DEFAULT_DOMAIN:
             # It came from the environment, which the next command may lack.
             settings = ports.remember(settings, "domain", f'"{settings.domain}"')
+        if settings.topic_prefix != prefix_in(settings.dir):
+            settings = ports.remember(settings, "topic_prefix", f'"{settings.topic_prefix}"')
         make_token(settings)
         if settings.secure:
             secrets.prepare(settings, acl.USERS)

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from features.archive import generations, stores
 from features.archive.generations import Generation
+from features.base.broker_names import named
 from features.base.settings import ADMIN, Settings
 from infra.errors import PlatformError
 from infra.platform import components, ports, repartition_journal, supervisor, up_down
@@ -219,7 +220,7 @@ class _Run:
         settings = self._settings
         made = Generation(plan.begun_ms, plan.partitions, plan.revisions, plan.letters, plan.partitioner)
         generations.begin(stores.archive(settings), made)
-        Store(settings.snapshot_root, Scorer.name).of_cluster(cluster_id(admin, topics.EVENTS)).clear()
+        Store(settings.snapshot_root, named(Scorer.name)).of_cluster(cluster_id(admin, topics.EVENTS)).clear()
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))
         broker.drop(admin, *map(temporary, SPREAD))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from features.base.broker_names import named
 from features.base.settings import ONLOOKER
 from streams.topics import ALERTS, DLQ, DLQ_HANDLED, EVENTS, LABELS, MODEL_EVENTS, NAMES, SCORES
 from streams.topology import TOPOLOGY, Processor, Topology
@@ -39,9 +40,9 @@ def of_processor(one: Processor) -> Access:
         one.purpose,
         (*one.reads, *one.follows, *one.changelogs),
         (*one.writes, *one.changelogs),
-        (one.name,),
+        (named(one.name),),
         (f"{_LONELY}*",),
-        (f"driftloop-{one.name}-*",) if one.transactional else (),
+        (f"driftloop-{named(one.name)}-*",) if one.transactional else (),
     )
 
 
@@ -63,7 +64,7 @@ _PEOPLE = (
         tuple(name for name in NAMES if name != ALERTS),
         (),
         (f"{_LONELY}*",),
-        ("driftloop-dlq",),
+        (f"driftloop-{named('dlq')}",),
     ),
     Access("jobs", "reads topics in Spark: `job`, `parity`", (EVENTS, SCORES), (), (), ("spark-kafka-*",)),
     Access(ONLOOKER, "looks and changes nothing: `status`, `drift`, `dlq list`, the lockstep", NAMES, (), (), ("*",)),

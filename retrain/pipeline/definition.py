@@ -7,6 +7,7 @@ annotations`` here: KFP reads the annotations as objects.
 from kfp import dsl
 from kfp.dsl import Dataset, Input, Model, Output
 
+from features.base.broker_names import PREFIX, PREFIX_VARIABLE
 from features.base.domain_name import DOMAIN_VARIABLE, serving
 
 #: The image of a cluster's steps: this project with its ``retrain`` extra, and Java.
@@ -75,8 +76,10 @@ def deploy(settings_dir: str, run_dir: str, version: str) -> str:
 def _fresh(task: dsl.PipelineTask, retries: int = 0) -> dsl.PipelineTask:
     """Never from KFP's cache: the archive, the store and the serving document change behind equal inputs."""
     task.set_caching_options(False)
-    # A step is a process of its own, and serves the domain of whoever compiled it.
+    # A step is a process of its own, and has the domain and the names of whoever compiled it.
     task.set_env_variable(DOMAIN_VARIABLE, serving())
+    if PREFIX:
+        task.set_env_variable(PREFIX_VARIABLE, PREFIX)
     return task.set_retry(num_retries=retries, backoff_duration="2s") if retries else task
 
 

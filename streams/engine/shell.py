@@ -26,6 +26,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from features.base.broker_names import named
 from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.assignment import InHand
@@ -106,9 +107,9 @@ class Shell:
         # One id per member, the same after a restart: the new process fences its predecessor and ends its open transaction.
         # What a member that lost its partitions still has in hand is refused by the group's generation, which travels along.
         own = os.environ.get("DRIFTLOOP_INSTANCE", "0") if instance is None else instance
-        probe = partial(broker.gets_through, settings, core.name, core.inputs[0])
+        probe = partial(broker.gets_through, settings, named(core.name), core.inputs[0])
         self._transactions = Transactions(
-            lambda: broker.producer(settings, f"driftloop-{core.name}-{own}"),
+            lambda: broker.producer(settings, f"driftloop-{named(core.name)}-{own}"),
             core.name,
             self._stop,
             broker.held_back(settings, core.outputs),
@@ -116,7 +117,9 @@ class Shell:
         )
         self._keeper: Keeper | None = None
         if isinstance(core, Snapshotted):
-            self._keeper = Keeper(Store(settings.snapshot_root, core.name), core.name, core, settings.snapshots.interval_s, clock)
+            self._keeper = Keeper(
+                Store(settings.snapshot_root, named(core.name)), core.name, core, settings.snapshots.interval_s, clock
+            )
         #: The core's state between two batches is as of what is committed of these.
         self._hand = InHand(settings, core, self._keeper, self._stop, new_s, self._is_alive, probe, broker)
         self._source: Consumer | None = None
@@ -161,7 +164,7 @@ class Shell:
         strategy = "cooperative-sticky" if self._hand.cooperative else "range"
         # A log that is cut beneath a reader must be told, not passed over in silence.
         own = {"partition.assignment.strategy": strategy, "auto.offset.reset": "error"}
-        source = self._broker.consumer(self._settings, self._core.name, **own)
+        source = self._broker.consumer(self._settings, named(self._core.name), **own)
         self._source = source
         try:
             self._transactions.begin_life(source, self._core.inputs[0])

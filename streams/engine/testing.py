@@ -27,6 +27,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
+from features.base.broker_names import named
 from features.base.settings import Settings
 from streams import topics
 from streams.engine.core import Core, Sink
@@ -149,7 +150,7 @@ class Driver:
 
     @property
     def group(self) -> str:
-        return self.core.name
+        return named(self.core.name)
 
     def run(self, steps: Iterable[Step]) -> None:
         """One life of the processor, or several, where it is killed in between; at the end it is stopped in good order.
@@ -179,7 +180,7 @@ class Driver:
 
     def snapshots(self) -> Store:
         """The processor's snapshots."""
-        return Store(self.settings.snapshot_root, self.core.name).of_cluster(self.cluster.cluster_id)
+        return Store(self.settings.snapshot_root, named(self.core.name)).of_cluster(self.cluster.cluster_id)
 
     def _member(self, instance: str, steps: deque[Step], partitions: tuple[int, ...] | None) -> _Member:
         core, self._first = self._first or self._make(), None

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from features.base.active import ROLES
+from features.base.broker_names import plain
 from features.base.events import EVENT_OF
 from streams import topics
 from streams.topology import TOPOLOGY, Topology
@@ -144,7 +145,7 @@ def render_page() -> str:
 
 def files() -> dict[Path, str]:
     """Every generated file with the text it should hold."""
-    return {FOLDER / f"{topic}.json": render_schema(topic) for topic in EVENT_OF} | {PAGE: render_page()}
+    return {FOLDER / f"{plain(topic)}.json": render_schema(topic) for topic in EVENT_OF} | {PAGE: render_page()}
 
 
 def outdated() -> list[Path]:

@@ -28,6 +28,7 @@ from features.archive.locks import WRITE
 from features.archive.manifest import Through
 from features.base import names
 from features.base.active import DOMAIN
+from features.base.broker_names import plain
 from features.base.durations import DAY_MS
 from features.base.events import Outcome, Score
 from features.base.settings import Settings
@@ -47,7 +48,8 @@ names.check("features.archive.layout.OUTCOMES", layout.OUTCOMES.names, _OF_AN_OU
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """One record for the archive, with its offset in Kafka and the archive's number of its partition."""
+    """One record for the archive, with its offset in Kafka and the archive's number of its partition. ``topic``: without a
+    prefix, as folders and files are called."""
 
     topic: str
     partition: int
@@ -108,7 +110,7 @@ class Archive:
         """Nothing to forget."""
 
     def _archived(self, record: Record, event: Score | Outcome) -> Archived:
-        return Archived(record.topic, self._number(record.partition), record.offset, event)
+        return Archived(plain(record.topic), self._number(record.partition), record.offset, event)
 
 
 class ArchiveSink:
@@ -154,7 +156,7 @@ def _through(rows: Sequence[Archived]) -> dict[Partition, Through]:
 
 
 def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
-    """Rows of one topic as a table: layout.SCORES with the transaction's fields in line, or layout.OUTCOMES."""
+    """Rows of one topic (its plain name) as a table: layout.SCORES with the transaction's fields in line, or layout.OUTCOMES."""
     flat = []
     for row in rows:
         place = {"kafka_partition": row.partition, "kafka_offset": row.offset}
@@ -165,7 +167,7 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
             flat.append(_fields(event.event) | _fields(event) | vector | time | place)
         else:
             flat.append(_fields(event) | place)
-    schema = layout.SCORES if topic == topics.SCORES else layout.OUTCOMES
+    schema = layout.SCORES if topic == plain(topics.SCORES) else layout.OUTCOMES
     columns = {field.name: [row[field.name] for row in flat] for field in schema}
     return pa.table(columns, schema=schema)
 

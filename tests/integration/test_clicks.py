@@ -1,6 +1,7 @@
 """The second domain through the real loop: a shop's clicks are scored, labelled, learned from, and items are recommended.
 
-The loop runs in processes of its own, for this one serves another domain.
+The loop runs in processes of its own, for this one serves another domain. Its broker is also the one of a platform for card
+fraud: topics, groups and transactional ids of the shop have a prefix.
 """
 
 from __future__ import annotations
@@ -21,9 +22,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
 
-from features.base.settings import FILE_NAME, SettingsError, load
+from features.base.settings import FILE_NAME, Settings, SettingsError, load
 from features.domains.clicks import DOMAIN
 from infra.demo.tell import toml
+from retrain.control.faust.topics import RUNS_CHANGELOG
+from streams import topics
+from streams.kafka import clients
+from streams.publish.groups import GROUPS
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -34,7 +39,9 @@ TABLES: dict[str, dict[str, Any]] = {
     "writers": {"linger_s": 0.1},
     "training": {"epochs": 6, "review_budget": 0.05},
     "skew": {"subjects": 0},
+    "topics": {"replication_factor": 1},
 }
+PREFIX = "shop."
 
 
 def positives(outcomes: pa.Table) -> int:
@@ -85,9 +92,11 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def shop(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder = tmp_path_factory.mktemp("shop")
-    (folder / FILE_NAME).write_text(f'domain = "clicks"\nmodel = "recommender"\npartitions = 2\n{toml(TABLES)}')
+    top = {"domain": "clicks", "model": "recommender", "topic_prefix": PREFIX, "bootstrap_servers": platform.bootstrap}
+    lines = [f'{name} = "{value}"' for name, value in top.items()]
+    (folder / FILE_NAME).write_text("\n".join([*lines, "partitions = 2", toml(TABLES)]))
     shop = Shop(folder)
     try:
         up = shop.driftloop("up")
@@ -139,6 +148,20 @@ def test_items_are_recommended_that_are_bought(shop: Shop) -> None:
     bought = set(outcomes["event_id"][outcomes["positive"].astype(bool)].tolist())
     hits = np.mean([a["event"]["click_id"] in bought for a in found])
     assert hits > 3 * shop.purchases / shop.clicks, hits
+
+
+def test_the_broker_is_shared_and_nothing_of_the_others_is_touched(shop: Shop, platform: Settings) -> None:
+    admin = clients.admin(platform)
+    there = {name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")}
+    plain = {*topics.NAMES, RUNS_CHANGELOG}
+    assert {name for name in there if name.startswith(PREFIX)} == {
+        PREFIX + ("clicks" if name == topics.EVENTS else name) for name in plain
+    }
+    assert "clicks" not in there
+    groups = {group.group_id for group in admin.list_consumer_groups(request_timeout=10).result().valid}
+    assert {f"{PREFIX}{name}" for name in (*GROUPS,)} <= groups
+    shown = shop.answer("status")
+    assert all(group.startswith(PREFIX) for group in shown["lag"])
 
 
 def test_people_read_words_of_the_shop(shop: Shop) -> None:

@@ -14,6 +14,7 @@ from features.archive.locks import reading
 from features.base.active import WORDS
 from infra.cli import context, spark
 from infra.errors import PlatformError
+from streams.topics import SCORES as SCORES_TOPIC
 
 if TYPE_CHECKING:
     from features.jobs.backfill import Progress
@@ -33,7 +34,7 @@ def backfill(
     source: Annotated[
         spark.Source, typer.Option(help="Where transactions are read from: the archive, or the scores' topic.")
     ] = "archive",
-    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
+    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = SCORES_TOPIC,
     buckets: Annotated[
         int | None, typer.Option(min=1, max=100_000, help=f"Pieces that {WORDS.subjects} are divided into; default: by rows.")
     ] = None,

@@ -10,6 +10,7 @@ from features.archive import mirror
 from features.base.active import WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context, spark
+from streams.topics import SCORES as SCORES_TOPIC
 
 if TYPE_CHECKING:
     from features.skew.differences import Differences
@@ -21,7 +22,7 @@ def command(
     source: Annotated[
         spark.Source, typer.Option(help="Where served vectors are read from: the archive, or the topic scores.")
     ] = "archive",
-    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = "scores",
+    topic: Annotated[str, typer.Option(help="With --source kafka: a topic with scores.")] = SCORES_TOPIC,
     profiles: Annotated[
         bool,
         typer.Option(

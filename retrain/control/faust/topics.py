@@ -5,7 +5,9 @@ Its topics are created by the topology: Faust cannot create them on Kafka 4 (doc
 
 from __future__ import annotations
 
+from features.base.broker_names import named
+
 #: The Faust app's id, and so its consumer group and the first part of its changelogs' names.
-APP_ID = "control"
+APP_ID = named("control")
 RUNS_TABLE = "runs"
 RUNS_CHANGELOG = f"{APP_ID}-{RUNS_TABLE}-changelog"
