@@ -10,6 +10,7 @@ from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.models.common import BigValueTextMode
 
 from dashboards.panels import board, buckets, lines, number, quantile, quantiles, rate
+from features.base.active import WORDS
 from features.base.sections import Drift
 from streams import topics
 
@@ -37,7 +38,7 @@ def _now(out: dashboard.Dashboard) -> dashboard.Dashboard:
                 text=BigValueTextMode.NAME,
             )
         )
-        .with_panel(number("Transactions", (f"sum({rate(consumed)})", "transactions"), "cps", "Taken by the scorer."))
+        .with_panel(number(WORDS.events.capitalize(), (f"sum({rate(consumed)})", WORDS.events), "cps", "Taken by the scorer."))
         .with_panel(number("Alerts", (f"sum({rate(_scores_of('alert'))})", "alerts"), "cps", "Scores above the threshold."))
         .with_panel(
             number(

@@ -248,7 +248,7 @@ TOPOLOGY = Topology(
         ),
         Processor(
             name="scorer",
-            purpose="scores transactions",
+            purpose="scores events",
             process_group="scorer",
             build="infra.platform.scorer:build",
             guarantee="exactly once",

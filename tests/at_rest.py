@@ -1,7 +1,7 @@
 """Tables that are at rest before the first event is scored, and know more than most events may see.
 
-Outcomes of simulated payments go through the terminal-risk processor's core, and habits of each card are the profile job's. What
-a vector then holds is a function of its event and of these tables, whenever it was scored, so online and offline must agree. Left
+Outcomes of simulated payments go through counterpart-risk's core, and habits of each card are the profile job's. What a
+vector then holds is a function of its event and of these tables, whenever it was scored, so online and offline must agree. Left
 out by construction is what they are known to tell apart (docs/jobs.md):
 
 - labels later than the delay: tiles at rest know them, and a join as of the event does not;
@@ -42,7 +42,7 @@ _BATCH, _PARTITIONS = 5000, 2
 
 @dataclass(frozen=True)
 class Tables:
-    """Customer profiles, and the terminal-risk processor's rows; ``known_ms``: newest outcome time of each terminal."""
+    """Customer profiles, and the counterpart-risk processor's rows; ``known_ms``: newest outcome time of each terminal."""
 
     profiles: list[ProfileRow]
     risk: list[PartitionRows]

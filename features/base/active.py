@@ -7,6 +7,7 @@ reads ``domain`` of ``driftloop.toml`` before it loads any of them (``choose``).
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from functools import cache
@@ -27,13 +28,21 @@ def load_domain(name: str) -> Domain:
     module, _, attribute = name.partition(":") if ":" in name else (f"features.domains.{name}", ":", "DOMAIN")
     try:
         found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # whatever a module of somebody else's raises
         raise DomainError(
-            f"domain = {name!r} cannot be loaded ({error}); write a folder of features/domains, or package.module:OBJECT"
+            f"domain = {name!r} cannot be loaded ({type(error).__name__}: {error});"
+            " write a folder of features/domains, or package.module:OBJECT"
         ) from error
     if not isinstance(found, Domain):
         raise DomainError(f"domain = {name!r} is a {type(found).__name__}, not a features.base.domain.Domain")
-    found.check()
+    try:
+        found.check()
+    except DomainError:
+        raise
+    except Exception as error:  # a part of another type than it should have
+        raise DomainError(
+            f"domain {found.name}: {type(error).__name__}: {error}; features/base/domain.py says what each part is"
+        ) from error
     return found
 
 
@@ -44,22 +53,20 @@ def choose(name: str) -> None:
     os.environ[VARIABLE] = name
 
 
-def _keep_compiled_apart(name: str) -> None:
-    """Give the compiled functions of this domain a folder of their own: numba keeps them by their source, and a domain's windows
-    are constants in them that it does not look at. Those of the default domain lie beside their sources."""
+def _keep_compiled_apart(domain: Domain) -> None:
+    """Give the compiled functions a folder by what the domain makes of them: numba keeps them by their source, and a domain's
+    windows and numbers are constants in them that it does not look at."""
+    numbers = (tuple(domain.windows.items()), domain.counterpart_days, domain.row_flags, domain.parameters, domain.present)
+    key = hashlib.sha256(repr(numbers).encode()).hexdigest()[:10]
     root = Path(os.environ.get("DRIFTLOOP_CACHE") or Path.home() / ".cache" / "driftloop") / "compiled"
-    if name != DEFAULT:
-        os.environ[_NUMBA] = str(root / name.replace(":", "."))
-    elif os.environ.get(_NUMBA, "").startswith(f"{root}{os.sep}"):
-        # Of a parent that serves another domain.
-        del os.environ[_NUMBA]
+    os.environ[_NUMBA] = str(root / f"{domain.name}-{key}")
     if (numba := sys.modules.get("numba")) is not None:
-        numba.config.CACHE_DIR = os.environ.get(_NUMBA, "")
+        numba.config.CACHE_DIR = os.environ[_NUMBA]
 
 
 _NUMBA = "NUMBA_CACHE_DIR"
 _NAME = serving()
-_keep_compiled_apart(_NAME)
 DOMAIN = load_domain(_NAME)
+_keep_compiled_apart(DOMAIN)
 ROLES = DOMAIN.roles
 WORDS = DOMAIN.words

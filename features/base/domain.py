@@ -6,15 +6,21 @@ the contract suite in tests/contracts/domains.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 from features.base.durations import DAY_MS
 from features.base.event import Event
-from features.base.feature import Feature
+from features.base.feature import Feature, Source
 from features.base.roles import DomainError, Roles, roles_of
+
+#: Topics that every platform has (``streams.topics``).
+_OURS = frozenset(
+    {"scores", "alerts", "labels", "outcomes", "drift-reports", "retrain-requests", "model-events", "dlq", "dlq-handled"}
+)
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,12 @@ class Fallback:
 @dataclass(frozen=True)
 class Gate:
     """``min_lift``: a model whose AP is below this many times the share of positives has learned next to nothing.
-    ``cost_of_missed``: what a missed positive costs: its measure in units, or one."""
+    ``cost_of_missed``: what a missed positive costs: its measure in units, or one. ``review_cost``: the default of
+    ``training.review_cost``, what it costs to look at one alert, in the same."""
 
     min_lift: float
     cost_of_missed: Literal["measure", "one"]
+    review_cost: float
 
 
 @dataclass(frozen=True)
@@ -143,6 +151,11 @@ class Words:
     unit: str
     alert: str
     alerts: str
+
+    def a(self, role: str) -> str:
+        """The word of ``role`` with its article: a user, an item."""
+        word: str = getattr(self, role)
+        return f"{'an' if word[0] in 'aeio' else 'a'} {word}"
 
 
 @dataclass(frozen=True)
@@ -189,8 +202,12 @@ class Domain:
         return roles_of(self.event)
 
     def check(self) -> None:
-        """Raise DomainError where names do not fit together."""
+        """Raise DomainError where names do not fit together, or a number is none that its part can have."""
+        if not (isinstance(self.event, type) and issubclass(self.event, Event)):
+            raise DomainError(f"domain {self.name}: event is {self.event!r}; give a class made of features.base.event.Event")
         roles, names = self.roles, [feature.name for feature in self.features]
+        self._check_words()
+        self._check_numbers()
         if len(set(names)) != len(names):
             raise DomainError(f"domain {self.name}: two features have one name")
         if len(self.row_flags) > 3:
@@ -222,6 +239,37 @@ class Domain:
         fields = {roles.measure, roles.mode, roles.flag, roles.place[0] if roles.place else None} - {None}
         if set(self.aftermath) != fields:
             raise DomainError(f"domain {self.name}: aftermath must have an entry for each of {sorted(map(str, fields))}")
+
+    def _check_words(self) -> None:
+        """Raise DomainError for names that a file, a topic or a column cannot have."""
+        plain = {"name": self.name, "topic": self.topic, "service": self.service, "model": self.model}
+        for part, text in (*plain.items(), *(("a feature", feature.name) for feature in self.features)):
+            if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", text):
+                raise DomainError(f"domain {self.name}: {part} is called {text!r}; take a letter, then letters, digits, _ and -")
+        if self.topic in _OURS:
+            raise DomainError(f"domain {self.name}: topic is {self.topic!r}, which is one of driftloop's own; give another name")
+        if not self.labels.sources:
+            raise DomainError(f"domain {self.name}: labels.sources is empty; name who may say what an event was")
+        if unknown := {feature.source for feature in self.features} - set(get_args(Source)):
+            raise DomainError(
+                f"domain {self.name}: a feature's source is {min(unknown)!r}; it is one of {', '.join(get_args(Source))}"
+            )
+
+    def _check_numbers(self) -> None:
+        """Raise DomainError for numbers that mean nothing."""
+        if not 0.0 <= self.fallback.threshold <= 1.0:
+            raise DomainError(f"domain {self.name}: fallback.threshold is {self.fallback.threshold}; give 0 to 1")
+        if self.gate.cost_of_missed not in ("measure", "one"):
+            raise DomainError(f"domain {self.name}: gate.cost_of_missed is {self.gate.cost_of_missed!r}; write measure or one")
+        above = {
+            "measure_limit": self.measure_limit,
+            "parameters.unit": self.parameters.unit,
+            "parameters.shortest_s": self.parameters.shortest_s,
+            "gate.min_lift": self.gate.min_lift,
+        }
+        for part, value in above.items():
+            if not value > 0:
+                raise DomainError(f"domain {self.name}: {part} is {value}; it must be above zero")
 
     def _check_windows(self) -> None:
         """Raise DomainError where the compiled history (``features.history``) cannot take these windows."""

@@ -18,6 +18,10 @@ def _domains_limit() -> int:
     return _domain().measure_limit
 
 
+def _domains_review_cost() -> float:
+    return _domain().gate.review_cost
+
+
 def domains_model() -> str:
     return _domain().model
 
@@ -181,8 +185,8 @@ class Training(_Section):
     max_ap_loss: float = Field(default=0.02, ge=0)
     shadow_transactions: int = Field(default=1000, ge=0)
     review_budget: float = Field(default=0.005, gt=0, le=1)
-    #: What it costs to look at one alert, in units of the measure.
-    review_cost: float = 5.0
+    #: What it costs to look at one alert, in what a missed positive costs. Where nothing is said: the domain's.
+    review_cost: float = Field(default_factory=_domains_review_cost, ge=0)
     #: An event this old counts half in training, so that a new pattern outweighs a dead one.
     half_life_days: float = 15.0
     #: Share of the subjects that the holdout judges; the others' holdout-time events are learned from, so that a pattern

@@ -13,9 +13,11 @@ from typing import Any
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from features.base import identity, storage_url
 from features.base.broker_names import PREFIX, PREFIX_PATTERN, PREFIX_VARIABLE
 from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.feast_settings import Feast
+from features.base.identity import Identity
 from features.base.network import LOOPBACK, Network, Server
 from features.base.renamed import RENAMED
 from features.base.sections import (
@@ -85,7 +87,7 @@ class Settings(BaseSettings):
     drift: Drift = Drift()
     skew: Skew = Skew()
     policy: Policy = Policy()
-    training: Training = Training()
+    training: Training = Field(default_factory=Training)
     feast: Feast = Feast()
 
     _part: str = PrivateAttr(default=ONLOOKER)
@@ -169,6 +171,12 @@ class Settings(BaseSettings):
     def secrets(self) -> Path:
         """Passwords, keys and certificates, for the owner only."""
         return self.dir / "secrets"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """What is kept where, as the settings name it, by the setting's name."""
+        own = {f"storage.{name}": place for name, place in self.storage}
+        return own | {"snapshots.path": self.snapshots.path}
 
     @property
     def models_root(self) -> str:
@@ -266,6 +274,11 @@ def load(folder: Path | str | None = None) -> Settings:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
     if settings.storage.rows and settings.feast.root:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: storage.rows and feast.root both say where rows lie; keep one")
+    for setting, place in settings.places.items():
+        if why := storage_url.refusal(place):
+            raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {setting}: {why}")
+    if why := identity.refusal(root, Identity(settings.domain, settings.topic_prefix)):
+        raise SettingsError(why)
     if refusal := _unwritable(settings):
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal}")
     away: list[Server] = ["kafka"] if settings.bootstrap_servers else []

@@ -112,6 +112,12 @@ def _marks() -> str:
     return " | ".join(bits) or "0"
 
 
+def _articles() -> dict[str, str]:
+    """``a_subject`` and ``A_subject``: the words of roles with their articles, for a template."""
+    small = {f"a_{role}": WORDS.a(role) for role in ("subject", "counterpart")}
+    return small | {f"A{name[1:]}": text.capitalize() for name, text in small.items()}
+
+
 def document(features: tuple[Feature, ...] = FEATURES) -> str:
     """The text of docs/features.md."""
     sections = []
@@ -143,7 +149,9 @@ def document(features: tuple[Feature, ...] = FEATURES) -> str:
     return (
         "\n".join(
             [
-                _PREFACE.format(count=len(features), domain=DOMAIN.name, words=WORDS, days=LONGEST_DAYS, keep=LONGEST_DAYS + 1),
+                _PREFACE.format(
+                    count=len(features), domain=DOMAIN.name, words=WORDS, days=LONGEST_DAYS, keep=LONGEST_DAYS + 1, **_articles()
+                ),
                 *sections,
                 "## Names that formulas use",
                 "",
@@ -181,14 +189,14 @@ Feast's on-demand view and the training set all run the same compiled function. 
 [how-to-add-a-feature.md](how-to-add-a-feature.md).
 
 - A window of length W at event time t is (t - W, t], in event time, to the millisecond.
-- A {words.subject}'s history is its newest 2,048 {words.events} of at most {keep} days: a {words.subject} with 100,000
+- {A_subject}'s history is its newest 2,048 {words.events} of at most {keep} days: {a_subject} with 100,000
   {words.events} in a window has the features of its newest 2,048. One that comes up to a day late finds all of its windows; one
   that comes later, what is kept.
 - A late {words.event} is put in at its event time. Vectors that were published stay as they were, later ones see it.
 - What counts as a high {words.measure} for any {words.subject} is the setting `features.measure_limit`. It is part of the
   vector's schema: vectors, models and training sets that were made with another limit are refused, as those of other formulas
   are.
-- A {words.counterpart}'s outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
+- {A_counterpart}'s outcomes count up to the label horizon: event time less `labels.delay_days`, rounded down to whole
   `labels.step_hours`.
 """
 

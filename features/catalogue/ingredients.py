@@ -35,7 +35,7 @@ if ROLES.place is not None:
 #: What is counted by window beside the events themselves: in this order, a lane of bits each.
 _LANES: tuple[tuple[str, str], ...] = (
     ("distinct", f"different {WORDS.counterparts}"),
-    ("new", f"first uses of a {WORDS.counterpart} in {LONGEST_DAYS} days"),
+    ("new", f"first uses of {WORDS.a('counterpart')} in {LONGEST_DAYS} days"),
     *((flag.name, flag.meaning) for flag in DOMAIN.row_flags),
 )
 
@@ -101,11 +101,14 @@ def _days() -> Ingredients:
 OUTCOMES: Ingredients = {
     **_days(),
     "last_label": ("t.rest[LAST_LABEL]", f"share of {WORDS.positive} in the newest hour with outcomes, -1 if none"),
-    "since_positive": ("t.rest[SINCE_POSITIVE]", f"days from the newest hour with a {WORDS.positive} to the horizon, -1 if none"),
+    "since_positive": (
+        "t.rest[SINCE_POSITIVE]",
+        f"days from the newest hour with {WORDS.a('positive')} to the horizon, -1 if none",
+    ),
     "since_negative": (
         "t.rest[SINCE_NEGATIVE]",
-        f"days from the newest hour with a {WORDS.negative} one to the horizon, -1 if none",
+        f"days from the newest hour with {WORDS.a('negative')} one to the horizon, -1 if none",
     ),
-    "run": ("t.rest[RUN]", f"{WORDS.positives} since the newest hour with a {WORDS.negative} one"),
+    "run": ("t.rest[RUN]", f"{WORDS.positives} since the newest hour with {WORDS.a('negative')} one"),
     "run_days": ("t.rest[RUN_DAYS]", "days from the first of these to the horizon"),
 }

@@ -17,7 +17,7 @@ def by_subject(subject_activity: FeatureView) -> FeatureService:
     return FeatureService(
         name=SERVICE_BY_SUBJECT,
         features=[subject_activity],
-        description=f"The latest vector of a {WORDS.subject}, for callers who know only its id",
+        description=f"The latest vector of {WORDS.a('subject')}, for callers who know only its id",
         owner=OWNER,
         tags=_tags(subject_activity),
     )

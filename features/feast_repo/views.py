@@ -56,7 +56,7 @@ def subject_activity(settings: Settings) -> FeatureView:
             ),
         ],
         source=sources.stream(settings, "scores", rows, "feast-writer", f"What the scorer says of each {WORDS.event}"),
-        description=f"The vector and score of a {WORDS.subject}'s latest {WORDS.event}",
+        description=f"The vector and score of {WORDS.a('subject')}'s latest {WORDS.event}",
         owner=OWNER,
         tags={"writer": "feast-writer", "topic": "scores", "clock": "event time", "schema": vector_schema(settings.features)},
     )
@@ -91,7 +91,7 @@ def counterpart_risk(settings: Settings) -> FeatureView:
             ),
         ],
         source=sources.stream(settings, "outcomes", rows, "counterpart-risk", "Scores joined with their labels, or matured"),
-        description=f"What labels and matured {WORDS.events} say of a {WORDS.counterpart}",
+        description=f"What labels and matured {WORDS.events} say of {WORDS.a('counterpart')}",
         owner=OWNER,
         tags={"writer": "counterpart-risk", "topic": "outcomes", "clock": "event time"},
     )

@@ -4,7 +4,7 @@ A segment has room for ``capacity`` rows of 26 bytes, of which the first ``lengt
 lie one after the other, so that a subject's whole history is on one or two pages of memory.
 
 Columns are as narrow as they can be and still give every bit back. A time is 34 bits of milliseconds, counted around (198 days):
-what is told is its distance to the subject's newest transaction, and a segment holds none that is further away. An measure is 40
+what is told is its distance to the subject's newest transaction, and a segment holds none that is further away. A measure is 40
 bits. The low 32 bits of both are columns of their own; what is above them lies in two columns of bytes, one of which has the
 row's flags, too.
 """

@@ -36,7 +36,7 @@ from features.history.row_layout import (
 
 _LONG_MS = np.array(LENGTHS[SHORT:], dtype=np.int64)
 
-#: An measure is 2^SPLIT x + y: a square can need 74 bits, so x^2, x y and y^2 are summed apart.
+#: A measure is 2^SPLIT x + y: a square can need 74 bits, so x^2, x y and y^2 are summed apart.
 SPLIT = 20
 BELOW = (1 << SPLIT) - 1
 LANE_BITS = 12

@@ -66,7 +66,7 @@ class CounterpartRow:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """A owner profile as of ``event_time_ms``: the two arrays that ``features.transform.profiles`` describes."""
+    """An owner profile as of ``event_time_ms``: the two arrays that ``features.transform.profiles`` describes."""
 
     subject: str
     event_time_ms: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -36,6 +37,12 @@ def _choose_prefix(folder: Path) -> None:
     loaded = sys.modules.get("features.base.broker_names")
     given = os.environ.get(_PREFIX) if loaded is None else loaded.PREFIX
     name = _written(folder, "topic_prefix")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,64}", name or given or ""):
+        from features.base.settings import SettingsError
+
+        raise SettingsError(
+            f"topic_prefix is {name or given!r}; Kafka takes letters of ASCII, digits, ., _ and -, and here 64 of them"
+        )
     if name is None:
         return
     if given is not None and given != name:

@@ -105,6 +105,8 @@ def _choose(
         Path, typer.Option("--dir", envvar=context.VARIABLE, help="The platform's folder.", show_default=True)
     ] = Path(".driftloop"),
 ) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise PlatformError(f"--dir is {folder}, which is no folder; name the platform's folder")
     context.choose(folder)
 
 
@@ -118,7 +120,7 @@ def run(arguments: list[str]) -> int:
     try:
         code = app(arguments or ["--help"], prog_name="driftloop", standalone_mode=False)
     except typer.TyperException as error:
-        message = error.format_message()
+        message = error.format_message() or "name a command; --help lists them"
         # A missing argument's choices stand on lines of their own.
         return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
     except PlatformError as error:

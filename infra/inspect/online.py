@@ -43,7 +43,7 @@ class UnknownEntity(PlatformError):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A owner's profile. Measures in units; ``hours``: shares of the hours of the day, UTC; categories (with their
+    """An owner's profile. Measures in units; ``hours``: shares of the hours of the day, UTC; categories (with their
     mean measures) and counterparts by their numbers (``features.transform.columns``), most used first.
     """
 

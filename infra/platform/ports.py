@@ -55,9 +55,11 @@ def port_range() -> range:
     text = os.environ.get(RANGE_VARIABLE)
     if not text:
         return range(FIRST, LAST)
-    found = re.fullmatch(r"(\d{1,5})-(\d{1,5})", text)
+    found = re.fullmatch(r"\s*(\d{1,5})-(\d{1,5})\s*", text)
     if found is None or not 1 <= int(found[1]) <= int(found[2]) <= 65_535:
-        raise SettingsError(f"{RANGE_VARIABLE} is {text!r}; write two ports, as in 20000-21999")
+        raise SettingsError(
+            f"{RANGE_VARIABLE} is {text!r}; write two ports from 1 to 65535, the lower one first, as in 20000-21999"
+        )
     return range(int(found[1]), int(found[2]) + 1)
 
 

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from features.base import private_files
+from features.base import identity, private_files
 from features.base.domain_name import DEFAULT_DOMAIN
+from features.base.identity import Identity
 from features.base.settings import ADMIN, Settings, domain_in, prefix_in
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
@@ -81,6 +82,7 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
             settings = ports.remember(settings, "domain", f'"{settings.domain}"')
         if settings.topic_prefix != prefix_in(settings.dir):
             settings = ports.remember(settings, "topic_prefix", f'"{settings.topic_prefix}"')
+        identity.keep(settings.dir, Identity(settings.domain, settings.topic_prefix))
         make_token(settings)
         if settings.secure:
             secrets.prepare(settings, acl.USERS)

@@ -75,7 +75,7 @@ class Lookup:
 def _checked(ids: object) -> list[str]:
     if not isinstance(ids, list) or not ids or not all(isinstance(subject, str) and 0 < len(subject) <= 64 for subject in ids):
         raise InvalidVectors(
-            f"'user_id' must be a {WORDS.subject} id, a text of 1 to 64 characters; 'user_ids' a list of one or more"
+            f"'user_id' must be {WORDS.a('subject')} id, a text of 1 to 64 characters; 'user_ids' a list of one or more"
         )
     if len(ids) > MAX_IDS:
         raise TooLarge(f"{len(ids)} ids are too many for one call; send at most {MAX_IDS:,} at a time")

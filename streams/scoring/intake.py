@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import ROLES, WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import Event
 from features.base.sections import Scoring
@@ -163,7 +164,7 @@ class Intake:
 
 def _conflict() -> ConflictingTransaction:
     return ConflictingTransaction(
-        "a transaction with this transaction_id and another body came before; give each transaction an id of its own"
+        f"another {WORDS.event} with this {ROLES.id} and another body came before; give each {WORDS.event} an id of its own"
     )
 
 

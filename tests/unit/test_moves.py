@@ -54,6 +54,7 @@ NOT_HASHED = {
         "features.base.event": "how the wire looks; columns are made of it",
     },
     "partition": {
+        "features.base.active": "the domain's words in a message",
         "features.base.events": "the fields of a payment are hashed by name",
         "features.base.sections": "the limits that count are kept with the offsets",
         "features.transform.update": "what is served of a history, not what is kept of it",

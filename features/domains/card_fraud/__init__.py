@@ -51,7 +51,7 @@ DOMAIN = Domain(
     unusual=UNUSUAL,
     reasons=REASONS,
     fallback=FALLBACK,
-    gate=Gate(min_lift=3.0, cost_of_missed="measure"),
+    gate=Gate(min_lift=3.0, cost_of_missed="measure", review_cost=5.0),
     words=WORDS,
     loops="features.transform.loops.card_fraud",
     present=PRESENT,

@@ -41,7 +41,7 @@ DOMAIN = Domain(
     unusual=UNUSUAL,
     reasons=REASONS,
     fallback=FALLBACK,
-    gate=Gate(min_lift=2.0, cost_of_missed="one"),
+    gate=Gate(min_lift=2.0, cost_of_missed="one", review_cost=0.05),
     words=WORDS,
     loops="features.transform.loops.clicks",
     aftermath=AFTERMATH,

@@ -23,6 +23,7 @@ def command(
 ) -> None:
     from rich.console import Console
 
+    from features.base.active import DEFAULT, DOMAIN
     from infra.cli import context
     from infra.demo import report, summary, table
     from infra.demo.story import replayed, simulated
@@ -32,6 +33,8 @@ def command(
     from streams.publish.publisher import PublishError
     from streams.replay.errors import ReplayError
 
+    if DOMAIN.name != DEFAULT:
+        raise PlatformError(f"the demo tells a story of {DEFAULT}, and this process serves {DOMAIN.name}; see simulate")
     if data is not None and not data.is_file():
         raise typer.BadParameter(f"there is no file {data}", param_hint="--data")
     given = Path(os.environ[context.VARIABLE])

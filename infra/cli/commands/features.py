@@ -70,7 +70,8 @@ def listed(position: int, feature: Feature) -> tuple[str, ...]:
 
 
 @app.command(
-    "show", help=f"What the online store holds of a {WORDS.subject} (its latest vector and profile) or of a {WORDS.counterpart}."
+    "show",
+    help=f"What is online of {WORDS.a('subject')} (its latest vector and profile) or of {WORDS.a('counterpart')}.",
 )
 def show_entity(
     kind: Annotated[Kind, typer.Argument()],
@@ -88,7 +89,7 @@ def show_entity(
         show.document(counterpart) if as_json else _tell_counterpart(counterpart)
 
 
-@app.command("history", help=f"The archived {WORDS.events} of a {WORDS.subject}, with the values of features.")
+@app.command("history", help=f"The archived {WORDS.events} of {WORDS.a('subject')}, with the values of features.")
 def history(
     kind: Annotated[SubjectOnly, typer.Argument()],
     subject: Annotated[str, typer.Argument(metavar="ID")],

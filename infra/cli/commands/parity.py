@@ -91,7 +91,7 @@ def _print(found: Differences, compared: str) -> None:
     if not found.differing:
         return
     print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
-    columns = ("event time", "history", "transaction", "partition:offset", "feature", ">served", ">in batch")
+    columns = ("event time", "history", "event", "partition:offset", "feature", ">served", ">in batch")
     rows = (
         (
             show.when(d.event_time_ms),

@@ -15,7 +15,7 @@ PARTITIONER_HELP = "How producers spread keys, murmur2 or crc32; by default what
 
 
 def command(
-    partitions: Annotated[int, typer.Option(min=1, max=1000, help="How many transactions, scores, labels, ... shall have.")],
+    partitions: Annotated[int, typer.Option(min=1, max=1000, help="How many events, scores, labels, ... shall have.")],
     timeout: Annotated[float, typer.Option(min=1.0, help="Seconds without progress before giving up on a processor.")] = 300.0,
     partitioner: Annotated[str, typer.Option(help=PARTITIONER_HELP)] = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

@@ -27,15 +27,19 @@ class NotRolledBack(PlatformError):
 
 def command(
     reason: Annotated[str, typer.Option("--reason", help="Why, for whoever reads the history later.")],
-    to: Annotated[str, typer.Option("--to", metavar="VERSION", help="Default: the version that was champion before.")] = "",
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="VERSION", help="Default: the version that was champion before.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model event that tells of it as JSON.")] = False,
 ) -> None:
     from infra.cli.reason import checked
     from infra.inspect import show
 
     reason = checked(reason)
+    if to is not None and not to.strip():
+        raise PlatformError("--to is empty; name a version (driftloop models lists them), or leave --to out")
     settings = context.settings().as_user("operator")
-    done = roll_back(settings, to, reason)
+    done = roll_back(settings, to or "", reason)
     if as_json:
         show.document(done)
         return

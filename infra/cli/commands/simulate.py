@@ -23,7 +23,7 @@ def command(
     seed: Annotated[int, typer.Option(help="The same seed gives the same history.")] = 7,
     positive_rate: Annotated[float | None, typer.Option(help=f"Share of {WORDS.positives} on day 0, {_DEFAULT}.")] = None,
     rate: Annotated[
-        float | None, typer.Option(help=f"{WORDS.events.capitalize()} of a {WORDS.subject} in a day, {_DEFAULT}.")
+        float | None, typer.Option(help=f"{WORDS.events.capitalize()} of {WORDS.a('subject')} in a day, {_DEFAULT}.")
     ] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,

@@ -100,4 +100,4 @@ def test_what_kafka_takes_in_no_name_is_refused(tmp_path: Path) -> None:
     done = child("-m", "infra.cli.main", "--dir", str(tmp_path), "status")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "topic_prefix: String should match pattern" in done.stderr
+    assert "topic_prefix is 'a shop'; Kafka takes letters of ASCII" in done.stderr

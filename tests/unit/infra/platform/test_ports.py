@@ -91,5 +91,8 @@ def test_a_range_of_its_own_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("wrong", ["20000", "0-5", "9-8", "20000-70000", "a-b"])
 def test_a_range_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
     monkeypatch.setenv(ports.RANGE_VARIABLE, wrong)
-    with pytest.raises(SettingsError, match=r"DRIFTLOOP_PORT_RANGE is '.*'; write two ports, as in 20000-21999"):
+    with pytest.raises(
+        SettingsError,
+        match=r"DRIFTLOOP_PORT_RANGE is '.*'; write two ports from 1 to 65535",
+    ):
         next(ports.free_ports(set()))
