@@ -87,7 +87,7 @@ class CompactionFailed(RuntimeError):
 
 
 def named(folder: Path) -> list[Named]:
-    """The files of ``folder`` that are named by partition and offsets, in this order."""
+    """Return the files of ``folder`` that are named by partition and offsets, in this order."""
     found = []
     for path in folder.iterdir() if folder.is_dir() else ():
         name = NAME.fullmatch(path.name)
@@ -97,12 +97,12 @@ def named(folder: Path) -> list[Named]:
 
 
 def last_offsets(folder: Path) -> dict[int, int]:
-    """The highest offset that the files of ``folder`` cover, by partition."""
+    """Return the highest offset that the files of ``folder`` cover, by partition."""
     return covered(path.name for path in (folder.iterdir() if folder.is_dir() else ()))
 
 
 def covered(names: Iterable[str]) -> dict[int, int]:
-    """The highest offset that files of these names cover, by partition."""
+    """Return the highest offset that files of these names cover, by partition."""
     highest: dict[int, int] = {}
     for name in names:
         if found := NAME.fullmatch(name):
@@ -112,7 +112,7 @@ def covered(names: Iterable[str]) -> dict[int, int]:
 
 
 def runs(folder: Path, least: int) -> list[list[Named]]:
-    """Runs of ``least`` and more small files of one partition that follow each other, oldest first.
+    """Find runs of ``least`` and more small files of one partition that follow each other, oldest first.
 
     A file whose offsets overlap its predecessor's ends a run: the archive writes none, and guessing would lose or repeat.
     """
@@ -194,7 +194,7 @@ def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 
 
 def _link(folder: Path, staging: Path, without: set[Path]) -> None:
-    """The visible files of ``folder`` under ``staging``, too, subfolders included. Hidden ones are what crashes left."""
+    """Link the visible files of ``folder`` under ``staging``, too, subfolders included. Hidden ones are what crashes left."""
     for path in folder.rglob("*"):
         if path.is_file() and path not in without and not path.name.startswith("."):
             target = staging / path.relative_to(folder)
@@ -203,5 +203,5 @@ def _link(folder: Path, staging: Path, without: set[Path]) -> None:
 
 
 def compact_all(places: Iterable[Place]) -> Compacted:
-    """All small files of one folder after the other, the locks let go in between. Raises as ``compact``."""
+    """Merge the small files of one folder after the other, the locks let go in between. Raises as ``compact``."""
     return sum((compact(place) for place in places), Compacted())

@@ -19,25 +19,25 @@ QUIET_DAYS = 2
 
 
 def day_name(day: int) -> str:
-    """``day=YYYY-MM-DD`` of a day counted since 1970."""
+    """Return ``day=YYYY-MM-DD`` of a day counted since 1970."""
     return f"day={datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
 
 
 def day_number(name: str) -> int:
-    """The inverse of ``day_name``. Raises ValueError for another name."""
+    """Return the day of a name, the inverse of ``day_name``. Raises ValueError for another name."""
     when = datetime.strptime(name, "day=%Y-%m-%d").replace(tzinfo=UTC)
     return int(when.timestamp()) // 86_400
 
 
 def day_folders(folder: Path, start_ms: int | None = None, end_ms: int | None = None) -> list[Path]:
-    """The ``day=YYYY-MM-DD`` folders with files that can hold event times in [start_ms, end_ms), oldest first."""
+    """Return the ``day=YYYY-MM-DD`` folders with files that can hold event times in [start_ms, end_ms), oldest first."""
     first = "" if start_ms is None else day_name(start_ms // DAY_MS)
     last = "~" if end_ms is None else day_name((end_ms - 1) // DAY_MS)
     return [day for day in sorted(folder.glob("day=*")) if first <= day.name <= last and any(day.glob("[!._]*.parquet"))]
 
 
 def newest_complete_day(scores: Path) -> int | None:
-    """The newest day under ``scores`` whose every partition has been archived MARGIN_MS into the next day, or has gone quiet.
+    """Find the newest day under ``scores`` whose every partition is archived MARGIN_MS into the next day, or has gone quiet.
 
     Nothing more comes for the partitions of an earlier generation of the log: those that followed are waited for instead.
 
@@ -53,7 +53,7 @@ def newest_complete_day(scores: Path) -> int | None:
 
 
 def _waited(days: dict[int, dict[int, Path]], day: int) -> set[int]:
-    """The partitions whose progress tells whether ``day`` is complete."""
+    """Return the partitions whose progress tells whether ``day`` is complete."""
     held = set(days[day])
     after = set(days.get(day + 1, {}))
     newest = max(map(generations.of, held | after))
@@ -69,7 +69,7 @@ def _is_past(days: dict[int, dict[int, Path]], partition: int, day: int, newest:
 
 
 def _last_files(folder: Path) -> dict[int, Path]:
-    """Each partition's file with the highest offsets."""
+    """Return each partition's file with the highest offsets."""
     return {file.partition: file.path for file in named(folder)}
 
 
@@ -78,12 +78,12 @@ def _newest_ms(file: Path) -> int:
 
 
 def rows(folders: list[Path]) -> int:
-    """How many rows the Parquet files in ``folders`` have, by their footers."""
+    """Count the rows of the Parquet files in ``folders``, by their footers."""
     return sum(pq.read_metadata(file).num_rows for folder in folders for file in folder.glob("[!._]*.parquet"))
 
 
 def newest_event_ms(folder: Path) -> int | None:
-    """Newest event time under ``folder``, read from the last day only; None where there is none."""
+    """Return the newest event time under ``folder``, read from the last day only; None where there is none."""
     with reading(folder.parent):
         for day in reversed(day_folders(folder)):
             newest = max((_newest_ms(file) for file in day.glob("[!._]*.parquet")), default=0)

@@ -21,7 +21,7 @@ class ExchangeUnsupported(OSError):
 
 
 def exchange(one: Path, other: Path) -> None:
-    """``one`` and ``other``, on one file system, change places; whoever opens either finds one or the other, never nothing.
+    """Let ``one`` and ``other``, on one file system, change places. Whoever opens either finds one or the other, never nothing.
 
     Raises ExchangeUnsupported where that cannot be done (macOS, some network file systems), OSError for what else goes wrong.
     """

@@ -44,20 +44,20 @@ class Generations(msgspec.Struct, frozen=True):
 
     @property
     def number(self) -> int:
-        """Of the generation that is written now."""
+        """Return the number of the generation that is written now."""
         return len(self.generations)
 
     @property
     def revisions(self) -> int:
-        """What is added to an outcome's offset now."""
+        """Return what is added to an outcome's offset now."""
         return self.generations[-1].revisions if self.generations else 0
 
     def partition(self, kafka_partition: int) -> int:
-        """The archive's number of a partition now."""
+        """Return the archive's number of a partition now."""
         return self.number * STEP + kafka_partition
 
     def of_letter(self, offset: int) -> int:
-        """The generation in which the letter at this offset of ``dlq`` was written."""
+        """Return the generation in which the letter at this offset of ``dlq`` was written."""
         return bisect_right([one.letters for one in self.generations], offset)
 
 
@@ -66,12 +66,12 @@ class GenerationsBroken(SettingsError):
 
 
 def of(archived_partition: int) -> int:
-    """The generation of one of the archive's partitions."""
+    """Return the generation of one of the archive's partitions."""
     return archived_partition // STEP
 
 
 def read(archive: Path | Store) -> Generations:
-    """What is written; none where there is no file. Raises GenerationsBroken."""
+    """Read what is written; none where there is no file. Raises GenerationsBroken."""
     store = FolderStore(archive) if isinstance(archive, Path) else archive
     try:
         return msgspec.json.decode(store.read(NAME), type=Generations)

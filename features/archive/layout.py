@@ -48,12 +48,12 @@ _PLACE = [("kafka_partition", pa.int32()), ("kafka_offset", pa.int64())]
 
 
 def _columns(struct: type[msgspec.Struct]) -> list[tuple[str, pa.DataType]]:
-    """The fields of a struct by their names on the wire, as columns."""
+    """Return the fields of a struct by their names on the wire, as columns."""
     return [(field.encode_name, _column(field.type)) for field in msgspec.structs.fields(struct)]
 
 
 def _column(kind: Any) -> pa.DataType:
-    """``int``, ``Annotated[int, ...]``, ``Literal[...]``, each perhaps ``| None``, as Arrow has it.
+    """Return ``int``, ``Annotated[int, ...]``, ``Literal[...]``, each perhaps ``| None``, as Arrow has it.
 
     Raises TypeError for others.
     """

@@ -24,7 +24,7 @@ _READ = ".read.lock"
 
 @contextmanager
 def writing(archive: Path) -> Iterator[None]:
-    """Alone among the writers of ``archive`` on this machine; waits for the others."""
+    """Be alone among the writers of ``archive`` on this machine; wait for the others."""
     archive.mkdir(parents=True, exist_ok=True)
     with locked(archive / WRITE):
         yield
@@ -32,7 +32,7 @@ def writing(archive: Path) -> Iterator[None]:
 
 @contextmanager
 def reading(archive: Path) -> Iterator[None]:
-    """No file of ``archive`` goes away meanwhile; waits for a compaction under way. Harmless where there is no archive."""
+    """Let no file of ``archive`` go away meanwhile; wait for a compaction under way. Harmless where there is no archive."""
     try:
         lock = Lock(archive / _READ, shared=True)
     except OSError:
@@ -48,7 +48,7 @@ def reading(archive: Path) -> Iterator[None]:
 
 @contextmanager
 def compacting(archive: Path) -> Iterator[bool]:
-    """True: alone with ``archive``, without writers and readers. False: somebody reads; leave it as it is."""
+    """Yield True: alone with ``archive``, without writers and readers. Or False: somebody reads; leave it as it is."""
     with writing(archive):
         lock = Lock(archive / _READ)
         try:

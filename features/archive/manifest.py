@@ -35,7 +35,7 @@ class ManifestBroken(ValueError):
 
 
 def read(archive: Path | Store) -> Manifest:
-    """What is written; empty where nothing was archived yet. Raises ManifestBroken."""
+    """Read what is written; empty where nothing was archived yet. Raises ManifestBroken."""
     store = _store(archive)
     try:
         return msgspec.json.decode(store.read(NAME), type=Manifest)

@@ -24,7 +24,10 @@ _AT_ONCE = 8
 
 
 def rows(settings: Settings) -> Path:
-    """The folder of all offline rows, up to date. Raises OSError, or what the file system raises, where it does not answer."""
+    """Return the folder of all offline rows, up to date.
+
+    Raises OSError, or what the file system raises, where it does not answer.
+    """
     if is_local(settings.rows_root):
         return settings.rows
     fetch(settings)
@@ -32,12 +35,12 @@ def rows(settings: Settings) -> Path:
 
 
 def archive(settings: Settings) -> Path:
-    """The folder of the archive, up to date. Raises as ``rows``."""
+    """Return the folder of the archive, up to date. Raises as ``rows``."""
     return rows(settings) / "archive"
 
 
 def folder(settings: Settings) -> Path:
-    """The folder of all offline rows as it is: what has it in its own settings, and is read after ``rows``."""
+    """Return the folder of all offline rows as it is: for what has it in its own settings, and is read after ``rows``."""
     return settings.rows if is_local(settings.rows_root) else settings.rows_cache
 
 
@@ -77,7 +80,7 @@ def _copy(store: ObjectStore, here: FolderStore, name: str) -> bool:
 
 
 def _remove(here: FolderStore, known: dict[str, str], gone: set[str]) -> None:
-    """Unless somebody reads: then they stay until the next time, as they did for whoever listed them before."""
+    """Remove them unless somebody reads: then they stay until the next time, as they did for whoever listed them before."""
     if not gone:
         return
     with compacting(here.root / "archive") as alone:

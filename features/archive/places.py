@@ -15,7 +15,7 @@ _STAGING = ".compaction"
 
 
 def places(settings: Settings) -> list[Place]:
-    """Oldest day first. Staging lies where no reader's pattern reaches, on the same file system."""
+    """List the folders, oldest day first. Staging lies where no reader's pattern reaches, on the same file system."""
     archive = settings.archive
     found = [
         Place(archive, day, archive / _STAGING / topic / day.name, schema)
@@ -29,5 +29,5 @@ def places(settings: Settings) -> list[Place]:
 
 
 def least(place: Place) -> int:
-    """How many small files in a row are merged now without being asked for."""
+    """Return how many small files in a row are merged now without being asked for."""
     return 2 if time.time() - place.folder.stat().st_mtime > QUIET_S else MANY

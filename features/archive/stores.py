@@ -13,10 +13,10 @@ _SETTING = "storage.rows"
 
 
 def rows(settings: Settings) -> Store:
-    """The root of all rows. Raises SettingsError where fsspec does not know its URL."""
+    """Open the root of all rows. Raises SettingsError where fsspec does not know its URL."""
     return open_store(settings.rows_root, _SETTING)
 
 
 def archive(settings: Settings) -> Store:
-    """The archive's. Raises as ``rows``."""
+    """Open the archive's. Raises as ``rows``."""
     return open_store(f"{settings.rows_root}/archive", _SETTING)

@@ -15,10 +15,10 @@ PREFIX = os.environ.get(PREFIX_VARIABLE, "")
 
 
 def named(name: str) -> str:
-    """The name at the broker."""
+    """Return the name at the broker."""
     return PREFIX + name
 
 
 def plain(name: str) -> str:
-    """The inverse of ``named``: what files and folders are called by."""
+    """Undo ``named``: return what files and folders are called by."""
     return name.removeprefix(PREFIX)

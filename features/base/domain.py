@@ -153,7 +153,7 @@ class Words:
     alerts: str
 
     def a(self, role: str) -> str:
-        """The word of ``role`` with its article: a user, an item."""
+        """Return the word of ``role`` with its article: a user, an item."""
         word: str = getattr(self, role)
         return f"{'an' if word[0] in 'aeio' else 'a'} {word}"
 
@@ -198,7 +198,7 @@ class Domain:
 
     @cached_property
     def roles(self) -> Roles:
-        """Names on the wire, by the part that a field plays."""
+        """Return the names on the wire, by the part that a field plays."""
         return roles_of(self.event)
 
     def check(self) -> None:

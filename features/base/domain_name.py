@@ -10,5 +10,5 @@ DEFAULT_DOMAIN = "card_fraud"
 
 
 def serving() -> str:
-    """The name of the domain that this process serves."""
+    """Return the name of the domain that this process serves."""
     return os.environ.get(DOMAIN_VARIABLE) or DEFAULT_DOMAIN

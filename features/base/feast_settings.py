@@ -63,5 +63,5 @@ class Feast(BaseModel):
 
     @property
     def remote(self) -> bool:
-        """Whether offline rows are read from an object store."""
+        """Tell whether offline rows are read from an object store."""
         return self.root.startswith("s3://")

@@ -74,17 +74,17 @@ def write(path: Path, content: bytes, mode: int = 0o666) -> None:
 
 
 def write_text(path: Path, text: str, mode: int = 0o666) -> None:
-    """As ``write``, in UTF-8."""
+    """Write a text in UTF-8, as ``write`` does."""
     write(path, text.encode(), mode)
 
 
 def write_json(path: Path, value: object) -> None:
-    """As ``write``: what msgspec can encode, indented for people."""
+    """Write what msgspec can encode, indented for people, as ``write`` does."""
     write(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
 def write_new(path: Path, content: bytes, mode: int = 0o666) -> bool:
-    """As ``write``, unless there is a file already: that one stays, and the answer is False."""
+    """Write as ``write`` does, unless there is a file already: that one stays, and the answer is False."""
     draft = Draft(path, mode)
     try:
         draft.file.write(content)

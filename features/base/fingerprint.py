@@ -61,7 +61,7 @@ def _bare(body: list[ast.stmt]) -> list[ast.stmt]:
 
 
 def _is_import(node: ast.stmt) -> bool:
-    """``if TYPE_CHECKING:`` with nothing but imports counts as one."""
+    """Tell whether a statement imports; ``if TYPE_CHECKING:`` with nothing but imports counts as one."""
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         return not node.orelse and all(map(_is_import, node.body))
     return isinstance(node, ast.Import | ast.ImportFrom)

@@ -10,7 +10,7 @@ _CONTAINERS = 100_000
 
 
 def spare_collections() -> None:
-    """What has been imported stays: a full collection need not walk through it, with a batch waiting."""
+    """Keep what has been imported: a full collection need not walk through it, with a batch waiting."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_CONTAINERS, 10, 10)

@@ -22,7 +22,7 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Identity | None:
-    """What is written; None before the first ``up``, or where nobody can read it."""
+    """Read what is written; None before the first ``up``, or where nobody can read it."""
     try:
         return msgspec.json.decode((folder / NAME).read_bytes(), type=Identity)
     except (OSError, msgspec.MsgspecError):
@@ -37,7 +37,7 @@ def keep(folder: Path, identity: Identity) -> None:
 
 
 def refusal(folder: Path, asked: Identity) -> str:
-    """Why the folder cannot serve what is asked, with the way out; empty where it can."""
+    """Tell why the folder cannot serve what is asked, with the way out; empty where it can."""
     made = read(folder)
     if made is None or made == asked:
         return ""

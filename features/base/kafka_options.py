@@ -21,7 +21,7 @@ from features.base.settings import ADMIN, Settings, SettingsError
 
 
 def client(settings: Settings) -> dict[str, str]:
-    """The settings of any client for ``settings.user``, secrets in place: not for printing.
+    """Return the settings of any client for ``settings.user``, secrets in place: not for printing.
 
     Raises SettingsError where a file or a variable that they name is not there.
     """
@@ -31,7 +31,7 @@ def client(settings: Settings) -> dict[str, str]:
 
 
 def encrypted(settings: Settings) -> bool:
-    """Whether a client may be refused for its credentials or may refuse the broker's: anything but plain text without a name."""
+    """Tell whether client or broker may refuse the other for its credentials: anything but plain text without a name."""
     protocol = client(settings).get("security.protocol", "plaintext")
     return protocol.lower() != "plaintext"
 

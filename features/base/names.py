@@ -46,7 +46,7 @@ def check_view(view: type[msgspec.Struct], event: type[msgspec.Struct]) -> None:
 
 
 def check_ddl(where: str, ddl: str, known: Collection[str], what: str) -> None:
-    """``check`` for the columns of a Spark schema, ``name type, name type``: of one that is not there Spark reads nulls."""
+    """Do ``check`` for the columns of a Spark schema, ``name type, name type``: of one that is not there Spark reads nulls."""
     check(where, (column.split()[0] for column in ddl.split(",")), known, what)
 
 

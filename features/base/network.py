@@ -84,13 +84,13 @@ class Network(_Table):
     allow_unprotected: list[Literal["redis", "model_server", "metrics", "control"]] = []
 
     def host(self, server: Server, process: str = "") -> str:
-        """Where a client finds a server; of metrics, those of ``process``."""
+        """Return where a client finds a server; of metrics, those of ``process``."""
         given = self.hosts.metrics.get(process, "") if server == "metrics" else getattr(self.hosts, server)
         bound: str = getattr(self.bind, server)
         return given or (LOOPBACK if bound == _ALL else bound)
 
     def refusal(self, secure: bool, elsewhere: Collection[Server] = ()) -> str:
-        """Why these addresses are not to be used, with the way out; empty where they are.
+        """Tell why these addresses are not to be used, with the way out; empty where they are.
 
         ``secure``: see ``Settings.secure``; ``elsewhere``: the servers that are not the platform's own.
         """
@@ -105,7 +105,7 @@ class Network(_Table):
         return ""
 
     def _beyond_loopback(self) -> Iterator[tuple[Server, str, str]]:
-        """Server, field and value of each address by which traffic leaves this host."""
+        """Yield server, field and value of each address by which traffic leaves this host."""
         for server in _SERVERS:
             if not is_loopback(bound := getattr(self.bind, server)):
                 yield server, f"bind.{server}", bound
@@ -114,7 +114,7 @@ class Network(_Table):
                 yield server, f"hosts.{server}", host
 
     def _lack(self, server: Server, field: str, secure: bool) -> tuple[str, str]:
-        """What is missing for the traffic of one field, and the way out; both empty where nothing is."""
+        """Tell what is missing for the traffic of one field, and the way out; both empty where nothing is."""
         allow = f'add "{server}" to network.allow_unprotected where something else protects that network'
         make_secure = "write secure = true (driftloop up --secure)"
         if server == "kafka":
@@ -133,7 +133,7 @@ class Network(_Table):
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this host reaches an address. A name other than localhost counts as one that others reach."""
+    """Tell whether only this host reaches an address. A name other than localhost counts as one that others reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -23,7 +23,7 @@ def write(path: Path, content: bytes) -> None:
 
 
 def password(path: Path) -> str:
-    """The password in ``path``, made up now where there is none; of two processes that make one at once, both get the same."""
+    """Return the password in ``path``, made up now where there is none. Two processes that make one at once get the same."""
     if not path.exists():
         files.write_new(path, secrets.token_urlsafe(32).encode(), _OWNER)
     return path.read_text().strip()

@@ -23,7 +23,7 @@ _REPEATED = re.compile(r"(?s)^(Invalid (?:enum )?value) .*?((?: - at `\$[^`\n]*`
 
 
 def hashed(settings: Settings, identifier: str) -> str:
-    """``#`` and twelve hexadecimal digits: BLAKE2b of the id under the platform's key."""
+    """Return ``#`` and twelve hexadecimal digits: BLAKE2b of the id under the platform's key."""
     digest = hashlib.blake2b(identifier.encode(), key=_key(settings.secrets / "log-key"), digest_size=_BYTES)
     return f"#{digest.hexdigest()}"
 
@@ -40,5 +40,5 @@ def _key(path: Path) -> bytes:
 
 
 def told(error: Exception) -> str:
-    """What may be said of an error about a record: its message without the record's values."""
+    """Return what may be said of an error about a record: its message without the record's values."""
     return _REPEATED.sub(r"\1\2", str(error))

@@ -60,7 +60,7 @@ def roles_of(event: type[Event]) -> Roles:
 
 
 def _literal(kind: object) -> tuple[str, ...]:
-    """The texts of ``Literal[...] | None``."""
+    """Return the texts of ``Literal[...] | None``. Raises DomainError for others."""
     for part in (kind, *get_args(kind)):
         if get_origin(part) is Literal:
             return tuple(str(value) for value in get_args(part))

@@ -39,7 +39,7 @@ PARTITION = (
 
 
 def module_path(name: str) -> Path:
-    """The file of a module, which need not exist yet; its package must."""
+    """Return the file of a module, which need not exist yet; its package must."""
     package, _, module = name.rpartition(".")
     root = import_module(package).__file__
     if root is None:

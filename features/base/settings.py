@@ -93,34 +93,37 @@ class Settings(BaseSettings):
     _part: str = PrivateAttr(default=ONLOOKER)
 
     def as_user(self, part: str) -> Settings:
-        """These settings for one part of the loop, which speaks to Kafka as the user of its name unless ``kafka_user`` is set."""
+        """Copy these settings for one part of the loop.
+
+        It speaks to Kafka as the user of its name unless ``kafka_user`` is set.
+        """
         copy = self.model_copy()
         copy._part = part
         return copy
 
     @property
     def user(self) -> str:
-        """The Kafka user for whom these settings are; nobody overrides the admin, who is known by a certificate."""
+        """Return the Kafka user for whom these settings are; nobody overrides the admin, who is known by a certificate."""
         return self._part if self._part == ADMIN else self.kafka_user or self._part
 
     @property
     def secure_broker(self) -> bool:
-        """Whether the broker is our own and secure; one elsewhere is described by ``kafka``."""
+        """Tell whether the broker is our own and secure; one elsewhere is described by ``kafka``."""
         return self.secure and not self.bootstrap_servers
 
     @property
     def replication_factor(self) -> int:
-        """Copies of each partition of a new topic."""
+        """Return the number of copies of each partition of a new topic."""
         return self.topics.replication_factor or (_REPLICAS_ELSEWHERE if self.bootstrap_servers else 1)
 
     @property
     def min_insync_replicas(self) -> int:
-        """Copies that must have a record before it counts as written."""
+        """Return how many copies must have a record before it counts as written."""
         return self.topics.min_insync_replicas or max(1, self.replication_factor - 1)
 
     @property
     def bootstrap(self) -> str:
-        """Kafka bootstrap servers."""
+        """Return the Kafka bootstrap servers."""
         if self.bootstrap_servers:
             return self.bootstrap_servers
         if self.secure_broker and self.user == ADMIN:
@@ -130,12 +133,12 @@ class Settings(BaseSettings):
 
     @property
     def redis_address(self) -> str:
-        """Redis: host:port."""
+        """Return the address of Redis: host:port."""
         return self.redis_connection.partition(",")[0]
 
     @property
     def redis_connection(self) -> str:
-        """Redis as Feast writes it: host:port, then options, secrets as ``${NAME}``."""
+        """Return Redis as Feast writes it: host:port, then options, secrets as ``${NAME}``."""
         password = f",password=${{{REDIS_PASSWORD}}}" if self.secure else ""
         return self.feast.redis or f"{self.network.host('redis')}:{self.ports.redis}{password}"
 
@@ -150,88 +153,88 @@ class Settings(BaseSettings):
 
     @property
     def control_url(self) -> str:
-        """Control's page."""
+        """Return the URL of control's page."""
         return f"http://{self.network.host('control')}:{self.ports.control}/status"
 
     def metrics_url(self, process: str) -> str:
-        """The metrics page of a process; its port must be known."""
+        """Return the URL of a process's metrics page; its port must be known."""
         return f"http://{self.network.host('metrics', process)}:{self.ports.metrics[process]}/metrics"
 
     @property
     def model_authority(self) -> Path | None:
-        """PEM file of whom clients of the model server trust; None where they speak plain text."""
+        """Return the PEM file of whom clients of the model server trust; None where they speak plain text."""
         return self.dir / self.network.tls.authority if self.network.tls.authority else None
 
     @property
     def token_file(self) -> Path:
-        """Bearer token of the model server, made at first ``up``, readable by the owner only."""
+        """Return the file of the model server's bearer token, made at first ``up``, readable by the owner only."""
         return self.dir / "token"
 
     @property
     def secrets(self) -> Path:
-        """Passwords, keys and certificates, for the owner only."""
+        """Return the folder of passwords, keys and certificates, for the owner only."""
         return self.dir / "secrets"
 
     @property
     def places(self) -> dict[str, str]:
-        """What is kept where, as the settings name it, by the setting's name."""
+        """Return what is kept where, as the settings name it, by the setting's name."""
         own = {f"storage.{name}": place for name, place in self.storage}
         return own | {"snapshots.path": self.snapshots.path}
 
     @property
     def models_root(self) -> str:
-        """Folder or URL of the model store."""
+        """Return the folder or URL of the model store."""
         return self._root(self.storage.models, "models")
 
     @property
     def model_store(self) -> Path:
-        """The folder of the model store. Raises SettingsError where it is none."""
+        """Return the folder of the model store. Raises SettingsError where it is none."""
         return _folder(self.models_root, "storage.models")
 
     @property
     def model_cache(self) -> Path:
-        """Where versions from a model store elsewhere are kept on this host."""
+        """Return where versions from a model store elsewhere are kept on this host."""
         return self.dir / "cache" / "models"
 
     @property
     def snapshot_root(self) -> str:
-        """Folder or URL of the scorer's snapshots."""
+        """Return the folder or URL of the scorer's snapshots."""
         return self.snapshots.path or str(self.dir / "snapshots")
 
     @property
     def archive(self) -> Path:
-        """Parquet by event day: ``archive/scores/day=YYYY-MM-DD/*.parquet`` and ``archive/outcomes/...``."""
+        """Return the folder of Parquet by event day: ``archive/scores/day=YYYY-MM-DD/*.parquet`` and ``archive/outcomes/...``."""
         return self.rows / "archive"
 
     @property
     def rows_root(self) -> str:
-        """Folder or URL that our writers fill with offline rows."""
+        """Return the folder or URL that our writers fill with offline rows."""
         own = self.dir if self.feast.remote else self.dir / self.feast.root
         return self._root(self.storage.rows, str(own))
 
     @property
     def rows(self) -> Path:
-        """The folder of ``rows_root``. Raises SettingsError where it is none."""
+        """Return the folder of ``rows_root``. Raises SettingsError where it is none."""
         return _folder(self.rows_root, "storage.rows")
 
     @property
     def rows_cache(self) -> Path:
-        """Where rows that lie elsewhere are fetched to on this host (``features.archive.mirror``)."""
+        """Return where rows that lie elsewhere are fetched to on this host (``features.archive.mirror``)."""
         return self.dir / "cache" / "rows"
 
     @property
     def feature_repo(self) -> Path:
-        """The Feast repository with this platform's addresses: feature_store.yaml, the objects as Python, registry."""
+        """Return the Feast repository with this platform's addresses: feature_store.yaml, the objects as Python, registry."""
         return self.dir / "feast"
 
     @property
     def runs(self) -> Path:
-        """One folder a training run, where it works; what lasts of it goes to ``runs_root``."""
+        """Return the folder with one folder a training run, where it works; what lasts of it goes to ``runs_root``."""
         return self.dir / "runs" if "://" in self.storage.runs else self.dir / (self.storage.runs or "runs")
 
     @property
     def runs_root(self) -> str:
-        """Folder or URL of what training runs leave."""
+        """Return the folder or URL of what training runs leave."""
         return self._root(self.storage.runs, "runs")
 
     def _root(self, given: str, name: str) -> str:
@@ -290,12 +293,12 @@ def load(folder: Path | str | None = None) -> Settings:
 
 
 def domain_in(folder: Path) -> str | None:
-    """The domain that the platform in ``folder`` names; None where it names none, or its file cannot be read."""
+    """Return the domain that the platform in ``folder`` names; None where it names none, or its file cannot be read."""
     return _text_in(folder, "domain") or None
 
 
 def prefix_in(folder: Path) -> str:
-    """The prefix of its names at the broker, empty where it names none, or its file cannot be read."""
+    """Return the prefix of its names at the broker, empty where it names none, or its file cannot be read."""
     return _text_in(folder, "topic_prefix")
 
 
@@ -308,7 +311,7 @@ def _text_in(folder: Path, name: str) -> str:
 
 
 def _of_another_domain(name: object) -> str:
-    """Why this process cannot serve a platform that names this domain, with the way out; empty where it can."""
+    """Tell why this process cannot serve a platform that names this domain, with the way out; empty where it can."""
     if not isinstance(name, str) or name == serving():
         return ""
     return (
@@ -318,7 +321,7 @@ def _of_another_domain(name: object) -> str:
 
 
 def _of_another_prefix(prefix: object) -> str:
-    """Why this process, whose names are made, cannot serve a platform with this prefix; empty where it can."""
+    """Tell why this process, whose names are made, cannot serve a platform with this prefix; empty where it can."""
     if not isinstance(prefix, str) or prefix == PREFIX:
         return ""
     return (
@@ -328,7 +331,7 @@ def _of_another_prefix(prefix: object) -> str:
 
 
 def _folder(root: str, setting: str) -> Path:
-    """The folder that ``root`` is. Raises SettingsError where it is a URL."""
+    """Return the folder that ``root`` is. Raises SettingsError where it is a URL."""
     path = root.removeprefix("file://")
     if "://" in path:
         raise SettingsError(
@@ -339,7 +342,7 @@ def _folder(root: str, setting: str) -> Path:
 
 
 def _unwritable(settings: Settings) -> str:
-    """Why topics as these settings have them could not be made or written, with the way out; empty where they can."""
+    """Tell why topics as these settings have them could not be made or written, with the way out; empty where they can."""
     copies, least = settings.replication_factor, settings.min_insync_replicas
     if copies > 1 and not settings.bootstrap_servers:
         return (

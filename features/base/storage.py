@@ -48,7 +48,7 @@ class Store(Protocol):
     url: str
 
     def read(self, name: str) -> bytes:
-        """Raises FileNotFoundError."""
+        """Return the bytes of an object. Raises FileNotFoundError."""
         ...
 
     def write(self, name: str, data: bytes) -> None:
@@ -60,7 +60,7 @@ class Store(Protocol):
         ...
 
     def names(self, folder: str) -> list[str]:
-        """What lies directly in ``folder``, sorted: objects and folders; hidden names left out. Nothing where there is none."""
+        """List what lies directly in ``folder``, sorted: objects and folders, no hidden names. Nothing where there is none."""
         ...
 
     def remove(self, name: str) -> None:
@@ -68,22 +68,22 @@ class Store(Protocol):
         ...
 
     def lock(self, name: str) -> AbstractContextManager[None]:
-        """Alone among those that hold the lock ``name``; waits for the others."""
+        """Be alone among those that hold the lock ``name``; wait for the others."""
         ...
 
 
 def is_local(root: str) -> bool:
-    """Whether a root is a folder of this host (or one that is mounted there): no URL, or ``file://``."""
+    """Tell whether a root is a folder of this host (or one that is mounted there): no URL, or ``file://``."""
     return "://" not in root or root.startswith(("file://", "local://"))
 
 
 def local_path(root: str) -> Path:
-    """The folder of a root that is one."""
+    """Return the folder of a root that is one."""
     return Path(root.partition("://")[2] if "://" in root else root)
 
 
 def open_store(root: str, setting: str) -> Store:
-    """The store at ``root``. Raises SettingsError, naming the ``setting`` that it is from, where fsspec does not know it."""
+    """Open the store at ``root``. Raises SettingsError, naming the ``setting`` that it is from, where fsspec does not know it."""
     if is_local(root):
         return FolderStore(local_path(root))
     try:
@@ -96,7 +96,7 @@ def open_store(root: str, setting: str) -> Store:
 
 
 def local_copy(root: str, setting: str, name: str, cache: Path) -> Path:
-    """A file that holds the object ``name``, which never changes: itself where the root is a folder, else a copy in ``cache``.
+    """Return a file with the object ``name``, which never changes: itself where the root is a folder, else a copy in ``cache``.
 
     Raises FileNotFoundError where the store has none.
     """
@@ -166,7 +166,7 @@ class ObjectStore:
         self._files.pipe_file(self._at(name), data)
 
     def create(self, name: str, data: bytes) -> None:
-        """Raises SettingsError where the file system has no conditional put."""
+        """Put ``data`` as ``Store`` says. Raises SettingsError where the file system has no conditional put."""
         if not _creates(self._files):
             raise SettingsError(
                 f"{self._setting}: {type(self._files).__name__} has no conditional put,"
@@ -189,7 +189,7 @@ class ObjectStore:
             self._files.rm_file(self._at(name))
 
     def stamps(self) -> dict[str, str]:
-        """Every object below the root, at any depth, by its name, with what is another text once it is put anew."""
+        """Return every object below the root, at any depth, by its name, with what is another text once it is put anew."""
         self._files.invalidate_cache()
         try:
             found: dict[str, dict[str, Any]] = self._files.find(self._path, detail=True)
@@ -200,7 +200,7 @@ class ObjectStore:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """A lease. Raises LeaseLost at the end where it took longer than LEASE_S: what was done must count as not done."""
+        """Hold a lease. Raises LeaseLost at the end where it took longer than LEASE_S: what was done must count as not done."""
         name = f"{name}.leases"
         holder = uuid.uuid4().hex
         number, lease = self._take(name, holder)
@@ -247,13 +247,13 @@ class ObjectStore:
 
 
 def _stamp(about: dict[str, Any]) -> str:
-    """A hash of all that a file system says of an object: its size, its time, its ETag or generation, whichever it has."""
+    """Hash all that a file system says of an object: its size, its time, its ETag or generation, whichever it has."""
     text = repr(sorted((name, str(value)) for name, value in about.items()))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _creates(files: fsspec.AbstractFileSystem) -> bool:
-    """Whether its conditional put is one: fsspec's own looks first and writes then, which two can do at once."""
+    """Tell whether its conditional put is one: fsspec's own looks first and writes then, which two can do at once."""
     kind: type[Any] = type(files)
     method = kind._pipe_file if isinstance(files, AsyncFileSystem) else kind.pipe_file
     plain = AsyncFileSystem._pipe_file if isinstance(files, AsyncFileSystem) else fsspec.AbstractFileSystem.pipe_file

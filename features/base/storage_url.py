@@ -12,7 +12,7 @@ _LOST = {
 
 
 def refusal(root: str) -> str:
-    """Why nothing can be kept at a folder or URL, with the way out; empty where it can, as far as the name tells."""
+    """Tell why nothing can be kept at a folder or URL, with the way out; empty where it can, as far as the name tells."""
     protocol, divided, _ = root.partition("://")
     if not divided or protocol in ("file", "local"):
         return ""

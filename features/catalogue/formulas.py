@@ -25,48 +25,48 @@ PRIOR_OUTCOMES = _NUMBERS.prior_outcomes
 
 @compiled
 def deviation(count: int, spread: float) -> float:
-    """Standard deviation (population) of the window with the event, in units. ``spread`` is count^2 * variance."""
+    """Return the standard deviation (population) of the window with the event, in units. ``spread`` is count^2 * variance."""
     return math.sqrt(spread) / count / UNIT
 
 
 @compiled
 def ratio_to_others(count: int, total: int, measure: int) -> float:
-    """Measure over the mean of the others in the window; 1 where there is none, or their mean is zero."""
+    """Return the measure over the mean of the others in the window; 1 where there is none, or their mean is zero."""
     others = total - measure
     return measure * (count - 1) / others if count > 1 and others > 0 else 1.0
 
 
 @compiled
 def zscore(count: int, total: int, others_spread: float, measure: int) -> float:
-    """(measure - mean of the others) / their deviation; 0 where there are fewer than two, or all are equal."""
+    """Return (measure - mean of the others) / their deviation; 0 where there are fewer than two, or all are equal."""
     return (count * measure - total) / math.sqrt(others_spread) if others_spread > 0.0 else 0.0
 
 
 @compiled
 def robust_mean(total: int, count: int) -> float:
-    """Mean of the ordinary measures, drawn towards PRIOR_MEASURE while they are few; in the smallest unit."""
+    """Return the mean of the ordinary measures, drawn towards PRIOR_MEASURE while they are few; in the smallest unit."""
     return (total + PRIOR_COUNT * PRIOR_MEASURE) / (count + PRIOR_COUNT)
 
 
 @compiled
 def share(part: int, count: int) -> float:
-    """``part`` of ``count``, 0 where there is none."""
+    """Return ``part`` of ``count``, 0 where there is none."""
     return part / count if count > 0 else 0.0
 
 
 @compiled
 def risk(outcomes: int, positives: int) -> float:
-    """Share of positive, drawn towards PRIOR_SHARE while outcomes are few."""
+    """Return the share of positive, drawn towards PRIOR_SHARE while outcomes are few."""
     return (positives + PRIOR_OUTCOMES * PRIOR_SHARE) / (outcomes + PRIOR_OUTCOMES)
 
 
 @compiled
 def over(measure: int, usual: float) -> float:
-    """Measure in its smallest unit over ``usual`` in units; 1 where that is unknown (NaN) or not above zero."""
+    """Return the measure in its smallest unit over ``usual`` in units; 1 where that is unknown (NaN) or not above zero."""
     return measure / UNIT / usual if usual > 0.0 else 1.0
 
 
 @compiled
 def known(value: float) -> float:
-    """The value, or -1 where it is not known (NaN)."""
+    """Return the value, or -1 where it is not known (NaN)."""
     return -1.0 if math.isnan(value) else value

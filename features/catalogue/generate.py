@@ -43,12 +43,12 @@ def fingerprint(features: tuple[Feature, ...] = FEATURES, sources: Iterable[Path
 
 
 def source(features: tuple[Feature, ...] = FEATURES) -> str:
-    """The text of the loops' module. Raises FormulaError."""
+    """Return the text of the loops' module. Raises FormulaError."""
     return _code(features, fingerprint(features))
 
 
 def _code(features: tuple[Feature, ...], made_of: str) -> str:
-    """``made_of``: the fingerprint that it carries."""
+    """Write the text of the loops' module. ``made_of``: the fingerprint that it carries."""
     stream = [(i, f) for i, f in enumerate(features) if f.source in STREAM]
     read = [(i, f) for i, f in enumerate(features) if f.source not in STREAM]
     if [i for i, _ in stream] != list(range(len(stream))):
@@ -80,7 +80,7 @@ def _functions() -> set[str]:
 
 
 def _names(feature: Feature) -> list[str]:
-    """The names in a feature's formula, in their order."""
+    """Return the names in a feature's formula, in their order."""
     try:
         tree = ast.parse(feature.formula, mode="eval")
     except SyntaxError as error:
@@ -89,7 +89,7 @@ def _names(feature: Feature) -> list[str]:
 
 
 def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) -> list[str]:
-    """Code lines: the ingredients that are used, then one line a feature."""
+    """Return code lines: the ingredients that are used, then one line a feature."""
     functions = _functions()
     used: dict[str, None] = {}
     for _, feature in features:
@@ -107,19 +107,19 @@ def _lines(features: list[tuple[int, Feature]], names: ingredients.Ingredients) 
 
 
 def _marks() -> str:
-    """The domain's flags of a row as an expression over ``mode``, ``flag`` and ``time``."""
+    """Return the domain's flags of a row as an expression over ``mode``, ``flag`` and ``time``."""
     bits = [f"({1 << _FIRST_MARK + k} if {flag.code} else 0)" for k, flag in enumerate(DOMAIN.row_flags)]
     return " | ".join(bits) or "0"
 
 
 def _articles() -> dict[str, str]:
-    """``a_subject`` and ``A_subject``: the words of roles with their articles, for a template."""
+    """Return ``a_subject`` and ``A_subject``: the words of roles with their articles, for a template."""
     small = {f"a_{role}": WORDS.a(role) for role in ("subject", "counterpart")}
     return small | {f"A{name[1:]}": text.capitalize() for name, text in small.items()}
 
 
 def document(features: tuple[Feature, ...] = FEATURES) -> str:
-    """The text of docs/features.md."""
+    """Return the text of docs/features.md."""
     sections = []
     for name, heading in _HEADINGS.items():
         rows = [f for f in features if f.source == name]

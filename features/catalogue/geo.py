@@ -12,7 +12,7 @@ EARTH_KM = 6371.0088
 
 @compiled
 def haversine_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Great-circle distance in km between two places in degrees: ``2 R asin(sqrt(h))`` with
+    """Return the great-circle distance in km between two places in degrees: ``2 R asin(sqrt(h))`` with
 
     ``h = sin²(Δlat/2) + cos(lat1) cos(lat2) sin²(Δlon/2)``. NaN in, NaN out.
     """

@@ -46,7 +46,7 @@ N_STREAM = sum(f.source in STREAM for f in FEATURES)
 
 
 def _text(features: tuple[Feature, ...], formulas: tuple[Path, ...]) -> str:
-    """What is hashed: names, order, formulas and what they call, missing values, and the domain's numbers.
+    """Return what is hashed: names, order, formulas and what they call, missing values, and the domain's numbers.
 
     Other code may be written anew as long as it gives the same bits, which the naive reference and parity watch over; a change of
     this is a change of meaning.
@@ -58,7 +58,7 @@ def _text(features: tuple[Feature, ...], formulas: tuple[Path, ...]) -> str:
 
 @cache
 def meaning_hash(features: tuple[Feature, ...] = FEATURES, formulas: tuple[Path, ...] = FORMULAS) -> str:
-    """16 hexadecimal digits of what vectors mean, whatever the measure limit is."""
+    """Return 16 hexadecimal digits of what vectors mean, whatever the measure limit is."""
     return hashlib.sha256(_text(features, formulas).encode()).hexdigest()[:16]
 
 
@@ -67,7 +67,7 @@ def schema_hash(
     formulas: tuple[Path, ...] = FORMULAS,
     features: tuple[Feature, ...] = FEATURES,
 ) -> str:
-    """Short hash of names, order, formulas and what they call, missing values and the measure limit.
+    """Return a short hash of names, order, formulas and what they call, missing values and the measure limit.
 
     ``formulas``: the sources of FORMULAS, in its order. Vectors with another hash are not comparable. Where the domain published
     the same meaning before, under a text of that time, that text is hashed: the vectors and models of then stay valid.
@@ -81,7 +81,7 @@ def schema_hash(
 
 
 def vector_schema(features: Features) -> str:
-    """The schema of the vectors that are made with these settings: a model of another one is refused."""
+    """Return the schema of the vectors that are made with these settings: a model of another one is refused."""
     return schema_hash(features.measure_limit)
 
 
@@ -90,10 +90,10 @@ SCHEMA = schema_hash()
 
 
 def packed(vector: NDArray[np.float32]) -> bytes:
-    """A vector [k] as events carry it: little-endian float32."""
+    """Return a vector [k] as events carry it: little-endian float32."""
     return vector.astype("<f4").tobytes()
 
 
 def unpacked(data: bytes) -> NDArray[np.float32]:
-    """The inverse of ``packed``: float32 [k], read-only."""
+    """Undo ``packed``: return float32 [k], read-only."""
     return np.frombuffer(data, dtype="<f4")

@@ -16,8 +16,9 @@ _SCALARS = {
 
 
 def schema(event: type[msgspec.Struct]) -> str:
-    """The fields of ``event`` as Spark writes them: ``a bigint, b struct<c: string>``. Raises TypeError for what JSON streams of
-    ours do not carry.
+    """Return the fields of ``event`` as Spark writes them: ``a bigint, b struct<c: string>``.
+
+    Raises TypeError for what JSON streams of ours do not carry.
     """
     return ", ".join(f"{field.encode_name} {_spark(field.type)}" for field in _struct(types.type_info(event)).fields)
 

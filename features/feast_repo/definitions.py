@@ -21,7 +21,7 @@ FeastObject: TypeAlias = Project | Entity | FeatureView | OnDemandFeatureView | 
 
 
 def build(settings: Settings) -> list[FeastObject]:
-    """All objects of the repository, their sources where ``settings`` say."""
+    """Build all objects of the repository, their sources where ``settings`` say."""
     subject_activity = views.subject_activity(settings)
     counterpart_risk = views.counterpart_risk(settings)
     owner_profile = views.owner_profile(settings)

@@ -63,7 +63,7 @@ REQUEST = RequestSource(
 
 
 def read_time(settings: Settings, counterpart_risk: FeatureView, owner_profile: FeatureView) -> OnDemandFeatureView:
-    """The view. The settings that its values depend on are part of it: Feast sees when they change."""
+    """Build the view. The settings that its values depend on are part of it: Feast sees when they change."""
     schema = vector_schema(settings.features)
     delay_ms, step_hours, limits = settings.labels.delay_ms, settings.labels.step_hours, owner_limits(settings.feast)
 
@@ -88,8 +88,10 @@ def read_time(settings: Settings, counterpart_risk: FeatureView, owner_profile: 
 
 
 def compute(inputs: pd.DataFrame, delay_ms: int, step_hours: int, limits: Limits) -> pd.DataFrame:
-    """``COMPUTED`` of n transactions, float32, from Feast's rows: the columns of ``REQUEST``, ``counterpart``, and what the two
-    views hold (null where they hold nothing). Arrays of another length than today's count as missing, as for the scorer.
+    """Return ``COMPUTED`` of n transactions, float32, from Feast's rows.
+
+    The rows are the columns of ``REQUEST``, ``counterpart``, and what the two views hold (null where they hold nothing).
+    Arrays of another length than today's count as missing, as for the scorer.
     """
     if ROLES.counterpart not in inputs:  # when it is registered: Feast tries the function on made-up values, without the entities
         inputs = inputs.assign(**{ROLES.counterpart: ""})
@@ -115,7 +117,7 @@ def _event(row: dict[Hashable, Any]) -> Event:
 
 
 def _known(value: Any) -> Any:
-    """None for NaN and for empty text."""
+    """Return None for NaN and for empty text."""
     if isinstance(value, str):
         return value or None
     return None if value is None or np.isnan(value) else float(value)

@@ -13,7 +13,7 @@ SERVICE_BY_SUBJECT = f"{SERVICE}_by_{WORDS.subject}"
 
 
 def by_subject(subject_activity: FeatureView) -> FeatureService:
-    """The latest vector of a subject."""
+    """Build the service of a subject's latest vector."""
     return FeatureService(
         name=SERVICE_BY_SUBJECT,
         features=[subject_activity],
@@ -26,7 +26,7 @@ def by_subject(subject_activity: FeatureView) -> FeatureService:
 def vector(
     subject_activity: FeatureView, counterpart_risk: FeatureView, owner_profile: FeatureView, read_time: OnDemandFeatureView
 ) -> FeatureService:
-    """What the vector of a new transaction is made of: rows as they are stored, and what is computed of them at read."""
+    """Build the service of a new transaction's vector: rows as they are stored, and what is computed of them at read."""
     return FeatureService(
         name=SERVICE,
         features=[subject_activity, counterpart_risk[["tiles"]], owner_profile[["profile", "usual"]], read_time],

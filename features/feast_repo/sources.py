@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def batch(
     settings: Settings, name: str, files: str, description: str, created: str = "", renamed: dict[str, str] | None = None
 ) -> DataSource:
-    """Parquet files below the root of offline rows, as the offline store of ``settings`` reads them.
+    """Build a source of Parquet files below the root of offline rows, as the offline store of ``settings`` reads them.
 
     ``files``: a glob, in which a last folder ``**`` stands for any depth in DuckDB and for at most one folder in Spark.
     """
@@ -60,7 +60,7 @@ def batch(
 
 
 def stream(settings: Settings, topic: str, rows: DataSource, writer: str, description: str) -> KafkaSource:
-    """A topic and the rows that ``writer`` makes of it. Feast itself consumes nothing: our writers do."""
+    """Build a source of a topic and the rows that ``writer`` makes of it. Feast itself consumes nothing: our writers do."""
     return KafkaSource(
         name=f"{topic}_topic",
         kafka_bootstrap_servers=settings.bootstrap,
@@ -76,6 +76,6 @@ def stream(settings: Settings, topic: str, rows: DataSource, writer: str, descri
 
 
 def _root(settings: Settings) -> str:
-    """The root of offline rows; Spark reaches S3 by Hadoop's s3a."""
+    """Return the root of offline rows; Spark reaches S3 by Hadoop's s3a."""
     root = (settings.feast.root if settings.feast.remote else str(mirror.folder(settings))).rstrip("/")
     return root.replace("s3://", "s3a://", 1) if settings.feast.offline == "spark" else root

@@ -49,12 +49,12 @@ def import_feast() -> ModuleType:
 
 
 def _unchecked(target: Any = None, **_: object) -> Any:
-    """In the place of ``typeguard.typechecked``, with and without arguments."""
+    """Stand in for ``typeguard.typechecked``, with and without arguments."""
     return (lambda function: function) if target is None else target
 
 
 def config(settings: Settings) -> dict[str, object]:
-    """The content of feature_store.yaml. What the settings hold as ``${NAME}`` stays so: Feast reads the environment itself."""
+    """Give the content of feature_store.yaml. What settings hold as ``${NAME}`` stays: Feast reads the environment itself."""
     return {
         "project": PROJECT,
         "provider": "local",
@@ -116,7 +116,7 @@ def write_config(settings: Settings) -> None:
 
 
 def open_store(settings: Settings) -> FeatureStore:
-    """Feast's own view of the store. Costs seconds at first, for the import.
+    """Open Feast's own view of the store. Costs seconds at first, for the import.
 
     Raises StoreMissing where ``apply`` has not run in this folder.
     """

@@ -17,7 +17,7 @@ from features.feast_repo.entities import COUNTERPART, OWNER, PROFILE_OWNER, SUBJ
 
 
 def subject_activity(settings: Settings) -> FeatureView:
-    """The latest vector of a subject; the rows behind it are the archive of scores."""
+    """Build the view of a subject's latest vector; the rows behind it are the archive of scores."""
     rows = sources.batch(
         settings,
         "scores_archive",
@@ -63,7 +63,10 @@ def subject_activity(settings: Settings) -> FeatureView:
 
 
 def counterpart_risk(settings: Settings) -> FeatureView:
-    """Tiles of a counterpart, from delayed labels. Windows are taken from them when they are read, as of the event."""
+    """Build the view of a counterpart's tiles, from delayed labels.
+
+    Windows are taken from them when they are read, as of the event.
+    """
     rows = sources.batch(
         settings,
         f"{view_names.RISK}_rows",
@@ -98,7 +101,7 @@ def counterpart_risk(settings: Settings) -> FeatureView:
 
 
 def owner_profile(settings: Settings) -> FeatureView:
-    """Home and habits of an owner, by the batch job."""
+    """Build the view of an owner's home and habits, by the batch job."""
     return FeatureView(
         name=view_names.PROFILE,
         entities=[PROFILE_OWNER],
