@@ -47,7 +47,7 @@ class Rows(NamedTuple):
 
 @compiled_inside
 def slot_of(h: History, slot: int, time: int) -> int:
-    """The slot that an event at ``time`` belongs to: its subject's, or ALONE, emptied, where it comes too late for its
+    """Return the slot that an event at ``time`` belongs to: its subject's, or ALONE, emptied, where it comes too late for its
     history."""
     n = h.subjects[slot, LENGTH]
     late = h.subjects[slot, NEWEST] - time
@@ -107,7 +107,7 @@ def _make_room(h: History, slot: int, time: int) -> None:
 
 @compiled_inside
 def _mark_counterpart(subject: Segment, place: int, end: int, sums: NDArray[np.int64]) -> int:
-    """FIRST_USE and NEWEST_USE of the new row at ``place``, ``end`` being the last; others of its counterpart change theirs."""
+    """Return FIRST_USE and NEWEST_USE of the new row at ``place``, ``end`` being the last; change its counterpart's others."""
     counterpart, at = subject.counterparts[place], age(subject, place)
     later = place + 1
     while later <= end and subject.counterparts[later] != counterpart:

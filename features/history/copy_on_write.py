@@ -31,11 +31,11 @@ class StateCopy:
 
     @property
     def done(self) -> bool:
-        """Whether every subject is copied."""
+        """Tell whether every subject is copied."""
         return self._next == self._subjects
 
     def before(self, subjects: Sequence[str]) -> None:
-        """``subjects`` are about to change."""
+        """Copy ``subjects``, which are about to change, unless they are copied already."""
         numbers = np.unique(self._state.known(subjects))
         self._copy(numbers[numbers < self._subjects])
 
@@ -47,7 +47,7 @@ class StateCopy:
         self._next = end
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What ``SubjectState.arrays`` gave at the beginning, with the subjects in another order. Only once it is done."""
+        """Return what ``SubjectState.arrays`` gave at the beginning, with the subjects in another order. Only once it is done."""
         if not self.done:
             raise RuntimeError("the copy is not complete; call step until it is done")
         numbers = np.concatenate([np.zeros(0, dtype=np.int64), *self._numbers])

@@ -41,7 +41,7 @@ SINCE_LAST, KM, SPEED, REPEAT, DECAYED_COUNT, DECAYED_TOTAL, MEDIAN, RATIO, RATI
 
 
 def new_walk() -> Walk:
-    """Room for one walk."""
+    """Make room for one walk."""
     n = len(LENGTHS)
     return Walk(
         np.zeros(n, np.int64),
@@ -57,7 +57,7 @@ def new_walk() -> Walk:
 
 @compiled_inside
 def back(subject: Segment, lo: int, row: int, limit: int) -> int:
-    """The first row of ``[lo, row]`` with an age below ``limit``, where row ``row`` counts in any case."""
+    """Return the first row of ``[lo, row]`` with an age below ``limit``, where row ``row`` counts in any case."""
     step = 1
     while row - step >= lo and age(subject, row - step) < limit:
         row -= step
@@ -75,7 +75,7 @@ def back(subject: Segment, lo: int, row: int, limit: int) -> int:
 
 @compiled
 def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
-    """``n * sum(a^2) - sum(a)^2`` of n <= 2,048 measures below 2^37, from the sums of their parts
+    """Return ``n * sum(a^2) - sum(a)^2`` of n <= 2,048 measures below 2^37, from the sums of their parts
     (``features.history.running_sums.SPLIT``).
 
     The three differences fit into 64 bits each. They are added in 128 bits; upper and lower half are converted to float64 apart.
@@ -95,7 +95,7 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
 
 @compiled_inside
 def of_the_last(subject: Segment, first: int, last: int, w: Walk) -> None:
-    """Time, distance and speed from the last row before the event at row ``last``, and whether its counterpart is known."""
+    """Set time, distance and speed from the last row before the event at row ``last``, and whether its counterpart is known."""
     rest = w.rest
     now = age(subject, last)
     rest[SINCE_LAST] = (age(subject, last - 1) - now) / 1000.0 if last > first else -1.0
@@ -114,7 +114,7 @@ def of_the_last(subject: Segment, first: int, last: int, w: Walk) -> None:
 
 @compiled_inside
 def decayed(subject: Segment, week: int, last: int, w: Walk) -> None:
-    """Over a week's rows, the event last; summed from the oldest on."""
+    """Set the decayed count and total of a week's rows, the event last; summed from the oldest on."""
     now = age(subject, last)
     count = total = 0.0
     for j in range(week, last + 1):
@@ -126,7 +126,7 @@ def decayed(subject: Segment, week: int, last: int, w: Walk) -> None:
 
 @compiled_inside
 def high(subject: Segment, first: int, last: int, newest: int, w: Walk) -> None:
-    """Of the high measures before the event. ``newest``: the last row before it whose measure is high, -1 if none."""
+    """Set the findings on high measures before the event. ``newest``: the last such row before it, -1 if there is none."""
     now = age(subject, last)
     day_14 = back(subject, first, last, now + 14 * DAY_MS)
     day_3 = back(subject, day_14, last, now + 3 * DAY_MS)
@@ -138,7 +138,7 @@ def high(subject: Segment, first: int, last: int, newest: int, w: Walk) -> None:
 
 @compiled_without_nan
 def _largest(ratios: NDArray[np.float32]) -> float:
-    """0 where there are none."""
+    """Return the largest ratio, 0 where there are none."""
     found = np.float32(0.0)
     for j in range(ratios.shape[0]):
         found = ratios[j] if ratios[j] > found else found
@@ -147,7 +147,7 @@ def _largest(ratios: NDArray[np.float32]) -> float:
 
 @compiled
 def count_high(flags: NDArray[np.uint8]) -> tuple[np.int64, np.int64]:
-    """How many rows have the flag HIGH_MEASURE, and the last one that has; -1 if none."""
+    """Count the rows that have the flag HIGH_MEASURE; return that and the last one that has, -1 if none."""
     count, newest = np.int64(0), np.int64(-1)
     for j in range(flags.shape[0]):
         high = (flags[j] & HIGH_MEASURE) != 0

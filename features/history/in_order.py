@@ -62,7 +62,7 @@ def go_on(h: History, slot: int, last: int, w: Walk) -> None:
 
 @compiled_inside
 def _sum_last_day(subject: Segment, lo: int, last: int, w: Walk) -> None:
-    """The windows up to a day, row by row."""
+    """Sum up the windows up to a day, row by row."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)
     measure = measure_of(subject, last)
     my_x, my_y = measure >> SPLIT, measure & BELOW

@@ -39,7 +39,7 @@ def walk_back(h: History, slot: int, last: int, w: Walk) -> None:
 
 @compiled
 def _sum_up(subject: Segment, last: int, w: Walk) -> None:
-    """Sums by window. They are integers, so that it does not matter how a processor groups them."""
+    """Set the sums by window. They are integers, so that it does not matter how a processor groups them."""
     total = lanes = low = xx = xy = yy = highest = np.int64(0)
     measure = measure_of(subject, last)
     my_x, my_y = measure >> SPLIT, measure & BELOW
@@ -65,7 +65,7 @@ def _sum_up(subject: Segment, last: int, w: Walk) -> None:
 
 @compiled
 def _count_counterparts(subject: Segment, last: int, w: Walk) -> None:
-    """The lanes of NEWEST_USE, anew: rows behind the event in time have taken that flag from rows that it may count."""
+    """Set the lanes of NEWEST_USE anew: rows behind the event in time have taken that flag from rows that it may count."""
     j = last
     distinct = 0
     for k in range(w.counts.shape[0]):

@@ -22,9 +22,9 @@ _STEPS = 8
 
 @compiled_inside
 def robust(h: History, slot: int, subject: Segment, first: int, last: int, highest: int, w: Walk) -> None:
-    """Median and robust mean of the rows before ``last``, of which no measure is above ``highest``; the event's ratio to it.
+    """Set the median of the rows before ``last``, and the event's ratio to their robust mean.
 
-    The ratio is rounded to float32, as it is kept.
+    No measure of these rows is above ``highest``. The ratio is rounded to float32, as it is kept.
     """
     n = last - first
     median = 0.0
@@ -59,7 +59,7 @@ def robust(h: History, slot: int, subject: Segment, first: int, last: int, highe
 
 @compiled
 def _up_to(values: NDArray[np.int64], limit: np.int64, nothing: np.int64) -> tuple[np.int64, np.int64]:
-    """Sum and number of the values up to ``limit``, summed in the type of ``nothing``, a zero."""
+    """Return sum and number of the values up to ``limit``, summed in the type of ``nothing``, a zero."""
     total = count = nothing
     for j in range(values.shape[0]):
         a = values[j]
@@ -70,8 +70,9 @@ def _up_to(values: NDArray[np.int64], limit: np.int64, nothing: np.int64) -> tup
 
 @compiled
 def medians(values: NDArray[np.int64], guess: np.int64, least: np.int64, most: np.int64) -> tuple[np.int64, np.int64]:
-    """The two middle ones of ``values`` [n >= 1] (the same twice for an odd n), exactly. All lie between ``least`` and ``most``,
-    and all four have the same type, int64 or int32.
+    """Return the two middle ones of ``values`` [n >= 1] (the same twice for an odd n), exactly.
+
+    All lie between ``least`` and ``most``, and all four have the same type, int64 or int32.
 
     One pass counts what lies below ``guess`` and finds its neighbours; from one event of a subject to the next the median moves
     by a rank at most, so one or two passes do. After _STEPS of them the range that is left is halved with each pass.

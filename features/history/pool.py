@@ -36,7 +36,7 @@ _NONE = -1
 
 
 def history(subjects: NDArray[np.int64], n: int) -> History:
-    """A pool of ``n`` words in which nothing is free but its end."""
+    """Make a pool of ``n`` words in which nothing is free but its end."""
     words = np.empty(n, dtype=np.int64)
     free = np.full(SIZES, _NONE, dtype=np.int64)
     return History(subjects, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8))
@@ -76,7 +76,7 @@ def find_tight(
 
 @compiled
 def _take(h: History, rows: int, used: int) -> tuple[int, int, int]:
-    """A segment of so many rows or a few more: its start, its rows, and the words in use then; _NONE where there is no room."""
+    """Take a segment of so many rows or a few more; return its start (_NONE: no room), its rows, and the words in use then."""
     size = rows // MULTIPLE
     for larger in range(size, min(size + size // 8 + 1, SIZES)):
         start = h.free[larger]

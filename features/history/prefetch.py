@@ -44,14 +44,14 @@ def _touch(typing: Any, array: Any, row: Any) -> Any:
 
 @compiled_inside
 def fetch_subject(h: History, slot: int) -> None:
-    """Where a subject's rows are, and its sums."""
+    """Fetch where a subject's rows are, and its sums."""
     for word in range(0, COLUMNS_A_SUBJECT, _LINE):
         _touch(h.subjects[slot], word)
 
 
 @compiled_inside
 def fetch_rows(h: History, slot: int) -> None:
-    """What an event in order looks at: the newest rows, those that leave the windows, all measures and counterparts."""
+    """Fetch what an event in order looks at: the newest rows, those that leave the windows, all measures and counterparts."""
     start, room, n = h.subjects[slot, START], h.subjects[slot, CAPACITY], h.subjects[slot, LENGTH]
     half = 2 * start
     for row in range(max(n - _NEWEST, 0), n + _LINE, 2 * _LINE):

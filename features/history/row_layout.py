@@ -82,26 +82,26 @@ class Segment(NamedTuple):
 
 @compiled_inside
 def words_of(rows: int) -> int:
-    """Words of 8 bytes that so many rows take; for multiples of MULTIPLE."""
+    """Return how many words of 8 bytes so many rows take; for multiples of MULTIPLE."""
     return rows * ROW_BYTES // 8
 
 
 @compiled_inside
 def window(k: int) -> int:
-    """Where the sums of long window ``k`` begin in a subject's row."""
+    """Return where the sums of long window ``k`` begin in a subject's row."""
     return _FIRST + _EACH * k
 
 
 @compiled_inside
 def segment(h: History, slot: int) -> Segment:
-    """The rows of a subject, all ``capacity`` of them."""
+    """Return the rows of a subject, all ``capacity`` of them."""
     rows: Segment = segment_at(h, h.subjects[slot, START], h.subjects[slot, CAPACITY], h.subjects[slot, NEWEST])
     return rows
 
 
 @compiled_inside
 def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
-    """The ``n`` rows that start at a word of the pool."""
+    """Return the ``n`` rows that start at a word of the pool."""
     half = 2 * start
     byte = 8 * start + 24 * n
     return Segment(
@@ -119,14 +119,14 @@ def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
 
 @compiled_inside
 def age(subject: Segment, row: int) -> int:
-    """By how many milliseconds a row is older than the subject's newest."""
+    """Return by how many milliseconds a row is older than the subject's newest."""
     there = (np.int64(subject.times[row]) & _LOW_MASK) | (np.int64(subject.flags[row]) >> FLAG_BITS) << _LOW_BITS
     return int((subject.newest - there) & OLDEST_MS)
 
 
 @compiled_inside
 def measure_of(subject: Segment, row: int) -> int:
-    """A row's measure in minor units."""
+    """Return a row's measure in minor units."""
     return int((np.int64(subject.measures[row]) & _LOW_MASK) | np.int64(subject.measures_high[row]) << _LOW_BITS)
 
 

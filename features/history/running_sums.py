@@ -45,8 +45,8 @@ LANE_MASK = (1 << LANE_BITS) - 1
 
 @compiled_inside
 def lanes_of(flags: int) -> int:
-    """The first five flags of ``features.history.row_layout``, each in a lane of twelve bits: sums of them count five flags at
-    once."""
+    """Return the first five flags of ``features.history.row_layout``, each in a lane of twelve bits: sums of them count five
+    flags at once."""
     lanes: int = flags & 1
     for bit in range(1, 5):
         lanes |= (flags & 1 << bit) << (LANE_BITS - 1) * bit
@@ -120,7 +120,7 @@ def come(s: NDArray[np.int64], subject: Segment, last: int) -> None:
 
 @compiled_inside
 def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
-    """``row`` lost its flag NEWEST_USE: the windows that hold it count one counterpart less."""
+    """Count one counterpart less in the windows that hold ``row``, which lost its flag NEWEST_USE."""
     for k in range(LONG):
         at = window(k)
         if row >= s[at + ROW]:

@@ -41,21 +41,21 @@ class SubjectState:
 
     @property
     def subjects(self) -> int:
-        """How many subjects there are."""
+        """Return how many subjects there are."""
         return len(self._slot)
 
     @property
     def rows(self) -> int:
-        """How many transactions are held."""
+        """Return how many transactions are held."""
         return int(self.history.subjects[_FIRST_SLOT:, LENGTH].sum())
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the arrays."""
+        """Return how many bytes the arrays hold."""
         return self.history.subjects.nbytes + self.history.words.nbytes + self.history.free.nbytes
 
     def slots(self, subjects: list[str]) -> NDArray[np.int64]:
-        """The slot of each subject, int64 [n]; new subjects get the next ones."""
+        """Return the slot of each subject, int64 [n]; new subjects get the next ones."""
         slot = self._slot
         try:
             found = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
@@ -84,23 +84,23 @@ class SubjectState:
                 done = n
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays without holes: ``subjects`` (ids as UTF-8, one after the other), ``subject_ends`` [c],
+        """Return everything as arrays without holes: ``subjects`` (ids as UTF-8, one after the other), ``subject_ends`` [c],
         ``lengths`` [c], and the columns COLUMNS [rows]. Equal histories give equal arrays, whatever their batches were.
         """
         ids = sorted(self._slot)
         return {**named(ids), **self.part(self.known(ids))}
 
     def known(self, subjects: Iterable[str]) -> NDArray[np.int64]:
-        """The numbers of those of ``subjects`` that are here, in the order in which the subjects first came: int64, from 0 on."""
+        """Return the numbers of those of ``subjects`` that are here, int64: from 0 on, in the order in which they first came."""
         found = (self._slot.get(subject) for subject in subjects)
         return np.array([slot for slot in found if slot is not None], dtype=np.int64) - _FIRST_SLOT
 
     def ids(self, begin: int = 0, end: int | None = None) -> list[str]:
-        """The subjects by their numbers, from ``begin`` up to ``end``."""
+        """Return the subjects by their numbers, from ``begin`` up to ``end``."""
         return self._ids[begin:end]
 
     def part(self, numbers: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-        """The histories of the subjects with these numbers, as copies: ``lengths`` [len(numbers)] and the columns COLUMNS
+        """Return the histories of the subjects with these numbers, as copies: ``lengths`` [len(numbers)] and the columns COLUMNS
         [rows]."""
         slots = numbers + _FIRST_SLOT
         drop_old_of(self.history, slots)
@@ -111,7 +111,7 @@ class SubjectState:
 
     @classmethod
     def from_arrays(cls, *parts: dict[str, NDArray[Any]]) -> SubjectState:
-        """The inverse of ``arrays``; several parts are merged by subject. Raises ValueError where two hold the same subject."""
+        """Make a state of ``arrays``; several parts are merged by subject. Raises ValueError where two hold the same subject."""
         state = cls()
         ids = [subject for part in parts for subject in _ids(part["subjects"], part["subject_ends"])]
         if len(set(ids)) != len(ids):
@@ -142,7 +142,7 @@ class SubjectState:
 
 
 def named(ids: Iterable[str]) -> dict[str, NDArray[Any]]:
-    """Subject ids as arrays: ``subjects``, UTF-8, one after the other, and ``subject_ends`` [c]."""
+    """Return subject ids as arrays: ``subjects``, UTF-8, one after the other, and ``subject_ends`` [c]."""
     data = [subject.encode() for subject in ids]
     return {
         "subjects": np.frombuffer(b"".join(data), dtype=np.uint8),

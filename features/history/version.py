@@ -16,5 +16,5 @@ SOURCES = (*HISTORY, *COLUMNS, *FORMULAS, *COMPILED)
 
 @cache
 def state_version(sources: tuple[Path, ...] = SOURCES) -> str:
-    """16 hexadecimal digits."""
+    """Return the version: 16 hexadecimal digits."""
     return of_code(sources)[:16]

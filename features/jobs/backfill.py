@@ -121,7 +121,7 @@ def _ended(job: Future[None]) -> bool:
 
 
 def _changed(log: Path, root: Path, wanted: range) -> list[int]:
-    """Days that are done, with another number of rows than the log has of them. The log has none of a day that it has dropped."""
+    """Find the done days with another number of rows than the log has of them. The log has none of a day that it has dropped."""
     done = done_days(root)
     folders = day_folders(log / "scores", wanted.start * DAY_MS, wanted.stop * DAY_MS) if done else []
     there = {day_number(folder.name): rows([folder]) for folder in folders}
@@ -143,7 +143,7 @@ def _run(spark: SparkSession, log: Path, stretch: Stretch, features: Features) -
 
 
 def bucketed(transactions: DataFrame, buckets: int, wanted: Iterable[int]) -> DataFrame:
-    """The rows of the wanted buckets of subjects, bucket n in partition n, each in the order of the log."""
+    """Return the rows of the wanted buckets of subjects, bucket n in partition n, each in the order of the log."""
     from pyspark.sql import functions as f
 
     bucket = f.pmod(f.xxhash64(ROLES.subject), f.lit(buckets)).cast("int")

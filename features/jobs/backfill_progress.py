@@ -36,7 +36,7 @@ class DoneDay(msgspec.Struct, frozen=True):
 
 
 def folder(settings: Settings) -> Path:
-    """The folder of the vectors of the settings' schema."""
+    """Return the folder of the vectors of the settings' schema."""
     return settings.feature_repo / "offline" / "history_backfill" / f"schema={vector_schema(settings.features)}"
 
 
@@ -45,13 +45,13 @@ def file_name(bucket: int, buckets: int) -> str:
 
 
 def done_days(root: Path) -> dict[int, int]:
-    """The complete days under ``root``, and the rows of each."""
+    """Return the complete days under ``root``, and the rows of each."""
     found = {day_number(path.parent.name): path for path in root.glob(f"day=*/{DONE}")}
     return {day: msgspec.json.decode(path.read_bytes(), type=DoneDay).rows for day, path in found.items()}
 
 
 def runs_of(days: Iterable[int], longest: int) -> list[tuple[int, int]]:
-    """The days as [first, end) stretches without gaps, of at most ``longest`` days each."""
+    """Return the days as [first, end) stretches without gaps, of at most ``longest`` days each."""
     found: list[tuple[int, int]] = []
     for day in sorted(days):
         if found and found[-1][1] == day and day - found[-1][0] < longest:
@@ -76,7 +76,7 @@ class Stretch:
 
     @property
     def work(self) -> Path:
-        """The folder of the markers."""
+        """Return the folder of the markers."""
         name = f"{day_name(self.first)[4:]}_{day_name(self.end)[4:]}_of-{self.buckets}"
         return self.root / "_work" / name
 
@@ -84,21 +84,21 @@ class Stretch:
         return self.root / day_name(day) / file_name(bucket, self.buckets)
 
     def pending(self) -> list[int]:
-        """The buckets that are not done."""
+        """Return the buckets that are not done."""
         return [bucket for bucket in range(self.buckets) if not self._marker(bucket).exists()]
 
     def rows(self) -> int:
-        """Rows of the buckets that are done."""
+        """Count the rows of the buckets that are done."""
         return sum(sum(read.values()) for read in self._read_markers())
 
     def bucket_done(self, bucket: int, rows: dict[int, int]) -> None:
-        """All files of ``bucket`` are there, with so many rows by day."""
+        """Mark ``bucket`` as done: all its files are there, with so many rows by day."""
         marker = self._marker(bucket)
         marker.parent.mkdir(parents=True, exist_ok=True)
         write_json(marker, {str(day): count for day, count in rows.items()})
 
     def finish(self, schema: str) -> None:
-        """All buckets are done, their vectors of one ``schema``: say so of each day, and drop the markers."""
+        """Write of each day that all buckets are done, their vectors of one ``schema``; drop the markers."""
         markers = self._read_markers()
         for day in self.days:
             rows = sum(read.get(str(day), 0) for read in markers)
@@ -117,7 +117,7 @@ class Stretch:
 
 
 def started(root: Path, first: int, end: int) -> int | None:
-    """Into how many buckets a run that was broken off had divided the days [first, end)."""
+    """Tell into how many buckets a run that was broken off had divided the days [first, end)."""
     name = f"{day_name(first)[4:]}_{day_name(end)[4:]}_of-"
     found = [path.name.removeprefix(name) for path in sorted((root / "_work").glob(f"{name}*"))]
     return int(found[-1]) if found else None

@@ -59,7 +59,7 @@ class Habits:
         self._counterpart: Counter[str] = Counter()
 
     def add(self, time_ms: int, measure: int, counterpart: str, category: str | None, place: tuple[float, float] | None) -> None:
-        """One transaction; ``place`` only where the subject was present."""
+        """Add one transaction; ``place`` only where the subject was present."""
         if place is not None:
             latitude, longitude = place
             if self._places == 0:
@@ -75,7 +75,7 @@ class Habits:
             self._category_measure[category] += measure
 
     def profile(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The two arrays that ``features.transform.profiles`` describes. Among equally used ones the smaller name comes first."""
+        """Return the two arrays described in ``features.transform.profiles``. Of equally used names the smaller is first."""
         profile = np.zeros(PROFILE_WIDTH, dtype=np.float32)
         usual = np.zeros(USUAL_WIDTH, dtype=np.int64)
         profile[[HOME_LAT, HOME_LON]] = np.nan
@@ -94,7 +94,7 @@ class Habits:
 
 
 def _around(degrees: float) -> float:
-    """The same meridian, in [-180, 180]; what lies within stays as it is."""
+    """Return the same meridian, in [-180, 180]; what lies within stays as it is."""
     return degrees if -180.0 <= degrees <= 180.0 else (degrees + 180.0) % 360.0 - 180.0
 
 
@@ -103,8 +103,8 @@ def _most_used(counts: Counter[str], most: int) -> list[str]:
 
 
 def daily_profiles(scores: DataFrame, end_ms: int) -> DataFrame:
-    """Running profile per subject and day, over all of ``scores`` (see ``prepare.clean_scores``), for days that ended by
-    ``end_ms``.
+    """Compute the running profile per subject and day, over all of ``scores`` (see ``prepare.clean_scores``), for days that ended
+    by ``end_ms``.
 
     Columns ROW; event_time_ms is the end of the day. A day's row leaves out that day's future only because its time is the
     day's end: join it strictly as of.

@@ -18,7 +18,7 @@ _SPARK = {
 
 
 def ddl_of(schema: pa.Schema, columns: Iterable[str]) -> str:
-    """The named columns of ``schema``: ``a string, b long``.
+    """Return the named columns of ``schema``: ``a string, b long``.
 
     Raises KeyError for a column that is none, or a type without a name.
     """

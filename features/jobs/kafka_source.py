@@ -32,8 +32,8 @@ _JAAS = {
 
 
 def options(settings: Settings) -> dict[str, str]:
-    """Options of Spark's Kafka reader for the platform's broker: read_committed, and ``features.base.kafka_options`` in Java's
-    words.
+    """Return options of Spark's Kafka reader for the platform's broker: read_committed, and ``features.base.kafka_options`` in
+    Java's words.
 
     Raises SettingsError for a setting whose Java name is not known here.
     """
@@ -63,7 +63,7 @@ def _quoted(text: str) -> str:
 
 
 def decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches with columns value, partition, offset, of scores -> their transactions, flat, with the place, the vector and its
+    """Yield the transactions in batches of scores (columns value, partition, offset), flat, with the place, the vector and its
     schema. Records that do not decode are left out."""
     schema = schema_of((*_EVENT, *_PLACE, "schema", "features"))
     for batch in batches:
@@ -78,7 +78,7 @@ def decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _readable(batch: pa.RecordBatch) -> tuple[list[int], list[Score]]:
-    """The rows of the batch that decode, and what they decode to."""
+    """Return the rows of the batch that decode, and what they decode to."""
     decode = msgspec.json.Decoder(Score).decode
     kept: list[int] = []
     found: list[Score] = []
@@ -92,5 +92,5 @@ def _readable(batch: pa.RecordBatch) -> tuple[list[int], list[Score]]:
 
 
 def _floats(score: Score) -> NDArray[np.float32]:
-    """The vector; one of a foreign schema may be made of anything."""
+    """Return the vector; one of a foreign schema may be made of anything."""
     return unpacked(score.features) if len(score.features) % 4 == 0 else np.empty(0, dtype=np.float32)

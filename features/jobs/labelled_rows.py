@@ -18,14 +18,14 @@ OUTCOMES = ddl_of(layout.OUTCOMES, ("event_id", "outcome_time_ms", "positive", "
 
 
 def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
-    """Scores (columns SCORES) up to ``end_ms`` (inclusive), less the faulty [start, end) and vectors of another ``schema``."""
+    """Keep scores (columns SCORES) up to ``end_ms`` (inclusive), not faulty [start, end) nor vectors of another ``schema``."""
     from pyspark.sql import functions as f
 
     return clean_transactions(scores, end_ms, exclude).where(f.col("schema") == schema)
 
 
 def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
-    """The same, whatever the schema of the vectors: for what is made of the transactions alone."""
+    """Keep what ``clean_scores`` does, whatever the schema of the vectors: for what is made of the transactions alone."""
     from pyspark.sql import functions as f
 
     time = f.col("event_time_ms")
@@ -36,7 +36,7 @@ def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[i
 
 
 def newest_outcomes(outcomes: DataFrame) -> DataFrame:
-    """One row per transaction: its newest outcome. At the same time a late one (which corrects) wins over the first.
+    """Return one row per transaction: its newest outcome. At the same time a late one (which corrects) wins over the first.
 
     Columns: event_id, positive.
     """

@@ -72,12 +72,12 @@ def compare(
 
 
 def width(store: Settings | None) -> int:
-    """How many columns are compared: the stream's, or all."""
+    """Tell how many columns are compared: the stream's, or all."""
     return N_STREAM if store is None else WIDTH
 
 
 def of_a_bucket(rows: pa.Table, features: Features, start_ms: int, end_ms: int, store: Settings | None = None) -> Differences:
-    """``compare`` for some subjects: all their scores, in any order. Raises features.feast_repo.store.StoreMissing."""
+    """Do ``compare`` for some subjects: all their scores, in any order. Raises features.feast_repo.store.StoreMissing."""
     import pyarrow as pa
 
     table = in_log_order(rows)

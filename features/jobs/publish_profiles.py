@@ -48,7 +48,7 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
 
 
 def newest(rows: list[ProfileRow]) -> list[ProfileRow]:
-    """The newest row of each subject."""
+    """Return the newest row of each subject."""
     found: dict[str, ProfileRow] = {}
     for row in rows:
         known = found.get(row.subject)
@@ -58,7 +58,7 @@ def newest(rows: list[ProfileRow]) -> list[ProfileRow]:
 
 
 def profile_rows(table: pa.Table) -> list[ProfileRow]:
-    """The job's columns as rows."""
+    """Return the job's columns as rows."""
     subjects, times = (table.column(name).to_pylist() for name in (ROLES.subject, "event_time_ms"))
     profiles = _lists(table.column("profile"), PROFILE_WIDTH).astype(np.float32)
     usual = _lists(table.column("usual"), USUAL_WIDTH).astype(np.int64)
@@ -66,5 +66,5 @@ def profile_rows(table: pa.Table) -> list[ProfileRow]:
 
 
 def _lists(column: pa.ChunkedArray, width: int) -> NDArray[Any]:
-    """A column of lists of one length as rows [n, width]."""
+    """Return a column of lists of one length as rows [n, width]."""
     return np.asarray(column.combine_chunks().flatten().to_numpy(zero_copy_only=False)).reshape(-1, width)

@@ -29,14 +29,14 @@ class NothingThere(ValueError):
 
 
 def history_from(start_ms: int | None) -> int | None:
-    """From when on events must be read, so that those from ``start_ms`` on have all the history that counts."""
+    """Tell from when on events must be read, so that those from ``start_ms`` on have all the history that counts."""
     return None if start_ms is None else max(start_ms - HISTORY_MS, 0)
 
 
 def archived(
     spark: SparkSession, archive: Path, start_ms: int | None = None, end_ms: int | None = None, schema: str = SERVED
 ) -> DataFrame:
-    """Archived scores with event times in [start_ms, end_ms) (None: no limit), read from the folders of their days only.
+    """Read archived scores with event times in [start_ms, end_ms) (None: no limit), from the folders of their days only.
 
     Raises NothingThere.
     """
@@ -52,7 +52,7 @@ def archived(
 def from_topic(
     spark: SparkSession, settings: Settings, topic: str, start_ms: int | None = None, end_ms: int | None = None
 ) -> DataFrame:
-    """Committed scores of a topic with event times in [start_ms, end_ms): columns SERVED.
+    """Read committed scores of a topic with event times in [start_ms, end_ms): columns SERVED.
 
     Records that do not decode are left out. The whole topic is read: its clock is the broker's, not the events'. The session
     needs the connector's jars. Raises features.base.settings.SettingsError for a Kafka setting that has no Java name.

@@ -27,8 +27,8 @@ def spark_session(
     partitions: int = 4,
     jars: Sequence[Path] = (),
 ) -> SparkSession:
-    """Spark at ``master`` (local: two threads), its scratch files under ``scratch``, its Java wrapper (where one is needed) under
-    ``cache``.
+    """Start Spark at ``master`` (local: two threads), its scratch files under ``scratch``, its Java wrapper (where one is needed)
+    under ``cache``.
 
     ``partitions``: of a shuffle. ``jars``: what else is on the class path, Kafka's connector for instance. Times are UTC. Raises
     features.jobs.java.JavaNotFound.
@@ -69,7 +69,7 @@ def spark_session(
 
 
 def jvm_usage(session: SparkSession) -> tuple[float, float]:
-    """CPU seconds and peak resident memory in MB of the session's Java process so far; zeros where the system does not tell."""
+    """Return CPU seconds and peak resident memory (MB) of the session's Java so far; zeros where the system does not tell."""
     process = getattr(session.sparkContext._gateway, "proc", None)
     try:
         folder = Path(f"/proc/{process.pid}") if process is not None else Path("/nowhere")

@@ -104,7 +104,7 @@ def training_set(
 
 
 def _parts(files: Sequence[Path]) -> list[list[Path]]:
-    """Files that are joined together, of ROWS_A_FILE rows or one file: a join costs seconds, however few its rows."""
+    """Group the files that are joined together, of ROWS_A_FILE rows or one file: a join costs seconds, however few its rows."""
     found: list[list[Path]] = []
     rows = ROWS_A_FILE
     for file in files:
@@ -118,5 +118,5 @@ def _parts(files: Sequence[Path]) -> list[list[Path]]:
 
 
 def read(folder: Path) -> pa.Table:
-    """All rows of a set, columns COLUMNS."""
+    """Read all rows of a set, columns COLUMNS."""
     return pq.read_table(folder, columns=list(COLUMNS), partitioning=None)

@@ -18,7 +18,7 @@ CHUNK = 200_000
 
 
 def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
-    """The vectors of archived scores, float32 [n, WIDTH], owner and counterpart columns as of each event.
+    """Return the vectors of archived scores, float32 [n, WIDTH], owner and counterpart columns as of each event.
 
     Raises ValueError where a vector has another length, features.feast_repo.store.StoreMissing before ``driftloop up``.
     """

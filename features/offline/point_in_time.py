@@ -87,7 +87,7 @@ def write_profiles_offline(settings: Settings, rows: Sequence[ProfileRow], name:
 
 
 def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
-    """Tiles and profile as of each event, row by row in the order of ``events`` (columns subject, counterpart, event_time_ms).
+    """Read tiles and profile as of each event, in the order of ``events`` (columns subject, counterpart, event_time_ms).
 
     The owner profile is as of the event. Tiles are as of the moment when everything before the event's label horizon is
     known (``horizon + delay``, never after the event): the features read nothing behind the horizon, so nothing differs but
@@ -118,14 +118,14 @@ def point_in_time(settings: Settings, events: pd.DataFrame) -> Profiles:
 
 
 def _unique(ids: pd.Series[str], times: NDArray[np.int64], key: str) -> tuple[pd.DataFrame, NDArray[np.int64]]:
-    """The distinct (id, time) pairs, sorted so that chunks hold few ids each, and the row among them of each event."""
+    """Return the distinct (id, time) pairs, sorted so that chunks hold few ids each, and the row among them of each event."""
     frame = pd.DataFrame({key: ids.to_numpy(), "time_ms": times})
     row: NDArray[np.int64] = frame.groupby([key, "time_ms"], sort=True).ngroup().to_numpy().astype(np.int64)
     return frame.drop_duplicates().sort_values([key, "time_ms"], ignore_index=True), row
 
 
 def _join(store: FeatureStore, keys: pd.DataFrame, features: list[str]) -> pd.DataFrame:
-    """Feast's join, in the order of ``keys`` (id, time_ms), which it does not keep by itself."""
+    """Make Feast's join, in the order of ``keys`` (id, time_ms), which it does not keep by itself."""
     parts = []
     for start in range(0, len(keys), _CHUNK):
         part = keys.iloc[start : start + _CHUNK]
@@ -162,8 +162,11 @@ def _owners(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.flo
 def _tiles(
     root: Path, store: FeatureStore, counterparts: pd.DataFrame
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Tiles [m, 4], begin and end of each counterpart's, and their times. Feast finds the revision, DuckDB then fetches its
-    tiles: a join that drags 1 kB of tiles through each of its candidate rows takes gigabytes where this one takes megabytes."""
+    """Read tiles [m, 4], begin and end of each counterpart's, and their times.
+
+    Feast finds the revision, DuckDB then fetches its tiles: a join that drags 1 kB of tiles through each of its candidate rows
+    takes gigabytes where this one takes megabytes.
+    """
     n = len(counterparts)
     begin, end, times = (np.zeros(n, dtype=np.int64) for _ in range(3))
     joined = _join(store, counterparts, [f"{view_names.RISK}:revision"])

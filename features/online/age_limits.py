@@ -19,7 +19,7 @@ class Limits:
     max_lead_ms: int
 
     def judge(self, row_ms: NDArray[np.int64], event_time_ms: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which rows are too old, and which are too new, bool [n] each. ``row_ms`` [n] is 0 where there is no row."""
+        """Tell which rows are too old, and which are too new, bool [n] each. ``row_ms`` [n] is 0 where there is no row."""
         known = row_ms > 0
         age = event_time_ms - row_ms
         stale = known & (age > self.max_age_ms) if self.max_age_ms else np.zeros(len(row_ms), dtype=np.bool_)
@@ -27,10 +27,10 @@ class Limits:
 
 
 def owner_limits(rules: Feast) -> Limits:
-    """For ``owner_profile``."""
+    """Return the limits for ``owner_profile``."""
     return Limits(int(rules.profile_max_age_days * DAY_MS), int(rules.profile_max_lead_hours * HOUR_MS))
 
 
 def counterpart_limits(rules: Feast) -> Limits:
-    """For ``counterpart_risk``."""
+    """Return the limits for ``counterpart_risk``."""
     return Limits(int(rules.tiles_max_age_days * DAY_MS), int(rules.tiles_max_lead_days * DAY_MS))

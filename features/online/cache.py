@@ -41,11 +41,11 @@ class EntityRows:
 
     @property
     def weight(self) -> int:
-        """Of all rows; never above the bound after ``trim``."""
+        """Return the weight of all rows; never above the bound after ``trim``."""
         return int(self._weight.sum())
 
     def slots(self, entities: Sequence[str]) -> NDArray[np.int64]:
-        """The slot of each of these different ``entities``, int64 [n]; new ones get an empty row. They count as used."""
+        """Return the slot of each of these different ``entities``, int64 [n]; new ones get an empty row. They count as used."""
         found = np.fromiter((self._slot.get(entity, -1) for entity in entities), dtype=np.int64, count=len(entities))
         for i in np.flatnonzero(found < 0).tolist():
             found[i] = self._new(entities[i])
@@ -57,12 +57,12 @@ class EntityRows:
         return found
 
     def fresh(self, slots: NDArray[np.int64], now_s: float, at_ms: int, wall_s: float, event_ms: int) -> NDArray[np.bool_]:
-        """Which rows were read less than ``wall_s`` ago, for events at most ``event_ms`` away from ``at_ms``."""
+        """Tell which rows were read less than ``wall_s`` ago, for events at most ``event_ms`` away from ``at_ms``."""
         near: NDArray[np.bool_] = np.abs(self._read_ms[slots] - at_ms) <= event_ms
         return near & (now_s - self._read_s[slots] < wall_s)
 
     def trim(self) -> None:
-        """Where rows weigh more than the bound, forget those used longest ago, and some to spare: sorting costs."""
+        """Forget the rows used longest ago where rows weigh more than the bound, and some to spare: sorting costs."""
         excess = self.weight - self._most
         if excess <= 0:
             return
@@ -112,7 +112,7 @@ class OwnerRows(EntityRows):
         self.usual = np.zeros((0, USUAL_WIDTH), dtype=np.int64)
 
     def put(self, slots: NDArray[np.int64], found: Profiles, now_s: float, at_ms: int) -> None:
-        """The owners of ``found``, row by row."""
+        """Put in the owners of ``found``, row by row."""
         self._mark(slots, found.owner_ts_ms, now_s, at_ms)
         self.owner[slots] = found.owner
         self.usual[slots] = found.usual
@@ -138,7 +138,7 @@ class CounterpartRows(EntityRows):
         self.sizes = np.zeros(0, dtype=np.int64)
 
     def put(self, slots: NDArray[np.int64], found: Profiles, now_s: float, at_ms: int) -> None:
-        """The counterparts of ``found``, row by row."""
+        """Put in the counterparts of ``found``, row by row."""
         self._mark(slots, found.counterpart_ts_ms, now_s, at_ms)
         self.sizes[slots] = found.end - found.begin
         self._weight[slots] = 1 + self.sizes[slots] // _TILES_A_WEIGHT

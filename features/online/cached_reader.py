@@ -50,7 +50,7 @@ class Source(Protocol):
     """What reads profiles: ``features.online.store.ProfileReader``. Raises ProfilesUnavailable."""
 
     def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
-        """Row i of the owners is of ``subjects[i]``, row j of the counterparts of ``counterparts[j]``."""
+        """Read profiles: row i of the owners is of ``subjects[i]``, row j of the counterparts of ``counterparts[j]``."""
         ...
 
 
@@ -78,7 +78,7 @@ class Reader:
         self._retry_at = -np.inf
 
     def read(self, subjects: Sequence[str], counterparts: Sequence[str], event_time_ms: NDArray[np.int64]) -> Read:
-        """Profiles of n transactions, in their order; ids may repeat. ``event_time_ms`` int64 [n]."""
+        """Read profiles of n transactions, in their order; ids may repeat. ``event_time_ms`` int64 [n]."""
         if not len(event_time_ms):
             return Read(unknown(0), degraded=False)
         now, at = self._clock(), int(event_time_ms.max())
@@ -104,7 +104,7 @@ class Reader:
         return Read(self._judged(profiles, event_time_ms), degraded=not answered)
 
     def _ask(self, subjects: list[str], places: list[str], now: float) -> Profiles | None:
-        """What the store says; None where it does not answer, or failed less than a moment ago."""
+        """Return what the store says; None where it does not answer, or failed less than a moment ago."""
         if now < self._retry_at:
             return None
         try:
@@ -116,7 +116,7 @@ class Reader:
             return None
 
     def _aligned(self, owners: NDArray[np.int64], counterparts: NDArray[np.int64], place_row: NDArray[np.int64]) -> Profiles:
-        """Rows of slots, as copies: ``owners`` in the order of the batch, ``counterparts[place_row]`` likewise."""
+        """Return rows of slots, as copies: ``owners`` in the order of the batch, ``counterparts[place_row]`` likewise."""
         end = np.cumsum(self._counterparts.sizes[counterparts])
         begin = end - self._counterparts.sizes[counterparts]
         return Profiles(
@@ -130,7 +130,7 @@ class Reader:
         )
 
     def _judged(self, profiles: Profiles, event_time_ms: NDArray[np.int64]) -> Profiles:
-        """``profiles`` without the rows that are too old or know too much."""
+        """Return ``profiles`` without the rows that are too old or know too much."""
         stale, future = self._owner_limits.judge(profiles.owner_ts_ms, event_time_ms)
         _count_misdated(_OWNER, stale, future)
         out = stale | future
@@ -156,6 +156,6 @@ def _count_lookups(view: str, entities: int, asked: int, answered: bool) -> None
 
 
 def _unique(ids: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """The different ids, and the place among them of each."""
+    """Return the different ids, and the place among them of each."""
     places = {entity: i for i, entity in enumerate(dict.fromkeys(ids))}
     return list(places), np.fromiter(map(places.__getitem__, ids), dtype=np.int64, count=len(ids))

@@ -25,11 +25,10 @@ _INTEGERS, _FLOATS = 1, 2
 
 
 def decode(values: Sequence[bytes | None], subjects: int) -> Profiles:
-    """``values``: OF_A_SUBJECT for each of the c ``subjects``, then OF_A_COUNTERPART for each of t counterparts; None or empty
-    for null.
+    """Give c rows of owners and t of counterparts, in no pairs.
 
-    Gives c rows of owners and t of counterparts, in no pairs. A profile that has another length is unknown, an ``usual`` of
-    another length is zeros.
+    ``values``: OF_A_SUBJECT for each of the c ``subjects``, then OF_A_COUNTERPART for each of t counterparts; None or empty for
+    null. A profile that has another length is unknown, a ``usual`` of another length is zeros.
     """
     joined = b"".join(filter(None, values))
     lengths = np.array([len(value) if value else 0 for value in values], dtype=np.int64)
@@ -48,7 +47,7 @@ def decode(values: Sequence[bytes | None], subjects: int) -> Profiles:
 
 @njit
 def _varint(data: NDArray[np.uint8], position: int) -> tuple[int, np.int64]:
-    """(position after it, value) of the varint at ``position``."""
+    """Return (position after it, value) of the varint at ``position``."""
     value, shift = np.int64(0), 0
     while True:
         byte = data[position]
@@ -61,7 +60,7 @@ def _varint(data: NDArray[np.uint8], position: int) -> tuple[int, np.int64]:
 
 @njit
 def _items(data: NDArray[np.uint8], begin: int, end: int, tag_length: int) -> int:
-    """Where the packed items of a list Value in ``[begin, end)`` begin, behind two tags and lengths; ``end`` if there is none."""
+    """Find where the packed items of a list Value in ``[begin, end)`` begin, behind two tags and lengths; ``end`` if none."""
     if begin == end:
         return end
     start: int = _varint(data, begin + tag_length)[0]
@@ -73,7 +72,7 @@ def _items(data: NDArray[np.uint8], begin: int, end: int, tag_length: int) -> in
 
 @njit
 def _milliseconds(data: NDArray[np.uint8], begin: int, end: int) -> np.int64:
-    """Of the protobuf Timestamp in ``[begin, end)``."""
+    """Return the milliseconds of the protobuf Timestamp in ``[begin, end)``."""
     found = np.int64(0)
     position = begin
     while position < end:
@@ -92,7 +91,7 @@ def _decode_subjects(
     usual: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> int:
-    """Returns where the subjects' values end."""
+    """Decode the subjects' values; return where they end."""
     begin = 0
     for i in range(times.shape[0]):
         time_end = begin + lengths[3 * i]
@@ -127,7 +126,7 @@ def _decode_counterparts(
     stops: NDArray[np.int64],
     times: NDArray[np.int64],
 ) -> int:
-    """Returns how many tiles there are in all. The first counterpart's values begin at ``begin``."""
+    """Decode the counterparts' values; return how many tiles there are in all. The first one's values begin at ``begin``."""
     count = 0
     for i in range(times.shape[0]):
         time_end = begin + lengths[2 * i]

@@ -35,30 +35,30 @@ _float = struct.Struct("<f")
 
 
 def key_prefix(join_key: str) -> bytes:
-    """What the Redis keys of one entity type begin with."""
+    """Return what the Redis keys of one entity type begin with."""
     name = join_key.encode()
     return struct.pack("<I", 1) + _STRING + struct.pack("<I", len(name)) + name + _STRING
 
 
 def redis_key(prefix: bytes, entity_id: str, project: bytes = PROJECT.encode()) -> bytes:
-    """The Redis key of one entity."""
+    """Return the Redis key of one entity."""
     value = entity_id.encode()
     return b"%b%b%b%b" % (prefix, struct.pack("<I", len(value)), value, project)
 
 
 def feature_field(view: str, feature: str) -> bytes:
-    """The hash field of one feature."""
+    """Return the hash field of one feature."""
     return struct.pack("<I", mmh3.hash(f"{view}:{feature}", signed=False))
 
 
 def timestamp_field(view: str) -> bytes:
-    """The hash field of a view's event time."""
+    """Return the hash field of a view's event time."""
     return f"_ts:{view}".encode()
 
 
 @lru_cache(maxsize=4096)
 def varint(number: int) -> bytes:
-    """Protobuf's base-128 varint of a number in 0 .. 2**64 - 1."""
+    """Return Protobuf's base-128 varint of a number in 0 .. 2**64 - 1."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -68,14 +68,14 @@ def varint(number: int) -> bytes:
 
 
 def timestamp(ms: int) -> bytes:
-    """Epoch milliseconds as a protobuf Timestamp: seconds, then nanoseconds where they are not zero."""
+    """Return epoch milliseconds as a protobuf Timestamp: seconds, then nanoseconds where they are not zero."""
     seconds, rest = divmod(ms, 1000)
     nanos = b"\x10" + varint(rest * 1_000_000) if rest else b""
     return (b"\x08" + varint(seconds) if seconds else b"") + nanos
 
 
 def read_timestamp(data: bytes | None) -> int:
-    """Epoch milliseconds of a protobuf Timestamp, 0 where there is none."""
+    """Read the epoch milliseconds of a protobuf Timestamp, 0 where there is none."""
     if not data:
         return 0
     values = [0, 0]
@@ -96,18 +96,18 @@ def read_timestamp(data: bytes | None) -> int:
 
 
 def text(value: str) -> bytes:
-    """A Value that holds a string."""
+    """Return a Value that holds a string."""
     data = value.encode()
     return _STRING_VAL + varint(len(data)) + data
 
 
 def number(value: float | None) -> bytes:
-    """A Value that holds a float32; None is null."""
+    """Return a Value that holds a float32; None is null."""
     return b"" if value is None else _FLOAT_VAL + _float.pack(value)
 
 
 def integer(value: int) -> bytes:
-    """A Value that holds an int64 >= 0."""
+    """Return a Value that holds an int64 >= 0."""
     return _INT64_VAL + varint(value)
 
 
@@ -117,18 +117,18 @@ def _list(tag: bytes, items: bytes) -> bytes:
 
 
 def floats(values: NDArray[np.float32]) -> bytes:
-    """A Value that holds a list of float32, from an array [k]."""
+    """Return a Value that holds a list of float32, from an array [k]."""
     return _list(_FLOAT_LIST_VAL, np.ascontiguousarray(values, dtype="<f4").tobytes())
 
 
 def integers(values: NDArray[np.int64]) -> bytes:
-    """A Value that holds a list of int64, from an array [k]."""
+    """Return a Value that holds a list of int64, from an array [k]."""
     buffer = np.empty(len(values) * 10, dtype=np.uint8)
     return _list(_INT64_LIST_VAL, buffer[: _pack_varints(values, buffer)].tobytes())
 
 
 def read_text(data: bytes | None) -> str | None:
-    """The string in a Value, None for null."""
+    """Read the string in a Value, None for null."""
     if not data:
         return None
     start, length = _varint_at(data, 1)
@@ -136,12 +136,12 @@ def read_text(data: bytes | None) -> str | None:
 
 
 def read_number(data: bytes | None) -> float | None:
-    """The float32 in a Value, None for null."""
+    """Read the float32 in a Value, None for null."""
     return float(_float.unpack(data[1:5])[0]) if data else None
 
 
 def read_floats(data: bytes | None) -> NDArray[np.float32] | None:
-    """The float32 list [k] in a Value, None for null. A view on ``data``: read-only."""
+    """Read the float32 list [k] in a Value, None for null. A view on ``data``: read-only."""
     if not data:
         return None
     start = _items_at(data, len(_FLOAT_LIST_VAL))
@@ -149,7 +149,7 @@ def read_floats(data: bytes | None) -> NDArray[np.float32] | None:
 
 
 def _varint_at(data: bytes, position: int) -> tuple[int, int]:
-    """(position after it, value) of the varint at ``position``."""
+    """Return (position after it, value) of the varint at ``position``."""
     shift = value = 0
     while True:
         byte = data[position]
@@ -161,7 +161,7 @@ def _varint_at(data: bytes, position: int) -> tuple[int, int]:
 
 
 def _items_at(data: bytes, tag_length: int) -> int:
-    """Where the packed items of a list Value begin: behind its tag and length and the list's own."""
+    """Find where the packed items of a list Value begin: behind its tag and length and the list's own."""
     start, _ = _varint_at(data, tag_length)
     return _varint_at(data, start + 1)[0] if start < len(data) else start
 

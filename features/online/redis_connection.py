@@ -17,9 +17,9 @@ from features.base.settings import SettingsError
 
 
 def connect(connection: str, timeout_s: float) -> redis.Redis:
-    """A client that fails within ``timeout_s`` and does not try again: a micro-batch cannot wait. Connects at the first command.
+    """Make a client that fails within ``timeout_s`` and does not try again: a micro-batch cannot wait.
 
-    Raises SettingsError where ``connection`` names an environment variable that is not set.
+    It connects at the first command. Raises SettingsError where ``connection`` names an environment variable that is not set.
     """
     address, options = parsed(connection)
     host, _, port = address.rpartition(":")
@@ -28,7 +28,7 @@ def connect(connection: str, timeout_s: float) -> redis.Redis:
 
 
 def parsed(connection: str) -> tuple[str, dict[str, Any]]:
-    """host:port and the options, by Feast's rules: ``${NAME}`` is the environment's, values are JSON where they can be."""
+    """Return host:port and the options, by Feast's rules: ``${NAME}`` is the environment's, values are JSON where they can be."""
     text = os.path.expandvars(connection)
     if "${" in text:
         raise SettingsError(

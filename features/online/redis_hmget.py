@@ -30,8 +30,9 @@ class Hashes:
     """Not for use by several threads. Connects when it is first used, and again after an error."""
 
     def __init__(self, connection: str, timeout_s: float) -> None:
-        """``connection`` as in ``features.online.redis_connection``.
+        """Prepare the connection; the first command opens it.
 
+        ``connection`` is as in ``features.online.redis_connection``.
         ``timeout_s``: how long to wait to connect, and for more bytes.
         """
         self.address = parsed(connection)[0]
@@ -39,7 +40,7 @@ class Hashes:
         self._open: tuple[socket.socket, hiredis.Reader] | None = None
 
     def read(self, *runs: Run) -> list[bytes | None]:
-        """For each run, key by key, the values of the fields; None where there is none.
+        """Read the values of the fields for each run, key by key; None where there is none.
 
         Raises redis.RedisError or OSError. Asks again where Redis has closed the connection since the last time (a restart).
         """
@@ -72,7 +73,7 @@ class Hashes:
 
 
 def _values(connected: socket.socket, parser: hiredis.Reader, count: int) -> list[bytes | None]:
-    """The values in the next ``count`` answers."""
+    """Read the values in the next ``count`` answers."""
     values: list[bytes | None] = []
     while count:
         answer = parser.gets()
@@ -90,13 +91,13 @@ def _values(connected: socket.socket, parser: hiredis.Reader, count: int) -> lis
 
 
 def _commands(keys: Sequence[bytes], fields: tuple[bytes, ...]) -> Iterator[bytes]:
-    """An HMGET of the fields for each key, in Redis's protocol (RESP). hiredis packs them a fifth as fast."""
+    """Give an HMGET of the fields for each key, in Redis's protocol (RESP). hiredis packs them a fifth as fast."""
     head, tail = _around(fields)
     return (b"%b$%d\r\n%b\r\n%b" % (head, len(key), key, tail) for key in keys)
 
 
 @lru_cache
 def _around(fields: tuple[bytes, ...]) -> tuple[bytes, bytes]:
-    """What stands before and behind the key."""
+    """Return what stands before and behind the key."""
     names = b"".join(b"$%d\r\n%b\r\n" % (len(field), field) for field in fields)
     return b"*%d\r\n$5\r\nHMGET\r\n" % (2 + len(fields)), names

@@ -22,8 +22,9 @@ class Line:
     """Not for use by several threads. Connects when it is first used, and again after an error."""
 
     def __init__(self, connection: str, timeout_s: float, script: str) -> None:
-        """``connection`` as in ``features.online.redis_connection``.
+        """Prepare the connection; the first command opens it.
 
+        ``connection`` is as in ``features.online.redis_connection``.
         ``timeout_s``: how long to wait to connect, and for each answer.
         """
         self.address = parsed(connection)[0]
@@ -32,7 +33,7 @@ class Line:
         self._connection = connect(connection, timeout_s).connection_pool.make_connection()
 
     def run(self, calls: Callable[[], Iterable[Call]]) -> list[Any]:
-        """What the script returns for each call. Raises redis.RedisError; the script may have run for some calls by then.
+        """Run the script for each call, return its answers. Raises redis.RedisError; the script may have run for some by then.
 
         ``calls`` is asked again where Redis has closed the connection or forgotten the script since the last time (a restart), so
         the script must be one that may run twice.

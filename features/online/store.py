@@ -75,7 +75,7 @@ class ProfileRow:
 
 
 def _fields(view: str, *features: str) -> tuple[bytes, ...]:
-    """The hash fields of a view: its time first, then the features."""
+    """Return the hash fields of a view: its time first, then the features."""
     return (encoding.timestamp_field(view), *(encoding.feature_field(view, feature) for feature in features))
 
 
@@ -96,7 +96,7 @@ class ProfileReader:
         self._hashes = Hashes(settings.redis_connection, settings.scoring.profile_timeout_s)
 
     def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
-        """Profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
+        """Read profiles of n transactions, in their order; ids may repeat. Nothing is judged too old: the times are handed over.
 
         Raises ProfilesUnavailable.
         """
@@ -119,7 +119,7 @@ class ProfileReader:
         return found
 
     def activity(self, subjects: Sequence[str]) -> list[Activity | None]:
-        """The latest vector of each subject, None where there is none. Compare its ``schema`` before use.
+        """Read the latest vector of each subject, None where there is none. Compare its ``schema`` before use.
 
         Raises ProfilesUnavailable.
         """
@@ -148,7 +148,7 @@ class ProfileReader:
 
 
 def _rows(different: list[str], ids: Sequence[str]) -> NDArray[np.int64]:
-    """The row of each of ``ids`` among the ``different`` ones."""
+    """Return the row of each of ``ids`` among the ``different`` ones."""
     place = {one: i for i, one in enumerate(different)}
     return np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
 
@@ -163,7 +163,7 @@ class OnlineWriter:
         self._line = Line(settings.redis_connection, _WRITE_TIMEOUT_S, NEWEST_WINS)
 
     def write_activity(self, rows: Sequence[Activity]) -> int:
-        """The latest vectors of subjects, for ``subject_activity``."""
+        """Write the latest vectors of subjects, for ``subject_activity``."""
 
         def encoded(row: Activity) -> list[bytes]:
             texts = encoding.text(row.schema), encoding.number(row.score), encoding.text(row.event_id)
@@ -172,7 +172,7 @@ class OnlineWriter:
         return self._write(_ACTIVITY_FIELDS, rows, lambda row: encoding.redis_key(_SUBJECT, row.subject), encoded)
 
     def write_counterpart_risk(self, rows: Sequence[CounterpartRow]) -> int:
-        """Tiles of counterparts, for ``counterpart_risk``."""
+        """Write tiles of counterparts, for ``counterpart_risk``."""
 
         def encoded(row: CounterpartRow) -> list[bytes]:
             return [encoding.integers(row.tiles.reshape(-1)), encoding.integer(row.revision)]
@@ -180,7 +180,7 @@ class OnlineWriter:
         return self._write(_COUNTERPART_FIELDS, rows, lambda row: encoding.redis_key(_COUNTERPART, row.counterpart), encoded)
 
     def write_profiles(self, rows: Sequence[ProfileRow]) -> int:
-        """Owner profiles, for ``owner_profile``."""
+        """Write owner profiles, for ``owner_profile``."""
 
         def encoded(row: ProfileRow) -> list[bytes]:
             return [encoding.floats(row.profile), encoding.integers(row.usual), encoding.integer(row.event_time_ms)]

@@ -56,7 +56,7 @@ def check(settings: Settings, day: int) -> SkewReport:
 
 
 def recompute(sample: Sample, day: int, features: Features) -> tuple[pa.Table, NDArray[np.float32], NDArray[np.float32]]:
-    """The served rows of this schema, their vectors, and the subject's columns of the same vectors again (float32 [n, WIDTH])."""
+    """Return the served rows of this schema, their vectors, and the subject's columns of those again (float32 [n, WIDTH])."""
     again = Recomputation(features).vectors(sample.history)
     again = again[number(sample.history, "event_time_ms", np.int64) // DAY_MS == day]
     current = np.flatnonzero(sample.served.column("schema").to_numpy() == vector_schema(features))
@@ -65,7 +65,7 @@ def recompute(sample: Sample, day: int, features: Features) -> tuple[pa.Table, N
 
 
 def fill_from_store(settings: Settings, rows: pa.Table, again: NDArray[np.float32]) -> None:
-    """The other columns. Feast is imported by then, and not before."""
+    """Write the other columns, in place. Feast is imported by then, and not before."""
     from features.offline.as_of import fill_as_of
 
     fill_as_of(settings, rows, again)

@@ -51,7 +51,7 @@ class Differences(msgspec.Struct, frozen=True):
 
     @property
     def values(self) -> int:
-        """How many values were compared."""
+        """Return how many values were compared."""
         return self.vectors * self.features
 
 
@@ -89,7 +89,7 @@ def between(
 
 
 def together(parts: Iterable[Differences], features: int) -> Differences:
-    """What was found in several sets of vectors, of ``features`` values each."""
+    """Return what was found in several sets of vectors, of ``features`` values each."""
     found = list(parts)
     differing = sum(part.differing for part in found)
     counts: dict[str, int] = {}

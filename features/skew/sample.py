@@ -28,7 +28,7 @@ class Sample:
 
 
 def read(scores: Path, day: int, subjects: int) -> Sample:
-    """At most ``subjects`` of the subjects that were used on ``day``, chosen by a hash of subject and day: others are chosen
+    """Read at most ``subjects`` of the subjects that were used on ``day``, chosen by a hash of subject and day: others are chosen
     each day."""
     low, end = max(day * DAY_MS - HISTORY_MS, 0), (day + 1) * DAY_MS
     files = [str(file) for folder in day_folders(scores, low, end) for file in sorted(folder.glob("[!._]*.parquet"))]
