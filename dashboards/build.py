@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "json"
 
 
 def files() -> dict[Path, str]:
-    """Every dashboard's file with the text it should hold."""
+    """Return every dashboard's file with the text it should hold."""
     return {FOLDER / "loop.json": render(loop.build()), FOLDER / "drift.json": render(drift.build())}
 
 

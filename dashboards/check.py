@@ -27,7 +27,7 @@ Exposed = dict[str, set[str]]
 
 
 def exposed_metrics(text: str) -> Exposed:
-    """The labels of each sample name in an exposition ``text``; ``{ANY_LABEL}`` where it is declared without samples."""
+    """Return the labels of each sample name in an exposition ``text``; ``{ANY_LABEL}`` where it is declared without samples."""
     found: Exposed = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
@@ -38,7 +38,7 @@ def exposed_metrics(text: str) -> Exposed:
 
 
 def missing_metrics(dashboard: dict[str, Any], exposed: Mapping[str, set[str]]) -> list[str]:
-    """What the queries of a dashboard's JSON ask for and ``exposed`` (labels by sample name) does not have, a line each.
+    """List what the queries of a dashboard's JSON ask for and ``exposed`` (labels by sample name) does not have, a line each.
 
     The labels that a scrape adds are taken as given. A query that is no PromQL is a line, too.
     """
@@ -67,7 +67,7 @@ def missing_metrics(dashboard: dict[str, Any], exposed: Mapping[str, set[str]]) 
 
 
 def wrong_processes(dashboard: dict[str, Any], by_process: Mapping[str, Exposed]) -> list[str]:
-    """Queries that pick a ``process`` that does not expose the metric, or is not there at all, a line each."""
+    """List the queries that pick a ``process`` that does not expose the metric, or is not there at all, a line each."""
     problems = []
     for query in queries(dashboard):
         for selector in selectors(query.expr):
@@ -78,7 +78,7 @@ def wrong_processes(dashboard: dict[str, Any], by_process: Mapping[str, Exposed]
 
 
 def scrape(settings: Settings, timeout_s: float = 5.0) -> dict[str, Exposed]:
-    """What each process of a running platform exposes, by its name. Raises OSError where one does not answer."""
+    """Read what each process of a running platform exposes, by its name. Raises OSError where one does not answer."""
     found = {}
     for name, port in settings.ports.metrics.items():
         if port:

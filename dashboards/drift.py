@@ -12,7 +12,7 @@ FEATURE = "max by (feature) (driftloop_drift_feature_score)"
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard, with its panels."""
+    """Build the dashboard, with its panels."""
     out = board("driftloop-drift", "driftloop: drift by feature", "The newest windows against the champion's training window.")
     for section in (_now, _features, _performance, _skew):
         out = section(out)

@@ -19,7 +19,7 @@ DRIFT = 'process="drift-monitor"'
 
 
 def build() -> dashboard.Dashboard:
-    """The dashboard, with its panels."""
+    """Build the dashboard, with its panels."""
     out = board("driftloop-loop", "driftloop: the loop", "The whole loop at a glance.")
     for section in (_now, _flow, _latency, _scores, _model, _training):
         out = section(out)

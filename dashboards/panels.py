@@ -20,18 +20,18 @@ Query = tuple[str, str]
 
 
 def rate(selector: str) -> str:
-    """Per-second rate of a counter, over the window that Grafana picks for the zoom."""
+    """Return the per-second rate of a counter, over the window that Grafana picks for the zoom."""
     return f"rate({selector}{WINDOW})"
 
 
 def quantile(q: float, metric: str, matchers: str = "", by: str = "") -> str:
-    """The ``q`` quantile of histogram ``metric``, for each value of the labels ``by``."""
+    """Return the ``q`` quantile of histogram ``metric``, for each value of the labels ``by``."""
     labels = ", ".join(filter(None, ("le", by)))
     return f"histogram_quantile({q}, sum by ({labels}) ({rate(f'{metric}_bucket{{{matchers}}}')}))"
 
 
 def quantiles(metric: str, matchers: str = "") -> list[Query]:
-    """Median, p95 and p99 of histogram ``metric``."""
+    """Return the median, p95 and p99 of histogram ``metric``."""
     return [(quantile(q, metric, matchers), name) for q, name in ((0.5, "p50"), (0.95, "p95"), (0.99, "p99"))]
 
 
@@ -42,7 +42,7 @@ def _target(query: Query, index: int, instant: bool = False) -> prometheus.Dataq
 
 
 def thresholds(*steps: tuple[float, str]) -> dashboard.ThresholdsConfig:
-    """Green below the first of ``steps``, then the colour of each from its value on."""
+    """Return green below the first of ``steps``, then the colour of each from its value on."""
     first = model.Threshold(value=None, color="green")
     rest = [model.Threshold(value=value, color=color) for value, color in steps]
     return dashboard.ThresholdsConfig().mode(model.ThresholdsMode.ABSOLUTE).steps([first, *rest])
@@ -64,7 +64,7 @@ def number(
     empty: str = "none",
     decimals: int | None = None,
 ) -> stat.Panel:
-    """One number (or one name, by ``text``), with ``empty`` shown while there is nothing."""
+    """Show one number (or one name, by ``text``), with ``empty`` shown while there is nothing."""
     panel = (
         stat.Panel()
         .title(title)
@@ -96,7 +96,7 @@ def lines(
     steps: tuple[tuple[float, str], ...] = (),
     top: float | None = None,
 ) -> timeseries.Panel:
-    """Values over time, never below zero; ``steps`` are drawn as dashed lines."""
+    """Draw values over time, never below zero; ``steps`` are drawn as dashed lines."""
     panel = (
         timeseries.Panel()
         .title(title)
@@ -129,7 +129,7 @@ def lines(
 
 
 def buckets(title: str, metric: str, matchers: str, unit: str, description: str, *, span: int) -> heatmap.Panel:
-    """A histogram over time: how many observations fell into each bucket."""
+    """Draw a histogram over time: how many observations fell into each bucket."""
     expr = f"sum by (le) (increase({metric}_bucket{{{matchers}}}{WINDOW}))"
     target = _target((expr, "{{le}}"), 0).format(PromQueryFormat.HEATMAP)
     color = heatmap.HeatmapColorOptions().mode(heatmap_model.HeatmapColorMode.SCHEME).scheme("Spectral").steps(64)
@@ -147,7 +147,7 @@ def buckets(title: str, metric: str, matchers: str, unit: str, description: str,
 
 
 def bands(title: str, query: Query, description: str, steps: tuple[tuple[float, str], ...], height: int) -> statetimeline.Panel:
-    """One coloured band for each series: the colour is the value's step."""
+    """Draw one coloured band for each series: the colour is the value's step."""
     return (
         statetimeline.Panel()
         .title(title)
@@ -164,7 +164,7 @@ def bands(title: str, query: Query, description: str, steps: tuple[tuple[float, 
 
 
 def bars(title: str, query: Query, description: str, steps: tuple[tuple[float, str], ...], *, span: int) -> bargauge.Panel:
-    """The newest value of each series as a bar, in the order of the query."""
+    """Draw the newest value of each series as a bar, in the order of the query."""
     return (
         bargauge.Panel()
         .title(title)
@@ -184,7 +184,7 @@ def bars(title: str, query: Query, description: str, steps: tuple[tuple[float, s
 
 
 def board(uid: str, title: str, description: str) -> dashboard.Dashboard:
-    """An empty dashboard with the data source to pick, links to its sisters, and a mark wherever the served model changed."""
+    """Build an empty dashboard with the data source to pick, links to its sisters, and a mark where the served model changed."""
     changes = 'changes(driftloop_serving_generation{process="model-server"}[30s]) > 0'
     return (
         dashboard.Dashboard(title)
@@ -215,7 +215,7 @@ def board(uid: str, title: str, description: str) -> dashboard.Dashboard:
 
 
 def render(built: dashboard.Dashboard) -> str:
-    """The dashboard as Grafana's JSON, in the text of its file."""
+    """Return the dashboard as Grafana's JSON, in the text of its file."""
     whole = built.build()
     for number_, panel in enumerate(whole.panels or [], start=1):
         panel.id_val = number_

@@ -35,7 +35,7 @@ class PanelQuery:
 
 
 def selectors(expr: str) -> list[Selector]:
-    """The selectors of ``expr``, in reading order, with the labels that matchers, ``by``, ``on`` and ``le`` ask of them.
+    """Return the selectors of ``expr``, in reading order, with the labels that matchers, ``by``, ``on`` and ``le`` ask of them.
 
     Raises ValueError where ``expr`` is no PromQL.
     """
@@ -47,7 +47,7 @@ def selectors(expr: str) -> list[Selector]:
 
 
 def _walk(node: Any, asked: frozenset[str]) -> Iterator[Selector]:
-    """``asked``: labels that the expressions around ``node`` need of it."""
+    """Yield the selectors in ``node``. ``asked``: labels that the expressions around ``node`` need of it."""
     match type(node).__name__:
         case "VectorSelector":
             yield _selector(node, asked)
@@ -71,7 +71,7 @@ def _walk(node: Any, asked: frozenset[str]) -> Iterator[Selector]:
 
 
 def _included(modifier: Any) -> frozenset[str] | None:
-    """The labels of ``by`` or ``on``; None for ``without``, ``ignoring`` and no modifier."""
+    """Return the labels of ``by`` or ``on``; None for ``without``, ``ignoring`` and no modifier."""
     if modifier is None or str(modifier.type).rsplit(".", 1)[1] not in ("By", "Include"):
         return None
     return frozenset(modifier.labels)
@@ -86,12 +86,12 @@ def _selector(node: Any, asked: frozenset[str]) -> Selector:
 
 
 def legend_labels(legend: str) -> frozenset[str]:
-    """The labels that a legend shows: ``{{version}} {{role}}``."""
+    """Return the labels that a legend shows: ``{{version}} {{role}}``."""
     return frozenset(_LEGEND.findall(legend))
 
 
 def queries(dashboard: dict[str, Any]) -> list[PanelQuery]:
-    """Every query in a dashboard's JSON: of the panels, those within rows too, and of the annotations."""
+    """Return every query in a dashboard's JSON: of the panels, those within rows too, and of the annotations."""
     found = [
         PanelQuery(f"annotation {note.get('name', '')}", note["expr"])
         for note in dashboard.get("annotations", {}).get("list", [])

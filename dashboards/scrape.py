@@ -18,7 +18,7 @@ LABELS = frozenset({"job", "instance", "process"})
 
 
 def scrape_config(settings: Settings) -> str:
-    """prometheus.yml for the processes in ``settings.ports.metrics``.
+    """Return prometheus.yml for the processes in ``settings.ports.metrics``.
 
     Raises SettingsError while they have no ports, which is before the first ``driftloop up``.
     """

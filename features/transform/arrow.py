@@ -30,12 +30,12 @@ names.check(f"{__name__}.TRANSFORMED", TRANSFORMED, layout.SCORES.names, "column
 
 
 def schema_of(names: tuple[str, ...]) -> pa.Schema:
-    """The named columns of the archive of scores, in the given order."""
+    """Return the named columns of the archive of scores, in the given order."""
     return pa.schema([layout.SCORES.field(name) for name in names])
 
 
 def in_log_order(table: pa.Table) -> pa.Table:
-    """The rows as the log holds them: by partition, then by offset."""
+    """Return the rows as the log holds them: by partition, then by offset."""
     return table.sort_by([("kafka_partition", "ascending"), ("kafka_offset", "ascending")])
 
 
@@ -56,7 +56,7 @@ class Recomputation:
         self._states: dict[int, SubjectState] = {}
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
-        """float32 [n, WIDTH] of a table with TRANSFORMED; owner and counterpart columns hold their missing values."""
+        """Return float32 [n, WIDTH] of a table with TRANSFORMED; owner and counterpart columns hold their missing values."""
         found = np.empty((table.num_rows, WIDTH), dtype=np.float32)
         partition = number(table, "kafka_partition", np.int64)
         batch = from_table(table)
@@ -78,7 +78,7 @@ class Recomputation:
 
 
 def _together(states: Iterable[SubjectState]) -> SubjectState:
-    """The subjects of all; of one that is in several, for want of a key, the first history."""
+    """Return the subjects of all; of one that is in several, for want of a key, the first history."""
     parts, seen = [], set[str]()
     for state in states:
         subjects = [subject for subject in state.ids() if subject not in seen]
@@ -88,7 +88,7 @@ def _together(states: Iterable[SubjectState]) -> SubjectState:
 
 
 def vectors(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
-    """List column -> float32 [n, WIDTH]. Raises ValueError where a list has another length: the archive is broken then."""
+    """Return float32 [n, WIDTH] of a list column. Raises ValueError where a list has another length: the archive is broken."""
     lists = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     if lists.null_count or len(flat) != len(lists) * WIDTH:
@@ -97,11 +97,11 @@ def vectors(column: pa.ChunkedArray | pa.Array) -> NDArray[np.float32]:
 
 
 def lists(vectors: NDArray[np.float32]) -> pa.Array:
-    """float32 [n, k] -> list column, as the archive keeps vectors."""
+    """Return float32 [n, k] as a list column, as the archive keeps vectors."""
     n, k = vectors.shape
     return pa.ListArray.from_arrays(pa.array(np.arange(n + 1, dtype=np.int32) * k), pa.array(vectors.reshape(-1)))
 
 
 def number(table: pa.Table, name: str, dtype: type[np.generic]) -> NDArray[Any]:
-    """A column as numpy; null becomes NaN in floats."""
+    """Return a column as numpy; null becomes NaN in floats."""
     return np.asarray(table.column(name).to_numpy(), dtype=dtype)

@@ -45,7 +45,7 @@ class Columns:
         return len(self.subject)
 
     def check(self) -> None:
-        """Raises ValueError, naming the column, for lengths that differ and measures outside [0, 2^37): compiled code reads them
+        """Raise ValueError, naming the column, for lengths that differ and measures outside [0, 2^37): compiled code reads them
         without looking."""
         for name in self.__slots__:
             if len(getattr(self, name)) != len(self.subject):
@@ -54,7 +54,7 @@ class Columns:
             raise ValueError(f"measure goes from {self.measure.min()} to {self.measure.max()}; give 0 to {MOST_MEASURE - 1}")
 
     def take(self, rows: NDArray[np.int64]) -> Columns:
-        """The given rows, in the given order."""
+        """Return the given rows, in the given order."""
         return Columns(
             [self.subject[i] for i in rows.tolist()],
             self.event_time_ms[rows],
@@ -74,7 +74,7 @@ def _digest(text: str, size: int) -> int:
 
 @lru_cache(maxsize=200_000)
 def counterpart_number(counterpart: str) -> int:
-    """A counterpart as a stable 32-bit number: the state keeps it in arrays, and every process must agree on it.
+    """Return a counterpart as a stable 32-bit number: the state keeps it in arrays, and every process must agree on it.
 
     Counterparts are told apart by it within one subject's 90 days only: of a million subjects with a hundred counterparts each,
     one subject or so takes two of them for one.
@@ -84,27 +84,27 @@ def counterpart_number(counterpart: str) -> int:
 
 @lru_cache(maxsize=10_000)
 def category_number(category: str | None) -> int:
-    """A category as a stable 64-bit number; 0 where it is not told."""
+    """Return a category as a stable 64-bit number; 0 where it is not told."""
     return 0 if category is None else _digest(category, 8)
 
 
 def mode_number(mode: str | None) -> int:
-    """The place of an entry mode in ``features.base.events.ENTRY_MODES``, -1 for another or none."""
+    """Return the place of an entry mode in ``features.base.events.ENTRY_MODES``, -1 for another or none."""
     return _MODE_OR_UNKNOWN.get(mode, -1)
 
 
 def counterpart_numbers(counterparts: Iterable[str]) -> NDArray[np.int32]:
-    """``counterpart_number`` of each, int32 [n]."""
+    """Return ``counterpart_number`` of each, int32 [n]."""
     return np.array([counterpart_number(t) for t in counterparts], dtype=np.int32)
 
 
 def category_numbers(categories: Iterable[str | None]) -> NDArray[np.int64]:
-    """``category_number`` of each, int64 [n]."""
+    """Return ``category_number`` of each, int64 [n]."""
     return np.array([category_number(c) for c in categories], dtype=np.int64)
 
 
 def from_table(table: pa.Table) -> Columns:
-    """Columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
+    """Return the columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
     n = table.num_rows
 
     def floats(name: str | None) -> NDArray[np.float32]:
@@ -130,7 +130,7 @@ def from_table(table: pa.Table) -> Columns:
 
 
 def _optional(name: str | None, attribute: str) -> Callable[[Sequence[Event]], list[Any]]:
-    """Reads an attribute of events, or Nones where the domain has no such field."""
+    """Return what reads an attribute of events, or gives Nones where the domain has no such field."""
     if name is None:
         return lambda batch: [None] * len(batch)
     read = attrgetter(attribute)
@@ -142,7 +142,7 @@ _latitude, _longitude = (_optional(ROLES.place and ROLES.place[0], name) for nam
 
 
 def from_events(batch: Sequence[Event]) -> Columns:
-    """Columns of a decoded micro-batch, in its order."""
+    """Return the columns of a decoded micro-batch, in its order."""
     return Columns(
         subject=[e.subject for e in batch],
         event_time_ms=np.array([e.event_time_ms for e in batch], dtype=np.int64),

@@ -41,12 +41,12 @@ LAST_LABEL, SINCE_POSITIVE, SINCE_NEGATIVE, RUN, RUN_DAYS = range(5)
 
 
 def empty() -> Tiles:
-    """Tiles of an unknown counterpart."""
+    """Return the tiles of an unknown counterpart."""
     return np.zeros((0, COLUMNS), dtype=np.int64)
 
 
 def horizon_hour(time_ms: int, delay_ms: int, step_hours: int) -> int:
-    """The first hour that an event at ``time_ms`` does not see."""
+    """Return the first hour that an event at ``time_ms`` does not see."""
     hour = (time_ms - delay_ms) // HOUR_MS
     return hour - hour % step_hours
 
@@ -62,7 +62,7 @@ class Counterpart:
 
     @property
     def tiles(self) -> Tiles:
-        """int64 [k, 4]."""
+        """Return int64 [k, 4]."""
         if not self.hours:
             return empty()
         return np.column_stack([np.array(self.hours, dtype=np.int64), np.array(self.counts, dtype=np.int64)])
@@ -94,7 +94,8 @@ class Counterpart:
 
 
 def keep_hours(delay_ms: int) -> int:
-    """For how long before a counterpart's newest tile its tiles are kept: lookback, delay, two days for late events and steps."""
+    """Return for how many hours before a counterpart's newest tile its tiles are kept: lookback, delay, two days for late events
+    and steps."""
     return _LOOKBACK_HOURS + math.ceil(delay_ms / HOUR_MS) + 48
 
 
@@ -126,13 +127,13 @@ class Known(NamedTuple):
 
 
 def new_known() -> Known:
-    """Room for one reading."""
+    """Make room for one reading."""
     n = _WINDOW_HOURS.shape[0]
     return Known(np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(5, np.float64))
 
 
 def as_of(tiles: Tiles, event_time_ms: int, delay_ms: int, step_hours: int) -> Known:
-    """``read`` for one event, by the names of ``settings.labels``."""
+    """Return what ``read`` finds for one event, by the names of ``settings.labels``."""
     known: Known = new_known()
     _read_one(tiles, horizon_hour(event_time_ms, delay_ms, step_hours), known)
     return known

@@ -46,7 +46,7 @@ class Profiles:
     counterpart_ts_ms: NDArray[np.int64]
 
     def age_ms(self, event_time_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Event time minus the time of the older profile found, int64 [n]; -1 where none was found, never below 0 otherwise."""
+        """Return event time less the older found profile's time, int64 [n]; -1 where none was found, else never below 0."""
         latest = np.iinfo(np.int64).max
         owner = np.where(self.owner_ts_ms > 0, self.owner_ts_ms, latest)
         counterpart = np.where(self.counterpart_ts_ms > 0, self.counterpart_ts_ms, latest)
@@ -55,7 +55,7 @@ class Profiles:
 
 
 def unknown(n: int) -> Profiles:
-    """What is read where nothing is known of n transactions."""
+    """Return what is read where nothing is known of n transactions."""
     zeros = np.zeros(n, dtype=np.int64)
     return Profiles(
         np.full((n, PROFILE_WIDTH), np.nan, dtype=np.float32),
@@ -70,7 +70,7 @@ def unknown(n: int) -> Profiles:
 
 @compiled
 def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude: float) -> float:
-    """km, NaN where home or place is unknown."""
+    """Return km, NaN where home or place is unknown."""
     home = np.float64(profile[HOME_LAT]), np.float64(profile[HOME_LON])
     km: float = haversine_km(home[0], home[1], np.float64(latitude), np.float64(longitude))
     return km
@@ -78,7 +78,7 @@ def distance_from_home(profile: NDArray[np.float32], latitude: float, longitude:
 
 @compiled
 def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], category: int) -> float:
-    """Mean measure at a category, units; NaN where the subject did not use it, or it is not told (0)."""
+    """Return the mean measure at a category, units; NaN where the subject did not use it, or it is not told (0)."""
     if category != 0:
         for k in range(CATEGORIES):
             if usual[k] == category:
@@ -89,7 +89,8 @@ def category_mean(profile: NDArray[np.float32], usual: NDArray[np.int64], catego
 
 @compiled
 def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
-    """Share of the subject's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without a profile."""
+    """Return the share of the subject's transactions in the hour of the day of ``time_ms`` and its two neighbours; NaN without
+    a profile."""
     hour = time_ms % DAY_MS // HOUR_MS
     total = 0.0
     for near in (hour + HOURS - 1, hour, hour + 1):
@@ -99,7 +100,7 @@ def share_around(profile: NDArray[np.float32], time_ms: int) -> float:
 
 @compiled
 def is_usual_counterpart(usual: NDArray[np.int64], counterpart: int) -> float:
-    """1 or 0."""
+    """Return 1 or 0."""
     for k in range(CATEGORIES, USUAL_WIDTH):
         if usual[k] == counterpart and counterpart != 0:
             return 1.0

@@ -56,7 +56,7 @@ def _choose_prefix(folder: Path) -> None:
 
 
 def _written(folder: Path, name: str) -> str | None:
-    """A top-level text of the platform's file; None where it has none, or cannot be read: whoever loads the settings says so."""
+    """Read a top-level text of the platform's file; None where it has none or cannot be read: who loads the settings says so."""
     try:
         value = tomllib.loads((folder / "driftloop.toml").read_text()).get(name)
     except (OSError, ValueError):
@@ -84,7 +84,7 @@ def _choose_domain(folder: Path) -> None:
 
 
 def settings() -> Settings:
-    """The settings of the chosen folder; the environment has the secrets that only it can carry. Raises SettingsError."""
+    """Load the settings of the chosen folder; the environment then has the secrets only it can carry. Raises SettingsError."""
     from features.base.settings import load
     from infra.security import secrets
 

@@ -11,7 +11,7 @@ from infra.errors import PlatformError
 
 
 def whole_days(scores: Path, start_ms: int | None, end_ms: int | None, named: bool = True) -> tuple[int, int]:
-    """The days [first, end) of ``scores`` that lie within the times and are complete.
+    """Return the days [first, end) of ``scores`` that lie within the times and are complete.
 
     ``named``: files are named as the archive names them; else the newest day counts as incomplete. Raises PlatformError where no
     day is left.

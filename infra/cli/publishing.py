@@ -39,7 +39,7 @@ class Plan:
 
 
 def parse_date(text: str, field: str) -> date:
-    """YYYY-MM-DD. Raises ValueError, naming ``field``."""
+    """Parse YYYY-MM-DD. Raises ValueError, naming ``field``."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -119,7 +119,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
 
 
 def _none_ahead(batches: Iterable[Batch], lead_ms: int, all_labels: bool) -> Iterator[Batch]:
-    """The batches. Raises ValueError at the first that scorer or label joiner would not take (streams.engine.future).
+    """Yield the batches. Raises ValueError at the first that scorer or label joiner would not take (streams.engine.future).
     ``all_labels``: also those are published that are due after the last batch."""
     for batch in batches:
         times = {"event time": batch.transactions.event_time_ms}

@@ -6,7 +6,7 @@ import typer
 
 
 def checked(reason: str) -> str:
-    """The text of ``--reason`` on one line. Raises BadParameter where it is empty, too long for an event, or no text."""
+    """Return the text of ``--reason`` on one line. Raises BadParameter where it is empty, too long for an event, or no text."""
     from features.base.types import TEXT_LENGTH
 
     line = " ".join(reason.split())

@@ -69,7 +69,7 @@ class Size:
 
     @property
     def threads(self) -> int:
-        """Tasks at a time, as far as the master's name tells."""
+        """Return how many tasks run at a time, as far as the master's name tells."""
         found = re.match(r"local(?:\[(\d+|\*))?", self.master)
         if not found or found[1] == "*":
             return os.cpu_count() or 2
@@ -78,7 +78,7 @@ class Size:
 
 @contextmanager
 def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkSession, Path]]:
-    """A session and its scratch folder; both are gone afterwards. ``kafka``: with the connector, fetched on first use.
+    """Yield a session and its scratch folder; both are gone afterwards. ``kafka``: with the connector, fetched on first use.
 
     Raises PlatformError without Java, or where the connector cannot be fetched; JobFailed where Spark gives up.
     """
@@ -118,7 +118,7 @@ def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkS
 
 
 def connector() -> list[Path]:
-    """The connector's jars, less those that pyspark has itself."""
+    """Return the connector's jars, less those that pyspark has itself."""
     from importlib.util import find_spec
 
     spec = find_spec("pyspark")
@@ -127,12 +127,12 @@ def connector() -> list[Path]:
 
 
 def milliseconds(when: datetime | None) -> int | None:
-    """A time as it is typed, which is UTC, as epoch milliseconds."""
+    """Return a time as it is typed, which is UTC, as epoch milliseconds."""
     return None if when is None else int(when.replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def span(start: datetime | None, end: datetime | None) -> tuple[int | None, int | None]:
-    """``--from`` and ``--to`` as epoch milliseconds. Raises PlatformError where there is nothing between them."""
+    """Return ``--from`` and ``--to`` as epoch milliseconds. Raises PlatformError where there is nothing between them."""
     first, stop = milliseconds(start), milliseconds(end)
     if first is not None and stop is not None and first >= stop:
         raise PlatformError(f"--from {start:%Y-%m-%d %H:%M} is not before --to {end:%Y-%m-%d %H:%M}; leave one out or mend it")
@@ -140,7 +140,7 @@ def span(start: datetime | None, end: datetime | None) -> tuple[int | None, int 
 
 
 def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int | None = None) -> Path:
-    """The folder of the archive, fetched to this host where it lies elsewhere.
+    """Return the folder of the archive, fetched to this host where it lies elsewhere.
 
     Raises PlatformError where nothing is archived yet, or all of it lies outside [start_ms, end_ms).
     """
@@ -161,7 +161,7 @@ def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int |
 
 
 def needs_broker(settings: Settings) -> None:
-    """Raises PlatformError where no broker is known, Refused where it refuses us."""
+    """Raise PlatformError where no broker is known, Refused where it refuses us."""
     if not settings.bootstrap_servers and not settings.ports.kafka:
         raise PlatformError(f"there is no platform in {settings.dir}; run driftloop up first, or choose its folder with --dir")
     from features.jobs.kafka_source import USER
@@ -171,7 +171,7 @@ def needs_broker(settings: Settings) -> None:
 
 
 def intervals(texts: list[str] | None) -> list[tuple[int, int]]:
-    """``--exclude``: each FROM/TO as [start, end) in epoch milliseconds. Raises PlatformError, naming the wrong one."""
+    """Return each FROM/TO of ``--exclude`` as [start, end) in epoch milliseconds. Raises PlatformError, naming the wrong one."""
     found = []
     for text in texts or []:
         try:
@@ -185,7 +185,7 @@ def intervals(texts: list[str] | None) -> list[tuple[int, int]]:
 
 
 def needs_store(settings: Settings) -> None:
-    """Raises PlatformError where no feature store has been made."""
+    """Raise PlatformError where no feature store has been made."""
     from features.feast_repo.store import CONFIG_NAME
 
     if not (settings.feature_repo / CONFIG_NAME).exists():

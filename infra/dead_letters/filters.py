@@ -24,7 +24,7 @@ class Filter:
     places: frozenset[tuple[int, int]] = frozenset()
 
     def wants(self, seen: Seen, letter: DeadLetter) -> bool:
-        """Whether this letter, found there, is meant."""
+        """Tell whether this letter, found there, is meant."""
         return (
             self.processor in ("", letter.processor)
             and self.error in ("", letter.error)
@@ -38,7 +38,7 @@ class Filter:
 def chosen(
     processor: str, error: str, topic: str, since: datetime | None, until: datetime | None, places: list[str] | None = None
 ) -> Filter:
-    """From what was typed; times are UTC. Raises typer.BadParameter."""
+    """Make the filter of what was typed; times are UTC. Raises typer.BadParameter."""
     first, stop = (None if when is None else int(when.replace(tzinfo=UTC).timestamp() * 1000) for when in (since, until))
     if first is not None and stop is not None and first >= stop:
         raise typer.BadParameter(f"--since {since} is not before --until {until}; leave one out or mend it")
@@ -46,7 +46,7 @@ def chosen(
 
 
 def parsed(place: str) -> tuple[int, int]:
-    """``0:17`` as numbers. Raises typer.BadParameter."""
+    """Return ``0:17`` as numbers. Raises typer.BadParameter."""
     partition, _, offset = place.partition(":")
     if not (partition.isdecimal() and offset.isdecimal()):
         raise typer.BadParameter(f"{place!r} is no PARTITION:OFFSET such as 0:17")
@@ -54,5 +54,5 @@ def parsed(place: str) -> tuple[int, int]:
 
 
 def is_cut(letter: DeadLetter) -> bool:
-    """Whether the record is not all in its letter. Letters of older versions do not say so: the largest count as cut."""
+    """Tell whether the record is not all in its letter. Letters of older versions do not say so: the largest count as cut."""
     return letter.truncated or len(letter.value or b"") >= MOST_VALUE or len(letter.key or b"") >= MOST_KEY

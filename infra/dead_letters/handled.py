@@ -40,7 +40,7 @@ class Handled:
     generations: Generations = field(default_factory=Generations)
 
     def source(self, letter_offset: int, topic: str, partition: int, offset: int) -> Source:
-        """Of the letter at ``letter_offset``: after a repartition, another record may lie in the same place."""
+        """Return the source of the letter at ``letter_offset``: after a repartition, another record may lie in the same place."""
         return self.generations.of_letter(letter_offset), topic, partition, offset
 
     def add(self, at_ms: int, what: HandledLetter) -> None:
@@ -50,7 +50,7 @@ class Handled:
 
 
 def read(settings: Settings) -> Handled:
-    """Empty where nothing was done, or the broker has no such topic yet. Raises infra.inspect.tail.Unreachable."""
+    """Read what was done; empty where nothing was, or the broker has no such topic yet. Raises infra.inspect.tail.Unreachable."""
     found = Handled(generations=generations.read(stores.archive(settings)))
     decode = decoder(HandledLetter)
     try:

@@ -56,7 +56,7 @@ class Counts:
 
 
 def open_letters(settings: Settings, wanted: Filter, within: Bounds, done: Handled) -> Iterator[Found]:
-    """The letters that are meant and that nothing was done about, oldest first."""
+    """Yield the letters that are meant and that nothing was done about, oldest first."""
     decode = decoder(DeadLetter)
     for seen in tail.scan(settings, DLQ, within):
         letter = decode(seen)
@@ -65,7 +65,7 @@ def open_letters(settings: Settings, wanted: Filter, within: Bounds, done: Handl
 
 
 def count(settings: Settings, wanted: Filter, action: Action) -> tuple[Counts, Bounds]:
-    """What would be done, and how far ``dlq`` was looked at: a letter that comes back meanwhile is for the next time."""
+    """Count what would be done; tell how far ``dlq`` was looked at: a letter that comes back meanwhile is for the next time."""
     within = tail.bounds(settings, DLQ)
     counts = Counts()
     for seen, letter in open_letters(settings, wanted, within, handled.read(settings)):
@@ -109,7 +109,7 @@ def handle(settings: Settings, wanted: Filter, within: Bounds, action: Action, r
 
 
 def _commit(operator: Operator, batch: list[Found], counts: Counts) -> None:
-    """The batch, but for the letters whose record is too large by now: its headers grew, or its topic takes less than then."""
+    """Commit the batch without the letters whose record is now too large: its headers grew, or its topic takes less than then."""
     batch = operator.left(batch)
     if not batch:
         return

@@ -66,13 +66,13 @@ class Operator:
         self._partitions = {name: len(topic.partitions) for name, topic in there.items()}
 
     def can_send(self, letter: DeadLetter, letter_offset: int) -> bool:
-        """Whether there is a topic and a partition for it: a producer would wait half a minute for one that is not, with an open
-        transaction on the others."""
+        """Tell whether there is a topic and a partition for it: a producer would wait half a minute for one that is not, with an
+        open transaction on the others."""
         generation = self.done.generations.of_letter(letter_offset)
         return place(letter, generation, self.done.generations) < self._partitions.get(letter.topic, -1)
 
     def left(self, batch: list[Found]) -> list[Found]:
-        """Those that nothing was done about."""
+        """Return those that nothing was done about."""
         return [one for one in batch if (one[0].partition, one[0].offset) not in self.done.by_place]
 
     def commit(self, batch: list[Found]) -> int:
@@ -127,8 +127,8 @@ class Operator:
 
 
 def place(letter: DeadLetter, generation: int, generations: Generations) -> int:
-    """The partition to which the letter's producer would send it now: the one of then, or, where the topic has other partitions
-    since ``generation``, the one of its key. -1: any."""
+    """Return the partition to which the letter's producer would send it now: the one of then, or, where the topic has other
+    partitions since ``generation``, the one of its key. -1: any."""
     if generation == generations.number or letter.topic not in SPREAD:
         return letter.partition
     if letter.key is None:
@@ -141,7 +141,7 @@ def place(letter: DeadLetter, generation: int, generations: Generations) -> int:
 def send_again(
     sender: Producer, letter: DeadLetter, partition: int, delivered: Callable[[KafkaError | None, Message], None]
 ) -> None:
-    """The original bytes, key and headers to the original topic."""
+    """Send the original bytes, key and headers to the original topic."""
     headers = [(name, value) for name, value in letter.headers if name != ATTEMPT_HEADER]
     headers.append((ATTEMPT_HEADER, str(letter.attempt + 1).encode()))
     sender.produce(letter.topic, letter.value, letter.key, partition, delivered, headers=headers)

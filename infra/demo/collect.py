@@ -80,7 +80,7 @@ def collect(settings: Settings) -> Collected:
 
 
 def records(settings: Settings, topic: str) -> Iterator[Message]:
-    """Every record of a topic, partition ends included in nothing."""
+    """Yield every record of a topic, without the marks at the ends of partitions."""
     reader = consumer(settings, f"driftloop-demo-{uuid.uuid4().hex}", **{"session.timeout.ms": 45_000})
     try:
         partitions = reader.list_topics(topic, timeout=30).topics[topic].partitions

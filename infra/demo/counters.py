@@ -10,7 +10,7 @@ from features.base.settings import Settings
 
 
 def counter(settings: Settings, process: str, name: str) -> float:
-    """Sum over all labels of the sample ``name`` at a process; 0 where it has none. Raises OSError when it does not answer."""
+    """Sum the sample ``name`` at a process over all labels; 0 where it has none. Raises OSError when it does not answer."""
     with urllib.request.urlopen(settings.metrics_url(process), timeout=10) as answer:
         text = answer.read().decode()
     return sum(s.value for family in text_string_to_metric_families(text) for s in family.samples if s.name == name)

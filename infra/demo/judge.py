@@ -21,20 +21,20 @@ FAR = 2**62
 
 
 def first_score_by(scores: Scores, version: str) -> int | None:
-    """Event time in ms of the first transaction that ``version`` scored."""
+    """Return the event time in ms of the first transaction that ``version`` scored."""
     rows = np.flatnonzero(scores.version == version)
     return int(scores.event_time_ms[rows[0]]) if rows.size else None
 
 
 def champions(collected: Collected) -> list[tuple[str, int]]:
-    """Versions in the order of their first score, with its event time."""
+    """Return the versions in the order of their first score, with its event time."""
     names = {str(v) for v in collected.scores.version if v}
     firsts = [(name, first_score_by(collected.scores, name) or 0) for name in names]
     return sorted(firsts, key=lambda item: item[1])
 
 
 def incidents(story: Story, collected: Collected, positive: NDArray[np.bool_]) -> list[Incident]:
-    """One a planned injection; the window of each ends where the next begins."""
+    """Return one incident for each planned injection; the window of each ends where the next begins."""
     ends = [i.start_ms for i in story.injections] + [FAR]
     return [_incident(i, until, collected, positive) for i, until in zip(story.injections, ends[1:], strict=True)]
 
@@ -76,7 +76,7 @@ def _ap(scores: Scores, positive: NDArray[np.bool_], start_ms: int, end_ms: int)
 
 
 def days(scores: Scores, positive: NDArray[np.bool_]) -> list[Day]:
-    """AP and subject precision@100 for each scored day."""
+    """Return AP and subject precision@100 for each scored day."""
     return [
         Day(
             datetime.fromtimestamp(d.day_ms / 1000, UTC).date().isoformat(),
@@ -90,7 +90,7 @@ def days(scores: Scores, positive: NDArray[np.bool_]) -> list[Day]:
 
 
 def detect_to_promoted_s(events: list[ModelEvent]) -> float | None:
-    """Wall seconds from the last request that led to a promotion to that promotion."""
+    """Return the wall seconds from the last request that led to a promotion to that promotion."""
     asked = {e.idempotency_key: e.at_ms for e in events if e.state == "requested"}
     promoted = [e for e in events if e.state == "promoted" and e.idempotency_key in asked]
     if not promoted:
@@ -102,7 +102,7 @@ def detect_to_promoted_s(events: list[ModelEvent]) -> float | None:
 def checks(
     settings: Settings, story: Story, collected: Collected, found: list[Incident], published: int, failed: int
 ) -> dict[str, bool]:
-    """What had to hold."""
+    """Tell of all that had to hold whether it did."""
     scores = collected.scores
     ids = set(scores.event_id.tolist())
     matured = int((scores.event_time_ms < scores.event_time_ms.max() - settings.labels.delay_ms - DAY_MS).sum())

@@ -42,7 +42,7 @@ class MemoryWatch:
 
 
 def _resident_mb(pid: int) -> float:
-    """Resident memory of a process and all below it, in MiB; pages shared between them are counted for each."""
+    """Return the resident memory of a process and all below it, in MiB; pages shared between them are counted for each."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]

@@ -30,7 +30,7 @@ def _svg(figure: Figure) -> str:
 
 
 def _day(ms: int | float) -> float:
-    """Event time as matplotlib counts it, in days."""
+    """Return event time as matplotlib counts it, in days."""
     return float(date2num(_utc(ms)))
 
 
@@ -48,7 +48,7 @@ def _axes(figure: Figure, rows: int, row: int, title: str) -> Axes:
 
 
 def _mark(axes: Axes, story: Story, told: Told) -> None:
-    """Injections, detections and promotions, on any axis of event time."""
+    """Mark injections, detections and promotions, on any axis of event time."""
     summary: Summary = told.summary
     for injection, incident in zip(story.injections, summary.incidents, strict=True):
         end = injection.end_ms or int(told.collected.scores.event_time_ms.max())
@@ -68,7 +68,7 @@ def _say(axes: Axes, at_ms: int, text: str, colour: str, height: float) -> None:
 
 
 def over_time(story: Story, told: Told) -> str:
-    """Daily AP and mean score, with what was done and what the loop did."""
+    """Draw daily AP and mean score, with what was done and what the loop did."""
     scores = told.collected.scores
     figure = Figure(figsize=(10, 5.2))
     days = [(datetime.fromisoformat(d.day).replace(tzinfo=UTC), d.ap) for d in told.summary.daily if d.ap is not None]
@@ -96,7 +96,7 @@ def over_time(story: Story, told: Told) -> str:
 
 
 def drift(story: Story, told: Told) -> str:
-    """Drift score by feature and window: dark is far from the champion's training window."""
+    """Draw the drift score by feature and window: dark is far from the champion's training window."""
     reports = [r for r in told.collected.reports if r.kind == "data" and r.features]
     figure = Figure(figsize=(10, 4.6))
     axes = _axes(figure, 1, 1, "Distance of each watched column from the champion's training window, by window")

@@ -47,7 +47,7 @@ END_DAY = 62
 
 
 def simulated(cards: int, seed: int) -> Story:
-    """62 simulated days: 30 to learn from, a data fault on day 37, and from day 42 on frauds of a kind that nobody has seen."""
+    """Tell 62 simulated days: 30 to learn from, a data fault on day 37, and from day 42 on frauds of a kind nobody has seen."""
     from streams.simulate.card_fraud.options import Fault, Options, PatternDrift
     from streams.simulate.card_fraud.simulation import Simulation
 
@@ -92,7 +92,7 @@ def simulated(cards: int, seed: int) -> Story:
 
 
 def replayed(path: Path, days: int | None) -> Story:
-    """A file's first weeks as history, then live days with labels 7 days late and a retraining every two weeks of event time.
+    """Tell a file's first weeks as history, then live days with labels 7 days late and retraining every two weeks of event time.
 
     Raises ReplayError where the file is not one of transactions, or is too short.
     """
@@ -123,7 +123,7 @@ def replayed(path: Path, days: int | None) -> Story:
 
 
 def extent(path: Path) -> tuple[date, date, int]:
-    """First and last day of a file, and its rows. Raises ReplayError where it has none, or no column of event times."""
+    """Read the first and last day of a file, and its rows. Raises ReplayError where it has none, or no column of event times."""
     import pyarrow.parquet as pq
 
     from streams.replay import columns

@@ -93,7 +93,7 @@ def _down(settings: Settings) -> None:
 
 
 def fresh(folder: Path, story: Story) -> Settings:
-    """An empty platform folder with the story's settings.
+    """Make an empty platform folder with the story's settings.
 
     Only a folder that a demo made is emptied. Raises PlatformError for another one that holds something, or one that is up.
     """
@@ -115,7 +115,7 @@ def fresh(folder: Path, story: Story) -> Settings:
 
 
 def toml(tables: dict[str, dict[str, float]]) -> str:
-    """Tables of numbers as TOML."""
+    """Return tables of numbers as TOML."""
     lines = [line for table, values in tables.items() for line in (f"[{table}]", *(f"{k} = {v}" for k, v in values.items()))]
     return "\n".join(lines) + "\n"
 

@@ -27,13 +27,13 @@ class Truth:
             yield batch
 
     def of(self, scores: Scores) -> NDArray[np.bool_]:
-        """Whether each scored event is positive, bool [n]."""
+        """Tell whether each scored event is positive, bool [n]."""
         known = self.pattern_of
         return np.array([t in known for t in scores.event_id], dtype=np.bool_)
 
 
 def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -> float:
-    """AP over the rows that have a score; NaN without a positive among them."""
+    """Return AP over the rows that have a score; NaN without a positive among them."""
     from sklearn.metrics import average_precision_score
 
     there = ~np.isnan(score)
@@ -54,7 +54,7 @@ class Daily:
 
 
 def daily(scores: Scores, positive: NDArray[np.bool_]) -> list[Daily]:
-    """AP and subject precision@100 for each day with scores.
+    """Return AP and subject precision@100 for each day with scores.
 
     Subject precision@100 (docs/glossary.md): of the 100 subjects with the highest score of a day, the share that truly has a
     positive, subjects found on an earlier day left out.

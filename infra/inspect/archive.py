@@ -30,7 +30,7 @@ class Past:
 
 
 def history(settings: Settings, subject: str, last: int, names: list[str]) -> list[Past]:
-    """The newest ``last`` archived transactions of a subject, oldest first, with the values of the features ``names``.
+    """Read the newest ``last`` archived transactions of a subject, oldest first, with the values of the features ``names``.
 
     By event time, then by place in the topic. Empty for a subject that the archive does not know, or where there is no archive.
     """

@@ -23,7 +23,7 @@ class Events(Generic[T]):
 
 
 def decoder(kind: type[T]) -> Callable[[Seen], T | None]:
-    """Decodes a record's value; None where it is no ``kind``."""
+    """Return a function that decodes a record's value: to None where it is no ``kind``."""
     decode = msgspec.json.Decoder(kind).decode
 
     def decoded(seen: Seen) -> T | None:
@@ -36,7 +36,7 @@ def decoder(kind: type[T]) -> Callable[[Seen], T | None]:
 
 
 def newest_events(settings: Settings, topic: str, kind: type[T], n: int, keep: Callable[[T], bool] = lambda _: True) -> Events[T]:
-    """The newest ``n`` events of ``topic`` that ``keep`` wants. Records that are no ``kind`` are passed over.
+    """Read the newest ``n`` events of ``topic`` that ``keep`` wants. Records that are no ``kind`` are passed over.
 
     Raises as ``infra.inspect.tail.newest``.
     """

@@ -94,7 +94,7 @@ class Counterpart:
 
 
 def subject(settings: Settings, subject: str) -> Subject:
-    """Raises UnknownEntity, StoreAway, PlatformError."""
+    """Read what the online store knows of a subject. Raises UnknownEntity, StoreAway, PlatformError."""
     reader = _reader(settings)
     try:
         [activity] = reader.activity([subject])
@@ -113,7 +113,7 @@ def subject(settings: Settings, subject: str) -> Subject:
 
 
 def counterpart(settings: Settings, counterpart: str) -> Counterpart:
-    """Raises UnknownEntity, StoreAway, PlatformError."""
+    """Read what the online store knows of a counterpart. Raises UnknownEntity, StoreAway, PlatformError."""
     reader = _reader(settings)
     try:
         read = reader.read([], [counterpart])
@@ -177,5 +177,5 @@ def _profile(read: Profiles) -> Profile | None:
 
 
 def _age_s(event_time_ms: int) -> float:
-    """Seconds of wall time since then."""
+    """Return the seconds of wall time since then."""
     return time.time() - event_time_ms / 1000

@@ -15,24 +15,24 @@ _PIPE_WIDTH = 200
 
 
 def when(time_ms: int | None) -> str:
-    """Epoch milliseconds as ``2026-01-31 13:45:00`` (UTC); a dash for None and 0."""
+    """Return epoch milliseconds as ``2026-01-31 13:45:00`` (UTC); a dash for None and 0."""
     if not time_ms:
         return "-"
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def figure(value: float | None, digits: int = 3) -> str:
-    """A number with ``digits`` decimals; a dash for None."""
+    """Return a number with ``digits`` decimals; a dash for None."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 
 def measure(value: int | None, unit: str | None) -> str:
-    """A measure in the unit that persons read: ``12.50 EUR``; the domain's own unit where the event names none."""
+    """Return a measure in the unit that persons read: ``12.50 EUR``; the domain's own unit where the event names none."""
     return "-" if value is None else f"{value / DOMAIN.parameters.unit:,.2f} {unit or WORDS.unit}"
 
 
 def printable(text: str) -> str:
-    """``text`` with control characters written out: what producers send must not steer the screen. Line ends stay."""
+    """Return ``text`` with control characters written out: what producers send must not steer the screen. Line ends stay."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -71,7 +71,7 @@ class _Backwards:
 
 
 def newest(settings: Settings, topic: str, n: int, keep: Keep | None = None, timeout_s: float = 10.0) -> Tail:
-    """The newest ``n`` committed records of ``topic`` that ``keep`` wants, over all partitions, in order of arrival.
+    """Read the newest ``n`` committed records of ``topic`` that ``keep`` wants, over all partitions, in order of arrival.
 
     Raises UnknownTopic, and Unreachable where the broker does not answer within ``timeout_s``.
     """
@@ -81,7 +81,7 @@ def newest(settings: Settings, topic: str, n: int, keep: Keep | None = None, tim
 
 
 def newest_each(settings: Settings, topic: str, n: int, keep: Keep | None = None, timeout_s: float = 10.0) -> Tail:
-    """As ``newest``, but the newest ``n`` of every partition, partition by partition."""
+    """Read as ``newest``, but the newest ``n`` of every partition, partition by partition."""
     deadline = time.monotonic() + timeout_s
     with _open(settings) as consumer:
         try:
@@ -98,7 +98,7 @@ def newest_each(settings: Settings, topic: str, n: int, keep: Keep | None = None
 
 
 def at(settings: Settings, topic: str, partition: int, offset: int, timeout_s: float = 10.0) -> Seen | None:
-    """The record at one place; None where there is none. Raises UnknownTopic, Unreachable."""
+    """Read the record at one place; None where there is none. Raises UnknownTopic, Unreachable."""
     with _open(settings) as consumer:
         try:
             low, high = _bounds(consumer, topic, timeout_s).get(partition, (0, 0))
@@ -112,7 +112,7 @@ def at(settings: Settings, topic: str, partition: int, offset: int, timeout_s: f
 
 
 def bounds(settings: Settings, topic: str, timeout_s: float = 10.0) -> dict[int, tuple[int, int]]:
-    """The first and the next offset of each partition now. Raises UnknownTopic, Unreachable."""
+    """Return the first and the next offset of each partition now. Raises UnknownTopic, Unreachable."""
     with _open(settings) as consumer:
         try:
             return _bounds(consumer, topic, timeout_s)
@@ -121,7 +121,7 @@ def bounds(settings: Settings, topic: str, timeout_s: float = 10.0) -> dict[int,
 
 
 def scan(settings: Settings, topic: str, within: dict[int, tuple[int, int]], timeout_s: float = 30.0) -> Iterator[Seen]:
-    """All committed records within the bounds, partition by partition, however many: few are in memory at a time.
+    """Yield all committed records within the bounds, partition by partition, however many: few are in memory at a time.
 
     Raises Unreachable where nothing comes for ``timeout_s``.
     """
@@ -136,7 +136,7 @@ def scan(settings: Settings, topic: str, within: dict[int, tuple[int, int]], tim
 
 
 def _forward(consumer: Consumer, high: int, timeout_s: float) -> Iterator[Seen]:
-    """What the assigned partition holds below ``high``."""
+    """Yield what the assigned partition holds below ``high``."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         for message in consumer.consume(500, 0.2):
@@ -153,7 +153,7 @@ def _forward(consumer: Consumer, high: int, timeout_s: float) -> Iterator[Seen]:
 
 
 def follow(settings: Settings, topic: str, ends: dict[int, int], seconds: float = math.inf) -> Iterator[Seen]:
-    """Records as they come, from the offsets ``ends`` on, for so many ``seconds``; for ever, where nothing is given."""
+    """Yield records as they come, from the offsets ``ends`` on, for so many ``seconds``; for ever, where nothing is given."""
     deadline = time.monotonic() + seconds
     with _open(settings) as consumer:
         consumer.assign([TopicPartition(topic, p, offset) for p, offset in ends.items()])
@@ -173,7 +173,7 @@ def _open(settings: Settings) -> Consumer:
 
 
 def _bounds(consumer: Consumer, topic: str, timeout_s: float) -> dict[int, tuple[int, int]]:
-    """The first and the next offset of each partition of ``topic``."""
+    """Return the first and the next offset of each partition of ``topic``."""
     found = consumer.list_topics(topic, timeout_s).topics[topic]
     if found.error is not None and found.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
         raise KafkaException(found.error)

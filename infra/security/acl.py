@@ -34,7 +34,7 @@ class Access:
 
 
 def of_processor(one: Processor) -> Access:
-    """The rights that a processor needs."""
+    """Return the rights that a processor needs."""
     return Access(
         one.name,
         one.purpose,
@@ -72,7 +72,7 @@ _PEOPLE = (
 
 
 def table(topology: Topology = TOPOLOGY) -> tuple[Access, ...]:
-    """The rights of every user: first of the processors that speak to Kafka, as their entries say."""
+    """Return the rights of every user: first of the processors that speak to Kafka, as their entries say."""
     return (*map(of_processor, topology.streaming), *_PEOPLE)
 
 
@@ -95,7 +95,7 @@ class Rule(NamedTuple):
 
 
 def rules(accesses: Iterable[Access] = TABLE) -> Iterator[Rule]:
-    """The table as the broker's rules. To read or to write includes to describe."""
+    """Yield the table as the broker's rules. To read or to write includes to describe."""
     for access in accesses:
         wanted: tuple[tuple[Kind, Operation, tuple[str, ...]], ...] = (
             ("topic", "read", access.reads),
@@ -112,7 +112,7 @@ def rules(accesses: Iterable[Access] = TABLE) -> Iterator[Rule]:
 
 
 def markdown(accesses: Iterable[Access] = TABLE) -> str:
-    """The table for docs/security.md."""
+    """Return the table for docs/security.md."""
 
     def cell(names: tuple[str, ...]) -> str:
         return ", ".join(f"`{name}`" for name in names) or "-"

@@ -100,6 +100,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
 
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """PKCS 8, which Java reads."""
+    """Return PKCS 8, which Java reads."""
     form = serialization.PrivateFormat.PKCS8
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())

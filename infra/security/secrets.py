@@ -48,5 +48,5 @@ def export(settings: Settings) -> None:
 
 
 def redis_password(settings: Settings) -> str:
-    """The password of the platform's own Redis; empty where it has none. Raises OSError where it cannot be read."""
+    """Read the password of the platform's own Redis; empty where it has none. Raises OSError where it cannot be read."""
     return (settings.secrets / "redis").read_text().strip() if settings.secure else ""

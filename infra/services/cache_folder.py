@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def folder() -> Path:
-    """``$DRIFTLOOP_CACHE``, else ``driftloop`` under ``$XDG_CACHE_HOME`` or ``~/.cache``."""
+    """Return ``$DRIFTLOOP_CACHE``, else ``driftloop`` under ``$XDG_CACHE_HOME`` or ``~/.cache``."""
     chosen = os.environ.get("DRIFTLOOP_CACHE")
     if chosen:
         return Path(chosen).absolute()

@@ -52,7 +52,7 @@ _TIMEOUT_S = 600
 
 
 def resolve(bundle: Bundle = BROKER) -> Path:
-    """The folder with all jars of ``bundle``; filled on first use (Kafka: 45 MB, half a minute), then only looked up.
+    """Return the folder with all jars of ``bundle``; filled on first use (Kafka: 45 MB, half a minute), then only looked up.
 
     The folder appears whole or not at all: it is filled beside its place and renamed. Raises PlatformError.
     """
@@ -74,7 +74,7 @@ def resolve(bundle: Bundle = BROKER) -> Path:
 
 
 def place(bundle: Bundle = BROKER) -> Path:
-    """Where the jars are, or will be."""
+    """Tell where the jars are, or will be."""
     return cache_folder.folder() / bundle.folder
 
 

@@ -11,7 +11,7 @@ from infra.errors import PlatformError
 
 @lru_cache
 def find() -> Path:
-    """The ``java`` to run. Raises PlatformError where there is none that is new enough."""
+    """Find the ``java`` to run. Raises PlatformError where there is none that is new enough."""
     try:
         return java_home() / "bin" / "java"
     except JavaNotFound as error:

@@ -40,8 +40,8 @@ def data(settings: Settings) -> Path:
 
 
 def properties(settings: Settings) -> dict[str, str]:
-    """server.properties. Only the clients' listener may leave loopback; one replica of everything; few internal partitions, so
-    that it starts fast; topics appear only when ``driftloop up`` creates them."""
+    """Return server.properties. Only the clients' listener may leave loopback; one replica of everything; few internal
+    partitions, so that it starts fast; topics appear only when ``driftloop up`` creates them."""
     single = dict.fromkeys(
         (
             "offsets.topic.replication.factor",
@@ -93,8 +93,8 @@ def _open(settings: Settings) -> dict[str, str]:
 
 
 def _secure(settings: Settings) -> dict[str, str]:
-    """Clients come with a password (SCRAM over TLS); the broker itself, its controller and the admin with a certificate of the
-    platform's own authority, so that no password is needed before there are users. What no rule allows is refused."""
+    """Have clients come with a password (SCRAM over TLS); the broker itself, its controller and the admin with a certificate of
+    the platform's own authority, so that no password is needed before there are users. What no rule allows is refused."""
     ports = settings.ports
     inside = f"INTERNAL://{LOOPBACK}:{ports.kafka_internal}"
     certified = {f"listener.name.{name}.ssl.client.auth": "required" for name in ("internal", "controller")}
@@ -138,7 +138,7 @@ def prepare(settings: Settings) -> None:
 
 
 def _refuse_newer(log: Path) -> None:
-    """Raises PlatformError where the folder was made for a newer Kafka: it ends with a stack trace, a minute later."""
+    """Raise PlatformError where the folder was made for a newer Kafka: it ends with a stack trace, a minute later."""
     made = metadata_level(log)
     if made > LEVEL:
         raise PlatformError(
@@ -148,7 +148,7 @@ def _refuse_newer(log: Path) -> None:
 
 
 def metadata_level(log: Path) -> int:
-    """The level of metadata.version for which a log folder was formatted; 0 where the folder does not say."""
+    """Return the level of metadata.version for which a log folder was formatted; 0 where the folder does not say."""
     try:
         found = re.search(rb"metadata\.version(..)", (log / "bootstrap.checkpoint").read_bytes(), re.DOTALL)
     except OSError:
@@ -157,7 +157,7 @@ def metadata_level(log: Path) -> int:
 
 
 def command(settings: Settings) -> list[str]:
-    """The broker's command line."""
+    """Return the broker's command line."""
     return [*_java(settings, "512m"), _MAIN, str(data(settings) / "server.properties")]
 
 

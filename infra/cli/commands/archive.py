@@ -60,7 +60,7 @@ class Busy(PlatformError):
 
 
 def described(settings: Settings) -> dict[str, Any]:
-    """The manifest, the newest complete day of the scores, and the files of each topic."""
+    """Return the manifest, the newest complete day of the scores, and the files of each topic."""
     import msgspec
 
     from features.archive.days import day_folders, day_name, newest_complete_day

@@ -99,7 +99,7 @@ def show_letter(
 
 
 def text(data: bytes | None) -> str:
-    """Bytes for people: indented JSON, else text, else base64; ``(none)`` for a missing value."""
+    """Return bytes as text for people: indented JSON, else text, else base64; ``(none)`` for a missing value."""
     if data is None:
         return "(none)"
     try:
@@ -113,7 +113,7 @@ def text(data: bytes | None) -> str:
 
 
 def row(seen: Seen, letter: DeadLetter) -> tuple[str, ...]:
-    """One dead letter as cells of ``COLUMNS``."""
+    """Return one dead letter as cells of ``COLUMNS``."""
     from infra.inspect import show
 
     return (
@@ -128,7 +128,8 @@ def row(seen: Seen, letter: DeadLetter) -> tuple[str, ...]:
 
 
 def described(seen: Seen, letter: DeadLetter, end: Done | None = None) -> dict[str, object]:
-    """One dead letter for programs: the event, where it lies, its value as text where it is text, and what was done about it."""
+    """Return one dead letter for programs: the event, where it lies, its value as text where it is text, and what was done
+    about it."""
     import msgspec
 
     try:

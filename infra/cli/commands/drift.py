@@ -32,7 +32,7 @@ def command(
 
 
 def row(report: DriftReport) -> tuple[str, ...]:
-    """One report as cells of ``COLUMNS``."""
+    """Return one report as cells of ``COLUMNS``."""
     from infra.inspect import show
 
     return (
@@ -48,7 +48,7 @@ def row(report: DriftReport) -> tuple[str, ...]:
 
 
 def evidence(report: DriftReport) -> str:
-    """The features that moved most; where none were looked at, the first numbers of the evidence."""
+    """Name the features that moved most; where none were looked at, name the first numbers of the evidence."""
     if report.features:
         top = sorted(report.features.items(), key=lambda item: -item[1])[:TOP]
         return ", ".join(f"{name} {score:.2f}" for name, score in top)

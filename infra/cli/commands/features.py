@@ -58,7 +58,7 @@ def list_features(as_json: AsJson = False) -> None:
 
 
 def listed(position: int, feature: Feature) -> tuple[str, ...]:
-    """One feature as cells of ``LIST_COLUMNS``."""
+    """Return one feature as cells of ``LIST_COLUMNS``."""
     return (
         str(position),
         feature.name,
@@ -119,7 +119,7 @@ def history(
 
 
 def known(names: Sequence[str], choice: Sequence[str]) -> list[str]:
-    """``names``, each once. Raises typer.BadParameter for one that is no feature."""
+    """Return ``names``, each once. Raises typer.BadParameter for one that is no feature."""
     for name in names:
         if name not in choice:
             near = difflib.get_close_matches(name, choice, 3)
@@ -129,7 +129,7 @@ def known(names: Sequence[str], choice: Sequence[str]) -> list[str]:
 
 
 def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
-    """One archived transaction as cells; a feature of another schema is a dash."""
+    """Return one archived transaction as cells; a feature of another schema is a dash."""
     from infra.inspect import show
 
     return (
@@ -144,12 +144,12 @@ def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def number(value: float) -> str:
-    """A feature's value as short as it is exact enough to read."""
+    """Return a feature's value as short as it is exact enough to read."""
     return f"{value:.6g}"
 
 
 def age(seconds: float) -> str:
-    """Wall time since then, in the unit that suits it."""
+    """Return the wall time since then, in the unit that suits it."""
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if abs(seconds) >= 2 * length:
             return f"{seconds / length:,.1f} {unit}"

@@ -169,7 +169,7 @@ def training_set(
 
 
 def _needs_place(out: Path) -> None:
-    """Raises PlatformError where a training set cannot be written into ``out``."""
+    """Raise PlatformError where a training set cannot be written into ``out``."""
     from features.jobs.training_set import MANIFEST
 
     if not out.absolute().parent.is_dir():
@@ -185,7 +185,7 @@ def _joined(parts: int, of_parts: int, rows: int) -> None:
 
 
 def newest_ms(archive: Path) -> int:
-    """The newest archived event time."""
+    """Return the newest archived event time."""
     from features.archive.days import newest_event_ms
 
     newest = newest_event_ms(archive / "scores")
@@ -206,7 +206,7 @@ _said: list[str] = []
 
 
 def _say(text: str, last: bool = False) -> None:
-    """One line on stderr: rewritten on a counterpart, added where it changed elsewhere."""
+    """Write one line on stderr: rewritten on a terminal, added where it changed elsewhere."""
     if sys.stderr.isatty():
         print(f"\r{text:<110}", end="\n" if last else "", file=sys.stderr, flush=True)
     elif text and text not in _said[-1:]:

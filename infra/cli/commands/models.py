@@ -48,13 +48,13 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="One JSON docum
 
 
 def role(version: Manifest, served: ServingDocument) -> str | None:
-    """What the serving document makes of a version: champion, shadow, challenger or None."""
+    """Tell what the serving document makes of a version: champion, shadow, challenger or None."""
     roles = {served.challenger: "challenger", served.shadow: "shadow", served.champion: "champion"}
     return roles.get(version.version)
 
 
 def row(version: Manifest, served: ServingDocument) -> tuple[str, ...]:
-    """One version as cells of ``COLUMNS``."""
+    """Return one version as cells of ``COLUMNS``."""
     from infra.inspect import show
 
     return (

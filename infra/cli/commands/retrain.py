@@ -61,7 +61,7 @@ def ask(settings: Settings, reason: str) -> RetrainRequest:
 
 
 def newest_event_time(settings: Settings) -> int | None:
-    """The newest event time among the last scores of all partitions; None where nothing was scored yet. Raises Unreachable."""
+    """Read the newest event time of the last scores of all partitions; None where nothing was scored yet. Raises Unreachable."""
     from features.base.events import Score
     from infra.inspect.decode import decoder
     from infra.inspect.tail import newest_each

@@ -74,7 +74,7 @@ def roll_back(settings: Settings, to: str, reason: str) -> ModelEvent:
 
 
 def request(settings: Settings, log: Announced, to: str, reason: str, now_ms: int) -> ModelEvent:
-    """The event that asks for it. ``log``: what model-events holds. Raises PlatformError where it cannot be done."""
+    """Make the event that asks for it. ``log``: what model-events holds. Raises PlatformError where it cannot be done."""
     import uuid
 
     from features.base.events import ModelEvent
@@ -113,7 +113,7 @@ def request(settings: Settings, log: Announced, to: str, reason: str, now_ms: in
 
 
 def announced(settings: Settings, within: dict[int, tuple[int, int]]) -> Announced:
-    """What model-events holds within these bounds. Raises Unreachable."""
+    """Read what model-events holds within these bounds. Raises Unreachable."""
     from features.base.events import ModelEvent
     from infra.inspect.decode import decoder
     from infra.inspect.tail import scan
@@ -128,7 +128,7 @@ def announced(settings: Settings, within: dict[int, tuple[int, int]]) -> Announc
 
 
 def user() -> str:
-    """The operating system's name of whoever runs this; the number, where there is no name."""
+    """Return the operating system's name of whoever runs this; the number, where there is no name."""
     import getpass
     import os
 
@@ -139,7 +139,7 @@ def user() -> str:
 
 
 def _answer(settings: Settings, asked: ModelEvent, ends: dict[int, int]) -> ModelEvent | None:
-    """What control says of it; None where it says nothing in time."""
+    """Wait for what control says of it; None where it says nothing in time."""
     from features.base.events import ModelEvent
     from infra.inspect.decode import decoder
     from infra.inspect.tail import follow

@@ -23,12 +23,12 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, wi
 
 
 def describe(one: Processor) -> dict[str, Any]:
-    """A processor's entry for programs; ``group``: None where it has no consumer group."""
+    """Return a processor's entry for programs; ``group``: None where it has no consumer group."""
     return asdict(one) | {"ports": dict(one.ports), "group": one.name if one.streams else None}
 
 
 def row(one: Processor) -> tuple[str, ...]:
-    """A processor as cells of ``COLUMNS``."""
+    """Return a processor as cells of ``COLUMNS``."""
     reads, writes = (", ".join(names) or "-" for names in ((*one.reads, *one.follows), (*one.writes, *one.changelogs)))
     return (
         one.name,
