@@ -55,7 +55,7 @@ def _redis_ports(settings: Settings) -> dict[str, int]:
 
 
 def bind(settings: Settings, component: str, label: str) -> str:
-    """The address that a component listens on with the port of this label."""
+    """Return the address that a component listens on with the port of this label."""
     servers: dict[tuple[str, str], Server] = {
         ("kafka", "broker"): "kafka",
         ("redis", "redis"): "redis",
@@ -74,7 +74,7 @@ REDIS = Component("redis", 0, redis_server.command, _redis_ports, start_s=1, rea
 
 
 def ours(topology: Topology = TOPOLOGY) -> tuple[Component, ...]:
-    """The processes that run the topology's processors."""
+    """Return the processes that run the topology's processors."""
     return tuple(
         # Ten seconds: an error in the settings shows after some seconds of imports, and must not become a busy loop of restarts.
         # Five minutes: a scorer that finds nothing compiled takes half of one (streams/scoring/warm_up.py), and more on a busy
@@ -91,5 +91,5 @@ ALL = (KAFKA, REDIS, *ours())
 
 
 def of(settings: Settings) -> tuple[Component, ...]:
-    """The components of this platform: without Kafka where ``bootstrap_servers`` names a broker elsewhere."""
+    """Return the components of this platform: without Kafka where ``bootstrap_servers`` names a broker elsewhere."""
     return tuple(part for part in ALL if part is not KAFKA or not settings.bootstrap_servers)

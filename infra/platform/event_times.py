@@ -35,7 +35,8 @@ class EventTime(TypedDict):
 
 
 def event_times(settings: Settings, published_ms: int | None = None, timeout_s: float = 2.0) -> dict[str, EventTime]:
-    """By processor; those that have seen nothing, or do not answer, are left out. ``published_ms``: see ``newest_published``."""
+    """Return the event times by processor; those that have seen nothing, or do not answer, are left out. ``published_ms``: see
+    ``newest_published``."""
     newest: dict[str, float] = {}
     for process, port in settings.ports.metrics.items():
         if port:
@@ -48,8 +49,8 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
 
 
 def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
-    """The newest event time, ms, among the last events of each partition that the scorer can take; None where Kafka does not
-    answer or there is none."""
+    """Return the newest event time, ms, among the last events of each partition that the scorer can take; None where Kafka does
+    not answer or there is none."""
     decode = decoder(Event)
     try:
         seen = newest_each(settings, EVENTS, _LAST, timeout_s=timeout_s).records

@@ -14,7 +14,7 @@ HEALTHY = ""
 
 
 def check(settings: Settings, name: str, timeout_s: float = 2.0) -> str:
-    """Empty where the component is healthy, else why not, in a few words."""
+    """Return empty text where the component is healthy, else why not, in a few words."""
     if name == "kafka":
         return kafka(settings, timeout_s)
     if name == "redis":
@@ -27,7 +27,7 @@ def check(settings: Settings, name: str, timeout_s: float = 2.0) -> str:
 
 
 def kafka(settings: Settings, timeout_s: float) -> str:
-    """The broker lists its topics."""
+    """Check that the broker lists its topics."""
     # First a plain connection: librdkafka would go on trying until the time-out.
     refused = _refused(settings.network.host("kafka"), settings.ports.kafka, timeout_s)
     if refused:
@@ -51,7 +51,7 @@ def kafka(settings: Settings, timeout_s: float) -> str:
 
 
 def redis(port: int, timeout_s: float, password: str = "", host: str = LOOPBACK) -> str:
-    """PING gives PONG; an instance that still loads its data, or that knows another password, does not."""
+    """Check that PING gives PONG; an instance that still loads its data, or that knows another password, does not."""
     try:
         with socket.create_connection((host, port), timeout_s) as connection, connection.makefile("rb") as answers:
             if password:
@@ -66,7 +66,7 @@ def redis(port: int, timeout_s: float, password: str = "", host: str = LOOPBACK)
 
 
 def http_health(port: int, timeout_s: float, host: str = LOOPBACK) -> str:
-    """GET /healthz gives 200; its reasons otherwise."""
+    """Check that GET /healthz gives 200; return its reasons otherwise."""
     connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
         connection.request("GET", "/healthz")

@@ -19,7 +19,7 @@ _quiet.disabled = True
 
 
 def group_lags(settings: Settings, timeout_s: float = 5.0) -> dict[str, dict[str, int]]:
-    """Offsets between what each group has committed and the end of what it reads, by group and topic.
+    """Return the offsets between what each group has committed and the end of what it reads, by group and topic.
 
     Groups that have committed nothing are left out. Commit markers take offsets too: 0 only where the consumer commits the
     offset of the partition's end, as ours do. Raises KafkaException where the broker does not answer.

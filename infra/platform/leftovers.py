@@ -12,7 +12,7 @@ from infra.platform.supervisor import MARKER
 
 
 def find(settings: Settings) -> list[psutil.Process]:
-    """All processes that this platform started and that still run, supervisor among them; never this process."""
+    """Find all processes that this platform started and that still run, supervisor among them; never this process."""
     wanted = str(settings.dir)
     found = []
     for process in psutil.process_iter():

@@ -8,7 +8,7 @@ _BLOCK = 65_536
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """Up to ``count`` last lines (of the last 64 KiB), without line ends; empty where there is no file."""
+    """Return up to ``count`` last lines (of the last 64 KiB), without line ends; empty where there is no file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -28,7 +28,7 @@ class Follower:
         self._rest = b""
 
     def new_lines(self) -> list[str]:
-        """Whole lines written since the last call; an unfinished one waits for its end."""
+        """Return the whole lines written since the last call; an unfinished one waits for its end."""
         inode, size = self._now()
         if inode != self._inode or size < self._offset:
             self._inode, self._offset, self._rest = inode, 0, b""

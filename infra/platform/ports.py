@@ -27,7 +27,7 @@ _HEADER = "# Settings of this driftloop platform; see features/base/settings.py 
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
-    """Whether a server could listen on the port of an address of this host now."""
+    """Tell whether a server could listen on the port of an address of this host now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # As servers do: connections that linger after a stop do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,7 +39,7 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
 
 
 def free_ports(taken: set[int]) -> Iterator[int]:
-    """Free ports, each once, none of ``taken``, in random order: two platforms that start at once rarely meet.
+    """Yield free ports, each once, none of ``taken``, in random order: two platforms that start at once rarely meet.
 
     Raises SettingsError where the environment names a range that is none.
     """
@@ -51,7 +51,7 @@ def free_ports(taken: set[int]) -> Iterator[int]:
 
 
 def port_range() -> range:
-    """The ports to pick from. Raises SettingsError where the environment names a range that is none."""
+    """Return the ports to pick from. Raises SettingsError where the environment names a range that is none."""
     text = os.environ.get(RANGE_VARIABLE)
     if not text:
         return range(FIRST, LAST)
@@ -64,7 +64,7 @@ def port_range() -> range:
 
 
 def missing(ports: Ports, processes: tuple[str, ...]) -> tuple[list[str], list[str]]:
-    """The fields of ``ports`` and the processes' metrics that have no port yet."""
+    """Return the fields of ``ports`` and the processes' metrics that have no port yet."""
     fields = [name for name, value in ports.model_dump(exclude={"metrics"}).items() if not value]
     return fields, [name for name in processes if not ports.metrics.get(name)]
 
@@ -108,7 +108,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def extended(text: str, table: str, values: dict[str, int]) -> str:
-    """``text`` (TOML) with ``values`` added to ``[table]``, all else as it was, comments too."""
+    """Return ``text`` (TOML) with ``values`` added to ``[table]``, all else as it was, comments too."""
     if not values:
         return text
     lines = text.splitlines()
@@ -133,7 +133,7 @@ def _check(path: Path, text: str, new: dict[str, int], metrics: dict[str, int]) 
 
 
 def holder(port: int) -> str:
-    """Who listens on the port, as far as this user may know: "pid 42 (java)" or "another process"."""
+    """Tell who listens on the port, as far as this user may know: "pid 42 (java)" or "another process"."""
     import psutil
 
     try:

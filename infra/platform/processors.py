@@ -73,7 +73,7 @@ def _known(names: list[str], topology: Topology) -> None:
 
 
 def _admitted(settings: Settings, name: str, topology: Topology) -> None:
-    """Raises Refused where the broker would not let the processor do its work: better than a stream that stands still."""
+    """Raise Refused where the broker would not let the processor do its work: better than a stream that stands still."""
     if topology[name].streams:
         access = acl.of_processor(topology[name])
         check(settings.as_user(name), access.reads, access.writes)

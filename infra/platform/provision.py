@@ -18,7 +18,7 @@ def topics(settings: Settings) -> list[str]:
 
 
 def less_safe_topics(settings: Settings) -> list[str]:
-    """Topics that were made with fewer copies than the settings say, a line each."""
+    """Return the topics that were made with fewer copies than the settings say, a line each."""
     from streams.kafka.create_topics import less_safe
 
     return less_safe(settings, _topics(settings))

@@ -63,7 +63,7 @@ def path(settings: Settings) -> Path:
 
 
 def read(settings: Settings) -> Journal | None:
-    """None where no repartition is unfinished. Raises PlatformError for a file that is none of ours."""
+    """Read the journal; None where no repartition is unfinished. Raises PlatformError for a file that is none of ours."""
     try:
         return msgspec.json.decode(path(settings).read_bytes(), type=Journal)
     except FileNotFoundError:
@@ -73,18 +73,18 @@ def read(settings: Settings) -> Journal | None:
 
 
 def write(settings: Settings, journal: Journal) -> None:
-    """Safe on the disk when this returns."""
+    """Write the journal; it is safe on the disk when this returns."""
     write_json(path(settings), journal)
 
 
 def remove(settings: Settings) -> None:
-    """Nothing is unfinished any more."""
+    """Remove the journal: nothing is unfinished any more."""
     path(settings).unlink(missing_ok=True)
     sync(settings.dir)
 
 
 def refuse_unfinished(settings: Settings) -> None:
-    """Raises PlatformError where a repartition is unfinished: processors must not run on half of it."""
+    """Raise PlatformError where a repartition is unfinished: processors must not run on half of it."""
     journal = read(settings)
     if journal is not None:
         raise PlatformError(

@@ -13,13 +13,13 @@ from streams.scoring.warm_up import warm
 
 
 def build(settings: Settings) -> Shell:
-    """The scorer with its shell, compiled."""
+    """Build the scorer with its shell, compiled."""
     warm(settings)
     return Shell(settings, core(settings), new_s=NEW_S)
 
 
 def core(settings: Settings) -> Scorer:
-    """The scorer with its real clients, without a shell."""
+    """Build the scorer with its real clients, without a shell."""
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s, settings.model_authority)
     return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))

@@ -99,7 +99,7 @@ def status(settings: Settings) -> Status:
 
 
 def component(settings: Settings, part: Component, process: Process | None) -> ComponentStatus:
-    """One component's state, health and size."""
+    """Return one component's state, health and size."""
     ports, log = part.ports(settings), str(supervisor.log(settings, part.name))
     if process is None or not process.wanted:
         state = process.state if process else "STOPPED"
@@ -121,7 +121,7 @@ def component(settings: Settings, part: Component, process: Process | None) -> C
 
 
 def memory_mb(pid: int) -> float | None:
-    """Resident memory of a process and its children, MiB; None where it is gone."""
+    """Return the resident memory of a process and its children, MiB; None where it is gone."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]

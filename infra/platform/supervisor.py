@@ -63,12 +63,12 @@ class Process:
 
     @property
     def wanted(self) -> bool:
-        """It runs, or supervisor is about to start it again."""
+        """Tell whether it runs, or supervisor is about to start it again."""
         return self.state in _RUNNING
 
     @property
     def how(self) -> str:
-        """How it ended, for people."""
+        """Return how it ended, for people."""
         return f"exit code {self.exit_status}" if self.exit_status >= 0 else "a signal"
 
 
@@ -90,7 +90,8 @@ def logs(settings: Settings) -> Path:
 
 
 def socket_path(settings: Settings) -> Path:
-    """In the platform's folder; where that is too deep for a socket's name, in a folder of /tmp that only this user can open."""
+    """Return a path in the platform's folder; where that is too deep for a socket's name, in a folder of /tmp that only this user
+    can open."""
     inside = folder(settings) / "supervisor.sock"
     if len(os.fsencode(inside)) <= _LONGEST_SOCKET:
         return inside
@@ -99,7 +100,7 @@ def socket_path(settings: Settings) -> Path:
 
 
 def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
-    """supervisord.conf. Nothing starts by itself: ``up`` decides the order."""
+    """Return the text of supervisord.conf. Nothing starts by itself: ``up`` decides the order."""
     run, logged = folder(settings), logs(settings)
     files = min(resource.getrlimit(resource.RLIMIT_NOFILE)[1], 65_536)
     sections = [
@@ -140,7 +141,7 @@ def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
 
 
 def log(settings: Settings, name: str) -> Path:
-    """The component's log file; older ones beside it end in .1 and .2."""
+    """Return the component's log file; older ones beside it end in .1 and .2."""
     return logs(settings) / f"{name}.log"
 
 
@@ -188,7 +189,7 @@ def _private(parent: Path, run: Path) -> None:
 
 
 def running(settings: Settings) -> bool:
-    """Whether this platform's supervisor answers; one that hangs does not."""
+    """Tell whether this platform's supervisor answers; one that hangs does not."""
     try:
         return bool(_call(settings, "getState")["statename"])
     except (OSError, HTTPException, xmlrpc.client.Error):
@@ -196,12 +197,13 @@ def running(settings: Settings) -> bool:
 
 
 def pid(settings: Settings) -> int:
-    """The supervisor's own pid. Raises OSError where it does not answer."""
+    """Return the supervisor's own pid. Raises OSError where it does not answer."""
     return int(_call(settings, "getPID"))
 
 
 def processes(settings: Settings) -> dict[str, Process]:
-    """All components by name; empty where supervisor does not run. Raises Unanswered where it hangs: what it started may run."""
+    """Return all components by name; empty where supervisor does not run. Raises Unanswered where it hangs: what it started may
+    run."""
     try:
         found = _call(settings, "getAllProcessInfo")
     except Unanswered:
@@ -224,7 +226,7 @@ def _exit_status(settings: Settings, one: dict[str, Any]) -> int:
 
 
 def last_exit(path: Path, name: str) -> int:
-    """The exit status of the component's last end by the end of supervisor's log; -1 where that does not say one."""
+    """Return the exit status of the component's last end by the end of supervisor's log; -1 where that does not say one."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _LOG_END))
@@ -259,7 +261,8 @@ def shutdown(settings: Settings) -> None:
 
 
 def _call(settings: Settings, method: str, *arguments: str | bool) -> Any:
-    """Raises Unanswered after ``_ANSWER_S``, another OSError or HTTPException where there is none, and xmlrpc.client.Error."""
+    """Ask supervisor. Raises Unanswered after ``_ANSWER_S``, another OSError or HTTPException where there is none, and
+    xmlrpc.client.Error."""
     transport = _Transport(socket_path(settings))
     try:
         proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)

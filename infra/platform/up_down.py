@@ -69,7 +69,7 @@ def up(settings: Settings, only: Iterable[str] | None = None, progress: Progress
 
 
 def services(settings: Settings, progress: Progress = _silent) -> Settings:
-    """Kafka alone, for a repartition that goes on: no topic is made. Raises as ``up``."""
+    """Bring up Kafka alone, for a repartition that goes on: no topic is made. Raises as ``up``."""
     return _up(settings, [part for part in components.of(settings) if part is components.KAFKA], progress, topics=False)
 
 
@@ -126,7 +126,7 @@ def down(settings: Settings, progress: Progress = _silent) -> None:
 
 
 def make_token(settings: Settings) -> None:
-    """The model server's bearer token, at first ``up``; readable by its owner only."""
+    """Make the model server's bearer token, at first ``up``; readable by its owner only."""
     private_files.password(settings.token_file)
 
 
@@ -167,7 +167,7 @@ def _prepare(settings: Settings, wanted: list[Component], progress: Progress, be
 
 
 def _needs_features(settings: Settings, wanted: list[Component]) -> bool:
-    """Whether a process of ours is about to start."""
+    """Tell whether a process of ours is about to start."""
     running = supervisor.processes(settings)
     return any(part.name in components.PROCESSES and not running[part.name].wanted for part in wanted)
 
@@ -209,7 +209,8 @@ def bring_up(settings: Settings, parts: list[Component], progress: Progress, beg
 
 
 def _once_none_is_stopping(settings: Settings, parts: list[Component]) -> dict[str, Process]:
-    """What runs, after whatever is still ending: whoever asked for that was killed meanwhile, and a start would be lost on it."""
+    """Return what runs, after whatever is still ending: whoever asked for that was killed meanwhile, and a start would be lost on
+    it."""
     deadline = time.monotonic() + max((part.stop_s for part in parts), default=0.0) + 5
     names = {part.name for part in parts}
     while True:
@@ -221,7 +222,7 @@ def _once_none_is_stopping(settings: Settings, parts: list[Component]) -> dict[s
 
 
 def _is_healthy(settings: Settings, part: Component, process: Process | None, pids: set[int], waited_s: float) -> bool:
-    """Whether it is there; raises ComponentFailed where it will not be. ``pids`` collects its incarnations."""
+    """Tell whether it is there; raises ComponentFailed where it will not be. ``pids`` collects its incarnations."""
     log = supervisor.log(settings, part.name)
     if process is None:
         raise ComponentFailed(part.name, "is not known to this platform's supervisor; run down, then up", [], str(log))
@@ -238,7 +239,7 @@ def _is_healthy(settings: Settings, part: Component, process: Process | None, pi
 
 
 def _ended(process: Process, pids: set[int]) -> str:
-    """Why it will not come up, or empty while it still may."""
+    """Return why it will not come up, empty while it still may."""
     if process.state == "FATAL":
         return f"does not start: {process.reason or process.how}"
     if process.state in {"BACKOFF", "EXITED"} and process.exit_status == _WRONG_SETTINGS:

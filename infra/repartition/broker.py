@@ -31,13 +31,14 @@ _LARGEST = "max.message.bytes"
 
 
 def partitions(admin: AdminClient, names: tuple[str, ...]) -> dict[str, dict[int, int]]:
-    """The partitions of those topics that are there, each with its number of replicas."""
+    """Return the partitions of those topics that are there, each with its number of replicas."""
     there = admin.list_topics(timeout=_REQUEST_S).topics
     return {name: {p: len(m.replicas) for p, m in there[name].partitions.items()} for name in names if name in there}
 
 
 def bounds(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
-    """The first and the next offset of each partition; open transactions included. Waits for partitions that are not led yet."""
+    """Return the first and the next offset of each partition; open transactions included. Waits for partitions that are not led
+    yet."""
     deadline = time.monotonic() + _REQUEST_S
     while True:
         try:
@@ -59,12 +60,12 @@ def _bounds(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> di
 
 
 def ends(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dict[int, int]:
-    """The next offset of each partition."""
+    """Return the next offset of each partition."""
     return {p: end for p, (_, end) in bounds(settings, topic, numbers).items()}
 
 
 def config(admin: AdminClient, topic: str) -> dict[str, str]:
-    """What was set for this topic, and the largest record that it takes.
+    """Return what was set for this topic, and the largest record that it takes.
 
     The latter in any case: Kafka 4.4 gives a topic that is made anew the settings of its predecessor back when the broker is
     restarted, all but those that were named when it was made. So whoever closes a topic must name this one.
@@ -76,7 +77,7 @@ def config(admin: AdminClient, topic: str) -> dict[str, str]:
 
 
 def close(admin: AdminClient, topic: str) -> None:
-    """No producer can write to it any more: it takes no record of any size. Whoever tries is told so."""
+    """Close the topic to all producers: it takes no record of any size. Whoever tries is told so."""
     entry = ConfigEntry(_LARGEST, "1", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     admin.incremental_alter_configs([resource], request_timeout=_REQUEST_S)[resource].result()

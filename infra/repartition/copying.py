@@ -33,7 +33,7 @@ SPREAD = tuple(name for name in topics.NAMES if name in topics.SPREAD)
 
 
 def temporary(topic: str) -> str:
-    """The name of a topic's copy."""
+    """Return the name of a topic's copy."""
     return f"driftloop-copy-{topic}"
 
 
@@ -77,7 +77,7 @@ class Taken:
     """Of transactions, those that the scorer took, by what its restore would say of the old log."""
 
     def __init__(self, settings: Settings, histories: Mapping[int, History]) -> None:
-        """``histories``: by partition, by what it was processed (``streams.engine.settings_history``)."""
+        """Set up with ``histories``: by partition, by what it was processed (``streams.engine.settings_history``)."""
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
         self._intake = Intake(settings.scoring, self._of)
@@ -85,7 +85,7 @@ class Taken:
             self._intake.decided((topics.EVENTS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
-        """The records of one partition that follow those of the call before."""
+        """Return those of ``records`` that were taken. They are of one partition and follow those of the call before."""
         return [record for taken in self._intake.again(records) for record in taken.records]
 
     def _of(self, partition: int) -> Admission:
@@ -98,14 +98,14 @@ class TakenLabels:
     """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
 
     def __init__(self, lead_ms: int, histories: Mapping[int, History]) -> None:
-        """``lead_ms``: where ``histories``, by partition, does not say by what it was processed
+        """Set up with ``lead_ms``: where ``histories``, by partition, does not say by what it was processed
         (``streams.engine.settings_history``)."""
         self._intake = LabelIntake(lead_ms)
         for partition, history in histories.items():
             self._intake.decided((topics.LABELS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
-        """The records of one partition that follow those of the call before."""
+        """Return those of ``records`` that were taken. They are of one partition and follow those of the call before."""
         taken, _ = self._intake.again(records)
         return taken
 
@@ -150,7 +150,7 @@ def _reaches_back(partition: int, begin: int, first: int | None, newest: int | N
 
 
 def chosen(evidence: Evidence, asked: Name | None) -> Name:
-    """The partitioner: the one that was asked for, else the one that explains the log. Raises PlatformError."""
+    """Return the partitioner: the one that was asked for, else the one that explains the log. Raises PlatformError."""
     if asked is not None:
         return asked
     try:
@@ -183,7 +183,7 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
 
 
 def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -> Taken | TakenLabels | None:
-    """Which of a topic's records are copied; None: all."""
+    """Tell which of a topic's records are copied; None: all."""
     if topic == topics.EVENTS:
         return Taken(settings, histories)
     if topic == topics.LABELS:
@@ -197,7 +197,7 @@ def _part(pieces: Iterator[list[Record]], taken: Taken | TakenLabels | None) -> 
 
 
 def _pieces(reader: Reader, journal: Journal, topic: str, partition: int, end: int) -> Iterator[list[Record]]:
-    """The old partition as a restore reads it: only what an earlier repartition copied says that it is a copy."""
+    """Yield the old partition as a restore reads it: only what an earlier repartition copied says that it is a copy."""
     copies = journal.topics[topic].copies.get(partition, 0)
     for records in reader.pieces(topic, partition, 0, end):
         yield [negative(record, copies) for record in records]

@@ -31,7 +31,7 @@ class Reader:
         self._consumer.close()
 
     def pieces(self, topic: str, partition: int, begin: int, end: int) -> Iterator[list[Record]]:
-        """The records of [begin, end), in order. Raises KafkaException, also where nothing comes for a minute."""
+        """Yield the records of [begin, end), in order. Raises KafkaException, also where nothing comes for a minute."""
         at = begin
         while at < end:
             records, at = self._one(topic, partition, at, end)
@@ -80,7 +80,7 @@ class Writer:
         self._producer.close()
 
     def put(self, topic: str, partition: int, record: Record, headers: list[tuple[str, bytes | None]]) -> None:
-        """Raises KafkaException where an earlier record could not be written."""
+        """Put the record. Raises KafkaException where an earlier record could not be written."""
         place = topic, partition
         while True:
             try:
@@ -93,7 +93,7 @@ class Writer:
         self._check()
 
     def flush(self) -> None:
-        """All that was put is written. Raises KafkaException."""
+        """Wait until all that was put is written. Raises KafkaException."""
         while self._producer.flush(10):
             self._check()
         self._check()

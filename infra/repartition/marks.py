@@ -41,7 +41,7 @@ class Marks:
         self._reached: dict[int, int] = {}
 
     def see(self, records: Sequence[Record]) -> None:
-        """Records of one partition of one of the two topics."""
+        """Note the records of one partition of one of the two topics."""
         times: list[int] = []
         for record in records:
             copy = copied(record) if record.headers else None
@@ -58,13 +58,13 @@ class Marks:
             self._watched[records[0].topic].see(records[0].partition, max(times), len(times))
 
     def settle(self) -> None:
-        """All was seen."""
+        """Note that all was seen."""
         for topic, mark in self._watched.items():
             mark.settle()
             self._watched_ms[topic] = mark.time_ms
 
     def of(self, record: Record) -> Copied:
-        """What a record's copy says."""
+        """Return what a record's copy says."""
         joined = None
         if record.topic in (topics.SCORES, topics.LABELS):
             joined = self._joined_ms(record)
@@ -82,7 +82,7 @@ class Marks:
             self._reached[number] = max(self._joined[number] - delay, self._reached.get(number, -1))
 
     def _joined_ms(self, record: Record) -> int | None:
-        """What a copy of an earlier repartition said is still so; and where a score came since, time has passed."""
+        """Return what a copy of an earlier repartition said: it is still so; and where a score came since, time has passed."""
         before = copied(record)
         said = [one for one in (self._reached.get(record.partition), before and before.joined_ms) if one is not None]
         return max(said, default=None)

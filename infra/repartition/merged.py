@@ -60,7 +60,7 @@ def _reader(topic: str) -> Callable[[bytes], int]:
 
 
 def time_of(record: Record) -> int | None:
-    """The event time by which the record's topic goes on; None where it cannot be read."""
+    """Return the event time by which the record's topic goes on; None where it cannot be read."""
     try:
         time = _reader(record.topic)(record.value or b"")
     except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -69,7 +69,7 @@ def time_of(record: Record) -> int | None:
 
 
 def merged(parts: Iterable[Iterator[list[Record]]]) -> Iterator[Record]:
-    """``parts``: pieces of each partition, in order."""
+    """Yield the records by time. ``parts``: pieces of each partition, in order."""
     sources = [_Source(pieces) for pieces in parts]
     waiting = [(source.time, i) for i, source in enumerate(sources) if source.ahead]
     heapq.heapify(waiting)
@@ -93,7 +93,7 @@ class _Source:
 
     @property
     def time(self) -> int:
-        """Of the next record."""
+        """Return the time of the next record."""
         first = self.ahead[0][0]
         return min(first, median_low([time for time, _ in self.ahead]))
 

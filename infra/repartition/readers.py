@@ -26,13 +26,13 @@ _LEFT = frozenset({ConsumerGroupState.EMPTY, ConsumerGroupState.DEAD})
 
 
 def ours() -> dict[str, tuple[str, ...]]:
-    """Our groups that read spread topics, and which."""
+    """Return our groups that read spread topics, and which."""
     wanted = {group: tuple(name for name in names if name in SPREAD) for group, names in GROUPS.items()}
     return {group: names for group, names in wanted.items() if names}
 
 
 def others(settings: Settings, admin: AdminClient, partitions: int) -> dict[str, dict[str, Position]]:
-    """Groups that are not ours and have committed offsets of spread topics; whether each has read all."""
+    """Return the groups that are not ours and have committed offsets of spread topics; whether each has read all."""
     listed = admin.list_consumer_groups(request_timeout=_REQUEST_S).result().valid
     groups = sorted({group.group_id for group in listed} - set(GROUPS))
     places = [(topic, p) for topic in SPREAD for p in range(partitions)]
@@ -52,8 +52,8 @@ def _position(settings: Settings, group: str, topic: str) -> Position:
 
 
 def noted(settings: Settings, partitions: int) -> dict[str, dict[int, Note]]:
-    """What our groups keep beside their offsets, by topic and partition: what an earlier repartition copied, and by what the log
-    was processed."""
+    """Return what our groups keep beside their offsets, by topic and partition: what an earlier repartition copied, and by what
+    the log was processed."""
     places = {group: [(topic, p) for topic in names for p in range(partitions)] for group, names in ours().items()}
     with Committed(settings) as committed:
         found = committed.read(places, _REQUEST_S)
@@ -66,7 +66,7 @@ def noted(settings: Settings, partitions: int) -> dict[str, dict[int, Note]]:
 
 
 def wait_until_left(admin: AdminClient, groups: list[str]) -> None:
-    """Raises PlatformError where a group still has members after a while."""
+    """Wait until the groups have no members. Raises PlatformError where one still has some after a while."""
     deadline = time.monotonic() + _LEAVING_S
     while there := _with_members(admin, groups):
         if time.monotonic() > deadline:
@@ -91,7 +91,7 @@ def _with_members(admin: AdminClient, groups: list[str]) -> list[str]:
 
 
 def commit(settings: Settings, journal: Journal) -> None:
-    """Every group goes on behind the copied records; one that had not read all, from the beginning. Raises KafkaException."""
+    """Let every group go on behind the copied records; one that had not read all, from the beginning. Raises KafkaException."""
     wanted: dict[str, dict[tuple[str, int], int]] = {}
     for group, names in ours().items():
         wanted[group] = {(name, p): n for name in names for p, n in journal.topics[name].counts.items()}

@@ -112,7 +112,7 @@ class _Run:
         return admin
 
     def _begin(self, admin: AdminClient) -> Journal:
-        """Up to whole copies: nothing is changed until then, so whatever goes wrong, the platform goes on as before."""
+        """Work up to whole copies: nothing is changed until then, so whatever goes wrong, the platform goes on as before."""
         before, wanted = self._settings.partitions, self._wish.partitions
         there = broker.partitions(admin, SPREAD)
         for topic in SPREAD:
@@ -149,7 +149,8 @@ class _Run:
         return plan
 
     def _drain(self) -> None:
-        """Every processor has caught up, and nothing comes any more. Producers first: behind them nobody ever catches up."""
+        """Wait until every processor has caught up, and nothing comes any more. Producers first: behind them nobody ever catches
+        up."""
         began = time.monotonic()
         settings = self._admin_settings
         try:
@@ -228,7 +229,7 @@ class _Run:
         self._start(plan.running)
 
     def _abandon(self, admin: AdminClient, plan: Journal) -> None:
-        """The originals are untouched: back to how it was."""
+        """Go back to how it was: the originals are untouched."""
         broker.drop(admin, *map(temporary, SPREAD))
         repartition_journal.remove(self._settings)
         self._start(plan.running)
@@ -254,7 +255,7 @@ class _Run:
 
 
 def range_of(count: int) -> dict[int, int]:
-    """Partitions 0 to count - 1, as ``infra.repartition.broker`` asks for them."""
+    """Return the partitions 0 to count - 1, as ``infra.repartition.broker`` asks for them."""
     return dict.fromkeys(range(count), 0)
 
 

@@ -70,7 +70,7 @@ def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str
 
 
 def foreign(records: Iterable[Record], put: Iterator[Record]) -> Iterator[Record]:
-    """Of ``records`` those that are not what was ``put`` there in this order. By content: a producer may set any header."""
+    """Yield those of ``records`` that are not what was ``put`` there in this order. By content: a producer may set any header."""
     expected = next(put, None)
     for record in records:
         if expected is not None and _content(record) == _content(expected):
@@ -84,7 +84,7 @@ def _content(record: Record) -> tuple[object, ...]:
 
 
 def _fill(settings: Settings, topic: str, plan: TopicPlan) -> bool:
-    """Partition by partition from the copy. False: somebody else's record is among them."""
+    """Fill the topic partition by partition from the copy. False: somebody else's record is among them."""
     whole = True
     with Reader(settings, HELD // 10) as reader, Writer(settings) as writer:
         for partition, end in broker.ends(settings, temporary(topic), plan.counts).items():

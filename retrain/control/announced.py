@@ -28,7 +28,7 @@ class Announced:
         self._said: set[Identity] = set()
 
     def take(self, event: ModelEvent) -> None:
-        """One more event of the log; other models' are passed over."""
+        """Take one more event of the log; other models' are passed over."""
         if event.model != self.model:
             return
         if event.state == "rollback_requested":
@@ -48,18 +48,18 @@ class Announced:
 
     @property
     def rollbacks(self) -> list[ModelEvent]:
-        """The roll-backs that were asked for and neither carried out nor declined, oldest first."""
+        """Return the roll-backs that were asked for and neither carried out nor declined, oldest first."""
         return list(self._rollbacks.values())
 
     def before(self, champion: str) -> str | None:
-        """The version that was champion before ``champion`` and was not rolled back; None where the log knows none."""
+        """Return the version that was champion before ``champion`` and was not rolled back; None where the log knows none."""
         if champion not in self.line:
             return self.line[-1] if self.line else None
         place = self.line.index(champion)
         return self.line[place - 1] if place else None
 
     def said(self, event: ModelEvent) -> bool:
-        """Whether this step was published before, say by a control that was killed before it wrote that down.
+        """Tell whether this step was published before, say by a control that was killed before it wrote that down.
 
         Roles may come again (a version rolled back to, promoted anew): whether those are due is decided by level,
         against ``champion`` and ``shadow``.
@@ -78,7 +78,8 @@ class Announced:
 
 
 def _identity(event: ModelEvent) -> Identity:
-    """A run's steps happen once a run; a request's answer once a request (its event time tells askings apart)."""
+    """Return what tells events apart: a run's steps happen once a run; a request's answer once a request (its event time tells
+    askings apart)."""
     request_only = event.run_id is None
     return (
         event.model,

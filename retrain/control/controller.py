@@ -92,18 +92,18 @@ class Controller:
 
     @property
     def active(self) -> list[Run]:
-        """The runs in progress."""
+        """Return the runs in progress."""
         return [run for run in self._runs.values() if run.state == "running"]
 
     @property
     def pending(self) -> int:
-        """Requests that were taken and are not finished; a shadow does not count."""
+        """Return how many requests were taken and are not finished; a shadow does not count."""
         return self._taken + len(self.active)
 
     # Requests
 
     async def request(self, record: Record) -> None:
-        """One record of ``retrain-requests``. Never raises: what cannot be taken goes to ``dlq``."""
+        """Take one record of ``retrain-requests``. Never raises: what cannot be taken goes to ``dlq``."""
         self._taken += 1
         try:
             await self._persist(record, self._request)
@@ -111,11 +111,11 @@ class Controller:
             self._taken -= 1
 
     async def report(self, record: Record) -> None:
-        """One record of ``drift-reports``: the clock of the schedule. Never raises."""
+        """Take one record of ``drift-reports``: the clock of the schedule. Never raises."""
         await self._persist(record, self._report)
 
     async def told(self, record: Record) -> None:
-        """One record of ``model-events``: a roll-back that somebody asks for. Never raises."""
+        """Take one record of ``model-events``: a roll-back that somebody asks for. Never raises."""
         await self._persist(record, self._told)
 
     async def _persist(self, record: Record, work: Callable[[Record], Awaitable[None]]) -> None:
@@ -144,7 +144,8 @@ class Controller:
             await asyncio.sleep(RETRY_S)
 
     async def _unless_stopping(self) -> None:
-        """Once control stops, a record is neither worked on nor acknowledged: wait to be cancelled; the next start takes it."""
+        """Wait to be cancelled once control stops: a record is neither worked on nor acknowledged then; the next start takes
+        it."""
         if self.stopping:
             await asyncio.Event().wait()
 
@@ -185,7 +186,7 @@ class Controller:
     # Runs
 
     async def turn(self) -> None:
-        """See which runs ended and what follows. Raises NotPublished."""
+        """Check which runs ended, and do what follows. Raises NotPublished."""
         await self._restored.wait()
         async with self._lock:
             for run in self.active:
@@ -237,7 +238,7 @@ class Controller:
     # Rollout
 
     async def roll(self) -> None:
-        """One look at the model server. Raises NotPublished, serving.store.model_store.StoreError."""
+        """Look at the model server once. Raises NotPublished, serving.store.model_store.StoreError."""
         await self._restored.wait()
         async with self._lock:
             await self._carry_out()
@@ -305,7 +306,7 @@ class Controller:
         self._count()
 
     def unsettled(self) -> list[str]:
-        """Why the rollout is not at rest, in words."""
+        """Return why the rollout is not at rest, in words."""
         asked = [f"a roll-back to {request.version} is not done yet" for request in self._announced.rollbacks]
         return asked + unsettled(self._rollout.document, self._rollout.status, self._announced)
 

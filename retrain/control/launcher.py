@@ -87,7 +87,7 @@ class Launcher:
         return True
 
     def lives(self, run_id: str) -> bool:
-        """Whether the run's process, ours or one left by a killed control, is still there."""
+        """Tell whether the run's process, ours or one left by a killed control, is still there."""
         child = self._children.get(run_id)
         if child is not None:
             if child.poll() is None:
@@ -104,7 +104,7 @@ class Launcher:
         return False
 
     def exit_code(self, run_id: str) -> int | None:
-        """How a child of ours ended; None for one that lives or that another control started."""
+        """Return how a child of ours ended; None for one that lives or that another control started."""
         return self._exit_codes.get(run_id)
 
     def terminate(self, run_id: str) -> None:
@@ -154,7 +154,7 @@ def _remember(folder: Path, child: subprocess.Popen[bytes], command: list[str]) 
 
 
 def _try_lock(folder: Path) -> Lock | None:
-    """The run's lock, or None while somebody else holds it."""
+    """Take the run's lock and return it; None while somebody else holds it."""
     lock = Lock(folder / "lock", mode=0o600)
     try:
         lock.take(timeout_s=0.0)

@@ -75,7 +75,7 @@ def decide(request: RetrainRequest, history: PolicyState, policy: Policy) -> Dec
 
 
 def started(history: PolicyState, request: RetrainRequest) -> PolicyState:
-    """The state once a run for ``request`` has begun."""
+    """Return the state once a run for ``request`` has begun."""
     return PolicyState(
         history.keys | {request.idempotency_key},
         {**history.running, request.model: request.idempotency_key},
@@ -84,7 +84,7 @@ def started(history: PolicyState, request: RetrainRequest) -> PolicyState:
 
 
 def finished(history: PolicyState, request: RetrainRequest) -> PolicyState:
-    """The state once the run for ``request`` has ended. One that is not in progress only counts for the cooldown."""
+    """Return the state once the run for ``request`` has ended. One that is not in progress only counts for the cooldown."""
     running = {model: key for model, key in history.running.items() if key != request.idempotency_key}
     newest = max(request.event_time_ms, history.finished_ms.get(request.model, request.event_time_ms))
     return PolicyState(history.keys, running, {**history.finished_ms, request.model: newest})

@@ -24,7 +24,7 @@ from serving.store.model_store import ModelStore, StoreError, check_model
 
 
 def refusal(store: ModelStore, document: ServingDocument, announced: Announced, version: str, schema: str) -> str | None:
-    """Why ``version`` may not be rolled back to, None where it may. ``schema``: of the vectors that the stream makes.
+    """Return why ``version`` may not be rolled back to, None where it may. ``schema``: of the vectors that the stream makes.
 
     It must lie in the store unbroken, have passed the gate and take the stream's vectors. A newer version that was never
     champion is no way back: it is promoted when its time in shadow is over.
@@ -58,19 +58,19 @@ def _no_way_back(announced: Announced, version: str, champion: str) -> str | Non
 
 
 def outdated(document: ServingDocument, request: ModelEvent) -> str | None:
-    """Why the request does not fit any more: another version is champion than the one that was to be rolled back."""
+    """Return why the request does not fit any more: another version is champion than the one that was to be rolled back."""
     if document.champion == request.previous:
         return None
     return f"{document.champion} is champion by now, and {request.previous} was when this was asked for; ask again"
 
 
 def is_written(document: ServingDocument, request: ModelEvent) -> bool:
-    """Whether it is the newest roll-back that was carried out, whatever the document became since."""
+    """Tell whether it is the newest roll-back that was carried out, whatever the document became since."""
     return document.rollback == request.idempotency_key
 
 
 def is_served(document: ServingDocument, status: ServerStatus | None, request: ModelEvent) -> bool:
-    """Whether a roll-back was written and is done: the server serves its version, or another one took over since."""
+    """Tell whether a roll-back was written and is done: the server serves its version, or another one took over since."""
     if not is_written(document, request):
         return False
     if document.champion != request.version:
@@ -81,7 +81,7 @@ def is_served(document: ServingDocument, status: ServerStatus | None, request: M
 def answer(
     request: ModelEvent, state: Literal["rolled_back", "declined"], event_time_ms: int = 0, reason: str = ""
 ) -> ModelEvent:
-    """What is said of the request: its version, the one before, who asked and why; where it was declined, why not."""
+    """Return what is said of the request: its version, the one before, who asked and why; where it was declined, why not."""
     return msgspec.structs.replace(
         request,
         state=state,

@@ -49,7 +49,7 @@ class Announcement(msgspec.Struct, frozen=True):
 
 
 def next_document(document: ServingDocument, status: ServerStatus, announced: Announced) -> ServingDocument:
-    """The same document, or its successor with the shadow promoted.
+    """Return the same document, or its successor with the shadow promoted.
 
     The count is believed only from a server that serves this very document: it may still be counting for another shadow.
     The shadow must have been announced, so that ``model-events`` tells the steps in their order.
@@ -60,7 +60,7 @@ def next_document(document: ServingDocument, status: ServerStatus, announced: An
 
 
 def announcements(status: ServerStatus, announced: Announced) -> list[Announcement]:
-    """What the server serves and ``model-events`` does not say yet. A champion that was champion before is a roll-back."""
+    """Return what the server serves and ``model-events`` does not say yet. A champion that was champion before is a roll-back."""
     due: list[Announcement] = []
     if status.champion is not None and status.champion != announced.champion:
         before = status.champion in announced.promoted
@@ -71,7 +71,7 @@ def announcements(status: ServerStatus, announced: Announced) -> list[Announceme
 
 
 def unsettled(document: ServingDocument, status: ServerStatus | None, announced: Announced) -> list[str]:
-    """Why the rollout is not at rest, in words; a shadow that still collects transactions is at rest."""
+    """Return why the rollout is not at rest, in words; a shadow that still collects transactions is at rest."""
     if document.generation == 0:
         return []
     if status is None:
@@ -98,7 +98,7 @@ class Rollout:
         self.status: ServerStatus | None = None
 
     async def look(self) -> None:
-        """One turn: refresh ``document`` and ``status``, promote where it is time. Raises StoreError."""
+        """Take one turn: refresh ``document`` and ``status``, promote where it is time. Raises StoreError."""
         await self.read()
         if self.document.generation == 0:
             self.status = None
@@ -121,7 +121,8 @@ class Rollout:
             log.info("rolled back to %s: generation %d", version, following.generation)
 
     async def _write(self, following: ServingDocument) -> bool:
-        """Whether it was written; not where somebody else wrote in between: the next turn looks again."""
+        """Write ``following`` and tell whether that was done; not where somebody else wrote in between: the next turn looks
+        again."""
         try:
             self.document = await asyncio.to_thread(self.store.write_serving, following, self.document.generation)
         except StaleGeneration as error:

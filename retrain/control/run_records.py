@@ -28,24 +28,24 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode(run: Run) -> dict[str, Any]:
-    """As plain values, for Faust's JSON table."""
+    """Return the run as plain values, for Faust's JSON table."""
     plain: dict[str, Any] = msgspec.to_builtins(run)
     return plain
 
 
 def decode(value: dict[str, Any]) -> Run:
-    """Raises msgspec.ValidationError where the changelog holds something else."""
+    """Read a run from the table. Raises msgspec.ValidationError where the changelog holds something else."""
     return msgspec.convert(value, Run)
 
 
 def run_id(key: str, attempt: int) -> str:
-    """A folder name for a key: readable, unique, the same after a restart. Later attempts end in their number."""
+    """Make a folder name for a key: readable, unique, the same after a restart. Later attempts end in their number."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", key).strip("-")[:40]
     return f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}" + (f"-{attempt}" if attempt > 1 else "")
 
 
 def policy_state(runs: Iterable[Run]) -> PolicyState:
-    """What the policy remembers, from the table. A declined request had no run: its key may be asked again."""
+    """Return what the policy remembers, from the table. A declined request had no run: its key may be asked again."""
     state = PolicyState()
     for run in runs:
         if run.state != "declined":

@@ -7,7 +7,7 @@ from features.base.events import RetrainRequest
 
 
 def due(model: str, every_days: float | None, now_ms: int, last_finished_ms: int | None) -> RetrainRequest | None:
-    """The request that is due at event time ``now_ms``, if one is.
+    """Return the request that is due at event time ``now_ms``, if one is.
 
     It counts from the last finished run, so a run for another cause puts it off. Nothing is due before the first run:
     that one is asked for when there are enough labels. The key holds the number of the period since 1970, so asking

@@ -74,7 +74,7 @@ def deploy(settings_dir: str, run_dir: str, version: str) -> str:
 
 
 def _fresh(task: dsl.PipelineTask, retries: int = 0) -> dsl.PipelineTask:
-    """Never from KFP's cache: the archive, the store and the serving document change behind equal inputs."""
+    """Keep the task off KFP's cache: the archive, the store and the serving document change behind equal inputs."""
     task.set_caching_options(False)
     # A step is a process of its own, and has the domain and the names of whoever compiled it.
     task.set_env_variable(DOMAIN_VARIABLE, serving())

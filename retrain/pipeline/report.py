@@ -61,11 +61,11 @@ def judge(settings: Settings, holdout: Dataset, model: Path, holdout_start_ms: i
 
 
 def verdict(settings: Settings, report: Report) -> gate.Verdict:
-    """What the gate says of ``report``."""
+    """Return what the gate says of ``report``."""
     limits = gate.Limits(settings.training.max_ap_loss, settings.training.min_holdout_positives)
     return gate.gate(report.candidate, report.champion, limits)
 
 
 def read(path: Path) -> Report:
-    """The report in ``path``."""
+    """Read the report in ``path``."""
     return msgspec.json.decode(path.read_bytes(), type=Report)

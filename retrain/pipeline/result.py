@@ -44,7 +44,8 @@ def write_result(run_dir: Path, result: Result) -> None:
 
 
 def read_result(run_dir: Path) -> Result | None:
-    """The result of the run in ``run_dir``; None where it left none. One that cannot be read is a failure with its reason."""
+    """Read the result of the run in ``run_dir``; None where it left none. One that cannot be read is a failure with its
+    reason."""
     path = run_dir / FILE_NAME
     try:
         return msgspec.json.decode(path.read_bytes(), type=Result)

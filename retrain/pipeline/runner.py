@@ -65,7 +65,7 @@ def run(request: RetrainRequest, settings: Settings, run_dir: Path) -> Result:
 
 
 def collect(run_dir: Path, error: str | None) -> Result:
-    """The result of the steps' records; ``error`` is what the runner itself saw go wrong, None where nothing did."""
+    """Make the result from the steps' records; ``error`` is what the runner itself saw go wrong, None where nothing did."""
     steps = step_record.read_all(run_dir)
     result = Result(
         state="failed",
@@ -93,7 +93,7 @@ def collect(run_dir: Path, error: str | None) -> Result:
 
 
 def _run_pipeline(request: RetrainRequest, settings: Settings, run_dir: Path) -> str | None:
-    """None, or one line on what went wrong."""
+    """Run the pipeline and return None, or one line on what went wrong."""
     scratch = run_dir / "tmp"
     scratch.mkdir(exist_ok=True)
     # KFP leaves each component's source in the temporary folder.
@@ -129,7 +129,7 @@ def _locked(run_dir: Path) -> Iterator[None]:
 
 @contextmanager
 def _terminated_as_failed(run_dir: Path) -> Iterator[None]:
-    """On SIGTERM write the result and leave at once; the running step sees the lock fall and leaves, too."""
+    """Write the result on SIGTERM and leave at once; the running step sees the lock fall and leaves, too."""
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         write_result(run_dir, collect(run_dir, f"ended by signal {signal.Signals(number).name}"))
@@ -158,7 +158,7 @@ def _keep(settings: Settings, run_dir: Path) -> None:
 
 
 def _kept_result(settings: Settings, run_id: str) -> Result | None:
-    """What another host did under this name."""
+    """Return what another host did under this name."""
     if "://" not in settings.storage.runs:
         return None
     try:

@@ -61,7 +61,7 @@ def recorded(run_dir: Path, step: str) -> Iterator[dict[str, Any]]:
 
 
 def read(run_dir: Path, step: str) -> StepRecord | None:
-    """The record of a step, None where it left none."""
+    """Read the record of a step, None where it left none."""
     try:
         return msgspec.json.decode((run_dir / FOLDER / f"{step}.json").read_bytes(), type=StepRecord)
     except FileNotFoundError:
@@ -69,7 +69,7 @@ def read(run_dir: Path, step: str) -> StepRecord | None:
 
 
 def read_all(run_dir: Path) -> dict[str, StepRecord]:
-    """Every step's record by name, in order of completion."""
+    """Read every step's record by name, in order of completion."""
     paths = sorted((run_dir / FOLDER).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
     return {path.stem: msgspec.json.decode(path.read_bytes(), type=StepRecord) for path in paths}
 

@@ -31,7 +31,7 @@ REJECTED = "rejected"
 
 
 def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: str) -> None:
-    """Spark: labelled rows of the window to ``rows``, daily owner profiles to ``profiles`` (folders of Parquet)."""
+    """Write, by Spark, labelled rows of the window to ``rows``, daily owner profiles to ``profiles`` (folders of Parquet)."""
     with recorded(Path(run_dir), "prepare") as details:
         settings = load(settings_dir)
         from features.jobs import labelled_rows as job
@@ -64,7 +64,7 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
 
 
 def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: str) -> None:
-    """Feast: publish the profiles, then recompute the columns that come from Feast as of each event."""
+    """Publish the profiles to Feast, then recompute the columns that come from Feast as of each event."""
     with recorded(Path(run_dir), "features") as details:
         settings = load(settings_dir)
         from features.jobs.publish_profiles import publish_profiles
@@ -83,7 +83,7 @@ def features(settings_dir: str, run_dir: str, rows: str, profiles: str, table: s
 
 
 def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
-    """A model of the family, then ONNX with its check."""
+    """Train a model of the family, then write it as ONNX with its check."""
     with recorded(Path(run_dir), "train") as details:
         settings = load(settings_dir)
         from retrain.training import families, onnx
@@ -109,7 +109,7 @@ def train(settings_dir: str, run_dir: str, table: str, model: str) -> None:
 
 
 def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation: str) -> None:
-    """The candidate and the champion, as ONNX, on the same holdout."""
+    """Judge the candidate and the champion, as ONNX, on the same holdout."""
     with recorded(Path(run_dir), "evaluate") as details:
         settings = load(settings_dir)
         data, split, chosen = _judged(settings, run_dir, table)
@@ -119,7 +119,7 @@ def evaluate(settings_dir: str, run_dir: str, table: str, model: str, evaluation
 
 
 def gate(settings_dir: str, run_dir: str, evaluation: str) -> str:
-    """``passed`` or ``rejected``."""
+    """Return ``passed`` or ``rejected``."""
     with recorded(Path(run_dir), "gate") as details:
         verdict = report.verdict(load(settings_dir), report.read(Path(evaluation)))
         details |= {"passed": verdict.passed, "reason": verdict.reason}

@@ -16,7 +16,7 @@ from retrain.training.split import subject_hash
 
 
 def training_table(settings: Settings, folder: Path) -> Dataset:
-    """The prepared rows in ``folder``, in event-time order, their owner and counterpart columns recomputed as of each
+    """Return the prepared rows in ``folder``, in event-time order, their owner and counterpart columns recomputed as of each
     event."""
     table = pq.read_table(folder).sort_by("event_time_ms")
     return Dataset(

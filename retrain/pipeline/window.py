@@ -27,7 +27,7 @@ class Window:
 
 
 def window(request: RetrainRequest, settings: Settings, newest_ms: int) -> Window:
-    """The window of ``request``. It never ends after ``newest_ms``, the newest archived event: a request may carry a later
+    """Return the window of ``request``. It never ends after ``newest_ms``, the newest archived event: a request may carry a later
     clock than a replayed archive."""
     end = min(request.event_time_ms, newest_ms)
     return Window(
@@ -39,7 +39,7 @@ def window(request: RetrainRequest, settings: Settings, newest_ms: int) -> Windo
 
 
 def newest_event_ms(archive: Path) -> int:
-    """Newest event time under ``archive`` (``day=YYYY-MM-DD`` folders of Parquet), read from the last day only.
+    """Return the newest event time under ``archive`` (``day=YYYY-MM-DD`` folders of Parquet), read from the last day only.
 
     Raises NotEnoughData where nothing is archived.
     """

@@ -32,7 +32,7 @@ class Dataset:
         return len(self.event_time_ms)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Dataset:
-        """The rows of a mask or of indices."""
+        """Return the rows of a mask or of indices."""
         return Dataset(
             self.vectors[rows],
             self.event_time_ms[rows],

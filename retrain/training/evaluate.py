@@ -69,7 +69,7 @@ def evaluate(
 
 
 def cost(alerts: NDArray[np.bool_], positive: NDArray[np.bool_], measure: NDArray[np.int64], review_cost: float) -> float:
-    """What the missed positives cost (``features.base.domain.Gate``) plus ``review_cost`` for each alert."""
+    """Return what the missed positives cost (``features.base.domain.Gate``) plus ``review_cost`` for each alert."""
     missed = positive & ~alerts
     by_measure = DOMAIN.gate.cost_of_missed == "measure"
     lost = int(measure[missed].sum()) / DOMAIN.parameters.unit if by_measure else float(missed.sum())
@@ -77,7 +77,7 @@ def cost(alerts: NDArray[np.bool_], positive: NDArray[np.bool_], measure: NDArra
 
 
 def threshold_for_budget(scores: NDArray[np.float32], review_budget: float) -> float:
-    """The lowest score at which at most ``review_budget`` of the events are alerts (score >= threshold), but one at least.
+    """Return the lowest score at which at most ``review_budget`` of the events are alerts (score >= threshold), but one at least.
 
     Equal scores stand or fall together: where they would break the budget, the next higher score is taken; where even the
     highest score is shared by too many, that one.
@@ -90,19 +90,19 @@ def threshold_for_budget(scores: NDArray[np.float32], review_budget: float) -> f
 
 
 def metrics(evaluation: Evaluation) -> dict[str, float]:
-    """The figures of an evaluation that exist, as a flat mapping for manifests and events."""
+    """Return the figures of an evaluation that exist, as a flat mapping for manifests and events."""
     values: dict[str, float | int | None] = msgspec.structs.asdict(evaluation)
     return {name: float(value) for name, value in values.items() if value is not None}
 
 
 def average_precision(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
-    """Sum over the distinct scores, from the top, of precision times the recall gained there. Needs a positive."""
+    """Return the sum over the distinct scores, from the top, of precision times the recall gained there. Needs a positive."""
     caught, alerts = _from_the_top(scores, positive)
     return float(np.sum(caught / alerts * np.diff(caught, prepend=0)) / caught[-1])
 
 
 def roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
-    """Chance that a positive scores above a negative event, ties counting half. Needs both classes."""
+    """Return the chance that a positive scores above a negative event, ties counting half. Needs both classes."""
     caught, alerts = _from_the_top(scores, positive)
     true = np.concatenate([[0.0], caught / caught[-1]])
     false = np.concatenate([[0.0], (alerts - caught) / (alerts[-1] - caught[-1])])
@@ -110,7 +110,7 @@ def roc_auc(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> float:
 
 
 def _from_the_top(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positives and events at or above each distinct score, highest first."""
+    """Count the positives and the events at or above each distinct score, highest first."""
     order = np.argsort(-scores, kind="stable")
     last_of_score = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
     return np.cumsum(positive[order])[last_of_score], last_of_score + 1

@@ -39,7 +39,7 @@ def export(graph: ModelProto, expected: NDArray[np.float32], path: Path, sample:
 
 
 def check(path: Path, expected: NDArray[np.float32], sample: NDArray[np.float32]) -> float:
-    """Largest difference between the scores of the file and ``expected`` [n] on ``sample``. Raises ExportError."""
+    """Return the largest difference between the scores of the file and ``expected`` [n] on ``sample``. Raises ExportError."""
     try:
         scores = score(path, sample)
     except Exception as error:  # onnxruntime has a class per kind of broken file
@@ -55,7 +55,7 @@ def check(path: Path, expected: NDArray[np.float32], sample: NDArray[np.float32]
 
 
 def score(path: Path, vectors: NDArray[np.float32], threads: int = 2, batch: int = 16_384) -> NDArray[np.float32]:
-    """Scores, float32 [n], of the model in ``path`` for ``vectors`` [n, WIDTH]."""
+    """Return the scores, float32 [n], of the model in ``path`` for ``vectors`` [n, WIDTH]."""
     import onnxruntime as ort
 
     options = ort.SessionOptions()

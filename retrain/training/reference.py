@@ -19,7 +19,8 @@ MIN_ROWS = 2_000
 
 
 def choose(event_time_ms: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices, in order, of at most MAX_ROWS events of the newest DAYS; where these are too few, the newest MIN_ROWS."""
+    """Return the indices, in order, of at most MAX_ROWS events of the newest DAYS; where these are too few, the newest
+    MIN_ROWS."""
     newest = int(event_time_ms.max())
     recent = np.flatnonzero(event_time_ms > newest - DAYS * DAY_MS)
     if len(recent) < MIN_ROWS:

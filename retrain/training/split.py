@@ -22,7 +22,7 @@ class Split:
 
 
 def subject_hash(subjects: Iterable[str]) -> NDArray[np.uint32]:
-    """CRC-32 of each id: stable between processes, unlike ``hash``."""
+    """Return the CRC-32 of each id: stable between processes, unlike ``hash``."""
     return np.fromiter((zlib.crc32(subject.encode()) for subject in subjects), np.uint32)
 
 

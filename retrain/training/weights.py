@@ -16,7 +16,7 @@ def row_weights(
     half_life_days: float,
     delay_ms: int,
 ) -> NDArray[np.float32]:
-    """Weight of each row, float32 [n], mean 1.
+    """Return the weight of each row, float32 [n], mean 1.
 
     weight = 2^(-age / half life) * trust * class, where
     trust is 1 for a known outcome and min(1, age / label delay) for an event presumed negative (the younger, the less its
@@ -35,8 +35,8 @@ def row_weights(
 
 
 def thin(positive: NDArray[np.bool_], max_rows: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], float]:
-    """Indices of at most ``max_rows`` rows, in order: every positive, and negative ones by chance; with the factor by which a
-    kept negative row's weight must grow to stand for those left out."""
+    """Return the indices of at most ``max_rows`` rows, in order: every positive, and negative ones by chance; with the factor by
+    which a kept negative row's weight must grow to stand for those left out."""
     negative = np.flatnonzero(~positive)
     room = max(max_rows - int(positive.sum()), 1)
     if len(negative) <= room:

@@ -42,7 +42,7 @@ EVENTS = TP(topics.MODEL_EVENTS, 0)
 
 
 def faust_app(settings: Settings) -> faust.App:
-    """The app with the settings that work on Kafka 4 (docs/control.md); every topic must be there already."""
+    """Return the app with the settings that work on Kafka 4 (docs/control.md); every topic must be there already."""
     app = faust.App(
         APP_ID,
         broker=f"kafka://{settings.bootstrap}",
@@ -94,7 +94,7 @@ class ControlApp:
         return consumer
 
     def health(self) -> list[str]:
-        """What is wrong, in words."""
+        """Return what is wrong, in words."""
         reasons = [self.trouble] if self.trouble else []
         quiet = time.monotonic() - self.turned_at
         if quiet > 60.0:
@@ -102,7 +102,7 @@ class ControlApp:
         return reasons
 
     async def look(self) -> None:
-        """One turn of everything. Raises NotPublished, StoreError."""
+        """Take one turn of everything. Raises NotPublished, StoreError."""
         await self.controller.turn()
         await self.controller.roll()
         self.rolled_at = time.monotonic()

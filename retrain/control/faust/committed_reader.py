@@ -75,12 +75,12 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         return records
 
     async def readings(self, partitions: Iterable[TP]) -> dict[TP, Reading]:
-        """From the main thread: a consistent look at these partitions; those without a position yet are left out."""
+        """Take a consistent look from the main thread at these partitions; those without a position yet are left out."""
         readings: dict[TP, Reading] = await self._in_thread(self._readings(list(partitions)))
         return readings
 
     async def rewind(self, tp: TP, offset: int) -> None:
-        """From the main thread: fetch again from ``offset``."""
+        """Fetch again from ``offset``, asked from the main thread."""
         await self._in_thread(self._rewind(aiokafka.TopicPartition(tp.topic, tp.partition), offset))
 
     async def _in_thread(self, coroutine: Any) -> Any:
@@ -117,14 +117,14 @@ class ReadCommittedConsumer(Consumer):
         return None
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Faust's list of offsets without records, which only its own committing reads."""
+        """Keep no list of offsets without records: only Faust's own committing reads it."""
 
     async def readings(self, partitions: Iterable[TP]) -> dict[TP, Reading]:
-        """A consistent look at these partitions; those without a position yet are left out."""
+        """Take a consistent look at these partitions; those without a position yet are left out."""
         return await self._thread.readings(partitions)
 
     def committed_to(self, tp: TP) -> int:
-        """The offset that was committed last; 0 where none was."""
+        """Return the offset that was committed last; 0 where none was."""
         return self._committed_offset[tp] or 0
 
     async def commit_to(self, offsets: dict[TP, int]) -> None:

@@ -27,7 +27,7 @@ _KNOWN = frozenset(
 
 
 def credentials(settings: Settings) -> Credentials | None:
-    """For ``broker_credentials`` of the app; None for a broker that asks for nothing.
+    """Return the ``broker_credentials`` of the app; None for a broker that asks for nothing.
 
     Raises SettingsError for a setting of librdkafka about passwords or certificates that Faust has no word for.
     """

@@ -33,7 +33,7 @@ class EndOffsets:
         self._ends = Ends(settings, ASK_S)
 
     async def of(self, partitions: Iterable[TP]) -> dict[TP, int]:
-        """As they are now. Raises KafkaException."""
+        """Return the ends as they are now. Raises KafkaException."""
         found = await asyncio.to_thread(self._ends.read, [(tp.topic, tp.partition) for tp in partitions])
         return {TP(*place): end for place, end in found.items()}
 
@@ -51,7 +51,7 @@ class Progress:
         self._moved_at: dict[TP, float] = {}
 
     def begin(self, tp: TP, offset: int) -> bool:
-        """An agent has a record in hand; False if it was handled before and came again."""
+        """Note that an agent has a record in hand; return False if it was handled before and came again."""
         if offset in self._handled[tp]:
             self._outstanding[tp].discard(offset)
             return False
@@ -59,7 +59,7 @@ class Progress:
         return True
 
     def handled(self, tp: TP, offset: int) -> None:
-        """The record at ``offset`` and all it causes are done."""
+        """Note that the record at ``offset`` and all it causes are done."""
         self._busy.discard(tp)
         self._handled[tp].add(offset)
         self._outstanding[tp].discard(offset)
@@ -85,7 +85,7 @@ class Progress:
                 await consumer.fetch_again(tp, offset)
 
     async def behind(self, consumer: ReadCommittedConsumer) -> list[str]:
-        """Which partitions hold something that is not handled yet, in words. In the order of ``partitions``:
+        """Tell which partitions hold something that is not handled yet, in words. In the order of ``partitions``:
         each is compared with an end asked for after those before it were found quiet. Raises KafkaException."""
         reasons = []
         for tp in self.partitions:
@@ -100,7 +100,8 @@ class Progress:
         return reasons
 
     async def seen(self, consumer: ReadCommittedConsumer) -> dict[str, dict[str, int]]:
-        """For people: position, end, committed offset and records in hand, by ``topic[partition]``. Raises KafkaException."""
+        """Return, for people, position, end, committed offset and records in hand, by ``topic[partition]``. Raises
+        KafkaException."""
         ends = await self._ends.of(self.partitions)
         return {
             f"{tp.topic}[{tp.partition}]": {
@@ -113,7 +114,7 @@ class Progress:
         }
 
     async def _positions(self, consumer: ReadCommittedConsumer) -> dict[TP, int]:
-        """Positions now, with ``_outstanding`` brought up to them."""
+        """Return the positions now, with ``_outstanding`` brought up to them."""
         # Two looks at once: the second would find the records gone that the first has not noted yet.
         async with self._looking:
             readings = await consumer.readings(self.partitions)

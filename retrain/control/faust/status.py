@@ -28,7 +28,7 @@ class Face(NamedTuple):
 
 
 async def page(face: Face, look: Callable[[], Awaitable[None]]) -> dict[str, Any]:
-    """The page, after a fresh look at the runs and the model server: whoever polls it never reads an old answer.
+    """Return the page, after a fresh look at the runs and the model server: whoever polls it never reads an old answer.
 
     ``idle`` is true when every record that was in ``drift-reports``, ``retrain-requests`` and ``model-events`` at the time of
     the call is handled, no run is in progress, and the model server serves what the serving document says and ``model-events``

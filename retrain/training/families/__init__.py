@@ -32,21 +32,21 @@ class Family(Protocol):
         ...
 
     def score(self, fitted: Any, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores in [0, 1], float32 [n], of ``vectors`` [n, WIDTH], by the family's own framework."""
+        """Return scores in [0, 1], float32 [n], of ``vectors`` [n, WIDTH], by the family's own framework."""
         ...
 
     def graph(self, fitted: Any) -> ModelProto:
-        """The same as ONNX of ``onnx.OPSET``: ``features`` float32 [n, WIDTH] to one output, [n] or [n, 1]."""
+        """Return the same as ONNX of ``onnx.OPSET``: ``features`` float32 [n, WIDTH] to one output, [n] or [n, 1]."""
         ...
 
 
 def names() -> list[str]:
-    """Every family there is."""
+    """Return the name of every family there is."""
     return sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
 
 
 def load(name: str = DEFAULT) -> Family:
-    """Raises ValueError where there is none of this name. Imports no framework before a function is called."""
+    """Load the family. Raises ValueError where there is none of this name. Imports no framework before a function is called."""
     if name not in names():
         raise ValueError(f"there is no model family {name!r}; there are {', '.join(names())}")
     return cast(Family, importlib.import_module(f"{__name__}.{name}"))

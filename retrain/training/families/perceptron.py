@@ -41,7 +41,7 @@ def limit_threads(threads: int = 2) -> None:
 
 
 def build(vectors: NDArray[np.float32], prior: float) -> keras.Model:
-    """A Functional model: ``features`` float32 [n, WIDTH] -> ``score`` float32 [n, 1] in [0, 1].
+    """Build a Functional model: ``features`` float32 [n, WIDTH] -> ``score`` float32 [n, 1] in [0, 1].
 
     sign(x) * log(1 + |x|), standardising by ``vectors``' statistics, cut at CLIP, dense layers, sigmoid. The last bias starts at
     the log-odds of ``prior`` (share of positive by weight), so that the first epochs are not spent on finding it.
@@ -111,12 +111,12 @@ def train(data: Dataset, end_ms: int, half_life_days: float, delay_ms: int, max_
 
 
 def score(model: keras.Model, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """See ``retrain.training.families.Family``."""
+    """Return the scores: see ``retrain.training.families.Family``."""
     return np.asarray(model.predict(vectors, batch_size=4096, verbose=0), dtype=np.float32).reshape(-1)
 
 
 def graph(model: keras.Model) -> ModelProto:
-    """See ``retrain.training.families.Family``."""
+    """Return the graph: see ``retrain.training.families.Family``."""
     import tensorflow as tf
     import tf2onnx
 
