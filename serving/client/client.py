@@ -53,7 +53,7 @@ class KServeClient:
     """Implements ``features.base.model_client.ModelClient``. Connects at the first call; may be shared between threads."""
 
     def __init__(self, address: str, model: str, token: str, timeout_s: float = 5.0, authority: Path | None = None) -> None:
-        """``address`` is host:port of the gRPC side; ``token`` the bearer token; ``timeout_s`` bounds one call.
+        """Make a client of ``address``, host:port of the gRPC side; ``token`` is the bearer token; ``timeout_s`` bounds one call.
 
         ``authority``: PEM file of whom to trust; with it the client speaks TLS. Raises SettingsError where it cannot be read.
         """

@@ -30,7 +30,7 @@ class MalformedResponse(ValueError):
 
 
 def encode_request(model: str, vectors: NDArray[np.float32], schema: str, event_time_ms: int) -> bytes:
-    """A ModelInferRequest with ``vectors`` [n, k] as the raw FP32 tensor ``features``."""
+    """Return a ModelInferRequest with ``vectors`` [n, k] as the raw FP32 tensor ``features``."""
     rows = np.ascontiguousarray(vectors, dtype="<f4")
     request = _ModelInferRequest(model_name=model, raw_input_contents=[rows.tobytes()])
     request.inputs.add(name="features", datatype="FP32", shape=rows.shape)
@@ -40,7 +40,7 @@ def encode_request(model: str, vectors: NDArray[np.float32], schema: str, event_
 
 
 def decode_response(data: bytes) -> Prediction:
-    """Scores, threshold and versions from a ModelInferResponse. Raises MalformedResponse.
+    """Read scores, threshold and versions from a ModelInferResponse. Raises MalformedResponse.
 
     Scores are in [0, 1]: what rounding puts beside it is put back. Shadow scores that are not in it, or are not
     as many, count as a shadow that failed, as at the server (``serving.server.engine``): they are left out, and leave the
@@ -78,14 +78,14 @@ def decode_response(data: bytes) -> Prediction:
 
 
 def _floats(name: str, raw: bytes) -> NDArray[np.float32]:
-    """The raw FP32 output ``name``. Raises MalformedResponse."""
+    """Read the raw FP32 output ``name``. Raises MalformedResponse."""
     if len(raw) % 4:
         raise MalformedResponse(f"'{name}' in the model server's answer has {len(raw)} bytes, not 4 a value; {_ELSE}")
     return np.frombuffer(raw, dtype="<f4")
 
 
 def _scores(values: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """``values`` in [0, 1]; None where they are not (NaN is not) by more than rounding."""
+    """Return ``values`` in [0, 1]; None where they are not (NaN is not) by more than rounding."""
     # Two passes over a batch and no copy: a NaN makes both ends NaN, and no comparison with it holds.
     least, most = float(values.min(initial=0.0)), float(values.max(initial=0.0))
     if not (least >= -_ROUNDING and most <= 1.0 + _ROUNDING):
@@ -104,7 +104,7 @@ def _field(name: str, number: int, kind: int, *, repeated: bool = False, type_na
 
 
 def _parameters(owner: str, number: int) -> tuple[Any, Any]:
-    """A ``map<string, InferParameter> parameters`` field of ``owner``, and the entry message that a map is on the wire."""
+    """Return a ``map<string, InferParameter> parameters`` field of ``owner``, and the entry message that a map is on the wire."""
     entry = descriptor_pb2.DescriptorProto(name="ParametersEntry")
     entry.options.map_entry = True
     entry.field.extend(
@@ -115,7 +115,7 @@ def _parameters(owner: str, number: int) -> tuple[Any, Any]:
 
 
 def _message(name: str, tensor: str, numbers: dict[str, int]) -> Any:
-    """A request or response: model name and version, parameters, tensor descriptions and their raw contents."""
+    """Describe a request or response: model name and version, parameters, tensor descriptions and their raw contents."""
     parameters, entry = _parameters(name, numbers["parameters"])
     described = descriptor_pb2.DescriptorProto(name=tensor)
     described.field.extend(

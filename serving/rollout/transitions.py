@@ -18,9 +18,10 @@ from serving.store.document import ServingDocument
 
 
 def on_registered(document: ServingDocument, version: str, shadow_transactions: int) -> ServingDocument:
-    """A version passed the gate. The first is served at once; later ones go into shadow for ``shadow_transactions`` (0: none).
+    """Take in a version that passed the gate.
 
-    A version that is in shadow already makes way. Raises ValueError where ``shadow_transactions`` is negative.
+    The first is served at once; later ones go into shadow for ``shadow_transactions`` (0: none). A version
+    that is in shadow already makes way. Raises ValueError where ``shadow_transactions`` is negative.
     """
     if shadow_transactions < 0:
         raise ValueError(f"shadow_transactions is {shadow_transactions}; give 0 (promote at once) or more")
@@ -32,7 +33,7 @@ def on_registered(document: ServingDocument, version: str, shadow_transactions: 
 
 
 def on_shadow_progress(document: ServingDocument, count: int) -> ServingDocument:
-    """The shadow has scored ``count`` transactions: promote it once that is enough."""
+    """Promote the shadow once the ``count`` transactions that it has scored are enough."""
     if document.shadow is None or count < document.shadow_transactions:
         return document
     return _next(document, champion=document.shadow, shadow=None, shadow_transactions=0)

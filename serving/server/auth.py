@@ -15,7 +15,7 @@ class Token:
         self._expected = value.encode()
 
     def allows(self, authorization: str | bytes | None) -> bool:
-        """Whether this is the value of an ``authorization`` header that may pass."""
+        """Tell whether this is the value of an ``authorization`` header that may pass."""
         if authorization is None:
             return False
         given = authorization.encode() if isinstance(authorization, str) else authorization
@@ -25,7 +25,7 @@ class Token:
 
 
 def read(path: Path) -> str:
-    """The token in the file. Raises SettingsError where there is none."""
+    """Read the token in the file. Raises SettingsError where there is none."""
     try:
         value = path.read_text().strip()
     except OSError as error:

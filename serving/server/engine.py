@@ -84,7 +84,7 @@ class Engine:
                 metrics.SHADOW_PREDICTIONS.labels(new.shadow.version).set(0)
 
     def champion(self) -> OnnxModel:
-        """The version that answers now. Raises NoChampion."""
+        """Return the version that answers now. Raises NoChampion."""
         champion = self.loaded.champion
         if champion is None:
             raise NoChampion("no champion yet; the first model appears once there are enough labels (see: driftloop models)")

@@ -34,7 +34,7 @@ class RpcServer:
         port: int,
         identity: Identity | None = None,
     ) -> None:
-        """Binds at once, with TLS where there is an ``identity``. Must be made in a running event loop.
+        """Bind at once, with TLS where there is an ``identity``. Must be made in a running event loop.
 
         Raises RuntimeError where the port is taken.
         """

@@ -13,7 +13,7 @@ from serving.server.errors import InvalidVectors, NotSupported
 
 class ScoringDataPlane(DataPlane):
     async def model_ready(self, model_name: str, disable_predictor_health_check: bool = False) -> bool:
-        """Whether the model is ready; for a prediction, whether it exists.
+        """Tell whether the model is ready; for a prediction, whether it exists.
 
         REST asks here before each prediction (with the flag set) and answers 503 to a no; the model itself says 409 and why.
         """
@@ -24,7 +24,7 @@ class ScoringDataPlane(DataPlane):
         return bool(await super().model_ready(model_name))
 
     def decode(self, body: Any, headers: dict[str, str], *args: Any, **kwargs: Any) -> Any:
-        """As KServe's; but a body that its parser trips over is the caller's mistake."""
+        """Decode as KServe does; but a body that its parser trips over is the caller's mistake."""
         try:
             return super().decode(body, headers, *args, **kwargs)
         except InvalidInput:

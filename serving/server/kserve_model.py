@@ -31,7 +31,10 @@ class ScoringModel(Model):
         self._lookup = lookup
 
     def load(self) -> bool:
-        """KServe calls this where the model is not ready. What is served is the reconciler's business."""
+        """Tell whether there is a champion. KServe calls this where the model is not ready.
+
+        What is served is the reconciler's business.
+        """
         return self._engine.loaded.champion is not None
 
     async def healthy(self) -> bool:

@@ -35,7 +35,7 @@ class Lookup:
         self._lock = threading.Lock()
 
     def vectors(self, ids: object, schema: str) -> NDArray[np.float32]:
-        """Float32 [n, k] made under ``schema``, in the order of ``ids``. Blocks on the online store.
+        """Return float32 [n, k] made under ``schema``, in the order of ``ids``. Blocks on the online store.
 
         Raises InvalidVectors, TooLarge, FeaturesUnavailable, and UnknownSubject and WrongSchema, which name the subjects by their
         place in ``ids``, from 1 on, and their hashes (``features.base.redaction``).

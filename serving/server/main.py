@@ -121,7 +121,7 @@ async def _serve(
 
 
 def _import_kserve() -> None:
-    """KServe reads sys.argv when it is imported, and would take our options for its own."""
+    """Import KServe without our options: it reads sys.argv when it is imported, and would take them for its own."""
     argv = sys.argv
     sys.argv = argv[:1]
     try:

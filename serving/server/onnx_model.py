@@ -20,7 +20,7 @@ class OnnxModel:
     """Scores vectors with one version. Immutable; ``predict`` may be called from several threads at once."""
 
     def __init__(self, manifest: Manifest, data: bytes, threads: int = 1) -> None:
-        """``data`` is the ONNX file. Raises BrokenVersion where it cannot be loaded or does not do what the manifest says."""
+        """Load ``data``, the ONNX file. Raises BrokenVersion where it cannot be loaded or does not do what the manifest says."""
         self.manifest = manifest
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
@@ -42,11 +42,11 @@ class OnnxModel:
 
     @property
     def width(self) -> int:
-        """How many features a vector has."""
+        """Return how many features a vector has."""
         return len(self.manifest.features)
 
     def predict(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scores float32 [n] of ``vectors`` float32 [n, width].
+        """Return the scores float32 [n] of ``vectors`` float32 [n, width].
 
         Raises ValueError where the model gives another number of scores, or one that is not finite.
         """
@@ -90,7 +90,7 @@ class OnnxModel:
 
 
 def load(store: ModelStore, version: str, threads: int = 1) -> OnnxModel:
-    """The version from the store, warm. Raises StoreError."""
+    """Load the version from the store, warm. Raises StoreError."""
     manifest = store.manifest(version)
     return OnnxModel(manifest, check_model(store.path(version), manifest), threads)
 

@@ -58,7 +58,7 @@ class Reconciler:
             self._thread.join()
 
     def seconds_since_last_look(self) -> float:
-        """Grows while a version loads; beyond that it means that the thread is stuck."""
+        """Return the seconds since the last look. They grow while a version loads; beyond that the thread is stuck."""
         return self._clock() - self._beat
 
     def step(self) -> None:
@@ -82,7 +82,7 @@ class Reconciler:
         metrics.SERVING_ERROR.set(0 if error is None else 1)
 
     def _reconcile(self) -> str | None:
-        """Returns what could not be done, None where all of the document is served."""
+        """Serve what the document names; return what could not be done, None where all of it is served."""
         document = self._store.serving()
         now = self._engine.loaded
         if document.generation == 0 and now.generation > 0:
@@ -107,7 +107,7 @@ class Reconciler:
         return "; ".join(errors) or None
 
     def _version(self, wanted: str | None, now: Loaded, fallback: OnnxModel | None, errors: list[str]) -> OnnxModel | None:
-        """The wanted version, loaded already or now; ``fallback`` where it is broken."""
+        """Return the wanted version, loaded already or now; ``fallback`` where it is broken."""
         if wanted is None:
             return None
         for model in (now.champion, now.shadow):

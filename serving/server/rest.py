@@ -77,7 +77,7 @@ class RestServer(RESTServer):
 
 
 def add_health(app: FastAPI, health: Health) -> None:
-    """``/healthz`` (200, or 503 with ``{"reasons": [...]}``) and ``/metrics``."""
+    """Add ``/healthz`` (200, or 503 with ``{"reasons": [...]}``) and ``/metrics``."""
 
     async def healthz() -> JSONResponse:
         reasons = health()
@@ -126,7 +126,7 @@ class Gate:
 
 
 def _is_open(path: str) -> bool:
-    """Health, readiness and metrics."""
+    """Tell whether the path needs no token: health, readiness and metrics."""
     if path in {"/", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready"}:
         return True
     parts = path.strip("/").split("/")

@@ -10,7 +10,7 @@ from features.base.settings import SettingsError
 
 
 def bound(host: str, port: int, field: str, server: Server = "model_server") -> socket.socket:
-    """A TCP socket at ``host``:``port``.
+    """Bind a TCP socket to ``host``:``port`` and return it.
 
     Raises SettingsError where it cannot be had, naming the port's ``field``, or ``server`` in ``network.bind`` where this host
     lacks the address.

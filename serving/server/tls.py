@@ -18,7 +18,7 @@ class Identity:
 
 
 def identity(settings: Settings) -> Identity | None:
-    """The files of ``network.tls``, None where none are named. Raises SettingsError where they will not do."""
+    """Return the files of ``network.tls``, None where none are named. Raises SettingsError where they will not do."""
     tls = settings.network.tls
     if not tls.certificate:
         return None

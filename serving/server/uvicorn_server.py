@@ -28,7 +28,7 @@ class Server(uvicorn.Server):
 
 
 def config(app: FastAPI, identity: Identity | None = None) -> uvicorn.Config:
-    """For a socket that is bound already, with TLS where there is an ``identity``.
+    """Return the configuration for a socket that is bound already, with TLS where there is an ``identity``.
 
     Quiet: a line for every request would fill the log with what the metrics say better.
     """

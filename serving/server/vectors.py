@@ -13,7 +13,7 @@ MAX_ROWS = 65_536
 
 
 def from_raw(raw: bytes, shape: Sequence[int], width: int) -> NDArray[np.float32]:
-    """Float32 [n, width] over ``raw`` (little-endian, row by row), without a copy. Raises InvalidVectors, TooLarge."""
+    """Return float32 [n, width] over ``raw`` (little-endian, row by row), without a copy. Raises InvalidVectors, TooLarge."""
     rows = check_shape(shape, width)
     if len(raw) != rows * width * 4:
         raise InvalidVectors(f"'features' has {len(raw)} bytes; the shape {list(shape)} in FP32 takes {rows * width * 4}")
@@ -21,7 +21,7 @@ def from_raw(raw: bytes, shape: Sequence[int], width: int) -> NDArray[np.float32
 
 
 def from_flat(values: object, shape: Sequence[int], width: int) -> NDArray[np.float32]:
-    """Float32 [n, width] from numbers, flat or nested, that fill ``shape``. Raises InvalidVectors, TooLarge."""
+    """Return float32 [n, width] from numbers, flat or nested, that fill ``shape``. Raises InvalidVectors, TooLarge."""
     rows = check_shape(shape, width)
     array = _numbers(values, "data of 'features'").reshape(-1)
     if array.size != rows * width:
@@ -30,7 +30,7 @@ def from_flat(values: object, shape: Sequence[int], width: int) -> NDArray[np.fl
 
 
 def from_rows(rows: object, width: int) -> NDArray[np.float32]:
-    """Float32 [n, width] from a list of lists of numbers. Raises InvalidVectors, TooLarge."""
+    """Return float32 [n, width] from a list of lists of numbers. Raises InvalidVectors, TooLarge."""
     if not isinstance(rows, list) or not rows:
         raise InvalidVectors(f"'instances' must be a list of one or more vectors of {width} numbers each")
     if len(rows) > MAX_ROWS:
@@ -43,7 +43,7 @@ def from_rows(rows: object, width: int) -> NDArray[np.float32]:
 
 
 def check_shape(shape: Sequence[int], width: int) -> int:
-    """The number of rows of a [n, width] shape. Raises InvalidVectors, TooLarge."""
+    """Return the number of rows of a [n, width] shape. Raises InvalidVectors, TooLarge."""
     if len(shape) != 2 or shape[0] < 1 or shape[1] != width:
         raise InvalidVectors(f"'features' has the shape {list(shape)}; it must be [n, {width}] with one row or more")
     if shape[0] > MAX_ROWS:
@@ -52,7 +52,7 @@ def check_shape(shape: Sequence[int], width: int) -> int:
 
 
 def check_finite(vectors: NDArray[np.float32], names: Sequence[str]) -> None:
-    """Raises InvalidVectors naming the first row and feature that is NaN or infinite."""
+    """Raise InvalidVectors, naming the first row and feature that is NaN or infinite."""
     finite = np.isfinite(vectors)
     if not finite.all():
         row, column = np.argwhere(~finite)[0]

@@ -34,15 +34,15 @@ class ServingDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """The versions that it names."""
+        """Return the versions that it names."""
         return tuple(v for v in (self.champion, self.shadow, self.challenger) if v is not None)
 
 
 def decode(data: bytes) -> ServingDocument:
-    """A document from its JSON. Raises msgspec.MsgspecError (a ValueError), naming the field."""
+    """Read a document from its JSON. Raises msgspec.MsgspecError (a ValueError), naming the field."""
     return msgspec.json.decode(data, type=ServingDocument)
 
 
 def encode(document: ServingDocument) -> bytes:
-    """A document as JSON for people: indented, ending in a newline."""
+    """Return a document as JSON for people: indented, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n"

@@ -41,10 +41,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def decode(data: bytes) -> Manifest:
-    """A manifest from its JSON. Raises msgspec.MsgspecError (a ValueError), naming the field."""
+    """Read a manifest from its JSON. Raises msgspec.MsgspecError (a ValueError), naming the field."""
     return msgspec.json.decode(data, type=Manifest)
 
 
 def encode(manifest: Manifest) -> bytes:
-    """A manifest as JSON for people: indented, ending in a newline."""
+    """Return a manifest as JSON for people: indented, ending in a newline."""
     return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"

@@ -72,7 +72,7 @@ class ModelStore:
 
     @classmethod
     def of(cls, settings: Settings) -> ModelStore:
-        """The platform's own (``storage.models``). Raises SettingsError where fsspec does not know its URL."""
+        """Return the platform's own store (``storage.models``). Raises SettingsError where fsspec does not know its URL."""
         root = settings.models_root
         if is_local(root):
             return cls(local_path(root), settings.model)
@@ -81,7 +81,7 @@ class ModelStore:
 
     @property
     def place(self) -> str:
-        """The folder or URL, for messages."""
+        """Return the folder or URL, for messages."""
         return self._objects.url if self._objects else str(self.root)
 
     @property
@@ -89,32 +89,32 @@ class ModelStore:
         return self.root / documents.FILE_NAME
 
     def stamp(self) -> tuple[int, ...] | None:
-        """Differs once the serving document has changed; None where there is none. Raises OSError."""
+        """Return what differs once the serving document has changed; None where there is none. Raises OSError."""
         if self._objects:
             return (self._objects.generation(),)
         stat = self.document_path.stat()
         return stat.st_mtime_ns, stat.st_ino, stat.st_size
 
     def path(self, version: str) -> Path:
-        """The folder of a version. Raises UnknownVersion."""
+        """Return the folder of a version. Raises UnknownVersion."""
         folder = self._folder(version)
         if not self._is_there(version):
             raise UnknownVersion(f"version {version!r} is not in {self.place}; there are: {', '.join(self._names()) or 'none'}")
         return self._objects.fetch(version) if self._objects else folder
 
     def manifest(self, version: str) -> Manifest:
-        """Raises UnknownVersion, BrokenVersion."""
+        """Read the manifest of a version. Raises UnknownVersion, BrokenVersion."""
         if self._objects and self._is_there(version):
             # Without its model: whoever lists versions does not want them all.
             return _decode_manifest(self._objects.manifest(version), f"{self.place}/versions/{version}", version)
         return _read_manifest(self.path(version), version)
 
     def versions(self) -> list[Manifest]:
-        """All versions, oldest first. Raises BrokenVersion."""
+        """Return all versions, oldest first. Raises BrokenVersion."""
         return [self.manifest(name) for name in self._names()]
 
     def next_version(self) -> str:
-        """The name after the newest. It is not reserved: ``add`` raises VersionExists for the slower of two."""
+        """Return the name after the newest. It is not reserved: ``add`` raises VersionExists for the slower of two."""
         names = _by_number(self._objects.claimed()) if self._objects else self._names()
         return f"v{int(names[-1][1:]) + 1}" if names else "v1"
 
@@ -147,7 +147,7 @@ class ModelStore:
         return manifest
 
     def serving(self) -> ServingDocument:
-        """What should be served; generation 0 where nobody has said. Raises BrokenDocument."""
+        """Read what should be served; generation 0 where nobody has said. Raises BrokenDocument."""
         where = self.document_path
         try:
             if self._objects:
@@ -233,7 +233,7 @@ def _stamped(document: ServingDocument) -> ServingDocument:
 
 
 def check_model(folder: Path, manifest: Manifest) -> bytes:
-    """The bytes of ``model.onnx``, once they are those that the manifest describes. Raises BrokenVersion."""
+    """Return the bytes of ``model.onnx``, once they are those that the manifest describes. Raises BrokenVersion."""
     path = folder / MODEL_FILE
     try:
         data = path.read_bytes()

@@ -32,11 +32,11 @@ class ObjectVersions:
         return self._store.url
 
     def claimed(self) -> list[str]:
-        """The names that are taken, also those without a version."""
+        """Return the names that are taken, also those without a version."""
         return [name for name in self._store.names("versions") if re.fullmatch(manifests.VERSION_PATTERN, name)]
 
     def names(self) -> list[str]:
-        """The versions that are whole."""
+        """Return the versions that are whole."""
         return [name for name in self.claimed() if self.is_whole(name)]
 
     def is_whole(self, version: str) -> bool:
@@ -53,7 +53,10 @@ class ObjectVersions:
             self._store.write(f"versions/{version}/{file.relative_to(folder).as_posix()}", file.read_bytes())
 
     def fetch(self, version: str) -> Path:
-        """The folder of a whole version on this host: fetched once, for it never changes. The manifest comes last here, too."""
+        """Return the folder of a whole version on this host: fetched once, for it never changes.
+
+        The manifest comes last here, too.
+        """
         folder = f"versions/{version}"
         if (self._cache / folder / manifests.FILE_NAME).exists():
             return self._cache / folder
@@ -66,7 +69,7 @@ class ObjectVersions:
         return self._store.read(f"versions/{version}/{manifests.FILE_NAME}")
 
     def generation(self) -> int:
-        """The newest; 0 where there is none."""
+        """Return the newest generation; 0 where there is none."""
         found = [name.removesuffix(".json") for name in self._store.names("serving") if name.endswith(".json")]
         return max((int(name) for name in found if name.isdecimal()), default=0)
 
@@ -74,5 +77,5 @@ class ObjectVersions:
         return self._store.read(f"serving/{generation:09d}.json")
 
     def write_document(self, generation: int, data: bytes) -> None:
-        """Raises FileExistsError where somebody made this generation first."""
+        """Write the document of a generation. Raises FileExistsError where somebody made this generation first."""
         self._store.create(f"serving/{generation:09d}.json", data)

@@ -35,7 +35,7 @@ class Events:
         return len(self.event_time_ms)
 
     def __getattr__(self, name: str) -> NDArray[Any]:
-        """One of ``others``."""
+        """Return one of ``others``."""
         try:
             others: Mapping[str, NDArray[Any]] = object.__getattribute__(self, "others")
             return others[name]
@@ -43,23 +43,23 @@ class Events:
             raise AttributeError(f"these events have no column {name}") from None
 
     def column(self, name: str) -> NDArray[Any]:
-        """A column by attribute."""
+        """Return a column by attribute."""
         found: NDArray[Any] = getattr(self, name)
         return found
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Events:
-        """The chosen rows, in the order asked for."""
+        """Return the chosen rows, in the order asked for."""
         core = {name: getattr(self, name)[rows] for name in CORE}
         return Events(**core, others={name: column[rows] for name, column in self.others.items()})
 
     def changed(self, **columns: NDArray[Any]) -> Events:
-        """The same with other columns."""
+        """Return the same events with other columns."""
         core = {name: columns.get(name, getattr(self, name)) for name in CORE}
         return Events(**core, others={name: columns.get(name, column) for name, column in self.others.items()})
 
     @staticmethod
     def joined(parts: Sequence[Events]) -> Events:
-        """The events of at least one part, one behind the other; all have the same columns."""
+        """Join the events of at least one part, one behind the other; all have the same columns."""
         core = {name: np.concatenate([getattr(part, name) for part in parts]) for name in CORE}
         others = {name: np.concatenate([part.others[name] for part in parts]) for name in parts[0].others}
         return Events(**core, others=others)
@@ -101,7 +101,7 @@ class Labels:
         return len(self.label_time_ms)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Labels:
-        """The chosen rows, in the order asked for."""
+        """Return the chosen rows, in the order asked for."""
         return replace(self, **{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 
     @staticmethod
@@ -112,7 +112,7 @@ class Labels:
         label_time_ms: NDArray[np.int64],
         source: NDArray[np.int8],
     ) -> Labels:
-        """Labels of the transactions at ``rows`` [n], in order of their label time; the other arrays are [n] too."""
+        """Make labels of the transactions at ``rows`` [n], in order of their label time; the other arrays are [n] too."""
         order = np.argsort(label_time_ms, kind="stable")
         at = rows[order]
         return Labels(
@@ -127,13 +127,13 @@ class Labels:
 
 
 def concat_labels(parts: Sequence[Labels]) -> Labels:
-    """All labels of ``parts`` (at least one), in order of label time; equal times keep the order of the parts."""
+    """Return all labels of ``parts`` (at least one), in order of label time; equal times keep the order of the parts."""
     joined = Labels(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Labels)))
     return joined.take(np.argsort(joined.label_time_ms, kind="stable"))
 
 
 def no_labels() -> Labels:
-    """Labels of length 0."""
+    """Return labels of length 0."""
     text = np.empty(0, dtype=object)
     times = np.empty(0, dtype=np.int64)
     return Labels(text, text, text, times, np.empty(0, dtype=np.bool_), times, np.empty(0, dtype=np.int8))

@@ -17,7 +17,7 @@ _YES_NO: list[bool | None] = [False, True, None]
 
 
 def values(name: str, column: NDArray[Any]) -> list[Any]:
-    """A column of ``Events`` as an event's attribute ``name`` holds it."""
+    """Return a column of ``Events`` as an event's attribute ``name`` holds it."""
     if column.dtype == np.int8:
         names: list[Any] = list(_MODES) if name == "mode" else list(_YES_NO)
         return [names[i] for i in column.tolist()]
@@ -40,7 +40,7 @@ def _rounded(column: NDArray[np.float64]) -> list[float | None]:
 
 
 def encode_events(columns: Events) -> list[bytes]:
-    """One JSON object a row, in order."""
+    """Return one JSON object a row, in order."""
     event, n = DOMAIN.event, len(columns)
     defaults = dict(zip(event.__struct_fields__[-len(event.__struct_defaults__) :], event.__struct_defaults__, strict=True))
     known = {"event_id", "event_time_ms", "subject", "counterpart", "measure", *columns.others}
@@ -52,7 +52,7 @@ def encode_events(columns: Events) -> list[bytes]:
 
 
 def encode_labels(columns: Labels) -> list[bytes]:
-    """One JSON object a row, in order."""
+    """Return one JSON object a row, in order."""
     rows = map(
         Label,
         columns.event_id.tolist(),
@@ -67,5 +67,5 @@ def encode_labels(columns: Labels) -> list[bytes]:
 
 
 def keys(ids: NDArray[np.object_]) -> list[bytes]:
-    """Record keys of a text column."""
+    """Return record keys of a text column."""
     return [text.encode() for text in ids.tolist()]

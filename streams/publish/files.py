@@ -21,7 +21,10 @@ _TIME = pa.timestamp("ms", tz="UTC")
 
 
 def events_table(columns: Events) -> pa.Table:
-    """Events as Arrow, under their names on the wire; ``event_time`` is a timestamp, measures stay in their smallest unit."""
+    """Return events as Arrow, under their names on the wire.
+
+    ``event_time`` is a timestamp, measures stay in their smallest unit.
+    """
     found: dict[str, pa.Array] = {}
     for field in msgspec.structs.fields(DOMAIN.event):
         if field.name == "event_time_ms":
@@ -43,7 +46,7 @@ def _column(name: str, column: NDArray[Any]) -> pa.Array:
 
 
 def labels_table(columns: Labels) -> pa.Table:
-    """Labels as Arrow, under their names on the wire; the two times are timestamps."""
+    """Return labels as Arrow, under their names on the wire; the two times are timestamps."""
     return pa.table(
         {
             ROLES.id: pa.array(columns.event_id, pa.string()),
@@ -58,7 +61,7 @@ def labels_table(columns: Labels) -> pa.Table:
 
 
 def truth_table(events: Events, truth: Truth) -> pa.Table:
-    """Ground truth under names on the wire: id, event_time, whether positive, pattern."""
+    """Return ground truth under names on the wire: id, event_time, whether positive, pattern."""
     return pa.table(
         {
             ROLES.id: pa.array(events.event_id, pa.string()),
@@ -83,7 +86,7 @@ class TruthFile:
         self._writer: pq.ParquetWriter | None = None
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """The same batches, their truth written on the way."""
+        """Yield the same batches, their truth written on the way."""
         for batch in batches:
             table = truth_table(batch.transactions, batch.truth)
             self._writer = self._writer or pq.ParquetWriter(self._path, table.schema)
@@ -129,7 +132,7 @@ class _JsonLines:
 
 
 def check_out(path: Path) -> None:
-    """Raises ValueError where the name's suffix is not one that can be written."""
+    """Raise ValueError where the name's suffix is not one that can be written."""
     if path.suffix not in (".parquet", ".jsonl"):
         raise ValueError(f"--out is {path}; the name must end in .parquet or .jsonl")
 

@@ -54,7 +54,7 @@ class Lag:
 
 
 def lags(positions: Mapping[str, Mapping[Partition, int]], ends: Mapping[Partition, int]) -> list[Lag]:
-    """Who has not reached the end of what, in the order of the groups."""
+    """List who has not reached the end of what, in the order of the groups."""
     return [
         Lag(group, topic, partition, at, ends[topic, partition])
         for group, places in positions.items()
@@ -122,7 +122,7 @@ class Lockstep:
             nap = min(nap * 1.5, LONGEST_NAP_S)
 
     def waiting_for(self) -> list[Lag | str]:
-        """One look at the loop: empty when nothing is in flight."""
+        """Look once at the loop; return an empty list when nothing is in flight."""
         # Probes first: what a finished run has published must be in the ends that are read below.
         reasons = self._reasons()
         positions = self._positions()
@@ -175,7 +175,7 @@ class Lockstep:
 
 
 def _holds_nothing(reader: Consumer, topic: str, partition: int, first: int, end: int) -> bool:
-    """Whether [first, end) of the partition holds commit markers and aborted records only."""
+    """Tell whether [first, end) of the partition holds commit markers and aborted records only."""
     reader.assign([TopicPartition(topic, partition, first)])
     try:
         message = reader.poll(2.0)

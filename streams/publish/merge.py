@@ -31,7 +31,7 @@ class Segment:
 
 
 def due(pending: Labels, batch: Batch) -> tuple[Labels, Labels]:
-    """The labels to publish within the batch's time, and those to keep for later, both in order of label time.
+    """Return the labels to publish within the batch's time, and those to keep for later, both in order of label time.
 
     Labels that were due before the batch begins come first in it: a source may leave gaps.
     """
@@ -41,7 +41,7 @@ def due(pending: Labels, batch: Batch) -> tuple[Labels, Labels]:
 
 
 def segments(batch: Batch, labels: Labels, boundary_ms: int, chunk_rows: int) -> Iterator[Segment]:
-    """The batch and the ``labels`` due in it, cut at the multiples of ``boundary_ms`` in (start, end].
+    """Yield the batch and the ``labels`` due in it, cut at the multiples of ``boundary_ms`` in (start, end].
 
     At equal times a transaction comes before a label.
     """

@@ -10,8 +10,9 @@ from streams.publish.lockstep import Probe
 
 
 def control_probe(settings: Settings) -> Probe:
-    """Waits while control has work in hand: a request, a training run, a version that the server has not loaded yet.
+    """Make a probe that names the work that control has in hand.
 
+    That is a request, a training run, or a version that the server has not loaded yet.
     A control process that does not answer is nothing to wait for here: its consumer group shows that it is missing.
     """
     url = settings.control_url

@@ -43,7 +43,7 @@ class PublishReport:
     waited_s: float = 0.0
 
     def __add__(self, later: PublishReport) -> PublishReport:
-        """Both calls together, ``later`` having come after this one."""
+        """Return both calls together, ``later`` having come after this one."""
         return PublishReport(
             self.transactions + later.transactions,
             self.labels + later.labels,
@@ -137,7 +137,7 @@ class Publisher:
         return PublishReport(labels=len(labels), seconds=time.monotonic() - started)
 
     def _look(self, settings: Settings) -> None:
-        """Raises PublishError unless the broker answers and both topics are there: using them must not create them."""
+        """Raise PublishError unless the broker answers and both topics are there: using them must not create them."""
         try:
             there = self._producer.list_topics(timeout=CONNECT_S).topics
         except KafkaException as error:

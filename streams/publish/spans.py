@@ -11,7 +11,7 @@ _UNIT_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 
 
 def parse_span(text: str, field: str) -> int:
-    """``1d``, ``6h``, ``30m`` to ms. Raises ValueError, naming ``field``."""
+    """Read ``1d``, ``6h``, ``30m`` as ms. Raises ValueError, naming ``field``."""
     match = re.fullmatch(r"(\d{1,5})([mhd])", text.strip())
     if match is None or int(match[1]) == 0:
         raise ValueError(f"{field} is {text!r}; write a whole number and m, h or d, as in 1d or 6h")
@@ -19,7 +19,7 @@ def parse_span(text: str, field: str) -> int:
 
 
 def parse_speed(text: str) -> float | None:
-    """``max`` to None, else the real-time factor. Raises ValueError, naming the field."""
+    """Read ``max`` as None, else the real-time factor. Raises ValueError, naming the field."""
     if text == "max":
         return None
     try:

@@ -14,13 +14,13 @@ _EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000
 
 
 def no_nulls(column: pa.Array, name: str) -> None:
-    """Raises ReplayError where the column has a null."""
+    """Raise ReplayError where the column has a null."""
     if column.null_count:
         raise ReplayError(f"column {name} has {column.null_count} missing values; fill them or leave these rows out")
 
 
 def times(column: pa.Array, name: str) -> NDArray[np.int64]:
-    """Epoch ms [n] of a timestamp column (without a time zone it is taken as UTC) or of an integer column that holds epoch ms."""
+    """Return epoch ms [n] of a timestamp column (taken as UTC without a time zone) or of an integer column of epoch ms."""
     no_nulls(column, name)
     if pa.types.is_timestamp(column.type):
         # Nanoseconds are cut to milliseconds: an event time has no more.
@@ -35,7 +35,7 @@ def times(column: pa.Array, name: str) -> NDArray[np.int64]:
 
 
 def ids(column: pa.Array, name: str) -> NDArray[np.object_]:
-    """Text [n] of an id column: numbers as they are written, text as it is."""
+    """Return text [n] of an id column: numbers as they are written, text as it is."""
     no_nulls(column, name)
     found = np.array(list(map(str, column.to_pylist())), dtype=object)
     lengths = np.fromiter(map(len, found.tolist()), dtype=np.int64, count=len(found))
@@ -45,12 +45,12 @@ def ids(column: pa.Array, name: str) -> NDArray[np.object_]:
 
 
 def text(column: pa.Array) -> NDArray[np.object_]:
-    """Text [n], None where missing."""
+    """Return text [n], None where missing."""
     return np.array([None if v is None else str(v) for v in column.to_pylist()], dtype=object)
 
 
 def flags(column: pa.Array, name: str) -> NDArray[np.bool_]:
-    """Booleans [n] of a boolean column or one of 0 and 1."""
+    """Return booleans [n] of a boolean column or one of 0 and 1."""
     no_nulls(column, name)
     values = np.asarray(column.to_numpy(zero_copy_only=False))
     if values.dtype.kind not in "biuf" or not np.isin(values, (0, 1)).all():
@@ -59,7 +59,7 @@ def flags(column: pa.Array, name: str) -> NDArray[np.bool_]:
 
 
 def degrees(column: pa.Array, name: str, limit: float) -> NDArray[np.float64]:
-    """Degrees [n], NaN where missing. Raises ReplayError beyond ±``limit``."""
+    """Return degrees [n], NaN where missing. Raises ReplayError beyond ±``limit``."""
     values = np.asarray(pc.fill_null(column.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False), dtype=np.float64)
     if (np.abs(values) > limit).any():
         raise ReplayError(f"column {name} holds degrees beyond {limit:.0f}; leave these rows out")
@@ -67,7 +67,7 @@ def degrees(column: pa.Array, name: str, limit: float) -> NDArray[np.float64]:
 
 
 def choices(column: pa.Array, name: str, field: str, among: tuple[str, ...]) -> NDArray[np.int8]:
-    """Positions in ``among`` [n], -1 where missing."""
+    """Return positions in ``among`` [n], -1 where missing."""
     codes: dict[str | None, int] = {None: -1, **{str(mode): i for i, mode in enumerate(among)}}
     values = column.to_pylist()
     wrong = set(values) - set(codes)
@@ -77,7 +77,7 @@ def choices(column: pa.Array, name: str, field: str, among: tuple[str, ...]) -> 
 
 
 def answers(column: pa.Array, name: str) -> NDArray[np.int8]:
-    """0, 1 or -1 (missing) [n] of a boolean column or one of 0 and 1."""
+    """Return 0, 1 or -1 (missing) [n] of a boolean column or one of 0 and 1."""
     filled = np.full(len(column), -1, dtype=np.int8)
     known = np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
     filled[known] = flags(column.drop_null(), name)

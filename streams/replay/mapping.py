@@ -52,7 +52,7 @@ HANDBOOK: dict[Field, str] = {
 
 
 def parse_map(specs: Iterable[str]) -> dict[Field, str]:
-    """``FIELD=COLUMN`` pairs over the handbook's names; ``FIELD=`` says that the file has no such column.
+    """Lay ``FIELD=COLUMN`` pairs over the handbook's names; ``FIELD=`` says that the file has no such column.
 
     Raises ReplayError for a field that does not exist.
     """
@@ -70,8 +70,9 @@ def parse_map(specs: Iterable[str]) -> dict[Field, str]:
 
 
 def resolve(mapping: dict[Field, str], columns: Sequence[str], file: str) -> dict[Field, str]:
-    """The part of ``mapping`` that the file has. Raises ReplayError where a required or an explicitly mapped column is missing.
+    """Return the part of ``mapping`` that the file has.
 
+    Raises ReplayError where a required or an explicitly mapped column is missing.
     ``is_fraud`` may be left out only by ``--map is_fraud=``: no labels then, on purpose and not by a slip.
     """
     found: dict[Field, str] = {}

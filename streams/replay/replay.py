@@ -34,7 +34,7 @@ class _Part:
 
 
 def day_ms(day: date) -> int:
-    """Epoch ms of a day's beginning, UTC."""
+    """Return epoch ms of a day's beginning, UTC."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1000
 
 
@@ -63,7 +63,7 @@ class Replay:
         self._delay_ms = round(label_delay_days * DAY_MS)
 
     def batches(self, first: date | None = None, last: date | None = None) -> Iterator[Batch]:
-        """The days ``first`` to ``last``, both included, one batch each, days without transactions too.
+        """Yield the days ``first`` to ``last``, both included, one batch each, days without transactions too.
 
         Raises ReplayError where the file is not in time order or holds values that no transaction can have.
         """
@@ -85,14 +85,14 @@ class Replay:
             yield self._batch(held, day)
 
     def pending_labels(self, first: date) -> Labels:
-        """Labels of the transactions before ``first`` that become known on that day or later."""
+        """Return the labels of the transactions before ``first`` that become known on that day or later."""
         since = (datetime(first.year, first.month, first.day, tzinfo=UTC) - timedelta(milliseconds=self._delay_ms)).date()
         parts = [self._batch([], 0).labels, *(batch.labels for batch in self.batches(since, first - timedelta(days=1)))]
         joined = concat_labels(parts)
         return joined.take(joined.label_time_ms >= day_ms(first))
 
     def _parts(self, start: int | None, end: int | None) -> Iterator[_Part]:
-        """Rows of [start, end), in pieces, checked for order."""
+        """Yield the rows of [start, end), in pieces, checked for order."""
         newest = 0
         row = 0
         time_column = self._columns.time
@@ -115,7 +115,7 @@ class Replay:
                     return
 
     def _may_hold(self, file: pq.ParquetFile, group: int, start: int | None, end: int | None) -> bool:
-        """Whether a row group can hold rows of [start, end), by its statistics where it has them."""
+        """Tell whether a row group can hold rows of [start, end), by its statistics where it has them."""
         meta = file.metadata.row_group(group)
         for i in range(meta.num_columns):
             column = meta.column(i)

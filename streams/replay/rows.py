@@ -46,16 +46,16 @@ class FileColumns:
 
     @property
     def time(self) -> str:
-        """The column of event time."""
+        """Return the column of event time."""
         return self._have["event_time"]
 
     @property
     def names(self) -> list[str]:
-        """The columns to read."""
+        """Return the columns to read."""
         return sorted(set(self._have.values()))
 
     def events(self, table: pa.Table, times: NDArray[np.int64]) -> Events:
-        """The payments of the table's rows, at ``times`` (epoch ms [n]). Raises ReplayError, naming the column."""
+        """Return the payments of the table's rows, at ``times`` (epoch ms [n]). Raises ReplayError, naming the column."""
         n, have = table.num_rows, self._have
 
         def of(field: Field) -> pa.Array:
@@ -86,7 +86,7 @@ class FileColumns:
         )
 
     def patterns(self, table: pa.Table) -> NDArray[np.int8]:
-        """The place in PATTERNS of each row [n]: 0 for genuine ones, and where the file does not say."""
+        """Return the place in PATTERNS of each row [n]: 0 for genuine ones, and where the file does not say."""
         pattern = np.zeros(table.num_rows, dtype=np.int8)
         if "is_fraud" not in self._have:
             return pattern
@@ -98,7 +98,7 @@ class FileColumns:
         return pattern
 
     def _amounts(self, column: pa.Array, currency: NDArray[np.object_]) -> NDArray[np.int64]:
-        """Minor units [n], each by its own currency."""
+        """Return minor units [n], each by its own currency."""
         amounts = np.zeros(len(column), dtype=np.int64)
         for one in set(currency.tolist()):
             if not isinstance(one, str) or not _is_currency(one):
@@ -111,7 +111,7 @@ class FileColumns:
 
 
 def no_events() -> Events:
-    """No payment at all."""
+    """Return events without a payment."""
     text, whole = np.empty(0, dtype=object), np.empty(0, dtype=np.int64)
     real, small = np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int8)
     others = {"currency": text, "latitude": real, "longitude": real, "country": text, "category": text}
@@ -119,7 +119,7 @@ def no_events() -> Events:
 
 
 def column_of(table: pa.Table, name: str) -> pa.Array:
-    """A column of the table in one piece."""
+    """Return a column of the table in one piece."""
     chunked = table.column(name)
     return chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
 
@@ -129,12 +129,12 @@ def _is_currency(text: str) -> bool:
 
 
 def exponent(currency: str) -> int:
-    """Decimal places of a currency's minor unit: 2 for EUR, 0 for JPY."""
+    """Return the decimal places of a currency's minor unit: 2 for EUR, 0 for JPY."""
     return _EXPONENTS.get(currency, 2)
 
 
 def minor_units(column: pa.Array, name: str, places: int) -> NDArray[np.int64]:
-    """Amounts in currency units to integers in minor units [n].
+    """Convert amounts in currency units to integers in minor units [n].
 
     Decimals and integers are exact; what has more than ``places`` decimals is refused there. A float stands for the decimal
     that prints as it, which rounding ``value * 10**places`` to the nearest integer finds for every amount below 10^13.

@@ -43,7 +43,7 @@ Schema = dict[str, Any]
 
 
 def schema(topic: str) -> Schema:
-    """The JSON Schema (draft 2020-12) of a value of ``topic``; structs within it are under ``$defs``.
+    """Return the JSON Schema (draft 2020-12) of a value of ``topic``; structs within it are under ``$defs``.
 
     Raises KeyError where ``topic`` is none of ours.
     """
@@ -58,12 +58,12 @@ def schema(topic: str) -> Schema:
 
 
 def render_schema(topic: str) -> str:
-    """The schema of ``topic`` as the text of its file."""
+    """Return the schema of ``topic`` as the text of its file."""
     return json.dumps(schema(topic), indent=2, ensure_ascii=False) + "\n"
 
 
 def type_text(field: Schema) -> str:
-    """A field's type in words: ``integer``, ``string or null``, ``array of number``, ``"a" or "b"``."""
+    """Return a field's type in words: ``integer``, ``string or null``, ``array of number``, ``"a" or "b"``."""
     if "anyOf" in field:
         return " or ".join(type_text(option) for option in field["anyOf"])
     if "$ref" in field:
@@ -88,7 +88,7 @@ def _container_text(field: Schema) -> str:
 
 
 def limits_text(field: Schema) -> str:
-    """A field's limits in words, empty where there are none."""
+    """Return a field's limits in words, empty where there are none."""
     for option in field.get("anyOf", ()):
         if text := limits_text(option):
             return text
@@ -112,7 +112,7 @@ def _field_rows(struct: Schema) -> list[str]:
 
 
 def writers_text(topic: str, topology: Topology = TOPOLOGY) -> str:
-    """Who writes a topic, in words."""
+    """Name who writes a topic, in words."""
     writers = topology.writers(topic)
     if len(writers) > 1 and len(writers) == len(topology.streaming):
         writers = ("every processor",)
@@ -120,7 +120,7 @@ def writers_text(topic: str, topology: Topology = TOPOLOGY) -> str:
 
 
 def render_page() -> str:
-    """docs/events.md: every topic with its key, its writer and its fields."""
+    """Return docs/events.md: every topic with its key, its writer and its fields."""
     lines = [
         "# Events",
         "",
@@ -144,12 +144,12 @@ def render_page() -> str:
 
 
 def files() -> dict[Path, str]:
-    """Every generated file with the text it should hold."""
+    """Return every generated file with the text it should hold."""
     return {FOLDER / f"{plain(topic)}.json": render_schema(topic) for topic in EVENT_OF} | {PAGE: render_page()}
 
 
 def outdated() -> list[Path]:
-    """Generated files that are missing or differ from what the structs say, and schemas of topics that are gone."""
+    """Return generated files that are missing or differ from what the structs say, and schemas of topics that are gone."""
     wanted = files()
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     return stale + [path for path in sorted(FOLDER.glob("*.json")) if path not in wanted]

@@ -33,23 +33,23 @@ class Simulator(Protocol):
 
     @classmethod
     def requested(cls, request: Request) -> Simulator:
-        """The world that is asked for. Raises ValueError, naming what is wrong."""
+        """Make the world that is asked for. Raises ValueError, naming what is wrong."""
 
     def day_start_ms(self, day: int) -> int:
-        """Event time at which ``day`` begins."""
+        """Return the event time at which ``day`` begins."""
 
     def day(self, n: int) -> Batch:
-        """Everything that happens on day ``n``. Raises ValueError for a negative day."""
+        """Return everything that happens on day ``n``. Raises ValueError for a negative day."""
 
     def days(self, first: int, end: int) -> Iterator[Batch]:
-        """The days [first, end), one batch each, in order."""
+        """Give the days [first, end), one batch each, in order."""
 
     def pending_labels(self, day: int) -> Labels:
-        """Labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
+        """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
 
 
 def simulator(request: Request) -> Simulator:
-    """A world of this process's domain. Raises ValueError where the domain has none, or the request is wrong."""
+    """Make a world of this process's domain. Raises ValueError where the domain has none, or the request is wrong."""
     if not DOMAIN.simulator:
         raise ValueError(f"the domain {DOMAIN.name} has no simulator; give it one, package.module:Class")
     module, _, name = DOMAIN.simulator.partition(":")
@@ -58,7 +58,7 @@ def simulator(request: Request) -> Simulator:
 
 
 def number(text: str, what: str, spec: str, example: str) -> float:
-    """A number that is not negative. Raises ValueError, naming ``what`` of ``spec`` is wrong."""
+    """Read a number that is not negative. Raises ValueError, naming the ``what`` of ``spec`` that is wrong."""
     try:
         value = float(text)
     except ValueError:

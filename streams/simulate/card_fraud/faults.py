@@ -13,7 +13,7 @@ from streams.simulate.card_fraud.rows import MANUAL
 
 
 def spoil(transactions: Events, faults: Sequence[Fault], start_ms: int) -> Events:
-    """The transactions as faulty producers send them; those outside every fault's time are as before.
+    """Return the transactions as faulty producers send them; those outside every fault's time are as before.
 
     ``amount_unit``: cents sent as if they were currency units, 100 times too much. ``location_missing``: no place.
     ``entry_mode_stuck``: always ``manual``.

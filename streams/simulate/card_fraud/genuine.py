@@ -19,7 +19,7 @@ _FAVOURITE_CDF = np.cumsum(0.6 ** np.arange(FAVOURITES)) / np.sum(0.6 ** np.aran
 
 
 def trips_from(world: World, seed: int, day: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Trips that begin on ``day``: cards, cities they go to, and their length in days. Pure in seed and day."""
+    """Draw trips that begin on ``day``: cards, cities they go to, and their length in days. Pure in seed and day."""
     rng = np.random.default_rng([seed, 2, day + 4096])
     cards = rng.choice(world.cards, rng.binomial(world.cards, TRIP_SHARE), replace=False)
     cities = rng.integers(0, len(world.city_lat), len(cards))
@@ -27,7 +27,7 @@ def trips_from(world: World, seed: int, day: int) -> tuple[NDArray[np.int64], ND
 
 
 def whereabouts(world: World, seed: int, day: int) -> NDArray[np.int64]:
-    """The city each card is in on ``day`` [c]: home, or where its latest trip went."""
+    """Return the city each card is in on ``day`` [c]: home, or where its latest trip went."""
     city = world.home_city.copy()
     for begun in range(day - TRIP_DAYS[1] + 1, day + 1):
         cards, cities, days = trips_from(world, seed, begun)
@@ -37,7 +37,7 @@ def whereabouts(world: World, seed: int, day: int) -> NDArray[np.int64]:
 
 
 def times_of_day(habit: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Ms since midnight [n] for rows with these habits [n]."""
+    """Draw ms since midnight [n] for rows with these habits [n]."""
     u = rng.random(len(habit))
     hours = np.empty(len(habit))
     for i, cdf in enumerate(HOURS_CDF):
@@ -47,7 +47,7 @@ def times_of_day(habit: NDArray[np.int64], rng: np.random.Generator) -> NDArray[
 
 
 def genuine(world: World, seed: int, day: int, weekend: bool, factor: NDArray[np.float64] | float) -> Rows:
-    """The genuine payments of ``day``, by card, not yet in time order.
+    """Make the genuine payments of ``day``, by card, not yet in time order.
 
     ``factor`` multiplies the amounts: one number, or what it is in each minute of the day [1440].
     """

@@ -18,7 +18,7 @@ CLEARED, CLEARED_IF_LARGE = 0.0005, 0.04
 
 
 def label(transactions: Events, positive: NDArray[np.bool_], large: NDArray[np.bool_], rng: np.random.Generator) -> Labels:
-    """Labels of every fraud and of a few genuine payments. ``large`` marks amounts far above the card's usual one."""
+    """Make labels of every fraud and of a few genuine payments. ``large`` marks amounts far above the card's usual one."""
     n = len(transactions)
     cleared = ~positive & (rng.random(n) < np.where(large, CLEARED_IF_LARGE, CLEARED))
     rows = np.flatnonzero(positive | cleared)

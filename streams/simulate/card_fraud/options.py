@@ -75,12 +75,12 @@ class Options:
 
     @property
     def start_ms(self) -> int:
-        """Event time of day 0, 00:00 UTC."""
+        """Return the event time of day 0, 00:00 UTC."""
         return int(datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC).timestamp()) * 1000
 
 
 def requested(request: Request) -> Options:
-    """The options that were asked for. Raises ValueError, naming what is wrong."""
+    """Return the options that were asked for. Raises ValueError, naming what is wrong."""
     sizes = {
         "cards": request.subjects,
         "terminals": request.counterparts,
@@ -97,7 +97,7 @@ def requested(request: Request) -> Options:
 
 
 def parse_drift(text: str) -> Drift:
-    """``amounts=FACTOR@DAY`` or ``pattern:NAME=on|off@DAY``. Raises ValueError, naming the part that is wrong."""
+    """Read ``amounts=FACTOR@DAY`` or ``pattern:NAME=on|off@DAY``. Raises ValueError, naming the part that is wrong."""
     spec = f"--drift {text}"
     example = "amounts=1.6@40 or pattern:stolen_card=off@45"
     name, equals, rest = text.partition("=")
@@ -122,7 +122,7 @@ def parse_drift(text: str) -> Drift:
 
 
 def parse_fault(text: str) -> Fault:
-    """``KIND@DAY:DAYS``; one day where DAYS is left out. Raises ValueError, naming the part that is wrong."""
+    """Read ``KIND@DAY:DAYS``; one day where DAYS is left out. Raises ValueError, naming the part that is wrong."""
     spec = f"--fault {text}"
     example = "amount_unit@50:1"
     kind, at, rest = text.partition("@")

@@ -30,7 +30,7 @@ class Series:
 
 
 def series(rng: np.random.Generator, k: int, sizes: tuple[int, int], hours: tuple[float, float], gap_minutes: float) -> Series:
-    """k campaigns of ``sizes`` (both ends included) rows that begin within ``hours``, with exponential gaps.
+    """Draw k campaigns of ``sizes`` (both ends included) rows that begin within ``hours``, with exponential gaps.
 
     What would run past midnight is moved to the evening before, so that a day stands on its own.
     """
@@ -68,7 +68,7 @@ def _rows(
 
 
 def card_testing(world: World, rng: np.random.Generator, k: int, factor: float) -> Rows:
-    """A stolen number is tried: 3 to 9 tiny online payments within minutes; sometimes a large one follows."""
+    """Make payments that try a stolen number: 3 to 9 tiny ones online within minutes; sometimes a large one follows."""
     s = series(rng, k, (3, 9), (0.0, 24.0), 2.5)
     card = rng.integers(0, world.cards, k)[s.of]
     merchant = world.merchant_online(k, rng)[s.of]
@@ -78,7 +78,7 @@ def card_testing(world: World, rng: np.random.Generator, k: int, factor: float) 
 
 
 def stolen_card(world: World, rng: np.random.Generator, k: int, factor: float) -> Rows:
-    """The card itself, in another city: 2 to 5 high amounts within hours, mostly by magnetic stripe."""
+    """Make payments with the card itself, in another city: 2 to 5 high amounts within hours, mostly by magnetic stripe."""
     s = series(rng, k, (2, 5), (6.0, 23.0), 45.0)
     card = rng.integers(0, world.cards, k)
     # Any city but the card's own.
@@ -95,7 +95,7 @@ def stolen_card(world: World, rng: np.random.Generator, k: int, factor: float) -
 
 
 def account_takeover(world: World, rng: np.random.Generator, k: int, factor: float) -> Rows:
-    """Somebody else shops with the account at night: 2 to 5 online payments at merchants that the card rarely uses."""
+    """Make payments of somebody else with the account at night: 2 to 5 online, at merchants that the card rarely uses."""
     s = series(rng, k, (2, 5), (0.0, 4.5), 25.0)
     card = rng.integers(0, world.cards, k)[s.of]
     n = len(card)
@@ -108,7 +108,7 @@ def account_takeover(world: World, rng: np.random.Generator, k: int, factor: flo
 
 
 def contactless_runup(world: World, rng: np.random.Generator, k: int, factor: float) -> Rows:
-    """A found card is used up without its PIN: 4 to 9 contactless payments just below the limit, in its own city."""
+    """Make payments that use up a found card without its PIN: 4 to 9 contactless ones just below the limit, in its own city."""
     s = series(rng, k, (4, 9), (8.0, 20.0), 14.0)
     card = rng.integers(0, world.cards, k)[s.of]
     terminal = world.terminal_in(world.home_city[card], rng)
@@ -117,8 +117,9 @@ def contactless_runup(world: World, rng: np.random.Generator, k: int, factor: fl
 
 
 def merchant_collusion(world: World, rng: np.random.Generator, k: int, factor: float) -> Rows:
-    """A merchant helps to drain cards: 2 to 4 round, middling chip payments with PIN, by day, at one of a group of terminals.
+    """Make payments by which a merchant helps to drain cards.
 
+    They are 2 to 4, round, middling, by chip with PIN, by day, at one of a group of terminals.
     Every single trait is genuine-looking; size, hour, PIN and the return to the same terminal within the hour go together.
     """
     s = series(rng, k, (2, 4), (9.0, 15.0), 40.0)
@@ -129,7 +130,7 @@ def merchant_collusion(world: World, rng: np.random.Generator, k: int, factor: f
 
 
 def leaks_from(world: World, seed: int, day: int, per_day: float) -> tuple[Ints, Ints]:
-    """Terminals that start to leak on ``day``, and for how many days. ``per_day``: frauds a day of all leaks."""
+    """Draw terminals that start to leak on ``day``, and for how many days. ``per_day``: frauds a day of all leaks."""
     rng = np.random.default_rng([seed, 4, day + 4096])
     begun = per_day / (LEAK_FRAUDS * (LEAK_DAYS[0] + LEAK_DAYS[1]) / 2)
     k = rng.poisson(begun)
@@ -137,7 +138,7 @@ def leaks_from(world: World, seed: int, day: int, per_day: float) -> tuple[Ints,
 
 
 def compromised_terminal(world: World, rng: np.random.Generator, seed: int, day: int, per_day: float, factor: float) -> Rows:
-    """Cards read by a terminal that leaks are paid with there, at ordinary hours, for somewhat more than usual, for weeks."""
+    """Make payments with cards read by a leaking terminal: there, at ordinary hours, for somewhat more than usual, for weeks."""
     leaking = []
     for begun in range(day - LEAK_DAYS[1] + 1, day + 1):
         terminals, days = leaks_from(world, seed, begun, per_day)

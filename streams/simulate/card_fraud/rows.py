@@ -33,10 +33,10 @@ class Rows:
 
 
 def concat(parts: Sequence[Rows]) -> Rows:
-    """All rows of ``parts`` (at least one), one part after the other."""
+    """Return all rows of ``parts`` (at least one), one part after the other."""
     return Rows(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Rows)))
 
 
 def cents(amount: NDArray[np.float64], least: int = 50) -> NDArray[np.int64]:
-    """Currency units to cents, at least ``least``."""
+    """Convert currency units to cents, at least ``least``."""
     return np.maximum(np.rint(amount * 100.0).astype(np.int64), least)

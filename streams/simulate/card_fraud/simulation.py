@@ -42,19 +42,19 @@ class Simulation:
 
     @classmethod
     def requested(cls, request: Request) -> Simulation:
-        """The world that is asked for. Raises ValueError, naming what is wrong."""
+        """Make the world that is asked for. Raises ValueError, naming what is wrong."""
         return cls(requested(request))
 
     def day_start_ms(self, day: int) -> int:
-        """Event time at which ``day`` begins."""
+        """Return the event time at which ``day`` begins."""
         return self.options.start_ms + day * DAY_MS
 
     def days(self, first: int, end: int) -> Iterator[Batch]:
-        """The days [first, end), one batch each, in order."""
+        """Give the days [first, end), one batch each, in order."""
         return map(self.day, range(first, end))
 
     def day(self, n: int) -> Batch:
-        """Everything that happens on day ``n``. Raises ValueError for a negative day."""
+        """Return everything that happens on day ``n``. Raises ValueError for a negative day."""
         if n < 0:
             raise ValueError(f"day is {n}; the simulation begins with day 0")
         weekend = (self.options.start.weekday() + n) % 7 >= 5
@@ -69,7 +69,7 @@ class Simulation:
         return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
 
     def pending_labels(self, day: int) -> Labels:
-        """Labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
+        """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
         start = self.day_start_ms(day)
         parts = [self.day(n).labels for n in range(max(0, day - MAX_DELAY_DAYS - 1), day)]
         if not parts:
@@ -78,7 +78,7 @@ class Simulation:
         return joined.take(joined.label_time_ms >= start)
 
     def _factor(self, n: int) -> NDArray[np.float64]:
-        """What amounts are multiplied by in each minute of day ``n`` [1440]; the latest drift counts."""
+        """Return what amounts are multiplied by in each minute of day ``n`` [1440]; the latest drift counts."""
         minute = n + np.arange(1440) / 1440.0
         factor = np.ones(1440)
         for drift in sorted((d for d in self.options.drifts if isinstance(d, AmountDrift)), key=lambda d: d.day):
@@ -86,7 +86,7 @@ class Simulation:
         return factor
 
     def _alive(self, pattern: Pattern, time: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
-        """Whether the pattern lives at each ``time`` (ms of day ``n``); the latest switch counts."""
+        """Tell whether the pattern lives at each ``time`` (ms of day ``n``); the latest switch counts."""
         alive = np.full(len(time), pattern not in UNBORN)
         day = n + time / DAY_MS
         switches = [d for d in self.options.drifts if isinstance(d, PatternDrift) and d.pattern == pattern]
@@ -95,7 +95,10 @@ class Simulation:
         return alive
 
     def _frauds(self, n: int) -> list[Rows]:
-        """The frauds of day ``n``, pattern by pattern. Each has its own dice: one that dies leaves the others as they were."""
+        """Make the frauds of day ``n``, pattern by pattern.
+
+        Each has its own dice: one that dies leaves the others as they were.
+        """
         seed = self.options.seed
         factor = float(self._factor(n).mean())
         found = []

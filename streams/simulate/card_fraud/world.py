@@ -95,17 +95,17 @@ class World:
         return len(self.counterpart)
 
     def terminal_in(self, city: Ints, rng: np.random.Generator) -> Ints:
-        """A physical terminal of each of the cities [n], all of a city's being equally likely."""
+        """Draw a physical terminal of each of the cities [n], all of a city's being equally likely."""
         picks = np.floor(rng.random(len(city)) * self.city_terminals[city]).astype(np.int64)
         return self.city_first[city] + picks
 
     def merchant_online(self, n: int, rng: np.random.Generator) -> Ints:
-        """n online merchants, all being equally likely."""
+        """Draw n online merchants, all being equally likely."""
         return rng.integers(self.physical, self.terminals, n)
 
 
 def build(options: Options) -> World:
-    """The world of ``options.seed``, the same each time."""
+    """Build the world of ``options.seed``, the same each time."""
     rng = np.random.default_rng([options.seed, 1])
     t, c = options.terminals, options.cards
     physical = t - max(10, t // 5)

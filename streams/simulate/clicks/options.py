@@ -55,12 +55,12 @@ class Options:
 
     @property
     def start_ms(self) -> int:
-        """Event time of day 0, 00:00 UTC."""
+        """Return the event time of day 0, 00:00 UTC."""
         return int(datetime(self.start.year, self.start.month, self.start.day, tzinfo=UTC).timestamp()) * 1000
 
 
 def requested(request: Request) -> Options:
-    """The options that were asked for. Raises ValueError, naming what is wrong."""
+    """Return the options that were asked for. Raises ValueError, naming what is wrong."""
     sizes = {
         "users": request.subjects,
         "items": request.counterparts,
@@ -77,7 +77,7 @@ def requested(request: Request) -> Options:
 
 
 def parse_drift(text: str) -> DwellDrift:
-    """``dwell=FACTOR@DAY``. Raises ValueError, naming the part that is wrong."""
+    """Read ``dwell=FACTOR@DAY``. Raises ValueError, naming the part that is wrong."""
     spec, example = f"--drift {text}", "dwell=1.6@10"
     name, equals, rest = text.partition("=")
     factor, at, day = rest.partition("@")
@@ -90,7 +90,7 @@ def parse_drift(text: str) -> DwellDrift:
 
 
 def parse_fault(text: str) -> Fault:
-    """``KIND@DAY:DAYS``; one day where DAYS is left out. Raises ValueError, naming the part that is wrong."""
+    """Read ``KIND@DAY:DAYS``; one day where DAYS is left out. Raises ValueError, naming the part that is wrong."""
     spec, example = f"--fault {text}", "dwell_unit@10:1"
     kind, at, rest = text.partition("@")
     day, colon, days = rest.partition(":")

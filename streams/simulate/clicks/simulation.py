@@ -32,19 +32,19 @@ class Simulation:
 
     @classmethod
     def requested(cls, request: Request) -> Simulation:
-        """The shop that is asked for. Raises ValueError, naming what is wrong."""
+        """Make the shop that is asked for. Raises ValueError, naming what is wrong."""
         return cls(requested(request))
 
     def day_start_ms(self, day: int) -> int:
-        """Event time at which ``day`` begins."""
+        """Return the event time at which ``day`` begins."""
         return self.options.start_ms + day * DAY_MS
 
     def days(self, first: int, end: int) -> Iterator[Batch]:
-        """The days [first, end), one batch each, in order."""
+        """Give the days [first, end), one batch each, in order."""
         return map(self.day, range(first, end))
 
     def day(self, n: int) -> Batch:
-        """Everything that happens on day ``n``. Raises ValueError for a negative day."""
+        """Return everything that happens on day ``n``. Raises ValueError for a negative day."""
         if n < 0:
             raise ValueError(f"day is {n}; the simulation begins with day 0")
         rng = np.random.default_rng([self.options.seed, 2, n])
@@ -59,7 +59,7 @@ class Simulation:
         return Batch(start, start + DAY_MS, self._sent(honest), truth, labels)
 
     def pending_labels(self, day: int) -> Labels:
-        """Labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
+        """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
         parts = [self.day(n).labels for n in range(max(0, day - 1), day)] or [self.day(0).labels.take(slice(0, 0))]
         joined = concat_labels(parts)
         return joined.take(joined.label_time_ms >= self.day_start_ms(day))
@@ -81,7 +81,7 @@ class Simulation:
         )
 
     def _sent(self, clicks: Events) -> Events:
-        """The clicks as a faulty shop sends them."""
+        """Return the clicks as a faulty shop sends them."""
         for fault in self.options.faults:
             begin = self.options.start_ms + fault.day * DAY_MS
             hit = (clicks.event_time_ms >= begin) & (clicks.event_time_ms < begin + fault.days * DAY_MS)
@@ -93,7 +93,7 @@ class Simulation:
 
 
 def _times(user: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Ms since midnight of clicks by user [n], in the order of the users: at noon, in the evening, and in sessions."""
+    """Draw ms since midnight of clicks by user [n], in the order of the users: at noon, in the evening, and in sessions."""
     n = len(user)
     hours = np.where(rng.random(n) < 0.4, rng.normal(12.0, 2.5, n), rng.normal(19.5, 2.0, n))
     time = (np.clip(hours, 0.0, 23.99) * HOUR_MS).astype(np.int64)
@@ -105,7 +105,7 @@ def _times(user: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int6
 
 
 def _labels(clicks: Events, bought: NDArray[np.bool_], rng: np.random.Generator) -> Labels:
-    """Orders of all that was bought, and some baskets that were emptied."""
+    """Make orders of all that was bought, and some baskets that were emptied."""
     taken_out = ~bought & (rng.random(len(clicks)) < TAKEN_OUT)
     rows = np.flatnonzero(bought | taken_out)
     hours = np.clip(rng.lognormal(np.log(MEDIAN_HOURS), SIGMA, len(rows)), 0.1, MAX_HOURS)

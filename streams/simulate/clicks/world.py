@@ -41,7 +41,7 @@ class World:
     bias: float
 
     def item_of(self, category: Ints, rng: np.random.Generator) -> Ints:
-        """An item of each category [n], popular ones more often."""
+        """Draw an item of each category [n], popular ones more often."""
         begin, end = self.heaviness[self.first[category]], self.heaviness[self.first[category + 1]]
         at = np.searchsorted(self.heaviness, begin + rng.random(len(category)) * (end - begin), side="right") - 1
         return np.clip(at, self.first[category], self.first[category + 1] - 1)
@@ -59,7 +59,7 @@ class Looks:
 
 
 def build(options: Options) -> World:
-    """The world of ``options.seed``, the same each time."""
+    """Build the world of ``options.seed``, the same each time."""
     rng = np.random.default_rng([options.seed, 1])
     users, items, kinds = options.users, options.items, len(CATEGORIES)
     category = np.sort(np.concatenate([np.arange(kinds), rng.integers(0, kinds, items - kinds)]))
@@ -89,7 +89,7 @@ def build(options: Options) -> World:
 
 
 def looks(world: World, user: Ints, rng: np.random.Generator) -> Looks:
-    """One look of each user [n]."""
+    """Draw one look of each user [n]."""
     n = len(user)
     surface = rng.choice(len(SURFACE_SHARES), n, p=SURFACE_SHARES).astype(np.int8)
     again = rng.random(n) < FAVOURITE_SHARE
@@ -101,7 +101,7 @@ def looks(world: World, user: Ints, rng: np.random.Generator) -> Looks:
 
 
 def _categories(world: World, user: Ints, rng: np.random.Generator) -> Ints:
-    """A category of each user's liking [n]."""
+    """Draw a category of each user's liking [n]."""
     shares = np.cumsum(world.affinity, axis=1)[user]
     chosen: Ints = np.minimum((rng.random(len(user))[:, None] > shares).sum(axis=1), len(CATEGORIES) - 1)
     return chosen
