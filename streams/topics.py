@@ -38,8 +38,8 @@ class Topic:
 
 
 def all_topics(partitions: int) -> list[Topic]:
-    """Every topic of the loop; ``partitions``: of those that are spread. Retention is by size and time of arrival at the broker,
-    not by event time: a replay of an old month must not be deleted as it is written."""
+    """Return every topic of the loop; ``partitions``: of those that are spread. Retention is by size and time of arrival at the
+    broker, not by event time: a replay of an old month must not be deleted as it is written."""
     keep = {"message.timestamp.type": "LogAppendTime", "retention.ms": str(365 * 86_400_000)}
     own = {DLQ: {"max.message.bytes": str(DLQ_MAX_BYTES)}}
     return [Topic(name, partitions if name in SPREAD else 1, keep | own.get(name, {})) for name in NAMES]

@@ -76,12 +76,12 @@ class Processor:
 
     @property
     def streams(self) -> bool:
-        """Whether it speaks to Kafka."""
+        """Tell whether it speaks to Kafka."""
         return self.guarantee != "no stream"
 
     @property
     def transactional(self) -> bool:
-        """Whether it commits in Kafka transactions."""
+        """Tell whether it commits in Kafka transactions."""
         return self.guarantee in _TRANSACTIONAL
 
     def load(self) -> Callable[[Any], Any]:
@@ -143,12 +143,12 @@ class Topology:
 
     @property
     def streaming(self) -> tuple[Processor, ...]:
-        """Those that speak to Kafka."""
+        """Return those that speak to Kafka."""
         return tuple(one for one in self.processors if one.streams)
 
     @property
     def processes(self) -> dict[str, tuple[str, ...]]:
-        """The platform's processes by name, with the processors that each runs."""
+        """Return the platform's processes by name, with the processors that each runs."""
         found: dict[str, list[str]] = {}
         for one in self.processors:
             found.setdefault(one.process_group, []).append(one.name)
@@ -156,20 +156,20 @@ class Topology:
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
-        """The consumer groups and what they read, in the order in which records reach them."""
+        """Return the consumer groups and what they read, in the order in which records reach them."""
         return {named(one.name): one.reads for one in self.streaming}
 
     def process_of(self, names: Iterable[str]) -> str:
-        """The process whose port these processors share: that which has them all, else the first one's name."""
+        """Return the process whose port these processors share: that which has them all, else the first one's name."""
         wanted = list(names)
         return next((process for process, runs in self.processes.items() if set(wanted) <= set(runs)), wanted[0])
 
     def ports(self, process: str) -> dict[str, str]:
-        """What a process listens at beside its metrics: labels with the names of their fields in ``settings.ports``."""
+        """Return what a process listens at beside its metrics: labels with the names of their fields in ``settings.ports``."""
         return {label: field for name in self.processes[process] for label, field in self[name].ports}
 
     def processes_with(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The processes in which one of these topics is read or written."""
+        """Return the processes in which one of these topics is read or written."""
         wanted = set(names)
         return tuple(
             process
@@ -178,16 +178,16 @@ class Topology:
         )
 
     def writers(self, topic: str) -> tuple[str, ...]:
-        """The processors that write a topic."""
+        """Return the processors that write a topic."""
         return tuple(one.name for one in self.processors if topic in (*one.writes, *one.changelogs))
 
     def topics(self, partitions: int) -> list[Topic]:
-        """Every topic of the loop, with the processors' changelogs; ``partitions``: of those that are spread."""
+        """Return every topic of the loop, with the processors' changelogs; ``partitions``: of those that are spread."""
         own = [Topic(name, 1, {"cleanup.policy": "compact"}) for one in self.processors for name in one.changelogs]
         return [*topics.all_topics(partitions), *own]
 
     def markdown(self) -> str:
-        """The table for docs/streams.md."""
+        """Return the table for docs/streams.md."""
         lines = ["| processor | for | reads | writes | state from | guarantee | process |", "| --- " * 7 + "|"]
         lines += [
             f"| `{one.name}` | {one.purpose} | {_cell((*one.reads, *one.follows))} | {_cell((*one.writes, *one.changelogs))} "

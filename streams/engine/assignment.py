@@ -47,9 +47,9 @@ class InHand:
         probe: Probe = lambda: False,
         broker: Broker = KAFKA,
     ) -> None:
-        """``stop`` ends every wait; ``new_s``: see ``streams.kafka.trusted_offsets``; ``alive`` is called as a long log is read
-        again;
-        ``probe``: see ``streams.kafka.stuck_client``; ``broker``: where the clients come from that read a log again."""
+        """Begin without partitions. ``stop`` ends every wait; ``new_s``: see ``streams.kafka.trusted_offsets``; ``alive`` is
+        called as a long log is read again; ``probe``: see ``streams.kafka.stuck_client``; ``broker``: where the clients come from
+        that read a log again."""
         self._alive = alive
         self._broker = broker
         self._stop = stop
@@ -72,16 +72,16 @@ class InHand:
         return [TopicPartition(*partition) for partition in self.committed]
 
     def read(self) -> dict[Partition, int]:
-        """By partition: up to where it was read."""
+        """Return up to where each partition was read."""
         return {place: max(offset, self.ends.get(place, 0)) for place, offset in self.committed.items()}
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
-        """This was committed."""
+        """Note what was committed."""
         self.committed.update(offsets)
         self.told.note(offsets)
 
     def behind(self) -> dict[Partition, int]:
-        """The ends that lie beyond what is committed."""
+        """Return the ends that lie beyond what is committed."""
         return {place: end for place, end in self.ends.items() if end > self.committed.get(place, end)}
 
     def tell_lag(self, source: Consumer, *, ask: bool = False) -> None:
@@ -95,8 +95,8 @@ class InHand:
             metrics.LAG.labels(self._core.name, topic, partition).set(max(0, end - max(offset, 0)))
 
     def assign(self, source: Consumer, partitions: list[TopicPartition], *, paused: bool) -> None:
-        """The group gave these: bring back their state, and read on from where it stands. Raises SettingsError where a topic has
-        more partitions than it should."""
+        """Take the partitions that the group gave: bring back their state, and read on from where it stands. Raises SettingsError
+        where a topic has more partitions than it should."""
         name = self._core.name
         for tp in partitions:
             if tp.topic in topics.SPREAD and tp.partition >= self._settings.partitions:
@@ -120,13 +120,13 @@ class InHand:
         (source.pause if paused else source.resume)(partitions)
 
     def revoke(self, source: Consumer, partitions: list[TopicPartition], *, clean: bool) -> None:
-        """Handed over in good order. ``clean``: the states are as of what is committed, and are kept for whoever comes next."""
+        """Hand over in good order. ``clean``: the states are as of what is committed, and are kept for whoever comes next."""
         if self._keeper is not None and clean:
             self._keeper.last({(tp.topic, tp.partition): self.committed.get((tp.topic, tp.partition), 0) for tp in partitions})
         self._give_up(source, partitions, "revoked")
 
     def lose(self, source: Consumer, partitions: list[TopicPartition]) -> None:
-        """The group went on without us: others have these partitions already."""
+        """Give up partitions that others have already: the group went on without us."""
         self.left_since = time.monotonic()
         self._give_up(source, partitions, "lost")
 
@@ -184,8 +184,8 @@ class InHand:
         return self._positions(source, committed)
 
     def _positions(self, source: Consumer, committed: list[TopicPartition]) -> list[TopicPartition]:
-        """Where each is to be read from: exactly where the state is as of, not where the group would say if it were asked once
-        more; the log's beginning, where that lies behind it. Raises SettingsError where a log ends before."""
+        """Return where each is to be read from: exactly where the state is as of, not where the group would say if it were asked
+        once more; the log's beginning, where that lies behind it. Raises SettingsError where a log ends before."""
         positions, away = [], False
         for tp in committed:
             offset, place = tp.offset, (tp.topic, tp.partition)
@@ -204,7 +204,8 @@ class InHand:
         return positions
 
     def _beginning(self, source: Consumer, place: Partition, offset: int) -> int:
-        """Of the log that was read up to ``offset``. A broker that has just come back may not know its end yet."""
+        """Return the beginning of the log that was read up to ``offset``. A broker that has just come back may not know its end
+        yet."""
         deadline = time.monotonic() + _BACK_S
         while True:
             there, end = source.get_watermark_offsets(TopicPartition(*place), timeout=_ASK_S)
@@ -227,7 +228,7 @@ class InHand:
         self._alive()
 
     def _note(self, place: Partition, committed: TopicPartition) -> commit_metadata.Note:
-        """What was committed along, and by what limits it goes on from there; the core is told."""
+        """Return what was committed along, and by what limits it goes on from there; tell the core."""
         note, core = commit_metadata.read(committed.metadata), self._core
         if not isinstance(core, Limited):
             return note
@@ -236,7 +237,7 @@ class InHand:
         return note
 
     def _evidence(self, source: Consumer, place: Partition, committed: int) -> int:
-        """See ``streams.kafka.trusted_offsets``: up to where a snapshot says that it was committed."""
+        """Return up to where a snapshot says that it was committed (``streams.kafka.trusted_offsets``)."""
         if self._keeper is None or place[0] not in self._core.replays:
             return 0
         newest = self._keeper.ahead(place, committed)
@@ -248,7 +249,7 @@ class InHand:
         return int(source.get_watermark_offsets(TopicPartition(*place), timeout=_END_S)[1])
 
     def _trimmed(self, partition: Partition, begin: int, there: int) -> None:
-        """The log does not go back far enough: say so loudly, and go on with what there is."""
+        """Say loudly that the log does not go back far enough, and go on with what there is."""
         metrics.TRIMMED.labels(self._core.name).inc()
         lost = max(0, there - max(begin, self.committed.get(partition, 0)))
         log.error(

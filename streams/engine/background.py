@@ -21,7 +21,7 @@ class Background:
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def submit(self, task: Callable[[], None]) -> Future[None]:
-        """Once those before it are done."""
+        """Queue ``task``: it runs once those before it are done."""
         future: Future[None] = Future()
         self._tasks.put((task, future))
         return future

@@ -29,7 +29,7 @@ class BatchHistogram(Collector):
         self._sum += float(values.sum())
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
-        """What Prometheus is told."""
+        """Yield what Prometheus is told."""
         below = np.cumsum(self._counts).tolist()
         bounds = [*map(str, self._bounds.tolist()), "+Inf"]
         buckets = [(bound, float(count)) for bound, count in zip(bounds, below, strict=True)]

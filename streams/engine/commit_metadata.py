@@ -21,7 +21,7 @@ class Note(NamedTuple):
     limits: History = ()
 
     def text(self) -> str:
-        """As metadata. The inverse is ``read``."""
+        """Return it as metadata. The inverse is ``read``."""
         said = {name: value for name, value in (("copied", self.copied), ("limits", self.limits)) if value}
         return msgspec.json.encode(said).decode() if said else ""
 
@@ -32,7 +32,7 @@ class _Note(msgspec.Struct):
 
 
 def read(metadata: str | None) -> Note:
-    """What the metadata says; nothing where it is another tool's: to Kafka it is free text."""
+    """Read what the metadata says; nothing where it is another tool's: to Kafka it is free text."""
     try:
         found = msgspec.json.decode(metadata or "{}", type=_Note)
     except msgspec.MsgspecError:

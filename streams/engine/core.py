@@ -51,7 +51,7 @@ class Core(Protocol):
         ...
 
     def forget(self, partitions: Sequence[Partition]) -> None:
-        """These (topic, partition) pairs went to another member: drop what was kept of them."""
+        """Drop what was kept of these (topic, partition) pairs: they went to another member."""
         ...
 
 
@@ -82,7 +82,7 @@ class Copy(Protocol):
         ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """The whole copy, once it is done; may be called in another thread."""
+        """Return the whole copy, once it is done; may be called in another thread."""
         ...
 
 
@@ -106,7 +106,8 @@ class Snapshotted(Protocol):
         ...
 
     def begins_late(self, partition: int) -> None:
-        """What comes first now is not the partition's first record, nor the one after the snapshot: history is missing."""
+        """Note that history is missing: what comes first now is not the partition's first record, nor the one after the
+        snapshot."""
         ...
 
 
@@ -136,7 +137,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
-    """The record as it came, with the reason why ``processor`` could not take it, for ``dlq``.
+    """Wrap the record as it came for ``dlq``, with the reason why ``processor`` could not take it.
 
     An ``attempt`` header (set by ``driftloop dlq replay``) is carried over into the count.
     """

@@ -19,7 +19,7 @@ class EventAhead(ValueError):
 
 
 def ahead(event_time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64], lead_ms: int) -> NDArray[np.bool_]:
-    """Which of n transactions come from the future, bool [n].
+    """Return which of n transactions come from the future, bool [n].
 
     ``appended_ms`` int64 [n]: when the broker took each, 0 where not known; ``lead_ms``: how far one may be ahead, 0: any.
     """
@@ -30,12 +30,12 @@ def ahead(event_time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64], lead
 
 
 def is_ahead(time_ms: int, appended_ms: int, lead_ms: int) -> bool:
-    """The same of one time."""
+    """Tell whether one time comes from the future."""
     return lead_ms != 0 and appended_ms > 0 and time_ms > appended_ms + lead_ms
 
 
 def reason(time_ms: int, appended_ms: int, field: str = "event_time_ms") -> EventAhead:
-    """Why such a record was not taken; ``time_ms`` is what ``field`` says."""
+    """Return why such a record was not taken; ``time_ms`` is what ``field`` says."""
     return EventAhead(
         f"{field} is {_shown(time_ms - appended_ms)} ahead of the broker's clock; correct the producer's clock or "
         "unit and publish it again, or replay it when its time has come (for simulations, scoring.allowed_lead_hours = 0 takes "

@@ -46,7 +46,7 @@ def serve(port: int, health: Health, registry: CollectorRegistry = REGISTRY, hos
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Scrapes come every few seconds: they are not news."""
+            """Say nothing: scrapes come every few seconds and are not news."""
 
     try:
         server = ThreadingHTTPServer((host, port), Handler)

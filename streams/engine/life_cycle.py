@@ -97,5 +97,5 @@ class LifeCycle:
 
     @property
     def paused_s(self) -> float | None:
-        """How long the stream has waited within its batch, in seconds; None where it does not wait."""
+        """Return how long the stream has waited within its batch, in seconds; None where it does not wait."""
         return self._clock() - self._paused_at if self.state in PAUSED else None

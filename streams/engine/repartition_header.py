@@ -35,12 +35,12 @@ class Copied(NamedTuple):
     watched_ms: int | None = None
 
     def header(self) -> tuple[str, bytes]:
-        """As it is written. The inverse is ``copied``."""
+        """Return the header as it is written. The inverse is ``copied``."""
         return HEADER, ",".join("" if time is None else str(time) for time in self).encode()
 
 
 def negative(record: Record, end: int) -> Record:
-    """The record as it is to be read again: without the header where it lies at ``end`` or behind it."""
+    """Return the record as it is to be read again: without the header where it lies at ``end`` or behind it."""
     if not record.headers or record.offset < end:
         return record
     kept = [header for header in record.headers if header[0] != HEADER]
@@ -48,7 +48,7 @@ def negative(record: Record, end: int) -> Record:
 
 
 def copied(record: Record) -> Copied | None:
-    """What the header says; None where the record has none, or one that is none of ours: it came by itself."""
+    """Return what the header says; None where the record has none, or one that is none of ours: it came by itself."""
     for name, value in record.headers:
         if name == HEADER:
             return _parsed(value or b"")

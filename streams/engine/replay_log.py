@@ -77,7 +77,7 @@ def _replay_topic(
 def _begins(
     reader: Consumer, topic: str, spans: dict[int, Span], trimmed: Callable[[Partition, int, int], None]
 ) -> dict[int, int]:
-    """Where to begin in each partition: where its span does, or where its log does, if that is later."""
+    """Return where to begin in each partition: where its span does, or where its log does, if that is later."""
     begins = {}
     for partition, span in spans.items():
         there, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
@@ -118,7 +118,8 @@ _headers = methodcaller("headers")
 
 
 def record_of(message: Message) -> Record:
-    """A confluent_kafka message as the plain record that cores take. Headers that cannot be read, all of them, are left out."""
+    """Turn a confluent_kafka message into the plain record that cores take. Headers that cannot be read, all of them, are left
+    out."""
     try:
         headers = _headers(message) or []
     except SystemError:

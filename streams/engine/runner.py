@@ -87,7 +87,7 @@ def _leave(stuck: int, shells: int, code: int) -> NoReturn:
 
 
 def _page(port: int, host: str, health: Health) -> ThreadingHTTPServer:
-    """A further member on the same machine takes any free port: the setting's is that of the first."""
+    """Serve metrics and health. A further member on the same machine takes any free port: the setting's is that of the first."""
     try:
         return serve(port, health, host=host)
     except OSError as error:

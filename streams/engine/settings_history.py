@@ -38,7 +38,7 @@ class Limited(Protocol):
     def limits(self) -> Limits: ...
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Told before a partition's state is brought back: how it was processed so far. The last entry is of now."""
+        """Take how a partition was processed so far, before its state is brought back. The last entry is of now."""
         ...
 
 
@@ -49,26 +49,27 @@ class Histories:
         self._of: dict[Partition, History] = {}
 
     def decided(self, partition: Partition, history: History) -> None:
-        """See ``Limited``."""
+        """Keep the partition's history (see ``Limited``)."""
         self._of[partition] = history
 
     def forget(self, partitions: Iterable[Partition]) -> None:
-        """They went to another member."""
+        """Drop the history of partitions that went to another member."""
         for partition in partitions:
             self._of.pop(partition, None)
 
     def parts(self, records: Sequence[Record]) -> Iterator[tuple[list[Record], dict[Partition, Limits]]]:
-        """The records in parts, each with the limits of its partitions that have a history (``by_limits``)."""
+        """Return the records in parts, each with the limits of its partitions that have a history (``by_limits``)."""
         return by_limits(records, self._of)
 
     def at(self, record: Record) -> Limits | None:
-        """The limits that counted for the record; None where its partition has no history."""
+        """Return the limits that counted for the record; None where its partition has no history."""
         history = self._of.get((record.topic, record.partition))
         return at(history, record.offset) if history else None
 
 
 def went_on(history: History, offset: int, limits: Limits) -> History:
-    """The history of a partition that is processed by ``limits`` from ``offset`` on. An empty one is one without changes."""
+    """Return the history of a partition that is processed by ``limits`` from ``offset`` on. An empty one is one without
+    changes."""
     if not history:
         return (Since(0, limits),)
     kept = tuple(one for one in history if one.offset < offset)
@@ -80,8 +81,8 @@ def went_on(history: History, offset: int, limits: Limits) -> History:
 def by_limits(
     records: Sequence[Record], histories: Mapping[Partition, History]
 ) -> Iterator[tuple[list[Record], dict[Partition, Limits]]]:
-    """The records in parts, each with the limits of its partitions; the order within a partition stays. Partitions without a
-    history are left out of the limits."""
+    """Yield the records in parts, each with the limits of its partitions; the order within a partition stays. Partitions without
+    a history are left out of the limits."""
     if all(len(history) <= 1 for history in histories.values()):
         yield list(records), {place: history[0].limits for place, history in histories.items() if history}
         return
@@ -94,7 +95,7 @@ def by_limits(
 
 
 def at(history: History, offset: int) -> Limits:
-    """The limits that counted at this offset. Of a history that is not empty."""
+    """Return the limits that counted at this offset of a history that is not empty."""
     return history[_era(history, offset)].limits
 
 

@@ -86,9 +86,10 @@ class Shell:
         broker: Broker = KAFKA,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or 0. ``new_s``: how long a
-        broker that says that nothing was committed is asked again (``streams.kafka.trusted_offsets``). ``broker``: where its
-        clients come from; ``clock``, in seconds: by which snapshots are due and a quiet partition is looked at."""
+        """Prepare to run ``core``. ``instance`` tells the members of a group apart, by default what DRIFTLOOP_INSTANCE says, or
+        0. ``new_s``: how long a broker that says that nothing was committed is asked again (``streams.kafka.trusted_offsets``).
+        ``broker``: where its clients come from; ``clock``, in seconds: by which snapshots are due and a quiet partition is looked
+        at."""
         self._settings = settings
         self._broker = broker
         self._core = core
@@ -130,7 +131,7 @@ class Shell:
 
     @property
     def core(self) -> Core:
-        """The processor that it runs."""
+        """Return the processor that it runs."""
         return self._core
 
     def stop(self) -> None:
@@ -138,7 +139,7 @@ class Shell:
         self._stop.set()
 
     def health(self) -> list[str]:
-        """What is wrong, in words."""
+        """Return what is wrong, in words."""
         name, now = self._core.name, time.monotonic()
         reasons = []
         if now - self._turned_at > STUCK_S:
@@ -157,7 +158,7 @@ class Shell:
         return reasons
 
     def run(self) -> None:
-        """The loop. Raises KafkaException when the broker fences this member, SettingsError where a topic has other
+        """Run the loop. Raises KafkaException when the broker fences this member, SettingsError where a topic has other
         partitions."""
         self._life.to(State.JOINING)
         self._turned_at = time.monotonic()
@@ -225,7 +226,7 @@ class Shell:
                 self._keeper.turn(self._hand.committed)
 
     def wait(self, seconds: float) -> None:
-        """How a core waits for something that is away: the partitions are paused, and the group hears from us.
+        """Let a core wait for something that is away: the partitions are paused, and the group hears from us.
 
         Raises Stopped, and BatchLost where partitions went to another member meanwhile; IllegalStep outside of a batch.
         """
@@ -255,7 +256,7 @@ class Shell:
             raise BatchLost("partitions went to another member while their batch was in hand")
 
     def _tell_lag_while_waiting(self, source: Consumer) -> None:
-        """Paused partitions are not fetched, so that the broker must be asked; not at every turn."""
+        """Tell the lag of paused partitions: they are not fetched, so that the broker must be asked; not at every turn."""
         if time.monotonic() - self._asked_at > _ASK_LAG_S:
             self._asked_at = time.monotonic()
             self._hand.tell_lag(source, ask=True)
@@ -301,7 +302,7 @@ class Shell:
             log.warning("%s: %s", self._core.name, error)
 
     def _turn(self, source: Consumer, records: Sequence[Record], newest: dict[Partition, int]) -> None:
-        """One micro-batch, one transaction."""
+        """Process one micro-batch in one transaction."""
         name, following = self._core.name, State.SPOILT
         self._life.to(State.BATCH)
         try:
@@ -358,7 +359,7 @@ class Shell:
         self._turned_at = time.monotonic()
 
     def _start_over(self, source: Consumer) -> None:
-        """Back to what is committed."""
+        """Go back to what is committed."""
         clean, self._cut = self._life.state is State.READING, None
         self._life.to(State.REBUILDING)
         self._hand.start_over(source, clean=clean)

@@ -45,7 +45,7 @@ class Keeper:
         self._copying: tuple[Partition, int, float, Copy] | None = None
 
     def of_cluster(self, cluster: str) -> None:
-        """Whose logs they are of; before the first ``load``."""
+        """Set whose logs they are of; before the first ``load``."""
         self._store.of_cluster(cluster)
 
     def load(self, partition: Partition, committed: int) -> int:
@@ -68,7 +68,8 @@ class Keeper:
         return offset
 
     def ahead(self, partition: Partition, committed: int) -> int:
-        """The offset of the newest whole snapshot that lies beyond ``committed``; 0 where there is none, or none can be read."""
+        """Return the offset of the newest whole snapshot that lies beyond ``committed``; 0 where there is none, or none can be
+        read."""
         try:
             return self._store.ahead(*partition, committed)
         except Exception as error:  # whatever a file system raises: it is no evidence then
@@ -76,7 +77,7 @@ class Keeper:
             return 0
 
     def turn(self, committed: dict[Partition, int]) -> None:
-        """Between two batches: go on with the copy in hand, or begin one that is due. ``committed``: where the states stand."""
+        """Go on with the copy in hand, or begin one that is due, between two batches. ``committed``: where the states stand."""
         now = self._clock()
         if self._copying is None:
             self._begin_due(committed, now)
@@ -90,7 +91,8 @@ class Keeper:
             self._writing = self._writer.submit(partial(self._write, partition, offset, began, copy))
 
     def last(self, partitions: dict[Partition, int]) -> None:
-        """These are given up, in good order: whoever gets them next should not have to replay much. Waits a bounded time."""
+        """Write snapshots of what is given up in good order: whoever gets it next should not have to replay much. Waits a
+        bounded time."""
         deadline = self._clock() + _LAST_S
         self.forget(partitions)
         pending = []
@@ -110,7 +112,7 @@ class Keeper:
             self._copying = None
 
     def gone(self, partitions: dict[Partition, int]) -> None:
-        """These are somebody else's: ``forget``, and nothing is told of their snapshots any more."""
+        """Drop what is somebody else's (``forget``), and tell nothing of its snapshots any more."""
         self.forget(partitions)
         for _, number in partitions:
             for gauge in (metrics.SNAPSHOT_AGE, metrics.SNAPSHOT_BYTES):
@@ -137,7 +139,7 @@ class Keeper:
                 return
 
     def _write(self, partition: Partition, offset: int, began: float, copy: Copy) -> None:
-        """In the writer's thread."""
+        """Write a snapshot, in the writer's thread."""
         try:
             at_ms = int((time.time() - (self._clock() - began)) * 1000)
             written = self._store.write(*partition, Snapshot(offset, self._core.state_version, copy.arrays(), at_ms))

@@ -62,7 +62,7 @@ class _Head(msgspec.Struct):
 
 
 def encode(snapshot: Snapshot) -> list[bytes | memoryview]:
-    """The file's content, in pieces, without a copy of the arrays."""
+    """Return the file's content, in pieces, without a copy of the arrays."""
     arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
     described = [_Array(name, array.dtype.str, list(array.shape)) for name, array in arrays.items()]
     head = msgspec.json.encode(_Head(snapshot.offset, snapshot.version, described, snapshot.at_ms))
@@ -78,7 +78,7 @@ def encode(snapshot: Snapshot) -> list[bytes | memoryview]:
 
 
 def decode(data: bytes) -> Snapshot:
-    """The inverse of ``encode``. Raises DamagedSnapshot."""
+    """Read what ``encode`` gave. Raises DamagedSnapshot."""
     content = memoryview(data)[:-_HASH_BYTES]
     if len(data) <= len(_MAGIC) + _HASH_BYTES or not data.startswith(_MAGIC):
         raise DamagedSnapshot("it is not a snapshot, or only its beginning")
@@ -110,7 +110,7 @@ class Store:
         self._root = f"{self._base}/{processor}"
 
     def of_cluster(self, cluster: str) -> Store:
-        """From now on those of this cluster's logs (``streams.kafka.cluster``), before anything else; returns itself."""
+        """Use those of this cluster's logs (``streams.kafka.cluster``) from now on, before anything else; return itself."""
         self._root = f"{self._base}/{cluster}/{self._processor}"
         return self
 
@@ -131,7 +131,7 @@ class Store:
         return sum(len(piece) for piece in pieces)
 
     def offsets(self, topic: str, partition: int) -> list[int]:
-        """Of the snapshots that are there, newest first."""
+        """Return the offsets of the snapshots that are there, newest first."""
         folder = self._folder(topic, partition)
         if not self._files.isdir(folder):
             return []
@@ -140,7 +140,7 @@ class Store:
         return sorted((int(stem) for stem in stems if stem.isdecimal()), reverse=True)
 
     def ahead(self, topic: str, partition: int, offset: int) -> int:
-        """The newest offset beyond ``offset`` of which there is a whole snapshot, of any version; 0: of none."""
+        """Return the newest offset beyond ``offset`` of which there is a whole snapshot, of any version; 0: of none."""
         for found in self.offsets(topic, partition):
             if found <= offset:
                 break
@@ -150,8 +150,8 @@ class Store:
         return 0
 
     def newest(self, topic: str, partition: int, version: str, upto: int) -> Snapshot | None:
-        """The newest one that is whole, of this version, and not ahead of the offset ``upto``; those that are ahead are removed.
-        None: there is none."""
+        """Return the newest one that is whole, of this version, and not ahead of the offset ``upto``; remove those that are
+        ahead. None: there is none."""
         for offset in self.offsets(topic, partition):
             path = f"{self._folder(topic, partition)}/{offset:015d}{_ENDING}"
             if offset > upto:

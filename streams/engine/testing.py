@@ -153,7 +153,7 @@ class Driver:
         return named(self.core.name)
 
     def run(self, steps: Iterable[Step]) -> None:
-        """One life of the processor, or several, where it is killed in between; at the end it is stopped in good order.
+        """Run one life of the processor, or several, where it is killed in between; at the end it is stopped in good order.
 
         Raises what the processor ends by.
         """
@@ -169,17 +169,17 @@ class Driver:
             return
 
     def read(self, topic: str) -> list[Record]:
-        """What committed readers see of a topic, by partition."""
+        """Return what committed readers see of a topic, by partition."""
         return self.cluster.read(topic)
 
     def committed(self) -> dict[Partition, int]:
-        """The group's offsets."""
+        """Return the group's offsets."""
         places = [place for topic in self.core.inputs for place in self.cluster.partitions(topic)]
         found = {place: self.cluster.committed(self.group, place) for place in places}
         return {place: commit.offset for place, commit in found.items() if commit is not None}
 
     def snapshots(self) -> Store:
-        """The processor's snapshots."""
+        """Return the store of the processor's snapshots."""
         return Store(self.settings.snapshot_root, named(self.core.name)).of_cluster(self.cluster.cluster_id)
 
     def _member(self, instance: str, steps: deque[Step], partitions: tuple[int, ...] | None) -> _Member:
@@ -187,7 +187,7 @@ class Driver:
         return _Member(self, core, instance, steps, partitions)
 
     def places(self, partitions: tuple[int, ...] | None) -> list[Partition]:
-        """These partitions of every topic that is read; None: all."""
+        """Return these partitions of every topic that is read; None: all."""
         every = [place for topic in self.core.inputs for place in self.cluster.partitions(topic)]
         return [place for place in every if partitions is None or place[1] in partitions]
 
@@ -220,7 +220,7 @@ class _Member:
         driver._started(core, self.shell)
 
     def _pace(self, source: Consumer, wanted: int) -> int:
-        """How many records the shell is handed: the script goes on as it polls."""
+        """Return how many records the shell is handed: the script goes on as it polls."""
         if not self._began:
             self._began = True
             source.give(self._driver.places(self._partitions))
@@ -237,7 +237,7 @@ class _Member:
         return 0
 
     def _step(self, source: Consumer, step: Step) -> int | None:
-        """Take the step, and drop it where it is done; how many records come, None: on to the next step."""
+        """Take the step, and drop it where it is done; return how many records come, None: on to the next step."""
         if isinstance(step, Batch):
             return self._batch(source, step.records, last=True)
         if isinstance(step, End):

@@ -17,19 +17,19 @@ class Broker(Protocol):
     """Makes the clients of one processor; what they raise is KafkaException."""
 
     def consumer(self, settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
-        """See ``streams.kafka.clients.consumer``."""
+        """Make a consumer (``streams.kafka.clients.consumer``)."""
         ...
 
     def producer(self, settings: Settings, transactional_id: str) -> Producer:
-        """See ``streams.kafka.clients.producer``."""
+        """Make a producer (``streams.kafka.clients.producer``)."""
         ...
 
     def held_back(self, settings: Settings, topics: Iterable[str]) -> Callable[[], list[Partition]]:
-        """See ``streams.kafka.open_transactions``."""
+        """Return what looks for partitions that are held back (``streams.kafka.open_transactions``)."""
         ...
 
     def gets_through(self, settings: Settings, group: str, topic: str) -> bool:
-        """See ``streams.kafka.stuck_client``."""
+        """Tell whether a new client gets through (``streams.kafka.stuck_client``)."""
         ...
 
 

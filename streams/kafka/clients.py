@@ -25,8 +25,8 @@ class Producer(confluent_kafka.Producer):
     """A producer that tells a wrong setting from a broker that is away."""
 
     def init_transactions(self, timeout: float = -1) -> None:
-        """``timeout``: seconds. Raises SettingsError where the broker does not take our transaction.timeout.ms, which a client
-        learns only here and which a new start would meet again; else KafkaException."""
+        """Get ready for transactions. ``timeout``: seconds. Raises SettingsError where the broker does not take our
+        transaction.timeout.ms, which a client learns only here and which a new start would meet again; else KafkaException."""
         try:
             super().init_transactions(timeout)
         except KafkaException as error:
@@ -39,7 +39,7 @@ class Producer(confluent_kafka.Producer):
 
 
 def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consumer:
-    """A read_committed consumer that reports partition ends and never commits by itself."""
+    """Make a read_committed consumer that reports partition ends and never commits by itself."""
     chosen: dict[str, str | int | bool] = {
         # Short enough that a killed member's partitions move while someone still watches, long enough for a JIT pause.
         "session.timeout.ms": 10_000,
@@ -64,7 +64,7 @@ def consumer(settings: Settings, group: str, **extra: str | int | bool) -> Consu
 
 
 def producer(settings: Settings, transactional_id: str | None = None, **extra: str | int | bool) -> Producer:
-    """An idempotent producer, transactional where an id is given. Keys are spread as Java clients spread them."""
+    """Make an idempotent producer, transactional where an id is given. Keys are spread as Java clients spread them."""
     chosen: dict[str, str | int | bool] = {
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
@@ -90,13 +90,13 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
 
 
 def admin(settings: Settings, logger: logging.Logger | None = None, **extra: Any) -> AdminClient:
-    """A client for questions about topics, groups and offsets."""
+    """Make a client for questions about topics, groups and offsets."""
     told: dict[str, Any] = {} if logger is None else {"logger": logger}
     return _made(AdminClient, {**client(settings), **extra}, **told)
 
 
 def _made(kind: Callable[..., T], config: dict[str, Any], **told: Any) -> T:
-    """Raises SettingsError where librdkafka does not take the settings."""
+    """Make a client. Raises SettingsError where librdkafka does not take the settings."""
     try:
         return kind(config, **told)
     except KafkaException as error:

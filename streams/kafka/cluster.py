@@ -11,7 +11,8 @@ UNKNOWN = "unknown"
 
 
 def cluster_id(client: Consumer | AdminClient, topic: str, timeout_s: float = 10.0) -> str:
-    """The id that the cluster of ``topic`` was made with, as a name for a folder; ``unknown`` where brokers do not tell one.
+    """Return the id that the cluster of ``topic`` was made with, as a name for a folder; ``unknown`` where brokers do not tell
+    one.
 
     Raises KafkaException where no broker answers.
     """

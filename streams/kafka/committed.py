@@ -39,7 +39,7 @@ class Committed:
         self._pool = ThreadPoolExecutor(_MOST_AT_ONCE, thread_name_prefix="committed")
 
     def read(self, wanted: Mapping[str, Iterable[Partition]], timeout_s: float) -> dict[str, dict[Partition, Commit]]:
-        """What each group has committed for the partitions that are asked for; where it has not, the partition is left out.
+        """Read what each group has committed for the partitions that are asked for; where it has not, the partition is left out.
 
         Waits for a coordinator that is not ready. Raises KafkaException where there is no answer within ``timeout_s``.
         """

@@ -43,7 +43,7 @@ def create(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> 
 
 
 def less_safe(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> list[str]:
-    """The topics that are kept with fewer copies, or written with fewer, than the settings say, a line each.
+    """Return the topics that are kept with fewer copies, or written with fewer, than the settings say, a line each.
 
     Raises KafkaException where the broker does not answer. A line says so where our user may not read the topics' settings.
     """
@@ -79,7 +79,7 @@ def less_safe(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) 
 
 
 def _config(settings: Settings, topic: Topic) -> dict[str, str]:
-    """A topic's settings at the broker; our own broker's default is what it can do."""
+    """Return a topic's settings at the broker; our own broker's default is what it can do."""
     safe = {"min.insync.replicas": str(settings.min_insync_replicas)} if settings.bootstrap_servers else {}
     return safe | topic.config
 

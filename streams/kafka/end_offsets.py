@@ -40,8 +40,8 @@ class Ends:
         self.admin: AdminClient = clients.admin(settings, **extra)
 
     def read(self, places: Iterable[Partition], stable: bool = False) -> dict[Partition, int]:
-        """By (topic, partition), as they are now. ``stable``: the last stable offsets instead, where the first transaction that
-        is open begins. Raises KafkaException."""
+        """Read the ends by (topic, partition), as they are now. ``stable``: the last stable offsets instead, where the first
+        transaction that is open begins. Raises KafkaException."""
         wanted = list(places)
         level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
         try:

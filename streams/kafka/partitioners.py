@@ -20,7 +20,7 @@ _MIX, _BITS = 0x5BD1E995, 0xFFFFFFFF
 
 
 def murmur2(data: bytes) -> int:
-    """MurmurHash2 as Java's clients compute it (``org.apache.kafka.common.utils.Utils.murmur2``), unsigned, 32 bits."""
+    """Return MurmurHash2 as Java's clients compute it (``org.apache.kafka.common.utils.Utils.murmur2``), unsigned, 32 bits."""
     hashed = 0x9747B28C ^ len(data)
     whole = len(data) & ~3
     for start in range(0, whole, 4):
@@ -55,7 +55,7 @@ class Evidence:
         self.elsewhere: dict[Name, dict[str, int]] = {name: {} for name in HASHES}
 
     def see(self, topic: str, partition: int, key: bytes | None) -> None:
-        """A record; one without a key says nothing."""
+        """Count a record; one without a key says nothing."""
         if not key:
             return
         self.keys += 1
@@ -64,7 +64,7 @@ class Evidence:
                 self.elsewhere[name][topic] = self.elsewhere[name].get(topic, 0) + 1
 
     def partitioner(self) -> Name:
-        """The way that explains every key; the first one, where several do. Raises Unexplained."""
+        """Return the way that explains every key; the first one, where several do. Raises Unexplained."""
         for name, elsewhere in self.elsewhere.items():
             if not elsewhere:
                 return name

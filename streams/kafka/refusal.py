@@ -23,7 +23,7 @@ class Refused(SettingsError):
 
 
 def refused(settings: Settings, error: KafkaError, what: str = "") -> Refused | None:
-    """``error`` as a clear one where it is a refusal, else None. ``what``: the topic or group that it is about."""
+    """Return ``error`` as a clear one where it is a refusal, else None. ``what``: the topic or group that it is about."""
     name = client(settings).get("sasl.username") or settings.user
     code = error.code()
     if code in _WRONG_NAME:
@@ -45,7 +45,7 @@ def refused(settings: Settings, error: KafkaError, what: str = "") -> Refused | 
 
 
 def listening(settings: Settings) -> dict[str, Callable[[KafkaError], None]]:
-    """A consumer's setting by which a refusal is raised from ``poll`` and ``consume``; none without any security.
+    """Return a consumer's setting by which a refusal is raised from ``poll`` and ``consume``; none without any security.
 
     Not for producers: their reports of deliveries come in the same call, and must not find an exception there.
     """

@@ -33,12 +33,13 @@ class StallWatch:
         self._behind: dict[Partition, tuple[int, float]] = {}
 
     def forgive(self) -> None:
-        """Nothing that was seen so far says anything: the partitions were paused."""
+        """Forget what was seen so far: it says nothing, as the partitions were paused."""
         self._behind.clear()
 
     def look(self, source: Consumer, positions: Mapping[Partition, int], busy: bool = False) -> None:
-        """``positions``: by partition in hand, up to where it is read. ``busy``: the consumer had as many records as were asked
-        for, so that a partition's may wait behind others' in its queue. Raises Stalled."""
+        """Look for a partition that stands still. ``positions``: by partition in hand, up to where it is read. ``busy``: the
+        consumer had as many records as were asked for, so that a partition's may wait behind others' in its queue. Raises
+        Stalled."""
         now = self._clock()
         if busy:
             self._behind.clear()

@@ -39,7 +39,7 @@ class Patience:
         self._got_through = False
 
     def failed(self, what: str) -> None:
-        """One more try came to nothing. Raises ClientStuck."""
+        """Note that one more try came to nothing. Raises ClientStuck."""
         if self._clock() < self._ask_at:
             return
         again = self._probe()
@@ -51,7 +51,7 @@ class Patience:
 
 
 def gets_through(settings: Settings, group: str, topic: str) -> bool:
-    """Whether a client that is made now gets to the group's coordinator, and is told what is committed of ``topic``."""
+    """Tell whether a client that is made now gets to the group's coordinator, and is told what is committed of ``topic``."""
     asked = consumer(settings, group, log_level=0)
     try:
         found = asked.committed([TopicPartition(topic, 0)], _ANSWER_S)

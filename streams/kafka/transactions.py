@@ -98,9 +98,9 @@ class Transactions:
                 return
 
     def _end_what_hangs(self) -> None:
-        """A broker that was killed can forget a transaction of ours that partitions still hold open. In the offsets topic nobody
-        is told any more what the group has committed; elsewhere committed readers stand still. The end of any later transaction
-        of this id in the same partition ends it, too: so one writes there, commits nothing, and is aborted."""
+        """End what a killed broker may have forgotten: a transaction of ours that partitions still hold open. In the offsets
+        topic nobody is told any more what the group has committed; elsewhere committed readers stand still. The end of any later
+        transaction of this id in the same partition ends it, too: so one writes there, commits nothing, and is aborted."""
         assert self._aside is not None
         metadata, place = self._aside
         held = self._look()
@@ -120,7 +120,7 @@ class Transactions:
         self._again(lambda: producer.abort_transaction(_CALL_S))
 
     def _look(self) -> list[Partition]:
-        """Which partitions have an open transaction, as soon as the broker can tell."""
+        """Return which partitions have an open transaction, as soon as the broker can tell."""
         deadline = time.monotonic() + _LOOK_S
         while True:
             try:
@@ -174,7 +174,7 @@ class Transactions:
             log.info("%s: the producer is closed: %s", self._name, error.args[0].str())
 
     def _send_offsets(self, moved: list[TopicPartition], metadata: object) -> None:
-        """In a thread that dies with the process: one of a pool would be waited for at the exit."""
+        """Send the offsets in a thread that dies with the process: one of a pool would be waited for at the exit."""
         producer = self._producer
         failures: list[KafkaException] = []
 
@@ -209,7 +209,7 @@ class Transactions:
                 return
 
     def _again(self, call: Callable[[], T]) -> T:
-        """``call`` until it works. Raises KafkaException where trying again cannot help, Stopped, ClientStuck."""
+        """Try ``call`` until it works. Raises KafkaException where trying again cannot help, Stopped, ClientStuck."""
         told, patience = False, Patience(self._name, self._probe)
         while True:
             try:

@@ -79,12 +79,12 @@ class Told:
         self._known: dict[Partition, int] = {}
 
     def note(self, committed: Mapping[Partition, int]) -> None:
-        """This was committed."""
+        """Note what was committed."""
         self._known.update(committed)
 
     def committed(self, source: Consumer, partitions: list[TopicPartition], evidence: Evidence) -> list[TopicPartition]:
-        """What is committed of these, as soon as the answer can be believed. Raises Stopped; KafkaException where asking again
-        cannot help, ClientStuck."""
+        """Return what is committed of these, as soon as the answer can be believed. Raises Stopped; KafkaException where asking
+        again cannot help, ClientStuck."""
         settling, patience = _Settling(self._new_s), Patience(self._name, self._probe)
         while partitions:
             found = self._ask(source, partitions, evidence, settling, patience)
@@ -103,7 +103,7 @@ class Told:
         settling: _Settling,
         patience: Patience,
     ) -> list[TopicPartition] | None:
-        """None: there is no answer, or none to believe yet."""
+        """Ask once. None: there is no answer, or none to believe yet."""
         try:
             found: list[TopicPartition] = source.committed(partitions, _ANSWER_S)
             self.doubt = self._doubt(found, evidence)
@@ -120,7 +120,7 @@ class Told:
         return found if over else None
 
     def _says_nothing(self, source: Consumer, tp: TopicPartition) -> bool:
-        """That nothing was committed, and there is something to read, and nothing better is known."""
+        """Tell whether nothing was committed, and there is something to read, and nothing better is known."""
         if self._new_s <= 0 or tp.offset >= 0 or (tp.topic, tp.partition) in self._known:
             return False
         first, end = source.get_watermark_offsets(TopicPartition(tp.topic, tp.partition), _ANSWER_S)

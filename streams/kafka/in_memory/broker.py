@@ -23,7 +23,7 @@ class InMemory:
         self._made: list[Consumer | Producer] = []
 
     def die(self) -> None:
-        """The process is killed: its clients say nothing any more, and what is open stays open until somebody takes over."""
+        """Kill the process: its clients say nothing any more, and what is open stays open until somebody takes over."""
         for client in self._made:
             client.dead = True
 

@@ -35,7 +35,7 @@ class Cluster:
         self._entries = 0
 
     def create(self, topics: Mapping[str, int]) -> None:
-        """Topics of so many partitions; those that are there stay."""
+        """Create topics of so many partitions; those that are there stay."""
         for topic, partitions in topics.items():
             self._logs.setdefault(topic, [Log() for _ in range(partitions)])
 
@@ -43,7 +43,7 @@ class Cluster:
         return [(topic, number) for number in range(len(self._logs[topic]))]
 
     def log(self, place: Partition) -> Log:
-        """Raises KafkaException where there is none."""
+        """Return a partition's log. Raises KafkaException where there is none."""
         topic, number = place
         if topic not in self._logs or number >= len(self._logs[topic]):
             raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"there is no {topic}[{number}]"))
@@ -57,7 +57,7 @@ class Cluster:
             self._append((record.topic, record.partition), record.key, record.value, record.headers, at_ms)
 
     def read(self, topic: str) -> list[Record]:
-        """What committed readers see of a topic, by partition."""
+        """Return what committed readers see of a topic, by partition."""
         found = []
         for place in self.partitions(topic):
             log = self.log(place)
@@ -71,12 +71,12 @@ class Cluster:
         return self._commits.get((group, place))
 
     def commit(self, group: str, offsets: Mapping[Partition, Commit]) -> None:
-        """As a tool sets them, or a coordinator that has lost its way says them."""
+        """Set offsets as a tool sets them, or a coordinator that has lost its way says them."""
         for place, commit in offsets.items():
             self._commits[group, place] = commit
 
     def begin_writer(self, name: str) -> int:
-        """A producer takes over a transactional id: what its predecessor left open is aborted. Return its epoch."""
+        """Let a producer take over a transactional id: what its predecessor left open is aborted. Return its epoch."""
         before = self._writers.get(name)
         if before is not None and before.transaction is not None:
             self._finish(before.transaction, "aborted")
@@ -110,7 +110,7 @@ class Cluster:
                 self._commits[place] = Commit(*found)
 
     def partition_of(self, topic: str, key: bytes | None) -> int:
-        """As our producers spread keys; what has none goes to partition 0."""
+        """Return the partition that our producers give a key; what has none goes to partition 0."""
         count = len(self._logs.get(topic, ())) or 1
         return HASHES["murmur2"](key) % count if key is not None else 0
 
@@ -146,5 +146,5 @@ class Cluster:
 
 
 def record_at(place: Partition, offset: int, entry: Entry) -> Record:
-    """An entry as the record that cores take."""
+    """Return an entry as the record that cores take."""
     return Record(*place, offset, entry.key, entry.value, entry.headers, entry.appended_ms)

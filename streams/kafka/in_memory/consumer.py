@@ -46,7 +46,7 @@ class Message:
         return list(self._entry.headers) if self._entry is not None else []
 
     def timestamp(self) -> tuple[int, int]:
-        """Kind (2: when the broker took it) and ms."""
+        """Return the kind (2: when the broker took it) and ms."""
         return 2, self._entry.appended_ms if self._entry is not None else 0
 
 
@@ -88,16 +88,16 @@ class Consumer:
 
     @property
     def ready(self) -> int:
-        """How many partitions have a record to hand out."""
+        """Return how many partitions have a record to hand out."""
         return sum(self._next(place)[1] is not None for place in self._readable())
 
     @property
     def waits(self) -> bool:
-        """Whether a partition is paused."""
+        """Tell whether a partition is paused."""
         return bool(self._paused & self._positions.keys())
 
     def give(self, places: Iterable[Partition]) -> None:
-        """The group assigns these, too."""
+        """Assign these, too, as the group does."""
         new = list(places)
         if not self._cooperative and self._given:
             self._on_revoke(self, _named(self._given))
@@ -106,7 +106,7 @@ class Consumer:
         self._on_assign(self, _named(new))
 
     def take(self, places: Iterable[Partition], *, lost: bool = False) -> None:
-        """The group takes these away; ``lost``: it went on without this member."""
+        """Take these away, as the group does; ``lost``: it went on without this member."""
         gone = set(places)
         callback = self._on_lost if lost else self._on_revoke
         before, self._given = self._given, [place for place in self._given if place not in gone]
@@ -117,7 +117,7 @@ class Consumer:
             self._on_assign(self, _named(self._given))
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
-        """At most so many; at the end of a partition, an error says so once."""
+        """Return at most so many; at the end of a partition, an error says so once."""
         if errors := self._errors():
             return errors
         count = self._pace(self, num_messages) if self._subscribed else num_messages
@@ -175,7 +175,7 @@ class Consumer:
         self._positions.clear()
 
     def seek(self, tp: TopicPartition) -> None:
-        """Raises KafkaException where the partition's log was cut beneath it."""
+        """Read on from an offset. Raises KafkaException where the partition's log was cut beneath it."""
         place = (tp.topic, tp.partition)
         if place not in self._positions or place in self._cut:
             raise KafkaException(KafkaError(KafkaError._STATE, "the partition is not read"))
@@ -188,7 +188,7 @@ class Consumer:
         self._paused -= {(tp.topic, tp.partition) for tp in partitions}
 
     def close(self) -> None:
-        """Leaves the group."""
+        """Leave the group."""
         if self._given and not self.dead:
             self._on_revoke(self, _named(self._given))
         self._given.clear()

@@ -42,18 +42,18 @@ class Log:
 
     @property
     def end(self) -> int:
-        """The offset that the next entry gets."""
+        """Return the offset that the next entry gets."""
         return len(self._entries)
 
     @property
     def stable(self) -> int:
-        """Up to where committed readers get: the first record of an open transaction, else the end."""
+        """Return up to where committed readers get: the first record of an open transaction, else the end."""
         while self._stable < self.end and not _is_open(self._entries[self._stable]):
             self._stable += 1
         return self._stable
 
     def append(self, entry: Entry) -> int:
-        """Return its offset."""
+        """Append ``entry``; return its offset."""
         self._entries.append(entry)
         return self.end - 1
 
@@ -62,8 +62,8 @@ class Log:
         self.begin = max(self.begin, begin)
 
     def next(self, offset: int) -> tuple[int, Entry | None]:
-        """The first record that a committed reader at ``offset`` is handed, and where it lies; None, and where it waits, where
-        there is none yet."""
+        """Return the first record that a committed reader at ``offset`` is handed, and where it lies; None, and where it waits,
+        where there is none yet."""
         while offset < self.end:
             entry = self._entries[offset]
             if _is_open(entry):

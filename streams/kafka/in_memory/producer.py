@@ -36,7 +36,7 @@ class Producer:
         partition: int = -1,
         headers: Sequence[tuple[str, bytes | None]] = (),
     ) -> None:
-        """Raises KafkaException where the value is larger than our clients send."""
+        """Write a record. Raises KafkaException where the value is larger than our clients send."""
         if len(value) > DLQ_MAX_BYTES:
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
         number = partition if partition >= 0 else self._cluster.partition_of(topic, key)
@@ -61,6 +61,6 @@ class Producer:
         return 0
 
     def close(self) -> None:
-        """Aborts what is open."""
+        """Abort what is open."""
         if self._open and not self.dead:
             self.abort_transaction()
