@@ -8,7 +8,7 @@ Interval = tuple[int, int]
 
 
 def merge(intervals: Iterable[Interval]) -> list[Interval]:
-    """Sorted, disjoint intervals that cover the same times; those that touch become one.
+    """Return sorted, disjoint intervals that cover the same times; those that touch become one.
 
     >>> merge([(5, 7), (1, 3), (3, 4)])
     [(1, 4), (5, 7)]
@@ -23,5 +23,5 @@ def merge(intervals: Iterable[Interval]) -> list[Interval]:
 
 
 def covers(intervals: Iterable[Interval], time_ms: int) -> bool:
-    """Whether ``time_ms`` lies in one of them."""
+    """Tell whether ``time_ms`` lies in one of them."""
     return any(start <= time_ms < end for start, end in intervals)

@@ -58,7 +58,7 @@ class DriftMonitor:
 
     @property
     def champion(self) -> str | None:
-        """The version that was promoted last, else the one that made the newest score; None while there is none."""
+        """Return the version that was promoted last, else the one that made the newest score; None while there is none."""
         return self._promoted or self._data.scored_by
 
     def process(self, records: Sequence[Record]) -> Output:
@@ -82,7 +82,8 @@ class DriftMonitor:
         self._take(records, again=True)
 
     def _settle(self) -> None:
-        """The logs are read again. After a repartition, close what was closed before it, though the new partitions lag behind."""
+        """Note that the logs have been read again. After a repartition, close what was closed before it, though the new
+        partitions lag behind."""
         self._settled = True
         marks = self._data.watermark, self._performance.watermark
         if any(mark.has_copies for mark in marks):
@@ -167,7 +168,7 @@ class DriftMonitor:
     def _ask(
         self, report: DriftReport, cause: Cause, key: str, reason: str, evidence: dict[str, Any], faulty: list[Interval]
     ) -> list[_Said]:
-        """The report, and the request that it justifies unless that is asked for already."""
+        """Return the report, and the request that it justifies unless that is asked for already."""
         now = report.window_end_ms
         if not self._asking.may(cause, report.model_version, now):
             report.action = "none: a retraining was asked for already, or is under way"
@@ -196,7 +197,8 @@ class DriftMonitor:
 
 
 def _copies(records: Sequence[Record], again: bool) -> list[Copied | None]:
-    """What the headers say. Copies are read ``again``, never processed: what comes now came by itself, whatever its headers."""
+    """Return what the headers say. Copies are read ``again``, never processed: what comes now came by itself, whatever its
+    headers."""
     return [copied(record) if again and record.headers else None for record in records]
 
 
@@ -215,7 +217,7 @@ def _measure(report: DriftReport) -> None:
 
 
 def build(settings: Settings) -> Shell:
-    """The monitor with its shell."""
+    """Build the monitor with its shell."""
     # Evidently takes seconds to import; the first window to be judged must not wait for it.
     threading.Thread(target=distance.load, name="evidently", daemon=True).start()
     return Shell(settings, DriftMonitor(settings, StoredReferences(settings)), max_batch=SINK_BATCH, new_s=NEW_S)

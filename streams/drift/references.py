@@ -31,7 +31,7 @@ class References(Protocol):
     """Gives the reference of a model version."""
 
     def get(self, version: str) -> Reference:
-        """Raises ReferenceUnusable."""
+        """Return the version's reference. Raises ReferenceUnusable."""
         ...
 
 
@@ -42,7 +42,8 @@ class StoredReferences:
         self._root, self._cache = settings.models_root, settings.model_cache
 
     def path(self, version: str) -> Path:
-        """Its file on this host; fetched first from a model store elsewhere. Raises FileNotFoundError where that has none."""
+        """Return its file on this host; fetched first from a model store elsewhere. Raises FileNotFoundError where that has
+        none."""
         return local_copy(self._root, "storage.models", f"versions/{version}/reference.parquet", self._cache)
 
     def get(self, version: str) -> Reference:

@@ -51,14 +51,14 @@ class Asking:
             self._open_since_ms, self._open_key = event.event_time_ms, event.idempotency_key
 
     def numbered(self, stem: str) -> str:
-        """The first of ``stem``-1, ``stem``-2, ... that was never asked with."""
+        """Return the first of ``stem``-1, ``stem``-2, ... that was never asked with."""
         number = 1
         while f"{stem}-{number}" in self._keys:
             number += 1
         return f"{stem}-{number}"
 
     def may(self, cause: Cause, version: str | None, now_ms: int) -> bool:
-        """Whether to ask now."""
+        """Tell whether to ask now."""
         # Not open yet at its own request's time: a replayed log meets the run's events before the windows that asked for it.
         if self._open_since_ms is not None and 0 < now_ms - self._open_since_ms < RUN_LOST_MS:
             return False
@@ -68,6 +68,6 @@ class Asking:
         return now_ms - asked.at_ms >= (DECLINED_AGAIN_MS if asked.declined else AGAIN_MS[cause])
 
     def note(self, cause: Cause, version: str | None, now_ms: int, key: str) -> None:
-        """It was asked."""
+        """Note that it was asked."""
         self._keys.add(key)
         self._asked[cause, version] = _Asked(now_ms, key)

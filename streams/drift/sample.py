@@ -12,7 +12,7 @@ from features.catalogue import vector
 
 
 def priorities(ids: Sequence[str], seed: int) -> NDArray[np.uint32]:
-    """Pseudo-random uint32 of each transaction id: the same wherever and whenever it is drawn."""
+    """Return a pseudo-random uint32 of each transaction id: the same wherever and whenever it is drawn."""
     drawn = np.fromiter((zlib.crc32(i.encode(), seed) for i in ids), dtype=np.uint32, count=len(ids))
     # CRC is linear in the id's bits; the finalizer of MurmurHash3 is not.
     drawn ^= drawn >> np.uint32(16)
@@ -61,6 +61,6 @@ class Sample:
             self._limit = self._keys[-1]
 
     def rows(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-        """Features [m, WIDTH], scores [m] and codes [m] of the sample, m <= size, in the order of their priorities."""
+        """Return features [m, WIDTH], scores [m] and codes [m] of the sample, m <= size, in the order of their priorities."""
         self._shrink()
         return self._features, self._scores, self._codes

@@ -43,7 +43,7 @@ class SkewWatch:
         self._checked: int | None = None
 
     def run(self) -> None:
-        """The loop. Raises nothing."""
+        """Run the loop. Raises nothing."""
         if self._settings.skew.subjects == 0:
             log.info("skew: no subjects are to be checked (skew.subjects = 0)")
         while not self._stop.wait(self._settings.skew.interval_s):
@@ -74,12 +74,12 @@ class SkewWatch:
             child.terminate()
 
     def health(self) -> list[str]:
-        """Nothing that a restart would mend."""
+        """Return an empty list: a restart would mend nothing."""
         return []
 
     @property
     def checking(self) -> bool:
-        """Whether a check is running."""
+        """Tell whether a check is running."""
         return self._child is not None
 
     def _check(self, day: int) -> SkewReport:
@@ -128,5 +128,5 @@ def _words(settings: Settings, one: Difference) -> str:
 
 
 def build(settings: Settings) -> SkewWatch:
-    """The watch as a processor."""
+    """Build the watch as a processor."""
     return SkewWatch(settings)

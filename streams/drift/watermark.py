@@ -30,7 +30,7 @@ class Watermark:
         self._settled = False
 
     def note(self, copies: Iterable[Copied | None]) -> None:
-        """What the headers of records say; None: one came by itself."""
+        """Note what the headers of records say; None: one came by itself."""
         for copy in copies:
             if copy is None:
                 self._live = True
@@ -42,11 +42,11 @@ class Watermark:
         return self._copied is not None
 
     def settle(self) -> None:
-        """All that was processed before a restart is seen."""
+        """Note that all that was processed before a restart is seen."""
         self._settled = True
 
     def see(self, partition: int, newest_ms: int, records: int) -> None:
-        """``records`` came from ``partition``, the newest of them at ``newest_ms``."""
+        """Count ``records`` from ``partition``, the newest of them at ``newest_ms``."""
         self._newest[partition] = max(newest_ms, self._newest.get(partition, newest_ms))
         self._records += records
 
@@ -60,7 +60,7 @@ class Watermark:
 
     @property
     def time_ms(self) -> int | None:
-        """None as long as nothing is certain."""
+        """Return the watermark; None as long as nothing is certain."""
         certain = self._newest and (len(self._newest) >= self._expected or self._records >= WAIT_RECORDS)
         now = min(self._newest.values()) if certain else None
         if self._copied is None:

@@ -71,7 +71,8 @@ class LabelJoiner:
         self._labels = LabelIntake(lead_ms)
 
     def process(self, records: Sequence[Record]) -> Output:
-        """Outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the batch."""
+        """Return the outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the
+        batch."""
         output = Output()
         for memory in self._partitions.values():
             memory.go_on(self.limits.delay_ms)
@@ -82,7 +83,7 @@ class LabelJoiner:
         return output
 
     def restore(self, records: Sequence[Record]) -> None:
-        """The same, and nothing is said: these outcomes are in the log already."""
+        """Do the same, and say nothing: these outcomes are in the log already."""
         self._restoring = True
         try:
             # Time passes with scores, so their history says which delay counted; labels come first, and decide nothing by it.
@@ -95,7 +96,7 @@ class LabelJoiner:
             self._restoring = False
 
     def decided(self, partition: Partition, history: History) -> None:
-        """See ``streams.engine.settings_history.Limited``."""
+        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``)."""
         (self._labels if partition[0] == topics.LABELS else self._histories).decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
@@ -107,7 +108,7 @@ class LabelJoiner:
 
     @property
     def held(self) -> int:
-        """Transactions and labels in memory."""
+        """Return how many transactions and labels are in memory."""
         return sum(memory.held for memory in self._partitions.values())
 
     def _take(self, records: Sequence[Record], output: Output) -> list[Outcome]:
@@ -140,12 +141,12 @@ class LabelJoiner:
         return memory
 
     def _before(self, record: Record) -> tuple[bool, int | None]:
-        """Whether the record is a copy, and how far its old partition had come. Copies are read again, never processed."""
+        """Tell whether the record is a copy, and how far its old partition had come. Copies are read again, never processed."""
         header = copied(record) if self._restoring and record.headers else None
         return (False, None) if header is None else (True, header.joined_ms)
 
 
 def build(settings: Settings) -> Shell:
-    """The joiner with its shell."""
+    """Build the joiner with its shell."""
     core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS))
     return Shell(settings, core, max_batch=SINK_BATCH, new_s=NEW_S)

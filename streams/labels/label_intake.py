@@ -38,7 +38,7 @@ class LabelIntake:
         self._decoder = BatchDecoder(Label, PROCESSOR)
 
     def take(self, records: Iterable[Record]) -> tuple[list[Record], list[Label], list[Produce]]:
-        """The records that are taken, their labels, and the dead letters of the others."""
+        """Return the records that are taken, their labels, and the dead letters of the others."""
         good, labels, dead = self._decoder.decode(records)
         ahead = [_is_ahead(label, record, self._lead_ms) for record, label in zip(good, labels, strict=True)]
         if not any(ahead):
@@ -49,11 +49,11 @@ class LabelIntake:
         return [record for record, _ in taken], [label for _, label in taken], dead
 
     def decided(self, partition: Partition, history: History) -> None:
-        """By what limits (``JoinLimits``) this partition of ``labels`` was processed so far."""
+        """Note by what limits (``JoinLimits``) this partition of ``labels`` was processed so far."""
         self._histories.decided(partition, history)
 
     def again(self, records: Iterable[Record]) -> tuple[list[Record], list[Label]]:
-        """Of records that were processed before, those that were taken then, and their labels.
+        """Return those records that were taken when they were processed before, and their labels.
 
         Only here are copies what they say: a producer may set any header. A copy was taken in its old log, and that counts: the
         times at which the broker took the two differ, and so may the limits.
@@ -67,7 +67,7 @@ class LabelIntake:
         return [record for record, _ in taken], [label for _, label in taken]
 
     def forget(self, partitions: Iterable[Partition]) -> None:
-        """They went to another member."""
+        """Drop partitions that went to another member."""
         self._histories.forget(partitions)
 
     def _lead_at(self, record: Record) -> int:
@@ -80,7 +80,7 @@ def _is_ahead(label: Label, record: Record, lead_ms: int) -> bool:
 
 
 def _why_ahead(label: Label, record: Record) -> future.EventAhead:
-    """Names the time that lies further ahead: once that has come, so has the other."""
+    """Name the time that lies further ahead: once that has come, so has the other."""
     if label.label_time_ms > label.event_time_ms:
         return future.reason(label.label_time_ms, record.appended_ms, "label_time_ms")
     return future.reason(label.event_time_ms, record.appended_ms)

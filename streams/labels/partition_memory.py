@@ -57,11 +57,11 @@ class PartitionMemory:
 
     @property
     def held(self) -> int:
-        """Transactions and labels in memory."""
+        """Return how many transactions and labels are in memory."""
         return len(self.known) + len(self.waiting)
 
     def go_on(self, delay: int) -> None:
-        """The log has been read again; what comes next is new, and is processed by ``delay`` ms."""
+        """Go on after the log has been read again; what comes next is new, and is processed by ``delay`` ms."""
         self.delay, self.restoring = delay, False
         for time, event_id in self.restored:
             heapq.heappush(self.leaving, (time if time > self.forgotten else self.watermark, event_id))
@@ -144,6 +144,7 @@ class PartitionMemory:
         heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, event_id))
 
     def _remembered(self, known: _Known) -> JoinedScore | None:
-        """The score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let go."""
+        """Return the score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let
+        go."""
         score = known.score
         return score if score is not None and score.event.event_time_ms > self.forgotten else None

@@ -20,7 +20,7 @@ RULES = DOMAIN.fallback.rules
 
 
 def predict(vectors: NDArray[np.float32]) -> Prediction:
-    """Scores of ``vectors`` float32 [n, k]; the same prediction as a model's, with VERSION and THRESHOLD."""
+    """Return the scores of ``vectors`` float32 [n, k]; the same prediction as a model's, with VERSION and THRESHOLD."""
     negative = np.ones(len(vectors), dtype=np.float32)
     for rule in RULES:
         negative *= np.where(vectors[:, INDEX[rule.column]] >= rule.value, np.float32(1 - rule.weight), np.float32(1))

@@ -67,13 +67,13 @@ class IntakeLimits(NamedTuple):
 
 
 def limits_of(scoring: Scoring) -> IntakeLimits:
-    """Those that the settings say."""
+    """Return the limits that the settings say."""
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
     return IntakeLimits(*(int(number * HOUR_MS) for number in hours))
 
 
 def admission(scoring: Scoring) -> Admission:
-    """That of a new partition."""
+    """Make the admission of a new partition."""
     limits = limits_of(scoring)
     return Admission(limits.horizon_ms, limits.lateness_ms)
 
@@ -94,15 +94,15 @@ class Intake:
         return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0)
 
     def decided(self, partition: Partition, history: History) -> None:
-        """By what limits the partition was processed so far (``streams.engine.settings_history``)."""
+        """Note by what limits the partition was processed so far (``streams.engine.settings_history``)."""
         self._histories.decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
-        """They went to another member."""
+        """Drop partitions that went to another member."""
         self._histories.forget(partitions)
 
     def again(self, records: Sequence[Record]) -> Iterator[Taken]:
-        """Of records that were processed before, those that were taken then, in parts.
+        """Yield those records that were taken when they were processed before, in parts.
 
         Only here are copies what they say: a producer may set any header.
         """
@@ -121,8 +121,8 @@ class Intake:
         dead: list[Produce],
         of_then: Mapping[int, IntakeLimits],
     ) -> Judged:
-        """``dead``: the letters of what could not be read, which the others are added to. ``of_then``: by partition, the limits
-        where they are not those of now."""
+        """Judge what could be read. ``dead``: the letters of what could not, which the others are added to. ``of_then``: by
+        partition, the limits where they are not those of now."""
         columns = from_events(events)
         ids = digests([e.event_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
@@ -169,11 +169,11 @@ def _conflict() -> ConflictingTransaction:
 
 
 def _taken_before(records: Sequence[Record]) -> NDArray[np.bool_]:
-    """Which of n records were taken in a log of other partitions, bool [n]."""
+    """Tell which of n records were taken in a log of other partitions, bool [n]."""
     return np.fromiter((bool(r.headers) and copied(r) is not None for r in records), dtype=np.bool_, count=len(records))
 
 
 def _by_partition(records: Sequence[Record]) -> list[tuple[int, NDArray[np.int64]]]:
-    """The rows of each partition, in their order."""
+    """Return the rows of each partition, in their order."""
     of = np.array([record.partition for record in records])
     return [(int(partition), np.flatnonzero(of == partition)) for partition in np.unique(of)]

@@ -32,11 +32,11 @@ class PartitionState:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
+        """Return the bytes of all arrays."""
         return self.subjects.nbytes + self.admission.nbytes
 
     def begins_late(self) -> None:
-        """Part of the history is lost: until the longest window has passed the next event, scores are cold."""
+        """Note that part of the history is lost: until the longest window has passed the next event, scores are cold."""
         self._cold = _FROM_NEXT
 
     def update(self, batch: Columns, measure_limit: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -60,12 +60,12 @@ class PartitionState:
         self._cold = int(arrays["cold"][0])
 
     def ended(self, copy: PartitionCopy) -> None:
-        """The copy is complete, or not wanted any more."""
+        """Let go of the copy: it is complete, or not wanted any more."""
         if self._copy is copy:
             self._copy = None
 
     def others(self) -> dict[str, NDArray[Any]]:
-        """All but the subjects and the ids that came, as arrays."""
+        """Return all but the subjects and the ids that came, as arrays."""
         return {"cold": np.array([self._cold], dtype=np.int64)}
 
 
@@ -81,11 +81,11 @@ class PartitionCopy:
 
     @property
     def done(self) -> bool:
-        """Whether all of the state is copied."""
+        """Tell whether all of the state is copied."""
         return self._subjects.done and self._admission.done
 
     def before(self, subjects: Sequence[str]) -> None:
-        """These subjects are about to change."""
+        """Note these subjects, which are about to change."""
         self._subjects.before(subjects)
 
     def step(self) -> None:
@@ -96,5 +96,5 @@ class PartitionCopy:
             self._state.ended(self)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, once it is done."""
+        """Return everything, once it is done."""
         return {**self._subjects.arrays(), **self._admission.arrays(), **self._others}

@@ -16,7 +16,7 @@ from features.history.version import SOURCES, state_version
 
 @cache
 def version(sources: tuple[Path, ...] = PARTITION, of_subjects: tuple[Path, ...] = SOURCES) -> str:
-    """The version of the subjects' state (16 hexadecimal digits), a dash, and that of the rest (8)."""
+    """Return the version of the subjects' state (16 hexadecimal digits), a dash, and that of the rest (8)."""
     # What is kept of a body is a hash of its JSON, which has the fields in this order.
     fields = f"FIELDS = {Event.__struct_encode_fields__!r}"
     return f"{state_version(of_subjects)}-{of_code(sources, fields)[:8]}"

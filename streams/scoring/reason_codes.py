@@ -12,7 +12,7 @@ RULES = DOMAIN.reasons
 
 
 def reasons(vector: NDArray[np.float32]) -> tuple[list[str], dict[str, float]]:
-    """The codes whose features all reach their values, and those features' values; ``MODEL_SCORE`` where none does."""
+    """Return the codes whose features all reach their values, and those features' values; ``MODEL_SCORE`` where none does."""
     codes: list[str] = []
     evidence: dict[str, float] = {}
     for rule in RULES:

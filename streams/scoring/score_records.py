@@ -73,7 +73,7 @@ class Scored:
 
 
 def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
-    """One score a transaction, on its own partition, and an alert behind each that reaches the threshold."""
+    """Return one score a transaction, on its own partition, and an alert behind each that reaches the threshold."""
     n = len(batch.events)
     now_ms = time.time_ns() // 1_000_000
     profile_ms, model_ms = round(batch.profile_s * 1000, 3), round(batch.model_s * 1000, 3)

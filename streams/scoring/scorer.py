@@ -100,7 +100,7 @@ class Scorer:
         return output
 
     def wait_with(self, wait: Wait) -> None:
-        """See ``streams.engine.core.Waits``."""
+        """Wait by ``wait`` from now on (``streams.engine.core.Waits``)."""
         self._wait = wait
 
     def restore(self, records: Sequence[Record]) -> None:
@@ -110,11 +110,11 @@ class Scorer:
 
     @property
     def limits(self) -> Limits:
-        """See ``streams.engine.settings_history.Limited``."""
+        """Return the limits of now (``streams.engine.settings_history.Limited``)."""
         return self._intake.limits
 
     def decided(self, partition: Partition, history: History) -> None:
-        """See ``streams.engine.settings_history.Limited``."""
+        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``)."""
         self._intake.decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
@@ -127,19 +127,19 @@ class Scorer:
 
     @property
     def state_version(self) -> str:
-        """See ``streams.engine.core.Snapshotted``."""
+        """Return the name of the code that can go on with a snapshot (``streams.engine.core.Snapshotted``)."""
         return version()
 
     def copy(self, partition: int) -> PartitionCopy:
-        """See ``streams.engine.core.Snapshotted``."""
+        """Begin a copy of a partition's state (``streams.engine.core.Snapshotted``)."""
         return self._state[partition].copy(self._subjects_a_step)
 
     def load(self, partition: int, arrays: dict[str, NDArray[Any]]) -> None:
-        """See ``streams.engine.core.Snapshotted``."""
+        """Take over a partition's state from a snapshot (``streams.engine.core.Snapshotted``)."""
         self._state[partition].load(arrays)
 
     def begins_late(self, partition: int) -> None:
-        """See ``streams.engine.core.Snapshotted``."""
+        """Note that part of a partition's history is missing (``streams.engine.core.Snapshotted``)."""
         self._state[partition].begins_late()
 
     def _new_state(self) -> PartitionState:

@@ -58,13 +58,13 @@ class Archived:
 
     @property
     def event_time_ms(self) -> int:
-        """The transaction's."""
+        """Return the transaction's event time in ms."""
         event = self.event
         return event.event.event_time_ms if isinstance(event, Score) else event.event_time_ms
 
     @property
     def day(self) -> int:
-        """Days since 1970, UTC, of the transaction."""
+        """Return the days since 1970, UTC, of the transaction."""
         return self.event_time_ms // DAY_MS
 
 
@@ -104,10 +104,10 @@ class Archive:
         return Output(score_letters + outcome_letters, rows, max((row.event_time_ms for row in rows), default=None))
 
     def restore(self, records: Sequence[Record]) -> None:
-        """Nothing to restore."""
+        """Do nothing: there is nothing to restore."""
 
     def forget(self, partitions: Sequence[Partition]) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is nothing to forget."""
 
     def _archived(self, record: Record, event: Score | Outcome) -> Archived:
         return Archived(plain(record.topic), self._number(record.partition), record.offset, event)
@@ -123,7 +123,7 @@ class ArchiveSink:
         self._store = stores.archive(settings)
 
     def write(self, rows: list[Archived]) -> None:
-        """One file for each topic, day and partition in ``rows`` that holds anything new."""
+        """Write one file for each topic, day and partition in ``rows`` that holds anything new."""
         groups: dict[tuple[str, int, int], list[Archived]] = {}
         for row in rows:
             groups.setdefault((row.topic, row.day, row.partition), []).append(row)
@@ -138,7 +138,7 @@ class ArchiveSink:
             manifest.advance(self._store, _through(rows))
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: nothing is held open."""
 
 
 def _folder(topic: str, day: int) -> str:
@@ -156,7 +156,8 @@ def _through(rows: Sequence[Archived]) -> dict[Partition, Through]:
 
 
 def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
-    """Rows of one topic (its plain name) as a table: layout.SCORES with the transaction's fields in line, or layout.OUTCOMES."""
+    """Make a table of rows of one topic (its plain name): layout.SCORES with the transaction's fields in line, or
+    layout.OUTCOMES."""
     flat = []
     for row in rows:
         place = {"kafka_partition": row.partition, "kafka_offset": row.offset}
@@ -173,12 +174,12 @@ def table(topic: str, rows: Sequence[Archived]) -> pa.Table:
 
 
 def _fields(event: msgspec.Struct) -> dict[str, object]:
-    """By their names on the wire."""
+    """Return the fields by their names on the wire."""
     names_on_the_wire = zip(event.__struct_encode_fields__, event.__struct_fields__, strict=True)
     return {name: getattr(event, attribute) for name, attribute in names_on_the_wire}
 
 
 def build(settings: Settings) -> Shell:
-    """The archive with its shell."""
+    """Build the archive with its shell."""
     core = Archive(vector_schema(settings.features), generations.read(stores.archive(settings)))
     return Shell(settings, core, ArchiveSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

@@ -29,7 +29,7 @@ class CompactionWatch:
         self._stop = threading.Event()
 
     def run(self) -> None:
-        """The loop. Raises nothing."""
+        """Run the loop. Raises nothing."""
         pause = self._settings.writers.compact_s
         if pause == 0:
             log.info("compaction: not asked for (writers.compact_s = 0)")
@@ -67,10 +67,10 @@ class CompactionWatch:
         self._stop.set()
 
     def health(self) -> list[str]:
-        """Nothing that a restart would mend."""
+        """Return an empty list: a restart would mend nothing."""
         return []
 
 
 def build(settings: Settings) -> CompactionWatch:
-    """The watch as a processor."""
+    """Build the watch as a processor."""
     return CompactionWatch(settings)

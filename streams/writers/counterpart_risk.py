@@ -127,7 +127,7 @@ class CounterpartRiskSink:
 
 
 def build(settings: Settings) -> Shell:
-    """The writer with its shell."""
+    """Build the writer with its shell."""
     core = CounterpartRisk(
         settings.labels.delay_ms, settings.labels.step_hours * HOUR_MS, generations.read(stores.archive(settings))
     )

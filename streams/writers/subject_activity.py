@@ -34,7 +34,7 @@ class FeastWriter:
         self._decoder = BatchDecoder(Score, self.name)
 
     def process(self, records: Sequence[Record]) -> Output:
-        """The newest score of each subject in the batch, by event time, then by offset.
+        """Return the newest score of each subject in the batch, by event time, then by offset.
 
         Unscored ones count: the vector is there.
         """
@@ -49,10 +49,10 @@ class FeastWriter:
         return Output(letters, [_row(score) for score in newest.values()], newest_ms)
 
     def restore(self, records: Sequence[Record]) -> None:
-        """Nothing to restore."""
+        """Do nothing: there is nothing to restore."""
 
     def forget(self, partitions: Sequence[Partition]) -> None:
-        """Nothing to forget."""
+        """Do nothing: there is nothing to forget."""
 
 
 def _row(score: Score) -> Activity:
@@ -84,5 +84,5 @@ class FeastSink:
 
 
 def build(settings: Settings) -> Shell:
-    """The writer with its shell."""
+    """Build the writer with its shell."""
     return Shell(settings, FeastWriter(), FeastSink(settings), SINK_BATCH, settings.writers.linger_s, new_s=NEW_S)

@@ -35,7 +35,7 @@ _SCORE_EPSILON = 1e-5
 
 
 def mode_codes(features: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Mode of each row of ``features`` [n, WIDTH] as an index into MODE_NAMES; its length where it is unknown."""
+    """Return the mode of each row of ``features`` [n, WIDTH] as an index into MODE_NAMES; its length where it is unknown."""
     one_hot = features[:, _MODE_COLUMNS]
     if not MODE_NAMES:
         return np.zeros(len(features), dtype=np.intp)
@@ -77,7 +77,7 @@ WATCHED: tuple[str, ...] = (*NUMERIC, *CATEGORICAL, SCORE)
 
 
 def frame(features: NDArray[np.float32], scores: NDArray[np.float32]) -> pd.DataFrame:
-    """The watched columns of ``features`` [n, WIDTH] and ``scores`` [n], transformed; what is missing is NaN.
+    """Return the watched columns of ``features`` [n, WIDTH] and ``scores`` [n], transformed; what is missing is NaN.
 
     Known values are compared with known ones: a share of missing values says something else, and the fault rules watch it.
     """

@@ -62,14 +62,14 @@ class Counts:
         self.flagged += other.flagged
 
     def measure(self, quantile: float) -> float:
-        """Quantile of the measures in units; nan without rows, for then there is none."""
+        """Return a quantile of the measures in units; nan without rows, for then there is none."""
         if self.rows == 0:
             return float("nan")
         position = int(np.searchsorted(np.cumsum(self.measures), quantile * self.rows))
         return float(10.0 ** ((position + 0.5) / _BINS_PER_DECADE + _LOWEST))
 
     def known_share(self, field: str) -> float:
-        """Share of rows in which ``field``, one of OPTIONAL, is known; nan without rows."""
+        """Return the share of rows in which ``field``, one of OPTIONAL, is known; nan without rows."""
         if self.rows == 0:
             return float("nan")
         if field == ROLES.mode:
@@ -78,7 +78,7 @@ class Counts:
 
 
 def count(features: NDArray[np.float32]) -> Counts:
-    """Counts of ``features`` [n, WIDTH]."""
+    """Count ``features`` [n, WIDTH]."""
     counts = Counts()
     counts.add(features)
     return counts

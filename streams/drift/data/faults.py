@@ -64,7 +64,7 @@ class Fault:
     rows: int
 
     def evidence(self) -> dict[str, str | float | int]:
-        """As it goes into a report."""
+        """Return it as it goes into a report."""
         return {
             "field": self.finding.field,
             "rule": self.finding.rule,
@@ -86,7 +86,7 @@ class Expected:
         self._by_hour = [c if c.rows >= MIN_REFERENCE_ROWS else None for c in by_hour]
 
     def at(self, start_ms: int) -> Counts | None:
-        """Counts for the hour of the day of ``start_ms``; None where the reference is too thin there."""
+        """Return the counts for the hour of the day of ``start_ms``; None where the reference is too thin there."""
         return self._by_hour[start_ms // HOUR_MS % 24]
 
 
@@ -121,7 +121,7 @@ def _stuck(now: Counts, expected: Counts) -> Finding | None:
 
 
 def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
-    """Every rule that ``now`` breaks; none where it has fewer than MIN_ROWS rows.
+    """Find every rule that ``now`` breaks; none where it has fewer than MIN_ROWS rows.
 
     ``expected`` is what the same hour usually has. Where that is not known, only the unit is checked, against ``total``:
     no hour's measures differ from another's by anything like a unit.
@@ -140,7 +140,7 @@ def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
 
 
 def find(slices: Mapping[int, Counts], slice_ms: int, expected: Expected) -> list[Fault]:
-    """Faults in the slices of one window, keyed by their start, oldest first; neighbouring slices are one fault.
+    """Find faults in the slices of one window, keyed by their start, oldest first; neighbouring slices are one fault.
 
     Slices too thin to judge beside a faulty one are taken into its interval: better an hour too much left out of training
     than a faulty one learned.
@@ -172,7 +172,7 @@ def _runs(
     slices: Mapping[int, Counts],
     slice_ms: int,
 ) -> list[Fault]:
-    """The runs of slices that show one finding, bridged and extended over slices too thin to judge."""
+    """Return the runs of slices that show one finding, bridged and extended over slices too thin to judge."""
     runs: list[Fault] = []
     run: list[int] = []
     for start in [*starts, None]:

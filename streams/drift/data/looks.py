@@ -81,7 +81,7 @@ class _Prepared:
         return frame(reference.features[drawn], reference.scores[drawn])
 
     def beside(self, features: NDArray[np.float32]) -> pd.DataFrame:
-        """The part to hold against ``features`` [n, WIDTH]: all of it, if they are of both kinds of day."""
+        """Return the part to hold against ``features`` [n, WIDTH]: all of it, if they are of both kinds of day."""
         share = float(np.mean(features[:, _WEEKEND]))
         if share > 0.9:
             return self._weekends
@@ -108,7 +108,7 @@ class DataMonitor:
         self.clear()
 
     def clear(self) -> None:
-        """Back to the state before the first record."""
+        """Go back to the state before the first record."""
         self.watermark = Watermark(self._settings.partitions)
         self._windows: dict[int, ScoreWindow] = {}
         self._closed_to_ms = 0
@@ -120,12 +120,12 @@ class DataMonitor:
 
     @property
     def scored_by(self) -> str | None:
-        """The version that made the newest score; None while the newest transactions are unscored."""
+        """Return the version that made the newest score; None while the newest transactions are unscored."""
         return self._newest[1]
 
     @property
     def faulty(self) -> list[Interval]:
-        """Intervals of event time with faulty data: nothing in them says anything about the champion."""
+        """Return the intervals of event time with faulty data: nothing in them says anything about the champion."""
         return merge((fault.start_ms, fault.end_ms) for fault, _ in self._faults)
 
     def take(self, partitions: Sequence[int], seen: Sequence[ScoreSeen], copies: Sequence[Copied | None] = (None,)) -> None:
@@ -232,7 +232,7 @@ class DataMonitor:
         return Judged(report, drifted=False)
 
     def _counted(self, version: str, start_ms: int) -> set[str]:
-        """The watched columns that no earlier fault still lives on in."""
+        """Return the watched columns that no earlier fault still lives on in."""
         remembering = {
             column
             for fault, then in self._faults

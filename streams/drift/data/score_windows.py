@@ -34,7 +34,7 @@ class ScoreWindow:
 
     @property
     def version(self) -> str | None:
-        """The model version that scored most of the scored rows; None where nothing was scored."""
+        """Return the model version that scored most of the scored rows; None where nothing was scored."""
         if not self.versions:
             return None
         return max(self.versions.items(), key=lambda item: (item[1], item[0]))[0]
@@ -62,7 +62,7 @@ class ScoreWindow:
         self._sample.offer(keys, features, scores, codes)
 
     def sample(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Features [m, WIDTH] and scores [m] of at most SAMPLE_ROWS rows; the scores of versions other than
+        """Return features [m, WIDTH] and scores [m] of at most SAMPLE_ROWS rows; the scores of versions other than
         ``self.version`` are NaN."""
         features, scores, codes = self._sample.rows()
         return features, np.where(codes == self._codes.get(self.version, -1), scores, np.float32(np.nan))

@@ -12,7 +12,7 @@ from streams.drift.data.looks import AFTERMATH
 
 
 def watched() -> str:
-    """The watched columns by the form in which they are compared."""
+    """Return a table of the watched columns by the form in which they are compared."""
     rows = (
         (NUMERIC, "as log(1 + x)", NUMERIC_METHOD),
         (CATEGORICAL, "as shares of categories", CATEGORICAL_METHOD),
@@ -23,7 +23,7 @@ def watched() -> str:
 
 
 def rules() -> str:
-    """The rules by which a field is faulty, with their thresholds."""
+    """Return a table of the rules by which a field is faulty, with their thresholds."""
     quartiles = ", ".join(f"{quantile:g}" for quantile in sorted(faults.UNIT_QUANTILES))
     chance = round(-faults.STUCK_LOG_PROBABILITY / math.log(10))
     factor = f"{faults.UNIT_FACTOR:g}"
@@ -40,7 +40,7 @@ def rules() -> str:
 
 
 def aftermath() -> str:
-    """The columns that remember a faulty field, and for how many days."""
+    """Return a table of the columns that remember a faulty field, and for how many days."""
     lines = ["| after a fault of | not counted, for days |", "| --- | --- |"]
     for field, columns in AFTERMATH.items():
         by_days: dict[float, list[str]] = {}

@@ -62,7 +62,7 @@ class PerformanceMonitor:
         self.clear()
 
     def clear(self) -> None:
-        """Back to the state before the first record."""
+        """Go back to the state before the first record."""
         self.watermark = Watermark(self._settings.partitions)
         self.versions: dict[str, Performance] = {}
         self._windows: dict[int, _Window] = {}
@@ -70,7 +70,7 @@ class PerformanceMonitor:
         self._known: dict[int, tuple[int, int]] = {}
 
     def labels(self) -> tuple[int, int]:
-        """Outcomes and positives among them that became known in the last ``training.days``."""
+        """Count the outcomes and the positives among them that became known in the last ``training.days``."""
         windows = [*self._known.values(), *((w.outcomes, w.positive_labels) for w in self._windows.values())]
         return sum(o for o, _ in windows), sum(f for _, f in windows)
 
@@ -196,5 +196,5 @@ def _labelled(outcome: OutcomeSeen) -> LabelledPositive:
 
 
 def _number(value: float) -> float | None:
-    """nan as None, as JSON has no nan."""
+    """Return nan as None, as JSON has no nan."""
     return None if np.isnan(value) else round(value, 4)

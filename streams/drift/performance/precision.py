@@ -11,14 +11,14 @@ _RANGE = 12.0
 
 
 def bins_of(scores: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Bin of each of ``scores`` in [0, 1]."""
+    """Return the bin of each of ``scores`` in [0, 1]."""
     clipped = np.clip(scores, 1e-6, 1.0 - 1e-6)
     odds = np.log(clipped / (1.0 - clipped))
     return np.clip((odds + _RANGE) / (2 * _RANGE) * BINS, 0, BINS - 1).astype(np.intp)
 
 
 def average_precision(negative: NDArray[np.int64], positive: NDArray[np.int64]) -> float:
-    """Sum over bins, best first, of precision times the gain in recall; counts [BINS]. nan without positives."""
+    """Return the sum over bins, best first, of precision times the gain in recall; counts [BINS]. nan without positives."""
     positives = int(positive.sum())
     if positives == 0:
         return float("nan")

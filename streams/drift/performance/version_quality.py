@@ -56,7 +56,7 @@ class Detection:
 
 
 def change_point(values: NDArray[np.float64]) -> int:
-    """Where 0/1 ``values`` [n >= 2] most likely changed their mean: the length of the part before, in [1, n - 1].
+    """Tell where 0/1 ``values`` [n >= 2] most likely changed their mean: the length of the part before, in [1, n - 1].
 
     The cut of greatest likelihood, n1 H(p1) + n2 H(p2) least, with H the entropy of a coin of that mean.
 
@@ -134,7 +134,7 @@ class Performance:
         return Detection(positive.source, before, after, cut, len(missed) - cut)
 
     def missed_recently(self) -> float:
-        """Share missed of the positives labelled in the last 7 days; nan without any."""
+        """Return the share missed of the positives labelled in the last 7 days; nan without any."""
         return sum(missed for _, missed in self._recent) / len(self._recent) if self._recent else float("nan")
 
     @property
@@ -142,7 +142,7 @@ class Performance:
         return len(self._recent)
 
     def error(self) -> float:
-        """ADWIN's mean over its current windows, all sources together; nan before the first positive."""
+        """Return ADWIN's mean over its current windows, all sources together; nan before the first positive."""
         width = sum(s.adwin.width for s in self._sources.values())
         return float(sum(s.adwin.total for s in self._sources.values()) / width) if width else float("nan")
 
@@ -152,13 +152,13 @@ class Performance:
         by_score[int(positive)] += np.bincount(bins, minlength=BINS)
 
     def uncount(self, window_ms: int, score_bin: int) -> None:
-        """A transaction that had matured as negative is none."""
+        """Take back a transaction that had matured as negative, and is none."""
         by_score = self._by_score.get(window_ms)
         if by_score is not None:
             by_score[0, score_bin] = max(0, by_score[0, score_bin] - 1)
 
     def average_precision(self, mature_ms: int, window_ms: int) -> tuple[float, int]:
-        """Over the 7 days of transactions before ``mature_ms``, up to which all outcomes are in: (AP, positives).
+        """Return (AP, positives) over the 7 days of transactions before ``mature_ms``, up to which all outcomes are in.
 
         AP is nan where there is no positive. Older days are dropped.
         """

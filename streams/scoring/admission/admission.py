@@ -64,13 +64,13 @@ class Admission:
 
     @property
     def time_ms(self) -> int | None:
-        """What the partition's clock shows; None before any event."""
+        """Return what the partition's clock shows; None before any event."""
         time = int(self._clock[-1, 1])
         return None if time == NEVER else time
 
     @property
     def nbytes(self) -> int:
-        """Bytes held by the tables."""
+        """Return the bytes held by the tables."""
         return self._table.nbytes + self._old.nbytes
 
     def admit(
@@ -105,7 +105,7 @@ class Admission:
         return self._copy
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Everything, for a snapshot: ``admitted`` int64 [k, 3], ``clock`` and ``horizon``. The inverse is ``load``."""
+        """Return everything, for a snapshot: ``admitted`` int64 [k, 3], ``clock`` and ``horizon``. The inverse is ``load``."""
         copy = self._begin_copy()
         copy.step(len(self._table) + len(self._old))
         return copy.arrays()
@@ -120,7 +120,7 @@ class Admission:
         return AdmissionCopy(self._table, self._old[self._moved :], self._clock, self._horizon)
 
     def _rebuild(self, entries: NDArray[np.int64]) -> None:
-        """All at once."""
+        """Fill a new table with ``entries``, all at once."""
         # A table of its own, always: a copy under way goes on with the old one.
         self._table, self._filled = empty(_size(3 * len(entries))), len(entries)
         fill(self._table, entries)

@@ -32,11 +32,12 @@ class AdmissionCopy:
 
     @property
     def done(self) -> bool:
-        """Whether the whole table is copied."""
+        """Tell whether the whole table is copied."""
         return self._table is None
 
     def before(self, table: NDArray[np.int64], keys: NDArray[np.int64]) -> bool:
-        """``table`` is about to take ``keys``, int64 [n], none of them 0. False: nothing that comes can tell on the copy."""
+        """Note what ``table`` holds for ``keys``, int64 [n], none of them 0, before it takes them. False: nothing that comes can
+        tell on the copy."""
         if self._table is not table:
             return False
         held = np.empty((len(keys), 3), dtype=np.int64)
@@ -59,7 +60,7 @@ class AdmissionCopy:
             self._table = None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """What ``Admission.arrays`` gave at the beginning, in another order. Only once it is done."""
+        """Return what ``Admission.arrays`` gave at the beginning, in another order. Only once it is done."""
         if not self.done:
             raise RuntimeError("the copy is not complete; call step until it is done")
         entries = np.concatenate([empty(0), *self._parts])
@@ -79,7 +80,8 @@ class AdmissionCopy:
 
 
 def _without(entries: NDArray[np.int64], keys: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The entries of other keys than these, which are sorted. (``np.isin`` keeps the stream's thread from running for longer.)"""
+    """Return the entries of other keys than these, which are sorted. (``np.isin`` keeps the stream's thread from running for
+    longer.)"""
     if not len(keys):
         return entries
     nearest = np.minimum(np.searchsorted(keys, entries[:, KEY]), len(keys) - 1)

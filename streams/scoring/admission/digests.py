@@ -10,5 +10,5 @@ from numpy.typing import NDArray
 
 
 def digests(values: Iterable[bytes]) -> NDArray[np.int64]:
-    """Two 64-bit numbers for each value, int64 [n, 2]."""
+    """Return two 64-bit numbers for each value, int64 [n, 2]."""
     return np.frombuffer(b"".join(map(mmh3.mmh3_x64_128_digest, values)), dtype="<i8").reshape(-1, 2)

@@ -20,8 +20,8 @@ NEVER = -(2**62)
 
 
 def new_clock() -> NDArray[np.int64]:
-    """int64 [SUBJECTS + 1, 2]: rows of (subject, its newest event time in ms); the last row holds (subjects there are, time
-    shown)."""
+    """Return int64 [SUBJECTS + 1, 2]: rows of (subject, its newest event time in ms); the last row holds (subjects there are,
+    time shown)."""
     clock = np.full((SUBJECTS + 1, 2), NEVER, dtype=np.int64)
     clock[SUBJECTS, 0] = 0
     return clock
@@ -29,14 +29,14 @@ def new_clock() -> NDArray[np.int64]:
 
 @compiled
 def shown(clock: NDArray[np.int64]) -> int:
-    """Event time in ms, NEVER before any event."""
+    """Return the event time in ms, NEVER before any event."""
     time: int = clock[SUBJECTS, 1]
     return time
 
 
 @compiled
 def advance(clock: NDArray[np.int64], subject: int, time: int) -> None:
-    """An event of ``subject`` (any number that tells subjects apart) at ``time`` has come."""
+    """Take in an event of ``subject`` (any number that tells subjects apart) at ``time``."""
     known = clock[SUBJECTS, 0]
     if known == SUBJECTS and time <= clock[SUBJECTS, 1]:
         return

@@ -19,8 +19,8 @@ _SMALL_PAGES: int | None = getattr(mmap, "MADV_NOHUGEPAGE", None)
 
 
 def empty(size: int) -> NDArray[np.int64]:
-    """A table without entries. Its memory comes as it is filled, in small pages: with the huge ones that numpy asks for, the ids
-    of a single batch, which lie anywhere, would have all of it zeroed at once."""
+    """Make a table without entries. Its memory comes as it is filled, in small pages: with the huge ones that numpy asks for,
+    the ids of a single batch, which lie anywhere, would have all of it zeroed at once."""
     if 24 * size < _MAPPED:
         return np.zeros((size, 3), dtype=np.int64)
     memory = mmap.mmap(-1, 24 * size)
@@ -30,25 +30,25 @@ def empty(size: int) -> NDArray[np.int64]:
 
 
 def used(table: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The entries of a table, or of a part of one, as a copy."""
+    """Return the entries of a table, or of a part of one, as a copy."""
     entries: NDArray[np.int64] = table[table[:, KEY] != 0]
     return entries
 
 
 def oldest(clock: NDArray[np.int64], horizon_ms: int) -> int:
-    """A transaction to come can repeat none that was seen at this time or before it."""
+    """Return a time: a transaction to come can repeat none that was seen then or before."""
     return int(clock[-1, 1]) - horizon_ms if clock[-1, 0] >= SUBJECTS else NEVER  # until then the clock may go back
 
 
 def alive(entries: NDArray[np.int64], clock: NDArray[np.int64], horizon_ms: int) -> NDArray[np.bool_]:
-    """Which of the entries a transaction to come could repeat."""
+    """Tell which of the entries a transaction to come could repeat."""
     found: NDArray[np.bool_] = entries[:, SEEN] > oldest(clock, horizon_ms)
     return found
 
 
 @compiled
 def place_of(table: NDArray[np.int64], key: int) -> int:
-    """Where the key is, or the empty place where it would be."""
+    """Find where the key is, or the empty place where it would be."""
     mask = table.shape[0] - 1
     place = key & mask
     while table[place, KEY] != 0 and table[place, KEY] != key:
