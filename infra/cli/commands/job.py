@@ -206,7 +206,7 @@ _said: list[str] = []
 
 
 def _say(text: str, last: bool = False) -> None:
-    """Write one line on stderr: rewritten on a terminal, added where it changed elsewhere."""
+    """Write one line on stderr: rewritten in a console, added where it changed elsewhere."""
     if sys.stderr.isatty():
         print(f"\r{text:<110}", end="\n" if last else "", file=sys.stderr, flush=True)
     elif text and text not in _said[-1:]:
