@@ -88,7 +88,7 @@ def open_store(root: str, setting: str) -> Store:
         return FolderStore(local_path(root))
     try:
         found, path = fsspec.core.url_to_fs(root)
-    except (ValueError, ImportError) as error:  # the URL itself is not shown: it may hold a secret
+    except (ValueError, ImportError, TypeError) as error:  # the URL itself is not shown: it may hold a secret
         raise SettingsError(f"{setting} cannot be used: {error}") from error
     if isinstance(found, LocalFileSystem):
         return FolderStore(Path(path))

@@ -176,12 +176,12 @@ class Transactions:
     def _send_offsets(self, moved: list[TopicPartition], metadata: object) -> None:
         """Send the offsets in a thread that dies with the process: one of a pool would be waited for at the exit."""
         producer = self._producer
-        failures: list[KafkaException] = []
+        failures: list[Exception] = []
 
         def call() -> None:
             try:
                 producer.send_offsets_to_transaction(moved, metadata, _OFFSETS_S)
-            except KafkaException as error:
+            except Exception as error:  # any: offsets that were not sent must not count as sent
                 failures.append(error)
 
         thread = threading.Thread(target=call, name=f"{self._name}-offsets", daemon=True)

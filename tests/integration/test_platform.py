@@ -195,13 +195,13 @@ def test_a_component_that_fails_is_named_with_its_reason_and_its_last_words(fold
 
 
 def test_a_setting_that_cannot_be_used_is_told_at_once_with_its_exit_code(folder: Path) -> None:
-    (folder / "driftloop.toml").write_text('[snapshots]\npath = "nosuch://here"\n')
+    (folder / "driftloop.toml").write_text('[snapshots]\npath = "github://here"\n')
     with pytest.raises(ComponentFailed) as failed:
         local.up(load(folder), only={"kafka", "redis", "scorer"})
     assert "scorer ended with exit code 2" in str(failed.value)
     assert "snapshots.path cannot be used" in str(failed.value)
     # Mended while it waits for its next try.
-    (folder / "driftloop.toml").write_text((folder / "driftloop.toml").read_text().replace("nosuch://here", "snapshots"))
+    (folder / "driftloop.toml").write_text((folder / "driftloop.toml").read_text().replace("github://here", "snapshots"))
     settings = local.up(load(folder), only={"scorer"})
     assert supervisor.processes(settings)["scorer"].state in {"STARTING", "RUNNING"}
 
