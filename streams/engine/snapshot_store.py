@@ -104,7 +104,7 @@ class Store:
     def __init__(self, root: str, processor: str) -> None:
         try:
             self._files, path = fsspec.core.url_to_fs(root)
-        except (ValueError, ImportError) as error:  # the path itself is not told: it may hold a secret
+        except (ValueError, ImportError, TypeError) as error:  # the path itself is not told: it may hold a secret
             raise SettingsError(f"snapshots.path cannot be used: {error}") from error
         self._base, self._processor = path.rstrip("/"), processor
         self._root = f"{self._base}/{processor}"
