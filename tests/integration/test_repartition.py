@@ -88,16 +88,19 @@ class Stream:
         for one in self.published[len(self.published) - repeated :]:
             sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
         self.published += part
-        for n, one in enumerate(part):
-            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode())
-            if n % 10 == 0:
-                at = one.event_time_ms + LABEL_MS
-                self._labels.append(Label(one.event_id, one.subject, one.counterpart, one.event_time_ms, True, at))
+        for one in part[::10]:
+            at = one.event_time_ms + LABEL_MS
+            self._labels.append(Label(one.event_id, one.subject, one.counterpart, one.event_time_ms, True, at))
         now = part[-1].event_time_ms
+        # Labels first, which wait for their scores: of days that are published at once, the oldest would be forgotten already
+        # when a label comes behind all of them.
         for label in [label for label in self._labels if label.label_time_ms <= now]:
             sender.produce(topics.LABELS, msgspec.json.encode(label), label.subject.encode())
             self._labels.remove(label)
             self.positives.add(label.event_id)
+        assert sender.flush(30) == 0
+        for one in part:
+            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode())
         assert sender.flush(30) == 0
         sender.close()
         self.wait()
