@@ -19,6 +19,8 @@ OTHER_DOMAINS := $(filter-out card_fraud,$(DOMAINS))
 RESULTS := benchmarks/results
 WEEK := --train 2018-07-25:2018-07-31 --delay-days 7 --test 2018-08-08:2018-08-14
 SEED ?= 1
+# Processes of the tests that need servers.
+JOBS ?= 3
 FAULTS ?= 200
 DATA ?= ../shared/data/handbook-transactions.parquet
 
@@ -44,9 +46,9 @@ unit: $(STAMP) ## The unit tests and the contract suites: no broker.
 	$(BIN)/pytest tests/unit tests/contracts -n 2 -q
 	@for domain in $(OTHER_DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/pytest tests/contracts/domains -q; done
 
-# Three processes, a platform each: these tests wait for servers more than for a core. A file's tests stay together.
+# Several processes, a platform each: these tests wait for servers more than for a core. A file's tests stay together.
 integration: $(STAMP) ## The tests that need a real broker, Redis and model server.
-	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -n 3 --dist loadfile --no-loadscope-reorder -q
+	$(BIN)/pytest tests --ignore tests/unit --ignore tests/contracts -n $(JOBS) --dist loadfile --no-loadscope-reorder -q
 
 features: $(STAMP) ## Make what comes from each domain's features anew: features/transform/loops and docs/features*.md.
 	@for domain in $(DOMAINS); do DRIFTLOOP_DOMAIN=$$domain $(BIN)/python -m features.catalogue.generate; done
