@@ -1,7 +1,7 @@
 """The domain of this process: ``DRIFTLOOP_DOMAIN``, or the default one.
 
 One process serves one domain: vectors, structs and compiled loops are made for it when their modules are loaded. The command line
-reads ``domain`` of ``driftloop.toml`` before it loads any of them (``choose``). A name without a colon is one of
+reads ``domain`` of ``driftloop.toml`` before it loads any of them (``infra.cli.context``). A name without a colon is one of
 ``features.domains``; ``package.module:OBJECT`` is anybody's.
 """
 
@@ -15,10 +15,9 @@ from importlib import import_module
 from pathlib import Path
 
 from features.base.domain import Domain
-from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
+from features.base.domain_name import DEFAULT_DOMAIN, serving
 from features.base.roles import DomainError
 
-VARIABLE = DOMAIN_VARIABLE
 DEFAULT = DEFAULT_DOMAIN
 
 
@@ -44,13 +43,6 @@ def load_domain(name: str) -> Domain:
             f"domain {found.name}: {type(error).__name__}: {error}; features/base/domain.py says what each part is"
         ) from error
     return found
-
-
-def choose(name: str) -> None:
-    """Make ``name`` the domain of this process and of its children. Raises DomainError where another one is in use already."""
-    if "DOMAIN" in globals() and name != _NAME:
-        raise DomainError(f"this process serves the domain {_NAME} already; {name} needs a process of its own")
-    os.environ[VARIABLE] = name
 
 
 def _keep_compiled_apart(domain: Domain) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
-import tests.object_store  # noqa: F401 - strict://
+import tests.object_store  # noqa: F401 - registers strict://
 from features.archive import mirror, stores
 from features.archive.layout import owner_profile_folder
 from features.base.durations import DAY_MS

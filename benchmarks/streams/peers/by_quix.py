@@ -18,8 +18,8 @@ import redis
 import requests
 
 # This runs in an environment of its own, beside this file: what checks types here knows neither.
-from card_window import question, step  # type: ignore[import-not-found]
-from quixstreams import Application, State  # type: ignore[import-not-found]
+from card_window import question, step  # type: ignore[import-not-found] # beside this file, which runs alone
+from quixstreams import Application, State  # type: ignore[import-not-found] # of the peer's own environment
 
 
 def main(options: dict[str, Any]) -> None:

@@ -92,7 +92,7 @@ def requested(request: Request) -> Options:
         seed=request.seed,
         drifts=tuple(map(parse_drift, request.drifts)),
         faults=tuple(map(parse_fault, request.faults)),
-        **{name: value for name, value in sizes.items() if value is not None},  # type: ignore[arg-type]
+        **{name: value for name, value in sizes.items() if value is not None},  # type: ignore[arg-type] # each of its field's type
     )
 
 

@@ -128,7 +128,7 @@ def test_a_restart_changes_no_bit() -> None:
 
 
 def test_batch_gives_the_bits_that_the_stream_gave() -> None:
-    rows = served(late(world(20, 60).events), partitions=3)  # type: ignore[arg-type]
+    rows = served(late(world(20, 60).events), partitions=3)  # type: ignore[arg-type] # events of whatever domain
     archived = in_log_order(table(topics.SCORES, rows))
     again = Recomputation(Features()).vectors(archived)
     np.testing.assert_array_equal(again[:, :N_STREAM], listed(archived.column("features"))[:, :N_STREAM])

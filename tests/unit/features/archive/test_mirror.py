@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import tests.object_store  # noqa: F401 - strict://
+import tests.object_store  # noqa: F401 - registers strict://
 from features.archive import mirror, stores
 from features.archive.locks import reading
 from features.base.settings import FILE_NAME, Settings, load

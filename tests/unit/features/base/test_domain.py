@@ -47,12 +47,6 @@ def test_a_name_that_is_no_domain_is_refused(name: str) -> None:
         active.load_domain(name)
 
 
-def test_a_process_serves_one_domain() -> None:
-    active.choose(active.DEFAULT)
-    with pytest.raises(DomainError, match="needs a process of its own"):
-        active.choose("another")
-
-
 def test_half_a_place_is_none() -> None:
     class Half(Event):
         latitude: float | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-import tests.object_store  # noqa: F401 - strict:// and weak://
+import tests.object_store  # noqa: F401 - registers strict:// and weak://
 from features.base import storage
 from features.base.settings import SettingsError
 from features.base.storage import FolderStore, LeaseLost, ObjectStore, Store, open_store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import tests.object_store  # noqa: F401 - strict://
+import tests.object_store  # noqa: F401 - registers strict://
 from features.base.events import RetrainRequest
 from features.base.sections import Storage
 from features.base.settings import Settings

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tests.object_store  # noqa: F401 - strict:// and weak://
+import tests.object_store  # noqa: F401 - registers strict:// and weak://
 from features.base.settings import FILE_NAME, Settings, SettingsError, load
 from features.base.storage import open_store
 from serving.server.engine import Engine

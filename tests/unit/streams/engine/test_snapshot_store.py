@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import tests.object_store  # noqa: F401 - strict://
+import tests.object_store  # noqa: F401 - registers strict://
 from features.base.files import Draft
 from features.base.settings import SettingsError
 from streams.engine.snapshot_store import KEPT, DamagedSnapshot, Snapshot, Store, decode, encode

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import tests.object_store  # noqa: F401 - strict://
+import tests.object_store  # noqa: F401 - registers strict://
 from features.archive import generations, layout, manifest, stores
 from features.base import storage
 from features.base.durations import DAY_MS

@@ -107,4 +107,4 @@ def test_wrong_texts_are_refused(kind: str, text: str, said: str) -> None:
 @pytest.mark.parametrize("field", ["users", "items", "seed", "bought_rate", "rate"])
 def test_wrong_sizes_are_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=field):
-        Options(**{field: -1})  # type: ignore[arg-type]
+        Options(**{field: -1})  # type: ignore[arg-type] # one field of any type
