@@ -88,13 +88,13 @@ class Processor:
         """Import and return the function that ``build`` names. Raises TopologyError where there is none."""
         module, _, function = self.build.partition(":")
         try:
-            found: Callable[[Any], Any] = getattr(import_module(module), function)
+            builder: Callable[[Any], Any] = getattr(import_module(module), function)
         except (ModuleNotFoundError, AttributeError) as error:
             # A module that is missing further down is another fault than a wrong name here.
             if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
                 raise
             raise TopologyError(f"{self.name}: build = {self.build!r} names no function: {error}") from error
-        return found
+        return builder
 
     def check(self, core: Declared) -> None:
         """Raise TopologyError where a core reads, writes or replays something else than its entry says."""
@@ -118,12 +118,12 @@ class Topology:
     processors: tuple[Processor, ...]
 
     def __post_init__(self) -> None:
-        if twice := _twice(one.name for one in self.processors):
+        if twice := _twice(processor.name for processor in self.processors):
             raise TopologyError(f"two processors are named {twice}; a name is a consumer group, too")
-        if twice := _twice(name for one in self.processors for name in one.changelogs):
+        if twice := _twice(name for processor in self.processors for name in processor.changelogs):
             raise TopologyError(f"two processors have the changelog {twice}; each needs its own")
-        for one in self.processors:
-            _check(one)
+        for processor in self.processors:
+            _check(processor)
         for process, names in self.processes.items():
             if len(names) > 1 and (alone := [name for name in names if self[name].alone]):
                 raise TopologyError(f"{alone[0]} takes a whole process, and {process} has others: {', '.join(names)}")
@@ -139,25 +139,25 @@ class Topology:
 
     @cached_property
     def _by_name(self) -> dict[str, Processor]:
-        return {one.name: one for one in self.processors}
+        return {processor.name: processor for processor in self.processors}
 
     @property
     def streaming(self) -> tuple[Processor, ...]:
         """Return those that speak to Kafka."""
-        return tuple(one for one in self.processors if one.streams)
+        return tuple(processor for processor in self.processors if processor.streams)
 
     @property
     def processes(self) -> dict[str, tuple[str, ...]]:
         """Return the platform's processes by name, with the processors that each runs."""
-        found: dict[str, list[str]] = {}
-        for one in self.processors:
-            found.setdefault(one.process_group, []).append(one.name)
-        return {process: tuple(names) for process, names in found.items()}
+        by_process: dict[str, list[str]] = {}
+        for processor in self.processors:
+            by_process.setdefault(processor.process_group, []).append(processor.name)
+        return {process: tuple(names) for process, names in by_process.items()}
 
     @property
     def groups(self) -> dict[str, tuple[str, ...]]:
         """Return the consumer groups and what they read, in the order in which records reach them."""
-        return {named(one.name): one.reads for one in self.streaming}
+        return {named(processor.name): processor.reads for processor in self.streaming}
 
     def process_of(self, names: Iterable[str]) -> str:
         """Return the process whose port these processors share: that which has them all, else the first one's name."""
@@ -179,20 +179,21 @@ class Topology:
 
     def writers(self, topic: str) -> tuple[str, ...]:
         """Return the processors that write a topic."""
-        return tuple(one.name for one in self.processors if topic in (*one.writes, *one.changelogs))
+        return tuple(processor.name for processor in self.processors if topic in (*processor.writes, *processor.changelogs))
 
     def topics(self, partitions: int) -> list[Topic]:
         """Return every topic of the loop, with the processors' changelogs; ``partitions``: of those that are spread."""
-        own = [Topic(name, 1, {"cleanup.policy": "compact"}) for one in self.processors for name in one.changelogs]
+        own = [Topic(name, 1, {"cleanup.policy": "compact"}) for processor in self.processors for name in processor.changelogs]
         return [*topics.all_topics(partitions), *own]
 
     def markdown(self) -> str:
         """Return the table for docs/streams.md."""
         lines = ["| processor | for | reads | writes | state from | guarantee | process |", "| --- " * 7 + "|"]
         lines += [
-            f"| `{one.name}` | {one.purpose} | {_cell((*one.reads, *one.follows))} | {_cell((*one.writes, *one.changelogs))} "
-            f"| {_cell((*one.replays, *one.changelogs))} | {one.guarantee} | `{one.process_group}` |"
-            for one in self.processors
+            f"| `{processor.name}` | {processor.purpose} | {_cell((*processor.reads, *processor.follows))} "
+            f"| {_cell((*processor.writes, *processor.changelogs))} "
+            f"| {_cell((*processor.replays, *processor.changelogs))} | {processor.guarantee} | `{processor.process_group}` |"
+            for processor in self.processors
         ]
         lines += ["", *(f"- *{guarantee}*: {meaning}." for guarantee, meaning in MEANINGS.items())]
         return "\n".join(lines) + "\n"
@@ -211,28 +212,32 @@ def _twice(names: Iterable[str]) -> str | None:
     return None
 
 
-def _check(one: Processor) -> None:
+def _check(processor: Processor) -> None:
     for field in ("name", "process_group"):
-        if not _NAME.fullmatch(getattr(one, field)):
-            raise TopologyError(f"{one.name}: {field} = {getattr(one, field)!r}; use small letters, digits and hyphens")
+        if not _NAME.fullmatch(getattr(processor, field)):
+            raise TopologyError(
+                f"{processor.name}: {field} = {getattr(processor, field)!r}; use small letters, digits and hyphens"
+            )
     for field in ("reads", "follows", "writes"):
-        for topic in getattr(one, field):
+        for topic in getattr(processor, field):
             if topic not in topics.NAMES:
                 raise TopologyError(
-                    f"{one.name}: {field} names the topic {topic}, which is none of streams/topics.py; add it there"
+                    f"{processor.name}: {field} names the topic {topic}, which is none of streams/topics.py; add it there"
                 )
-    if one.guarantee not in get_args(Guarantee):
-        raise TopologyError(f"{one.name}: guarantee = {one.guarantee!r}; it is one of {', '.join(get_args(Guarantee))}")
-    if stray := set(one.replays) - set(one.reads):
-        raise TopologyError(f"{one.name}: replays names {sorted(stray)[0]}, which it does not read")
-    if one.streams and not one.reads:
-        raise TopologyError(f"{one.name}: reads is empty; a processor without input has the guarantee 'no stream'")
-    if not one.streams and (one.reads or one.follows or one.writes or one.changelogs):
-        raise TopologyError(f"{one.name}: has topics and the guarantee 'no stream'; say which guarantee its records have")
-    if one.streams and topics.DLQ not in one.writes:
-        raise TopologyError(f"{one.name}: writes must name {topics.DLQ}: a record that it cannot take goes there")
-    if one.build.count(":") != 1:
-        raise TopologyError(f"{one.name}: build = {one.build!r} is not of the form package.module:function")
+    if processor.guarantee not in get_args(Guarantee):
+        raise TopologyError(
+            f"{processor.name}: guarantee = {processor.guarantee!r}; it is one of {', '.join(get_args(Guarantee))}"
+        )
+    if stray := set(processor.replays) - set(processor.reads):
+        raise TopologyError(f"{processor.name}: replays names {sorted(stray)[0]}, which it does not read")
+    if processor.streams and not processor.reads:
+        raise TopologyError(f"{processor.name}: reads is empty; a processor without input has the guarantee 'no stream'")
+    if not processor.streams and (processor.reads or processor.follows or processor.writes or processor.changelogs):
+        raise TopologyError(f"{processor.name}: has topics and the guarantee 'no stream'; say which guarantee its records have")
+    if processor.streams and topics.DLQ not in processor.writes:
+        raise TopologyError(f"{processor.name}: writes must name {topics.DLQ}: a record that it cannot take goes there")
+    if processor.build.count(":") != 1:
+        raise TopologyError(f"{processor.name}: build = {processor.build!r} is not of the form package.module:function")
 
 
 TOPOLOGY = Topology(

@@ -25,7 +25,7 @@ class Announced:
         self.line: list[str] = []
         self._rollbacks: dict[str, ModelEvent] = {}
         self._answered: set[str] = set()
-        self._said: set[Identity] = set()
+        self._published: set[Identity] = set()
 
     def take(self, event: ModelEvent) -> None:
         """Take one more event of the log; other models' are passed over."""
@@ -35,7 +35,7 @@ class Announced:
             self._ask(event)
             return
         self._answer(event)
-        self._said.add(_identity(event))
+        self._published.add(_identity(event))
         if event.state == "shadow":
             self.shadow = event.version
         elif event.state in ("promoted", "rolled_back") and event.version is not None:
@@ -58,13 +58,13 @@ class Announced:
         place = self.line.index(champion)
         return self.line[place - 1] if place else None
 
-    def said(self, event: ModelEvent) -> bool:
+    def published(self, event: ModelEvent) -> bool:
         """Tell whether this step was published before, say by a control that was killed before it wrote that down.
 
         Roles may come again (a version rolled back to, promoted anew): whether those are due is decided by level,
         against ``champion`` and ``shadow``.
         """
-        return event.state not in ("shadow", "promoted", "rolled_back") and _identity(event) in self._said
+        return event.state not in ("shadow", "promoted", "rolled_back") and _identity(event) in self._published
 
     def _ask(self, event: ModelEvent) -> None:
         key = event.idempotency_key

@@ -114,9 +114,9 @@ class Controller:
         """Take one record of ``drift-reports``: the clock of the schedule. Never raises."""
         await self._persist(record, self._report)
 
-    async def told(self, record: Record) -> None:
+    async def model_event(self, record: Record) -> None:
         """Take one record of ``model-events``: a roll-back that somebody asks for. Never raises."""
-        await self._persist(record, self._told)
+        await self._persist(record, self._model_event)
 
     async def _persist(self, record: Record, work: Callable[[Record], Awaitable[None]]) -> None:
         """Try until the broker takes what follows; only a record that cannot be worked on at all is given up."""
@@ -177,7 +177,7 @@ class Controller:
         # The next report may come before this request does.
         self._scheduled = request.idempotency_key
 
-    async def _told(self, record: Record) -> None:
+    async def _model_event(self, record: Record) -> None:
         event = msgspec.json.decode(record.value or b"", type=ModelEvent)
         # The rest of the log is this control's own words.
         if event.state == "rollback_requested":

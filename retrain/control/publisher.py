@@ -35,7 +35,7 @@ class Publisher:
 
     async def event(self, event: ModelEvent) -> None:
         """Publish a model event, once: one that the log holds already is not repeated. Raises NotPublished."""
-        if self._announced.said(event):
+        if self._announced.published(event):
             return
         await self.record(Produce(topics.MODEL_EVENTS, event.model.encode(), _encode(event)))
         self._announced.take(event)

@@ -69,15 +69,15 @@ class ScoringModel(Model):
         unknown = wanted - {OUTPUT, "shadow_score"}
         if unknown:
             raise InvalidVectors(f"output '{min(unknown)}' does not exist; there are 'score' and 'shadow_score'")
-        said = {"threshold": repr(answer.threshold)}
+        response_parameters = {"threshold": repr(answer.threshold)}
         if answer.shadow_version is not None:
-            said["shadow_version"] = answer.shadow_version
+            response_parameters["shadow_version"] = answer.shadow_version
         return InferResponse(
             response_id=request.id or "",
             model_name=self.name,
             model_version=answer.version,
             infer_outputs=[output for output in outputs if not wanted or output.name in wanted],
-            parameters=said,
+            parameters=response_parameters,
             # KServe's own flag for raw outputs trips over numpy arrays on gRPC, where arrays travel raw anyway.
             use_binary_outputs=not request.from_grpc and request.use_binary_outputs,
         )
@@ -88,7 +88,7 @@ class ScoringModel(Model):
         if not isinstance(body, dict) or len(fields & body.keys()) != 1:
             raise InvalidVectors("the body must be a JSON object with one of 'instances', 'user_id' and 'user_ids'")
         champion = self._engine.champion()
-        schema, said = None, {}
+        schema, response = None, {}
         if "instances" in body:
             rows = vectors.from_rows(body["instances"], champion.width)
             schema = _schema(body)
@@ -96,17 +96,17 @@ class ScoringModel(Model):
             ids = body["user_ids"] if "user_ids" in body else [body["user_id"]]
             schema = champion.manifest.schema
             rows = await asyncio.to_thread(self._lookup.vectors, ids, schema)
-            said["user_ids"] = ids
+            response["user_ids"] = ids
         answer = await self._answer(rows, schema, _event_time(body))
-        said |= {
+        response |= {
             "predictions": answer.scores.tolist(),
             "model_name": self.name,
             "model_version": answer.version,
             "threshold": answer.threshold,
         }
         if answer.shadow_scores is not None:
-            said |= {"shadow_predictions": answer.shadow_scores.tolist(), "shadow_version": answer.shadow_version}
-        return said
+            response |= {"shadow_predictions": answer.shadow_scores.tolist(), "shadow_version": answer.shadow_version}
+        return response
 
     async def _answer(self, rows: NDArray[np.float32], schema: str | None, event_time_ms: int | None) -> Answer:
         if len(rows) <= INLINE_ROWS:

@@ -43,16 +43,16 @@ class Lookup:
         subjects = _checked(ids)
         with self._lock:
             try:
-                found = self._open().activity(subjects)
+                activities = self._open().activity(subjects)
             except Exception as error:
                 message = f"the online store does not answer ({error}); try again, or send vectors as 'instances'"
                 raise FeaturesUnavailable(message) from error
-        unknown = [self._place(subjects, i) for i, activity in enumerate(found) if activity is None]
+        unknown = [self._place(subjects, i) for i, activity in enumerate(activities) if activity is None]
         if unknown:
             raise UnknownSubject(
                 f"no {WORDS.event} of {WORDS.subject} number {_some(unknown)} is known; publish one, or send 'instances'"
             )
-        known = [activity for activity in found if activity is not None]
+        known = [activity for activity in activities if activity is not None]
         old = [self._place(subjects, i) for i, activity in enumerate(known) if activity.schema != schema]
         if old:
             message = f"the stored vector of {WORDS.subject} number {_some(old)} was made under another schema than {schema}"

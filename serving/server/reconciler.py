@@ -84,19 +84,19 @@ class Reconciler:
     def _reconcile(self) -> str | None:
         """Serve what the document names; return what could not be done, None where all of it is served."""
         document = self._store.serving()
-        now = self._engine.loaded
-        if document.generation == 0 and now.generation > 0:
+        loaded = self._engine.loaded
+        if document.generation == 0 and loaded.generation > 0:
             raise BrokenDocument(f"the serving document of {self._store.place} is gone; write it again by promoting a version")
         if document.model != self._store.model:
             raise BrokenDocument(f"serving.json is for model {document.model!r}, this server serves {self._store.model!r}")
         errors: list[str] = []
-        champion = self._version(document.champion, now, now.champion, errors)
-        shadow = self._version(document.shadow, now, None, errors)
+        champion = self._version(document.champion, loaded, loaded.champion, errors)
+        shadow = self._version(document.shadow, loaded, None, errors)
         if shadow is not None and champion is not None and shadow.manifest.schema != champion.manifest.schema:
             errors.append(f"shadow {shadow.version} takes other vectors than champion {champion.version}")
             shadow = None
         new = Loaded(document.generation, champion, shadow, time.time_ns() // 1_000_000)
-        if (new.generation, new.champion, new.shadow) != (now.generation, now.champion, now.shadow):
+        if (new.generation, new.champion, new.shadow) != (loaded.generation, loaded.champion, loaded.shadow):
             self._engine.swap(new)
             log.info(
                 "generation %d: champion %s, shadow %s",
@@ -106,11 +106,11 @@ class Reconciler:
             )
         return "; ".join(errors) or None
 
-    def _version(self, wanted: str | None, now: Loaded, fallback: OnnxModel | None, errors: list[str]) -> OnnxModel | None:
+    def _version(self, wanted: str | None, loaded: Loaded, fallback: OnnxModel | None, errors: list[str]) -> OnnxModel | None:
         """Return the wanted version, loaded already or now; ``fallback`` where it is broken."""
         if wanted is None:
             return None
-        for model in (now.champion, now.shadow):
+        for model in (loaded.champion, loaded.shadow):
             if model is not None and model.version == wanted:
                 return model
         try:

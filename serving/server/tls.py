@@ -22,11 +22,11 @@ def identity(settings: Settings) -> Identity | None:
     tls = settings.network.tls
     if not tls.certificate:
         return None
-    found = Identity(settings.dir / tls.certificate, settings.dir / (tls.key or tls.certificate))
+    pair = Identity(settings.dir / tls.certificate, settings.dir / (tls.key or tls.certificate))
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(found.certificate, found.key)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(pair.certificate, pair.key)
     except OSError as error:
         # An SSLError is one, too: a file that is no PEM, or a key of another certificate.
-        files = f"network.tls.certificate {found.certificate}, network.tls.key {found.key}"
+        files = f"network.tls.certificate {pair.certificate}, network.tls.key {pair.key}"
         raise SettingsError(f"{files}: no certificate with its key ({error.strerror or error}); put both there as PEM") from error
-    return found
+    return pair

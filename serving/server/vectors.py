@@ -37,8 +37,8 @@ def from_rows(rows: object, width: int) -> NDArray[np.float32]:
         raise _too_large(len(rows))
     for index, row in enumerate(rows):
         if not isinstance(row, list) or len(row) != width:
-            found = f"{len(row)} numbers" if isinstance(row, list) else type(row).__name__
-            raise InvalidVectors(f"'instances'[{index}] is {found}; a vector is a list of {width} numbers")
+            shape = f"{len(row)} numbers" if isinstance(row, list) else type(row).__name__
+            raise InvalidVectors(f"'instances'[{index}] is {shape}; a vector is a list of {width} numbers")
     return _numbers(rows, "'instances'")
 
 

@@ -176,24 +176,26 @@ class ModelStore:
         if self._objects:
             return self._write_object(document, expected_generation)
         with self._locked():
-            found = self.serving().generation
-            if found != expected_generation:
-                raise StaleGeneration(f"serving.json is at generation {found}, not {expected_generation}; read it and try again")
+            generation = self.serving().generation
+            if generation != expected_generation:
+                raise StaleGeneration(
+                    f"serving.json is at generation {generation}, not {expected_generation}; read it and try again"
+                )
             stamped = _stamped(document)
             write(self.document_path, documents.encode(stamped))
         return stamped
 
     def _write_object(self, document: ServingDocument, expected_generation: int) -> ServingDocument:
         assert self._objects is not None
-        found, stamped = self._objects.generation(), _stamped(document)
+        generation, stamped = self._objects.generation(), _stamped(document)
         try:
-            if found != expected_generation:
+            if generation != expected_generation:
                 raise FileExistsError
             self._objects.write_document(stamped.generation, documents.encode(stamped))
         except FileExistsError as error:
-            found = self._objects.generation()
+            generation = self._objects.generation()
             raise StaleGeneration(
-                f"{self.place} is at generation {found}, not {expected_generation}; read and try again"
+                f"{self.place} is at generation {generation}, not {expected_generation}; read and try again"
             ) from error
         return stamped
 
@@ -239,9 +241,9 @@ def check_model(folder: Path, manifest: Manifest) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise BrokenVersion(f"{path} cannot be read ({error.strerror}); export the model again") from error
-    found = hashlib.sha256(data).hexdigest()
-    if found != manifest.sha256:
-        raise BrokenVersion(f"{path} has sha256 {found[:12]}..., its manifest {manifest.sha256[:12]}...; export the model again")
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != manifest.sha256:
+        raise BrokenVersion(f"{path} has sha256 {digest[:12]}..., its manifest {manifest.sha256[:12]}...; export the model again")
     return data
 
 

@@ -70,8 +70,8 @@ class ObjectVersions:
 
     def generation(self) -> int:
         """Return the newest generation; 0 where there is none."""
-        found = [name.removesuffix(".json") for name in self._store.names("serving") if name.endswith(".json")]
-        return max((int(name) for name in found if name.isdecimal()), default=0)
+        generations = [name.removesuffix(".json") for name in self._store.names("serving") if name.endswith(".json")]
+        return max((int(name) for name in generations if name.isdecimal()), default=0)
 
     def document(self, generation: int) -> bytes:
         return self._store.read(f"serving/{generation:09d}.json")

@@ -65,10 +65,10 @@ class DriftMonitor:
         """Take a batch; return the reports of the windows that it closed, and the requests that follow from them."""
         if not self._settled:
             self._settle()
-        letters, said = self._take(records)
+        letters, messages = self._take(records)
         key = self._settings.model.encode()
         output = Output(letters, newest_ms=self._data.watermark.time_ms)
-        for item in said:
+        for item in messages:
             if isinstance(item, DriftReport):
                 output.counted.append(partial(_measure, item))
                 output.produce.append(Produce(topics.DRIFT_REPORTS, key, encode(item)))
@@ -118,16 +118,16 @@ class DriftMonitor:
         came, outcomes, bad_outcomes = self._outcomes.decode(by_topic[outcomes_topic])
         for event in events:
             self._see(event)
-        said: list[_Said] = []
+        messages: list[_Said] = []
         self._data.take([r.partition for r in scored], scores, _copies(scored, again))
         for judged in self._data.advance():
-            said += self._after_data(judged)
+            messages += self._after_data(judged)
         faulty = self._data.faulty
         self._performance.take([r.partition for r in came], outcomes, faulty, _copies(came, again))
         for report in self._performance.advance(self._data.watermark.time_ms, self.champion, faulty):
-            said += self._after_performance(report, faulty)
-        said += self._first_model()
-        return [*bad_events, *bad_scores, *bad_outcomes], said
+            messages += self._after_performance(report, faulty)
+        messages += self._first_model()
+        return [*bad_events, *bad_scores, *bad_outcomes], messages
 
     def _see(self, event: ModelEvent) -> None:
         if event.model != self._settings.model:
@@ -161,39 +161,41 @@ class DriftMonitor:
         if report.verdict != "concept_drift":
             return [report]
         key = self._asking.numbered(f"concept_drift-{report.model}-{report.model_version}")
-        found = report.evidence
-        reason = f"the share of {WORDS.positives} missed rose from {found['error_before']:.0%} to {found['error_after']:.0%}"
-        return self._ask(report, "concept_drift", key, reason, {**found, "report_id": report.report_id}, faulty)
+        evidence = report.evidence
+        reason = (
+            f"the share of {WORDS.positives} missed rose from {evidence['error_before']:.0%} to {evidence['error_after']:.0%}"
+        )
+        return self._ask(report, "concept_drift", key, reason, {**evidence, "report_id": report.report_id}, faulty)
 
     def _ask(
         self, report: DriftReport, cause: Cause, key: str, reason: str, evidence: dict[str, Any], faulty: list[Interval]
     ) -> list[_Said]:
         """Return the report, and the request that it justifies unless that is asked for already."""
-        now = report.window_end_ms
-        if not self._asking.may(cause, report.model_version, now):
+        end_ms = report.window_end_ms
+        if not self._asking.may(cause, report.model_version, end_ms):
             report.action = "none: a retraining was asked for already, or is under way"
             return [report]
-        self._asking.note(cause, report.model_version, now, key)
+        self._asking.note(cause, report.model_version, end_ms, key)
         report.action = f"retraining asked for: {key}"
         labels, positives = self._performance.labels()
         evidence["positives"] = positives
-        return [report, RetrainRequest(key, report.model, cause, now, reason, labels, evidence, faulty)]
+        return [report, RetrainRequest(key, report.model, cause, end_ms, reason, labels, evidence, faulty)]
 
     def _first_model(self) -> list[_Said]:
         """Ask for a first model once there are labels enough."""
         drift = self._settings.drift
-        now = self._performance.watermark.time_ms
-        if self.champion is not None or now is None:
+        watermark_ms = self._performance.watermark.time_ms
+        if self.champion is not None or watermark_ms is None:
             return []
         labels, positives = self._performance.labels()
         if labels < drift.min_labels_first or positives < drift.min_positives_first:
             return []
-        if not self._asking.may("no_champion", None, now):
+        if not self._asking.may("no_champion", None, watermark_ms):
             return []
         key = self._asking.numbered(f"no_champion-{self._settings.model}")
-        self._asking.note("no_champion", None, now, key)
+        self._asking.note("no_champion", None, watermark_ms, key)
         reason = f"no champion yet, and {labels} outcomes with {positives} {WORDS.positives} to learn from"
-        return [RetrainRequest(key, self._settings.model, "no_champion", now, reason, labels, {"positives": positives})]
+        return [RetrainRequest(key, self._settings.model, "no_champion", watermark_ms, reason, labels, {"positives": positives})]
 
 
 def _copies(records: Sequence[Record], again: bool) -> list[Copied | None]:

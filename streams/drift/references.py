@@ -51,10 +51,10 @@ class StoredReferences:
 
         try:
             path = self.path(version)
-            there = path.exists()
+            present = path.exists()
         except FileNotFoundError:
-            there = False
-        if not there:
+            present = False
+        if not present:
             raise ReferenceUnusable(f"{version} has no reference.parquet in the model store; train it again to get one")
         table = pq.read_table(path)
         absent = [name for name in (*vector.NAMES, "score") if name not in table.column_names]

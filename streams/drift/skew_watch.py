@@ -103,27 +103,29 @@ def export(settings: Settings, report: SkewReport) -> None:
     """Set the metrics to what was found, and say it in the log."""
     metrics.SKEW_VECTORS.set(report.vectors)
     metrics.SKEW_LAST_DAY.set(report.day * DAY_MS / 1000)
-    for source, found in report.sources.items():
-        metrics.SKEW_VALUES.labels(source).set(found.differing)
-        metrics.SKEW_LARGEST.labels(source).set(found.largest)
-    told = ", ".join(f"{source} {found.differing} of {found.values}" for source, found in report.sources.items())
+    for source, differences in report.sources.items():
+        metrics.SKEW_VALUES.labels(source).set(differences.differing)
+        metrics.SKEW_LARGEST.labels(source).set(differences.largest)
+    summary = ", ".join(
+        f"{source} {differences.differing} of {differences.values}" for source, differences in report.sources.items()
+    )
     log.info(
         "skew on %s: %d vectors of %d subjects, values that differ: %s",
         day_name(report.day),
         report.vectors,
         report.subjects,
-        told,
+        summary,
     )
     subject = report.sources.get("history")
     if subject is not None and subject.first:
         log.warning("skew on %s: the first one is %s", day_name(report.day), _words(settings, subject.first[0]))
 
 
-def _words(settings: Settings, one: Difference) -> str:
+def _words(settings: Settings, difference: Difference) -> str:
     # Where it is, and not what it is: values of features are made of measures.
     return (
-        f"{one.feature} of event {hashed(settings, one.event_id)} (subject {hashed(settings, one.subject)}, "
-        f"{one.kafka_partition}:{one.kafka_offset}); driftloop parity shows the values"
+        f"{difference.feature} of event {hashed(settings, difference.event_id)} (subject {hashed(settings, difference.subject)}, "
+        f"{difference.kafka_partition}:{difference.kafka_offset}); driftloop parity shows the values"
     )
 
 

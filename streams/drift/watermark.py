@@ -62,12 +62,12 @@ class Watermark:
     def time_ms(self) -> int | None:
         """Return the watermark; None as long as nothing is certain."""
         certain = self._newest and (len(self._newest) >= self._expected or self._records >= WAIT_RECORDS)
-        now = min(self._newest.values()) if certain else None
+        watermark_ms = min(self._newest.values()) if certain else None
         if self._copied is None:
-            return now
+            return watermark_ms
         before = self._copied.watched_ms
         if not self._live:
-            now = None if before is None or now is None else min(now, before)
+            watermark_ms = None if before is None or watermark_ms is None else min(watermark_ms, before)
         if self._settled and before is not None:
-            return before if now is None else max(now, before)
-        return now
+            return before if watermark_ms is None else max(watermark_ms, before)
+        return watermark_ms

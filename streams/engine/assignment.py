@@ -53,7 +53,7 @@ class InHand:
         self._alive = alive
         self._broker = broker
         self._stop = stop
-        self.told = Told(core.name, stop, new_s, probe)
+        self.offsets = Told(core.name, stop, new_s, probe)
         self._settings = settings
         self._core = core
         self._keeper = keeper
@@ -78,7 +78,7 @@ class InHand:
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Note what was committed."""
         self.committed.update(offsets)
-        self.told.note(offsets)
+        self.offsets.note(offsets)
 
     def behind(self) -> dict[Partition, int]:
         """Return the ends that lie beyond what is committed."""
@@ -156,7 +156,7 @@ class InHand:
     def _restore(self, source: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Bring back the state of these partitions; return where each is to be read from."""
         began = time.monotonic()
-        committed = self.told.committed(source, partitions, partial(self._evidence, source))
+        committed = self.offsets.committed(source, partitions, partial(self._evidence, source))
         spans: dict[Partition, Span] = {}
         copied: dict[Partition, int] = {}
         for tp in committed:
@@ -193,13 +193,13 @@ class InHand:
                 offset = OFFSET_BEGINNING
             elif not away:
                 try:
-                    there = self._beginning(source, place, offset)
+                    log_begin = self._beginning(source, place, offset)
                 except KafkaException:
                     away = True  # should the log be cut, it says so when it is read
                 else:
-                    if offset < there and tp.topic not in self._core.replays:  # of the others, ``replay`` tells
-                        self._trimmed(place, offset, there)
-                    offset = max(offset, there)
+                    if offset < log_begin and tp.topic not in self._core.replays:  # of the others, ``replay`` tells
+                        self._trimmed(place, offset, log_begin)
+                    offset = max(offset, log_begin)
             positions.append(TopicPartition(tp.topic, tp.partition, offset))
         return positions
 
@@ -208,9 +208,9 @@ class InHand:
         yet."""
         deadline = time.monotonic() + _BACK_S
         while True:
-            there, end = source.get_watermark_offsets(TopicPartition(*place), timeout=_ASK_S)
+            log_begin, end = source.get_watermark_offsets(TopicPartition(*place), timeout=_ASK_S)
             if offset <= end:
-                return int(there)
+                return int(log_begin)
             if time.monotonic() > deadline:
                 raise SettingsError(
                     f"{place[0]}[{place[1]}] ends at {end}, and {self._core.name} has read it up to {offset}: it is another log, "
@@ -248,16 +248,16 @@ class InHand:
     def _end(source: Consumer, place: Partition) -> int:
         return int(source.get_watermark_offsets(TopicPartition(*place), timeout=_END_S)[1])
 
-    def _trimmed(self, partition: Partition, begin: int, there: int) -> None:
+    def _trimmed(self, partition: Partition, begin: int, log_begin: int) -> None:
         """Say loudly that the log does not go back far enough, and go on with what there is."""
         metrics.TRIMMED.labels(self._core.name).inc()
-        lost = max(0, there - max(begin, self.committed.get(partition, 0)))
+        lost = max(0, log_begin - max(begin, self.committed.get(partition, 0)))
         log.error(
             "%s: the log of %s[%d] begins at %d, and the state should be read from %d on: history is lost, and %d records that "
             "were never processed%s; give the topic a longer retention, or keep snapshots younger than it",
             self._core.name,
             *partition,
-            there,
+            log_begin,
             begin,
             lost,
             "; scores are marked cold until the longest window has passed" if self._keeper is not None else "",

@@ -35,8 +35,8 @@ class Background:
         self._tasks.put(None)
 
     def _run(self) -> None:
-        while (found := self._tasks.get()) is not None:
-            task, future = found
+        while (job := self._tasks.get()) is not None:
+            task, future = job
             if future.set_running_or_notify_cancel():
                 try:
                     task()

@@ -22,8 +22,8 @@ class Note(NamedTuple):
 
     def text(self) -> str:
         """Return it as metadata. The inverse is ``read``."""
-        said = {name: value for name, value in (("copied", self.copied), ("limits", self.limits)) if value}
-        return msgspec.json.encode(said).decode() if said else ""
+        fields = {name: value for name, value in (("copied", self.copied), ("limits", self.limits)) if value}
+        return msgspec.json.encode(fields).decode() if fields else ""
 
 
 class _Note(msgspec.Struct):
@@ -34,7 +34,7 @@ class _Note(msgspec.Struct):
 def read(metadata: str | None) -> Note:
     """Read what the metadata says; nothing where it is another tool's: to Kafka it is free text."""
     try:
-        found = msgspec.json.decode(metadata or "{}", type=_Note)
+        note = msgspec.json.decode(metadata or "{}", type=_Note)
     except msgspec.MsgspecError:
         return Note()
-    return Note(max(0, found.copied), found.limits)
+    return Note(max(0, note.copied), note.limits)

@@ -33,14 +33,14 @@ def replay(
     settings: Settings,
     spans: Mapping[Partition, Span],
     restore: Callable[[Sequence[Record]], None],
-    trimmed: Callable[[Partition, int, int], None] = lambda partition, begin, there: None,
+    trimmed: Callable[[Partition, int, int], None] = lambda partition, begin, log_begin: None,
     batch: int = 20_000,
     broker: Broker = KAFKA,
 ) -> int:
     """Feed every record of the spans to ``restore``, one topic after the other; return how many.
 
-    Within a partition the records come in offset order. ``trimmed(partition, begin, there)`` is called first for each partition
-    whose log begins, at ``there``, only behind its span's begin. Raises KafkaException where the broker fails.
+    Within a partition the records come in offset order. ``trimmed(partition, begin, log_begin)`` is called first for each
+    partition whose log begins, at ``log_begin``, only behind its span's begin. Raises KafkaException where the broker fails.
     """
     done = 0
     for topic in dict.fromkeys(topic for topic, _ in spans):
@@ -80,10 +80,10 @@ def _begins(
     """Return where to begin in each partition: where its span does, or where its log does, if that is later."""
     begins = {}
     for partition, span in spans.items():
-        there, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
-        begins[partition] = max(span.begin, there)
-        if there > span.begin:
-            trimmed((topic, partition), span.begin, there)
+        log_begin, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
+        begins[partition] = max(span.begin, log_begin)
+        if log_begin > span.begin:
+            trimmed((topic, partition), span.begin, log_begin)
     return begins
 
 

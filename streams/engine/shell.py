@@ -140,21 +140,23 @@ class Shell:
 
     def health(self) -> list[str]:
         """Return what is wrong, in words."""
-        name, now = self._core.name, time.monotonic()
+        name, clock_s = self._core.name, time.monotonic()
         reasons = []
-        if now - self._turned_at > STUCK_S:
-            reasons.append(f"{name}: no turn of the loop for {now - self._turned_at:.0f} s")
+        if clock_s - self._turned_at > STUCK_S:
+            reasons.append(f"{name}: no turn of the loop for {clock_s - self._turned_at:.0f} s")
         waited_s = self._life.paused_s
         if waited_s is not None and waited_s > STUCK_S:
             reasons.append(f"{name}: the stream has waited for {waited_s:.0f} s for something that is away")
-        lately = now - self._aborted_at <= max(STUCK_S, 3 * _LONGEST_PAUSE_S)  # else the stream is quiet
-        if self._aborts_since is not None and now - self._aborts_since > STUCK_S and lately:
-            reasons.append(f"{name}: each transaction has been given up for {now - self._aborts_since:.0f} s; its log says why")
-        left = self._hand.left_since is not None and now - self._hand.left_since > STUCK_S
+        lately = clock_s - self._aborted_at <= max(STUCK_S, 3 * _LONGEST_PAUSE_S)  # else the stream is quiet
+        if self._aborts_since is not None and clock_s - self._aborts_since > STUCK_S and lately:
+            reasons.append(
+                f"{name}: each transaction has been given up for {clock_s - self._aborts_since:.0f} s; its log says why"
+            )
+        left = self._hand.left_since is not None and clock_s - self._hand.left_since > STUCK_S
         if left or self._life.state in OUTSIDE:
             reasons.append(f"{name}: the group has assigned no partitions")
-        if self._hand.told.doubt is not None:
-            reasons.append(f"{name}: {self._hand.told.doubt}")
+        if self._hand.offsets.doubt is not None:
+            reasons.append(f"{name}: {self._hand.offsets.doubt}")
         return reasons
 
     def run(self) -> None:
@@ -209,9 +211,9 @@ class Shell:
                     raise self._cut
                 self._stalls.look(source, self._hand.read(), busy=len(records) >= self._max_batch)
             except (Aborted, BatchLost, LogCut) as error:
-                told = error.error if isinstance(error, Aborted) else None
+                cause = error.error if isinstance(error, Aborted) else None
                 refusal = (
-                    refused(self._settings, told, f"write what follows from {self._core.name}") if told is not None else None
+                    refused(self._settings, cause, f"write what follows from {self._core.name}") if cause is not None else None
                 )
                 if refusal is not None:
                     raise refusal from error

@@ -50,21 +50,21 @@ class Keeper:
 
     def load(self, partition: Partition, committed: int) -> int:
         """Give the core what the newest snapshot holds, if there is one; return the offset from which to replay."""
-        found: Snapshot | None = None
+        snapshot: Snapshot | None = None
         try:
-            found = self._store.newest(*partition, self._core.state_version, committed)
+            snapshot = self._store.newest(*partition, self._core.state_version, committed)
         except Exception as error:  # whatever a file system raises: without snapshots there is still the log
             self._failed("read", partition, error)
         offset = 0
-        if found is not None:
-            self._core.load(partition[1], found.arrays)
-            offset = found.offset
+        if snapshot is not None:
+            self._core.load(partition[1], snapshot.arrays)
+            offset = snapshot.offset
             log.info("%s: %s[%d] goes on from its snapshot at %d", self._name, *partition, offset)
-        now = self._clock()
-        self._newest[partition] = (now, offset)
-        at_ms = found.at_ms if found is not None else 0
+        clock_s = self._clock()
+        self._newest[partition] = (clock_s, offset)
+        at_ms = snapshot.at_ms if snapshot is not None else 0
         age_s = max(0.0, time.time() - at_ms / 1000) if at_ms else 0.0
-        self._whole[partition] = (now - age_s, offset)
+        self._whole[partition] = (clock_s - age_s, offset)
         return offset
 
     def ahead(self, partition: Partition, committed: int) -> int:
@@ -78,14 +78,14 @@ class Keeper:
 
     def turn(self, committed: dict[Partition, int]) -> None:
         """Go on with the copy in hand, or begin one that is due, between two batches. ``committed``: where the states stand."""
-        now = self._clock()
+        clock_s = self._clock()
         if self._copying is None:
-            self._begin_due(committed, now)
+            self._begin_due(committed, clock_s)
             return
         partition, offset, began, copy = self._copying
         if not copy.done:
             copy.step()
-            metrics.SNAPSHOT_PAUSE.labels(self._name).observe(self._clock() - now)
+            metrics.SNAPSHOT_PAUSE.labels(self._name).observe(self._clock() - clock_s)
         if copy.done:
             self._copying = None
             self._writing = self._writer.submit(partial(self._write, partition, offset, began, copy))
@@ -123,19 +123,19 @@ class Keeper:
         """Write nothing more; the file in hand is finished or left out."""
         self._writer.close()
 
-    def _begin_due(self, committed: dict[Partition, int], now: float) -> None:
+    def _begin_due(self, committed: dict[Partition, int], clock_s: float) -> None:
         if self._interval_s <= 0:
             return
         for partition in committed:
-            metrics.SNAPSHOT_AGE.labels(self._name, partition[1]).set(now - self._whole.get(partition, (now, 0))[0])
+            metrics.SNAPSHOT_AGE.labels(self._name, partition[1]).set(clock_s - self._whole.get(partition, (clock_s, 0))[0])
         if self._writing is not None and not self._writing.done():
             return
         for partition, offset in committed.items():
-            began, at = self._newest.get(partition, (now, 0))
-            if now - began >= self._interval_s and offset > at:
-                self._newest[partition] = (now, offset)
-                self._copying = (partition, offset, now, self._core.copy(partition[1]))
-                metrics.SNAPSHOT_PAUSE.labels(self._name).observe(self._clock() - now)
+            began, at = self._newest.get(partition, (clock_s, 0))
+            if clock_s - began >= self._interval_s and offset > at:
+                self._newest[partition] = (clock_s, offset)
+                self._copying = (partition, offset, clock_s, self._core.copy(partition[1]))
+                metrics.SNAPSHOT_PAUSE.labels(self._name).observe(self._clock() - clock_s)
                 return
 
     def _write(self, partition: Partition, offset: int, began: float, copy: Copy) -> None:

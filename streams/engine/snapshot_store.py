@@ -141,12 +141,12 @@ class Store:
 
     def ahead(self, topic: str, partition: int, offset: int) -> int:
         """Return the newest offset beyond ``offset`` of which there is a whole snapshot, of any version; 0: of none."""
-        for found in self.offsets(topic, partition):
-            if found <= offset:
+        for stored in self.offsets(topic, partition):
+            if stored <= offset:
                 break
             with contextlib.suppress(DamagedSnapshot, msgspec.DecodeError, FileNotFoundError, ValueError):
-                if decode(self._files.cat_file(f"{self._folder(topic, partition)}/{found:015d}{_ENDING}")).offset == found:
-                    return found
+                if decode(self._files.cat_file(f"{self._folder(topic, partition)}/{stored:015d}{_ENDING}")).offset == stored:
+                    return stored
         return 0
 
     def newest(self, topic: str, partition: int, version: str, upto: int) -> Snapshot | None:

@@ -175,8 +175,8 @@ class Driver:
     def committed(self) -> dict[Partition, int]:
         """Return the group's offsets."""
         places = [place for topic in self.core.inputs for place in self.cluster.partitions(topic)]
-        found = {place: self.cluster.committed(self.group, place) for place in places}
-        return {place: commit.offset for place, commit in found.items() if commit is not None}
+        commits = {place: self.cluster.committed(self.group, place) for place in places}
+        return {place: commit.offset for place, commit in commits.items() if commit is not None}
 
     def snapshots(self) -> Store:
         """Return the store of the processor's snapshots."""

@@ -34,9 +34,9 @@ def check(settings: Settings, reads: Iterable[str] = (), writes: Iterable[str] =
         except KafkaException:
             greeting.poll(0)
             for error in heard:
-                found = refused(settings, error)
-                if found is not None:
-                    raise found from None
+                refusal = refused(settings, error)
+                if refusal is not None:
+                    raise refusal from None
             away = any(error.code() == KafkaError._ALL_BROKERS_DOWN for error in heard)
             if away or time.monotonic() > deadline:
                 return
@@ -54,12 +54,12 @@ def _rights(settings: Settings, greeting: AdminClient, wanted: list[tuple[str, A
         try:
             held = asked[topic].result().authorized_operations
         except KafkaException as error:
-            found = refused(settings, error.args[0], f"{verb} the topic {topic}")
-            if found is not None:
-                raise found from None
+            refusal = refused(settings, error.args[0], f"{verb} the topic {topic}")
+            if refusal is not None:
+                raise refusal from None
             continue  # a topic that is not there is no question of rights
         if held is not None and operation not in held:
             denied = KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED)
-            found = refused(settings, denied, f"{verb} the topic {topic}")
-            assert found is not None
-            raise found
+            refusal = refused(settings, denied, f"{verb} the topic {topic}")
+            assert refusal is not None
+            raise refusal

@@ -91,14 +91,14 @@ def producer(settings: Settings, transactional_id: str | None = None, **extra: s
 
 def admin(settings: Settings, logger: logging.Logger | None = None, **extra: Any) -> AdminClient:
     """Make a client for questions about topics, groups and offsets."""
-    told: dict[str, Any] = {} if logger is None else {"logger": logger}
-    return _made(AdminClient, {**client(settings), **extra}, **told)
+    options: dict[str, Any] = {} if logger is None else {"logger": logger}
+    return _made(AdminClient, {**client(settings), **extra}, **options)
 
 
-def _made(kind: Callable[..., T], config: dict[str, Any], **told: Any) -> T:
+def _made(kind: Callable[..., T], config: dict[str, Any], **options: Any) -> T:
     """Make a client. Raises SettingsError where librdkafka does not take the settings."""
     try:
-        return kind(config, **told)
+        return kind(config, **options)
     except KafkaException as error:
         if error.args[0].code() != KafkaError._INVALID_ARG:
             raise

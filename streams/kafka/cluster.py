@@ -16,5 +16,5 @@ def cluster_id(client: Consumer | AdminClient, topic: str, timeout_s: float = 10
 
     Raises KafkaException where no broker answers.
     """
-    found = client.list_topics(topic, timeout=timeout_s).cluster_id
-    return re.sub(r"[^A-Za-z0-9_-]", "_", found) if found else UNKNOWN
+    raw_id = client.list_topics(topic, timeout=timeout_s).cluster_id
+    return re.sub(r"[^A-Za-z0-9_-]", "_", raw_id) if raw_id else UNKNOWN

@@ -73,10 +73,12 @@ def _read(reader: Consumer, wanted: Iterable[Partition], deadline: float) -> dic
     places = [TopicPartition(*place) for place in wanted]
     while True:
         try:
-            found = reader.committed(places, timeout=max(0.0, deadline - time.monotonic()))
+            committed = reader.committed(places, timeout=max(0.0, deadline - time.monotonic()))
         except KafkaException as error:
             if error.args[0].code() not in NOT_YET or time.monotonic() + AGAIN_S > deadline:
                 raise
             time.sleep(AGAIN_S)
             continue
-        return {(tp.topic, tp.partition): Commit(tp.offset, tp.metadata) for tp in found if tp.offset >= 0 and tp.error is None}
+        return {
+            (tp.topic, tp.partition): Commit(tp.offset, tp.metadata) for tp in committed if tp.offset >= 0 and tp.error is None
+        }

@@ -14,14 +14,14 @@ def create(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) -> 
     """Create the topics that are missing; return their names. Raises KafkaException where the broker refuses, SettingsError where
     one that is there has other partitions, or the cluster has fewer brokers than a partition would have copies."""
     asked = admin(settings)
-    there = asked.list_topics(timeout=timeout_s).topics
+    existing = asked.list_topics(timeout=timeout_s).topics
     for topic in topics:
-        if topic.name in there and topic.name in SPREAD and len(there[topic.name].partitions) != topic.partitions:
+        if topic.name in existing and topic.name in SPREAD and len(existing[topic.name].partitions) != topic.partitions:
             raise SettingsError(
-                f"topic {topic.name} has {len(there[topic.name].partitions)} partitions, and the setting partitions says "
+                f"topic {topic.name} has {len(existing[topic.name].partitions)} partitions, and the setting partitions says "
                 f"{topic.partitions}: set it to what the topic has; driftloop repartition changes both and moves the histories"
             )
-    missing = [t for t in topics if t.name not in there]
+    missing = [t for t in topics if t.name not in existing]
     if not missing:
         return []
     copies = settings.replication_factor
@@ -51,18 +51,18 @@ def less_safe(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) 
     if copies == 1:
         return []
     asked = admin(settings)
-    there = asked.list_topics(timeout=timeout_s).topics
-    names = [topic.name for topic in topics if topic.name in there]
+    existing = asked.list_topics(timeout=timeout_s).topics
+    names = [topic.name for topic in topics if topic.name in existing]
     lines = []
     for name in names:
-        fewest = min((len(partition.replicas) for partition in there[name].partitions.values()), default=copies)
+        fewest = min((len(partition.replicas) for partition in existing[name].partitions.values()), default=copies)
         if fewest < copies:
             lines.append(
                 f"topic {name} keeps {fewest} of the {copies} copies of topics.replication_factor;"
                 " kafka-reassign-partitions adds some"
             )
     try:
-        found = _min_insync(asked, names, timeout_s)
+        min_insync = _min_insync(asked, names, timeout_s)
     except KafkaException as error:
         if error.args[0].code() not in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
             raise
@@ -73,7 +73,7 @@ def less_safe(settings: Settings, topics: list[Topic], timeout_s: float = 30.0) 
     return lines + [
         f"topic {name} counts a record as written with {number} copies, less than the {least} of topics.min_insync_replicas;"
         " kafka-configs changes its min.insync.replicas"
-        for name, number in found.items()
+        for name, number in min_insync.items()
         if number < least
     ]
 
@@ -88,12 +88,12 @@ def _min_insync(asked: AdminClient, names: list[str], timeout_s: float) -> dict[
     if not names:
         return {}
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    found = {}
+    min_insync = {}
     for resource, answer in asked.describe_configs(resources, request_timeout=timeout_s).items():
         try:
-            found[resource.name] = int(answer.result()["min.insync.replicas"].value)
+            min_insync[resource.name] = int(answer.result()["min.insync.replicas"].value)
         except KafkaException as error:
             # Listed, and not known yet: it has just been made.
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise
-    return found
+    return min_insync

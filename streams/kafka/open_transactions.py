@@ -25,8 +25,8 @@ class HeldBack:
     def read(self) -> list[Partition]:
         """Return those whose last stable offset is below their end. A topic that is not there has none. Raises KafkaException."""
         ends = Ends(self._settings, _CALL_S, log_level=2)
-        there = ends.admin.list_topics(timeout=_CALL_S).topics
-        places = [(name, partition) for name in self._topics if name in there for partition in there[name].partitions]
+        existing = ends.admin.list_topics(timeout=_CALL_S).topics
+        places = [(name, partition) for name in self._topics if name in existing for partition in existing[name].partitions]
         if not places:
             return []
         stable = ends.read(places, stable=True)

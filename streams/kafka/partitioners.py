@@ -68,8 +68,8 @@ class Evidence:
         for name, elsewhere in self.elsewhere.items():
             if not elsewhere:
                 return name
-        told = "; ".join(
+        mismatches = "; ".join(
             f"{name} puts {', '.join(f'{count:,} of {topic}' for topic, count in wrong.items())} elsewhere"
             for name, wrong in self.elsewhere.items()
         )
-        raise Unexplained(f"no partitioner explains where the {self.keys:,} keyed records are: {told}")
+        raise Unexplained(f"no partitioner explains where the {self.keys:,} keyed records are: {mismatches}")

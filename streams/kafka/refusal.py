@@ -53,8 +53,8 @@ def listening(settings: Settings) -> dict[str, Callable[[KafkaError], None]]:
         return {}
 
     def heard(error: KafkaError) -> None:
-        found = refused(settings, error)
-        if found is not None:
-            raise found
+        refusal = refused(settings, error)
+        if refusal is not None:
+            raise refusal
 
     return {"error_cb": heard}

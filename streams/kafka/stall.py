@@ -40,12 +40,12 @@ class StallWatch:
         """Look for a partition that stands still. ``positions``: by partition in hand, up to where it is read. ``busy``: the
         consumer had as many records as were asked for, so that a partition's may wait behind others' in its queue. Raises
         Stalled."""
-        now = self._clock()
+        clock_s = self._clock()
         if busy:
             self._behind.clear()
-        if now < self._next_look:
+        if clock_s < self._next_look:
             return
-        self._next_look = now + LOOK_S
+        self._next_look = clock_s + LOOK_S
         for partition, position in positions.items():
             try:
                 first, end = source.get_watermark_offsets(TopicPartition(*partition), _ANSWER_S)
@@ -54,8 +54,8 @@ class StallWatch:
             if end <= max(position, first):
                 self._behind.pop(partition, None)
                 continue
-            seen, since = self._behind.setdefault(partition, (position, now))
+            seen, since = self._behind.setdefault(partition, (position, clock_s))
             if seen != position:
-                self._behind[partition] = (position, now)
-            elif now - since >= STALLED_S:
+                self._behind[partition] = (position, clock_s)
+            elif clock_s - since >= STALLED_S:
                 raise Stalled(f"{partition[0]}[{partition[1]}] has records up to {end}, and none came from {position} on")

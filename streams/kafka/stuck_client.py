@@ -54,9 +54,9 @@ def gets_through(settings: Settings, group: str, topic: str) -> bool:
     """Tell whether a client that is made now gets to the group's coordinator, and is told what is committed of ``topic``."""
     asked = consumer(settings, group, log_level=0)
     try:
-        found = asked.committed([TopicPartition(topic, 0)], _ANSWER_S)
+        committed = asked.committed([TopicPartition(topic, 0)], _ANSWER_S)
     except KafkaException:
         return False
     finally:
         asked.close()
-    return all(tp.error is None for tp in found)
+    return all(tp.error is None for tp in committed)

@@ -210,7 +210,7 @@ class Transactions:
 
     def _again(self, call: Callable[[], T]) -> T:
         """Try ``call`` until it works. Raises KafkaException where trying again cannot help, Stopped, ClientStuck."""
-        told, patience = False, Patience(self._name, self._probe)
+        warned, patience = False, Patience(self._name, self._probe)
         while True:
             try:
                 return call()
@@ -219,8 +219,8 @@ class Transactions:
                     raise
                 if self._stop.is_set():
                     raise Stopped from error
-                if not told:
+                if not warned:
                     log.warning("%s: waits for the broker: %s", self._name, error.args[0].str())
-                    told = True
+                    warned = True
                 patience.failed("has waited for the broker")
             self._stop.wait(_PAUSE_S)

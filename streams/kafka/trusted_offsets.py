@@ -54,15 +54,15 @@ class _Settling:
         self._nothing = False
 
     def over(self, offsets: list[int], nothing: bool) -> bool:
-        now = time.monotonic()
+        clock_s = time.monotonic()
         if offsets != self._last:
-            self._last, self._since = offsets, now
+            self._last, self._since = offsets, clock_s
         if nothing and not self._nothing:
             # From the first such answer on: the time in which there was none says nothing.
-            self._began, self._nothing = now, True
+            self._began, self._nothing = clock_s, True
         if nothing:
-            return now - self._began >= self._new_s
-        return not self._nothing or now - self._since >= _SAME_S
+            return clock_s - self._began >= self._new_s
+        return not self._nothing or clock_s - self._since >= _SAME_S
 
 
 class Told:
@@ -87,10 +87,10 @@ class Told:
         again cannot help, ClientStuck."""
         settling, patience = _Settling(self._new_s), Patience(self._name, self._probe)
         while partitions:
-            found = self._ask(source, partitions, evidence, settling, patience)
-            if found is not None:
-                self.note({(tp.topic, tp.partition): tp.offset for tp in found})
-                return found
+            committed = self._ask(source, partitions, evidence, settling, patience)
+            if committed is not None:
+                self.note({(tp.topic, tp.partition): tp.offset for tp in committed})
+                return committed
             if self._stop.wait(_AGAIN_S):
                 raise Stopped
         return []
@@ -105,9 +105,9 @@ class Told:
     ) -> list[TopicPartition] | None:
         """Ask once. None: there is no answer, or none to believe yet."""
         try:
-            found: list[TopicPartition] = source.committed(partitions, _ANSWER_S)
-            self.doubt = self._doubt(found, evidence)
-            over = settling.over([tp.offset for tp in found], any(self._says_nothing(source, tp) for tp in found))
+            committed: list[TopicPartition] = source.committed(partitions, _ANSWER_S)
+            self.doubt = self._doubt(committed, evidence)
+            over = settling.over([tp.offset for tp in committed], any(self._says_nothing(source, tp) for tp in committed))
         except KafkaException as error:
             if error.args[0].code() not in _AWAY:
                 raise
@@ -117,7 +117,7 @@ class Told:
         if self.doubt is not None:
             log.error("%s: %s", self._name, self.doubt)
             return None
-        return found if over else None
+        return committed if over else None
 
     def _says_nothing(self, source: Consumer, tp: TopicPartition) -> bool:
         """Tell whether nothing was committed, and there is something to read, and nothing better is known."""
@@ -126,14 +126,14 @@ class Told:
         first, end = source.get_watermark_offsets(TopicPartition(tp.topic, tp.partition), _ANSWER_S)
         return bool(end > first)
 
-    def _doubt(self, found: list[TopicPartition], evidence: Evidence) -> str | None:
-        for tp in found:
-            place, said = (tp.topic, tp.partition), max(tp.offset, 0)
-            answer = f"the broker says that {tp.topic}[{tp.partition}] is committed up to {said}"
+    def _doubt(self, committed: list[TopicPartition], evidence: Evidence) -> str | None:
+        for tp in committed:
+            place, offset = (tp.topic, tp.partition), max(tp.offset, 0)
+            answer = f"the broker says that {tp.topic}[{tp.partition}] is committed up to {offset}"
             then = "it is asked again, and nothing is processed twice meanwhile; restart the broker, then this, if it lasts"
-            if said < (own := self._known.get(place, 0)):
+            if offset < (own := self._known.get(place, 0)):
                 return f"{answer}, and this process has committed {own}: {then}"
-            if said < (other := evidence(place, said)):
+            if offset < (other := evidence(place, offset)):
                 return (
                     f"{answer}, and there is a snapshot of what was committed up to {other}: {then}, or, where the offsets were"
                     " moved back on purpose, remove the snapshots (snapshots.path)"

@@ -117,15 +117,15 @@ class PartitionMemory:
         return due
 
     def _decide_due(self) -> list[Outcome]:
-        now, delay = self.watermark, self.delay
+        watermark, delay = self.watermark, self.delay
         due: list[Outcome] = []
-        while self.maturing and self.maturing[0][0] + delay <= now:
+        while self.maturing and self.maturing[0][0] + delay <= watermark:
             time, event_id = heapq.heappop(self.maturing)
             known = self.known.get(event_id)
             if known is not None and known.verdict is None and known.score is not None:
                 self._decide(event_id, known, False, by_label=False)
                 due.append(matured(known.score, time + delay))
-        while self.expiring and self.expiring[0][0] + delay <= now:
+        while self.expiring and self.expiring[0][0] + delay <= watermark:
             time, event_id, published = heapq.heappop(self.expiring)
             label = self.waiting.pop(event_id, None)
             if label is not None:

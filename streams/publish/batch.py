@@ -44,8 +44,8 @@ class Events:
 
     def column(self, name: str) -> NDArray[Any]:
         """Return a column by attribute."""
-        found: NDArray[Any] = getattr(self, name)
-        return found
+        column: NDArray[Any] = getattr(self, name)
+        return column
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Events:
         """Return the chosen rows, in the order asked for."""

@@ -25,13 +25,13 @@ def events_table(columns: Events) -> pa.Table:
 
     ``event_time`` is a timestamp, measures stay in their smallest unit.
     """
-    found: dict[str, pa.Array] = {}
+    arrays: dict[str, pa.Array] = {}
     for field in msgspec.structs.fields(DOMAIN.event):
         if field.name == "event_time_ms":
-            found["event_time"] = pa.array(columns.event_time_ms, _TIME)
+            arrays["event_time"] = pa.array(columns.event_time_ms, _TIME)
         elif field.name in CORE or field.name in columns.others:
-            found[field.encode_name] = _column(field.name, columns.column(field.name))
-    return pa.table(found)
+            arrays[field.encode_name] = _column(field.name, columns.column(field.name))
+    return pa.table(arrays)
 
 
 def _column(name: str, column: NDArray[Any]) -> pa.Array:

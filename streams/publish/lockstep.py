@@ -108,15 +108,15 @@ class Lockstep:
             waiting = self.waiting_for()
             if not waiting:
                 return
-            now = time.monotonic()
+            clock_s = time.monotonic()
             if waiting != before:
-                before, progress_at, nap = waiting, now, FIRST_NAP_S
-            elif now - progress_at > self._timeout_s:
+                before, progress_at, nap = waiting, clock_s, FIRST_NAP_S
+            elif clock_s - progress_at > self._timeout_s:
                 shown = "; ".join(map(str, waiting[:5])) + (f"; and {len(waiting) - 5} more" if len(waiting) > 5 else "")
                 raise LockstepError(
                     f"no progress for {self._timeout_s:.0f} s: {shown}. See driftloop status, and driftloop logs of the first one"
                 )
-            elif now - progress_at > STILL_S:
+            elif clock_s - progress_at > STILL_S:
                 self._read_rests(waiting)
             time.sleep(nap)
             nap = min(nap * 1.5, LONGEST_NAP_S)

@@ -139,11 +139,11 @@ class Publisher:
     def _look(self, settings: Settings) -> None:
         """Raise PublishError unless the broker answers and both topics are there: using them must not create them."""
         try:
-            there = self._producer.list_topics(timeout=CONNECT_S).topics
+            existing = self._producer.list_topics(timeout=CONNECT_S).topics
         except KafkaException as error:
             raise PublishError(f"no Kafka broker answers at {settings.bootstrap}; run driftloop up first") from error
         for name in (topics.EVENTS, topics.LABELS):
-            if name not in there:
+            if name not in existing:
                 raise PublishError(f"there is no topic {name} at {settings.bootstrap}; run driftloop up first")
 
     def _send(self, chunk: Chunk) -> None:
@@ -171,11 +171,11 @@ class Publisher:
         """Sleep until ``event_time_ms`` is due at the asked speed."""
         if self._speed is None:
             return
-        now = time.monotonic()
+        clock_s = time.monotonic()
         if self._pace_from is None:
-            self._pace_from = (now, event_time_ms)
+            self._pace_from = (clock_s, event_time_ms)
         wall, event = self._pace_from
-        ahead = (event_time_ms - event) / 1000 / self._speed - (now - wall)
+        ahead = (event_time_ms - event) / 1000 / self._speed - (clock_s - wall)
         # Shorter naps cost more than they are worth.
         if ahead > 0.002:
             self._producer.poll(0)

@@ -37,11 +37,11 @@ def times(column: pa.Array, name: str) -> NDArray[np.int64]:
 def ids(column: pa.Array, name: str) -> NDArray[np.object_]:
     """Return text [n] of an id column: numbers as they are written, text as it is."""
     no_nulls(column, name)
-    found = np.array(list(map(str, column.to_pylist())), dtype=object)
-    lengths = np.fromiter(map(len, found.tolist()), dtype=np.int64, count=len(found))
+    texts = np.array(list(map(str, column.to_pylist())), dtype=object)
+    lengths = np.fromiter(map(len, texts.tolist()), dtype=np.int64, count=len(texts))
     if ((lengths < 1) | (lengths > 64)).any():
         raise ReplayError(f"column {name} has ids that are empty or longer than 64 characters")
-    return found
+    return texts
 
 
 def text(column: pa.Array) -> NDArray[np.object_]:

@@ -75,7 +75,7 @@ def resolve(mapping: dict[Field, str], columns: Sequence[str], file: str) -> dic
     Raises ReplayError where a required or an explicitly mapped column is missing.
     ``is_fraud`` may be left out only by ``--map is_fraud=``: no labels then, on purpose and not by a slip.
     """
-    found: dict[Field, str] = {}
+    present: dict[Field, str] = {}
     for field in FIELDS:
         column = mapping.get(field)
         if column is None:
@@ -83,11 +83,11 @@ def resolve(mapping: dict[Field, str], columns: Sequence[str], file: str) -> dic
                 raise ReplayError(f"{field} has no column; name one with --map {field}=COLUMN")
             continue
         if column in columns:
-            found[field] = column
+            present[field] = column
         elif field in REQUIRED or HANDBOOK.get(field) != column:
             way_out = " (or --map is_fraud= to replay without labels)" if field == "is_fraud" else ""
-            there = ", ".join(columns)
+            header = ", ".join(columns)
             raise ReplayError(
-                f"{file} has no column {column} for {field}; name it with --map {field}=COLUMN{way_out}. It has: {there}"
+                f"{file} has no column {column} for {field}; name it with --map {field}=COLUMN{way_out}. It has: {header}"
             )
-    return found
+    return present

@@ -100,13 +100,13 @@ class FileColumns:
     def _amounts(self, column: pa.Array, currency: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return minor units [n], each by its own currency."""
         amounts = np.zeros(len(column), dtype=np.int64)
-        for one in set(currency.tolist()):
-            if not isinstance(one, str) or not _is_currency(one):
+        for code in set(currency.tolist()):
+            if not isinstance(code, str) or not _is_currency(code):
                 raise ReplayError(
-                    f"column {self._have['currency']} holds {one!r}; a currency is three capital letters, as in EUR"
+                    f"column {self._have['currency']} holds {code!r}; a currency is three capital letters, as in EUR"
                 )
-            mine = currency == one
-            amounts[mine] = minor_units(column.filter(pa.array(mine)), self._have["amount"], exponent(one))
+            mine = currency == code
+            amounts[mine] = minor_units(column.filter(pa.array(mine)), self._have["amount"], exponent(code))
         return amounts
 
 

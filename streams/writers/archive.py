@@ -128,9 +128,9 @@ class ArchiveSink:
         for row in rows:
             groups.setdefault((row.topic, row.day, row.partition), []).append(row)
         with self._store.lock(WRITE):
-            there = {(topic, day): covered(self._store.names(_folder(topic, day))) for topic, day, _ in groups}
+            stored = {(topic, day): covered(self._store.names(_folder(topic, day))) for topic, day, _ in groups}
             for (topic, day, partition), group in groups.items():
-                last = there[topic, day].get(partition, -1)
+                last = stored[topic, day].get(partition, -1)
                 new = [row for row in group if row.offset > last]
                 if new:
                     name = f"{topic}-{partition}-{new[0].offset:012d}-{new[-1].offset:012d}.parquet"
@@ -147,12 +147,12 @@ def _folder(topic: str, day: int) -> str:
 
 def _through(rows: Sequence[Archived]) -> dict[Partition, Through]:
     now_ms = time.time_ns() // 1_000_000
-    found: dict[Partition, Through] = {}
+    by_partition: dict[Partition, Through] = {}
     for row in rows:
-        through = found.setdefault((row.topic, row.partition), Through(0, 0, now_ms))
+        through = by_partition.setdefault((row.topic, row.partition), Through(0, 0, now_ms))
         through.next_offset = max(through.next_offset, row.offset + 1)
         through.newest_event_ms = max(through.newest_event_ms, row.event_time_ms)
-    return found
+    return by_partition
 
 
 def table(topic: str, rows: Sequence[Archived]) -> pa.Table:

@@ -153,7 +153,7 @@ class ControlApp:
         async def events(stream: StreamT[bytes]) -> None:
             async for event in stream.events():
                 if progress.begin(EVENTS, event.message.offset):
-                    await controller.told(_record(event))
+                    await controller.model_event(_record(event))
                     progress.handled(EVENTS, event.message.offset)
 
         for tp, work in ((REQUESTS, requests), (REPORTS, reports), (EVENTS, events)):

@@ -87,16 +87,16 @@ class ReadCommittedThread(AIOKafkaConsumerThread):
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self.thread_loop))
 
     async def _readings(self, partitions: list[TP]) -> dict[TP, Reading]:
-        found: dict[TP, Reading] = {}
+        readings: dict[TP, Reading] = {}
         subscription = self._ensure_consumer()._subscription.subscription
         assignment = subscription.assignment if subscription is not None else None
         if assignment is None:
-            return found
+            return readings
         for tp in partitions:
             state = assignment.state_value(aiokafka.TopicPartition(tp.topic, tp.partition))
             if state is not None and state.has_valid_position:
-                found[tp] = Reading(state.position, self._fetched.pop(tp, []))
-        return found
+                readings[tp] = Reading(state.position, self._fetched.pop(tp, []))
+        return readings
 
     async def _rewind(self, tp: aiokafka.TopicPartition, offset: int) -> None:
         self._ensure_consumer().seek(tp, offset)

@@ -34,8 +34,8 @@ class EndOffsets:
 
     async def of(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """Return the ends as they are now. Raises KafkaException."""
-        found = await asyncio.to_thread(self._ends.read, [(tp.topic, tp.partition) for tp in partitions])
-        return {TP(*place): end for place, end in found.items()}
+        ends = await asyncio.to_thread(self._ends.read, [(tp.topic, tp.partition) for tp in partitions])
+        return {TP(*place): end for place, end in ends.items()}
 
 
 class Progress:

@@ -59,14 +59,14 @@ def _yes_no(column: str) -> Callable[[NDArray[np.float32]], NDArray[np.object_]]
 
 
 def _categorical() -> dict[str, Callable[[NDArray[np.float32]], NDArray[np.object_]]]:
-    found: dict[str, Callable[[NDArray[np.float32]], NDArray[np.object_]]] = {}
+    decoders: dict[str, Callable[[NDArray[np.float32]], NDArray[np.object_]]] = {}
     if ROLES.mode is not None and MODE_NAMES:
-        found[ROLES.mode] = _modes
+        decoders[ROLES.mode] = _modes
     if ROLES.flag is not None and _COLUMNS.flag is not None:
-        found[ROLES.flag] = _yes_no(_COLUMNS.flag)
+        decoders[ROLES.flag] = _yes_no(_COLUMNS.flag)
     if _COLUMNS.located is not None:
-        found[_COLUMNS.located] = _yes_no(_COLUMNS.located)
-    return found
+        decoders[_COLUMNS.located] = _yes_no(_COLUMNS.located)
+    return decoders
 
 
 _LABELS = _categorical()

@@ -90,53 +90,53 @@ class Expected:
         return self._by_hour[start_ms // HOUR_MS % 24]
 
 
-def _unit(now: Counts, expected: Counts) -> Finding | None:
+def _unit(counts: Counts, expected: Counts) -> Finding | None:
     for quantile in UNIT_QUANTILES:
-        measured, usual = now.measure(quantile), expected.measure(quantile)
+        measured, usual = counts.measure(quantile), expected.measure(quantile)
         if not 1.0 / UNIT_FACTOR < measured / usual < UNIT_FACTOR:
             return Finding(ROLES.measure, "unit", measured, usual)
     return None
 
 
-def _missing(field: str, now: Counts, expected: Counts) -> Finding | None:
-    measured, usual = now.known_share(field), expected.known_share(field)
+def _missing(field: str, counts: Counts, expected: Counts) -> Finding | None:
+    measured, usual = counts.known_share(field), expected.known_share(field)
     fall = usual - measured
-    noise = math.sqrt(max(usual * (1.0 - usual), 0.02) * (1.0 / now.rows + 1.0 / expected.rows))
+    noise = math.sqrt(max(usual * (1.0 - usual), 0.02) * (1.0 / counts.rows + 1.0 / expected.rows))
     gone = usual >= GONE_FROM and measured <= GONE_SHARE
     if (fall > MISSING_FALL or gone) and fall >= MISSING_SIGMAS * noise:
         return Finding(field, "missing", measured, usual)
     return None
 
 
-def _stuck(now: Counts, expected: Counts) -> Finding | None:
+def _stuck(counts: Counts, expected: Counts) -> Finding | None:
     if not ROLES.modes:
         return None
-    mode = int(now.modes[:-1].argmax())
-    measured, usual = now.modes[mode] / now.rows, expected.modes[mode] / expected.rows
+    mode = int(counts.modes[:-1].argmax())
+    measured, usual = counts.modes[mode] / counts.rows, expected.modes[mode] / expected.rows
     if measured < STUCK_SHARE or usual >= STUCK_REFERENCE_SHARE:
         return None
-    if now.rows * math.log(max(usual, 1e-3)) > STUCK_LOG_PROBABILITY:
+    if counts.rows * math.log(max(usual, 1e-3)) > STUCK_LOG_PROBABILITY:
         return None
     return Finding(str(ROLES.mode), f"stuck at {ROLES.modes[mode]}", float(measured), float(usual))
 
 
-def check(now: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
-    """Find every rule that ``now`` breaks; none where it has fewer than MIN_ROWS rows.
+def check(counts: Counts, expected: Counts | None, total: Counts) -> list[Finding]:
+    """Find every rule that ``counts`` breaks; none where it has fewer than MIN_ROWS rows.
 
     ``expected`` is what the same hour usually has. Where that is not known, only the unit is checked, against ``total``:
     no hour's measures differ from another's by anything like a unit.
     """
-    if now.rows < MIN_ROWS:
+    if counts.rows < MIN_ROWS:
         return []
     if expected is None:
-        found = [_unit(now, total)]
+        findings = [_unit(counts, total)]
     else:
-        found = [
-            _unit(now, expected),
-            *(_missing(field, now, expected) for field in OPTIONAL),
-            _stuck(now, expected),
+        findings = [
+            _unit(counts, expected),
+            *(_missing(field, counts, expected) for field in OPTIONAL),
+            _stuck(counts, expected),
         ]
-    return [finding for finding in found if finding is not None]
+    return [finding for finding in findings if finding is not None]
 
 
 def find(slices: Mapping[int, Counts], slice_ms: int, expected: Expected) -> list[Fault]:
@@ -151,7 +151,7 @@ def find(slices: Mapping[int, Counts], slice_ms: int, expected: Expected) -> lis
         start: {(f.field, f.rule): f for f in check(slices[start], expected.at(start), expected.total)} for start in starts
     }
     unjudged = {start for start in starts if slices[start].rows < MIN_ROWS or expected.at(start) is None}
-    for what in dict.fromkeys(key for found in findings.values() for key in found):
+    for what in dict.fromkeys(key for by_rule in findings.values() for key in by_rule):
         faults += _runs(what, starts, findings, unjudged, slices, slice_ms)
     if not faults and starts:
         total = Counts()

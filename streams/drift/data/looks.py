@@ -167,11 +167,11 @@ class DataMonitor:
 
     def advance(self) -> list[Judged]:
         """Close the windows that the watermark has passed, and judge those that a champion scored, oldest first."""
-        now = self.watermark.time_ms
-        if now is None:
+        watermark_ms = self.watermark.time_ms
+        if watermark_ms is None:
             return []
-        ready = sorted(start for start in self._windows if start + self._window_ms <= now)
-        self._closed_to_ms = max(self._closed_to_ms, now // self._window_ms * self._window_ms)
+        ready = sorted(start for start in self._windows if start + self._window_ms <= watermark_ms)
+        self._closed_to_ms = max(self._closed_to_ms, watermark_ms // self._window_ms * self._window_ms)
         closed = [self._windows.pop(start) for start in ready]
         return [self._judge(window, window.version) for window in closed if window.version is not None]
 
@@ -242,10 +242,10 @@ class DataMonitor:
         return set(WATCHED) - remembering
 
     def _reference(self, version: str) -> _Prepared:
-        found = self._prepared.get(version)
-        if found is None:
-            found = _Prepared(self._references.get(version), self._settings.training.seed)
+        prepared = self._prepared.get(version)
+        if prepared is None:
+            prepared = _Prepared(self._references.get(version), self._settings.training.seed)
             if len(self._prepared) >= 3:
                 self._prepared.pop(next(iter(self._prepared)))
-            self._prepared[version] = found
-        return found
+            self._prepared[version] = prepared
+        return prepared

@@ -107,12 +107,12 @@ class PerformanceMonitor:
             self.watermark.see(partition, time, count)
 
     def _performance(self, version: str) -> Performance:
-        found = self.versions.get(version)
-        if found is None:
-            found = self.versions[version] = Performance(version, self._settings.drift.adwin_delta)
+        performance = self.versions.get(version)
+        if performance is None:
+            performance = self.versions[version] = Performance(version, self._settings.drift.adwin_delta)
             if len(self.versions) > VERSIONS_KEPT:
                 self.versions.pop(next(iter(self.versions)))
-        return found
+        return performance
 
     def advance(self, scores_ms: int | None, champion: str | None, faulty: Sequence[Interval]) -> list[DriftReport]:
         """Close the windows that outcomes and scores (``scores_ms``, their watermark) have both passed, oldest first.
@@ -123,17 +123,17 @@ class PerformanceMonitor:
         outcomes_ms = self.watermark.time_ms
         if outcomes_ms is None or scores_ms is None:
             return []
-        now = min(outcomes_ms, scores_ms)
+        passed_ms = min(outcomes_ms, scores_ms)
         reports = []
-        for start in sorted(s for s in self._windows if s + self._window_ms <= now):
+        for start in sorted(s for s in self._windows if s + self._window_ms <= passed_ms):
             window, end = self._windows.pop(start), start + self._window_ms
             self._known[start] = (window.outcomes, window.positive_labels)
             for version, positives in window.positives.items():
                 self._feed(version, [f for f in positives if not covers(faulty, f.event_time_ms)], end)
             if champion is not None and champion in window.rows and champion in self.versions:
                 reports.append(self._report(self.versions[champion], start, end, window.rows[champion]))
-        self._closed_to_ms = max(self._closed_to_ms, now // self._window_ms * self._window_ms)
-        kept_from = now - self._settings.training.days * DAY_MS
+        self._closed_to_ms = max(self._closed_to_ms, passed_ms // self._window_ms * self._window_ms)
+        kept_from = passed_ms - self._settings.training.days * DAY_MS
         for start in [s for s in self._known if s < kept_from]:
             del self._known[start]
         return reports

@@ -97,22 +97,22 @@ class Performance:
 
     def feed(self, positives: Sequence[LabelledPositive], now_ms: int) -> Detection | None:
         """Take the positives labelled in one window that ends at ``now_ms``; return a rise found among them."""
-        found = None
+        detection = None
         for positive in sorted(positives):
-            found = self._feed_one(positive) or found
+            detection = self._feed_one(positive) or detection
             self._recent.append((positive.outcome_time_ms, positive.missed))
             self._since_detection.append(positive.missed)
         self.positives_seen += len(positives)
         while self._recent and self._recent[0][0] < now_ms - RECENT_MS:
             self._recent.popleft()
-        if found is not None:
-            self.detection = found
+        if detection is not None:
+            self.detection = detection
             self._since_detection.clear()
         elif self.detection is not None and len(self._since_detection) == RECOVERY_POSITIVES:
             half_way = (self.detection.error_before + self.detection.error_after) / 2
             if sum(self._since_detection) / RECOVERY_POSITIVES < half_way:
                 self.detection = None
-        return found
+        return detection
 
     def _feed_one(self, positive: LabelledPositive) -> Detection | None:
         source = self._sources.get(positive.source)

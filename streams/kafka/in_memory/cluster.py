@@ -58,14 +58,14 @@ class Cluster:
 
     def read(self, topic: str) -> list[Record]:
         """Return what committed readers see of a topic, by partition."""
-        found = []
+        records = []
         for place in self.partitions(topic):
             log = self.log(place)
             offset, entry = log.next(log.begin)
             while entry is not None:
-                found.append(record_at(place, offset, entry))
+                records.append(record_at(place, offset, entry))
                 offset, entry = log.next(offset + 1)
-        return found
+        return records
 
     def committed(self, group: str, place: Partition) -> Commit | None:
         return self._commits.get((group, place))
@@ -106,8 +106,8 @@ class Cluster:
         self._writers[name] = _Writer(epoch, None)
         self._finish(transaction, "committed" if commit else "aborted")
         if commit:
-            for place, found in transaction.offsets.items():
-                self._commits[place] = Commit(*found)
+            for place, commit_fields in transaction.offsets.items():
+                self._commits[place] = Commit(*commit_fields)
 
     def partition_of(self, topic: str, key: bytes | None) -> int:
         """Return the partition that our producers give a key; what has none goes to partition 0."""

@@ -121,30 +121,30 @@ class Consumer:
         if errors := self._errors():
             return errors
         count = self._pace(self, num_messages) if self._subscribed else num_messages
-        found: list[Message] = []
-        while len(found) < count:
+        messages: list[Message] = []
+        while len(messages) < count:
             ready = [(entry.number, place, offset, entry) for place, offset, entry in self._heads() if entry is not None]
             if not ready:
                 break
             _, place, offset, entry = min(ready, key=lambda head: head[0])
             self._positions[place] = offset + 1
             self._ended.discard(place)
-            found.append(Message(place, offset, entry))
-        if len(found) < num_messages:
-            found += self._ends()
-        if not found and timeout > 0:
+            messages.append(Message(place, offset, entry))
+        if len(messages) < num_messages:
+            messages += self._ends()
+        if not messages and timeout > 0:
             time.sleep(min(timeout, _IDLE_S))
-        return found
+        return messages
 
     def committed(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        found = []
+        commits = []
         for tp in partitions:
             commit = self._cluster.committed(self._group, (tp.topic, tp.partition))
             if commit is None:
-                found.append(TopicPartition(tp.topic, tp.partition, OFFSET_INVALID))
+                commits.append(TopicPartition(tp.topic, tp.partition, OFFSET_INVALID))
             else:
-                found.append(TopicPartition(tp.topic, tp.partition, commit.offset, commit.metadata or ""))
-        return found
+                commits.append(TopicPartition(tp.topic, tp.partition, commit.offset, commit.metadata or ""))
+        return commits
 
     def get_watermark_offsets(self, tp: TopicPartition, timeout: float = -1, cached: bool = False) -> tuple[int, int]:
         log = self._cluster.log((tp.topic, tp.partition))
@@ -209,14 +209,14 @@ class Consumer:
         return [Message(place, self._positions[place], error=KafkaError._AUTO_OFFSET_RESET) for place in cut]
 
     def _ends(self) -> list[Message]:
-        found = []
+        ends = []
         for place, offset, entry in self._heads():
             # Markers, and what was aborted, move the end: it is told again.
             if entry is None and (place not in self._ended or offset > self._positions[place]):
                 self._positions[place] = offset
                 self._ended.add(place)
-                found.append(Message(place, offset, error=KafkaError._PARTITION_EOF))
-        return found
+                ends.append(Message(place, offset, error=KafkaError._PARTITION_EOF))
+        return ends
 
 
 def _named(places: Iterable[Partition]) -> list[TopicPartition]:

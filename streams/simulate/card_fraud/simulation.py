@@ -101,7 +101,7 @@ class Simulation:
         """
         seed = self.options.seed
         factor = float(self._factor(n).mean())
-        found = []
+        frauds = []
         for code, pattern in enumerate(PATTERNS, start=1):
             rng = np.random.default_rng([seed, 5, code, n])
             if pattern == "compromised_terminal":
@@ -113,8 +113,8 @@ class Simulation:
                 rows = kind.make(self.world, rng, campaigns, factor)
             rows = rows.take(self._alive(pattern, rows.time, n))
             rows.pattern[:] = code
-            found.append(rows)
-        return found
+            frauds.append(rows)
+        return frauds
 
     def _columns(self, rows: Rows, n: int, start: int) -> Events:
         world = self.world

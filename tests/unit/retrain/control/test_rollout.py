@@ -64,16 +64,16 @@ def test_a_champion_of_before_is_a_roll_back() -> None:
 
 def test_a_version_can_be_promoted_again_after_a_roll_back() -> None:
     announced = said(V1, event("promoted", "v2"), event("rolled_back", "v1"))
-    assert not announced.said(event("promoted", "v2"))
+    assert not announced.published(event("promoted", "v2"))
     assert announced.champion == "v1"
 
 
 def test_a_step_of_a_run_is_said_once_and_an_answer_once_for_each_asking() -> None:
     announced = said(event("running", run="r-1"), event("declined", at=5))
-    assert announced.said(event("running", run="r-1"))
-    assert not announced.said(event("running", run="r-2"))
-    assert announced.said(event("declined", at=5))
-    assert not announced.said(event("declined", at=6))
+    assert announced.published(event("running", run="r-1"))
+    assert not announced.published(event("running", run="r-2"))
+    assert announced.published(event("declined", at=5))
+    assert not announced.published(event("declined", at=6))
 
 
 def test_other_models_are_passed_over() -> None:
