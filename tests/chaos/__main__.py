@@ -31,10 +31,10 @@ def main() -> int:
             sys.stdout.write(f"{time.monotonic() - began:7.1f} s  {text}\n")
 
         result = Run(place.absolute(), options.seed, options.faults, options.rate, tell).run()
-    found = report.summary(result, options.rate)
-    sys.stdout.write(report.table(found) + "\n")
+    summary = report.summary(result, options.rate)
+    sys.stdout.write(report.table(summary) + "\n")
     if options.report:
-        report.write(found, ROOT / "benchmarks" / "results" / "chaos.json", ROOT / "docs" / "chaos.md")
+        report.write(summary, ROOT / "benchmarks" / "results" / "chaos.json", ROOT / "docs" / "chaos.md")
     return 1 if result.wrong else 0
 
 

@@ -22,8 +22,8 @@ def disagreements(log: Log, malformed: Set[int], unbroken: Unbroken) -> list[str
             if hash(value) in malformed:
                 bad[partition, record.offset] += 1
                 continue
-            one = json.loads(value)["transaction_id"]
-            if first.setdefault(one, value) != value:
+            event_id = json.loads(value)["transaction_id"]
+            if first.setdefault(event_id, value) != value:
                 bad[partition, record.offset] += 1
         taken = [score.event.event_id for score in unbroken.scores[partition]]
         if taken != list(first):

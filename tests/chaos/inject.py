@@ -38,7 +38,7 @@ class Injector:
     ) -> None:
         self._settings = settings
         self._seed = seed
-        self._payments = [one for one in world.live if one.topic == topics.EVENTS]
+        self._payments = [sent for sent in world.live if sent.topic == topics.EVENTS]
         self._children = children
         self._road = road
         self._stream = stream
@@ -82,7 +82,7 @@ class Injector:
             case "malformed burst":
                 self._bursts += 1
                 burst = malformed(self._seed + self._bursts, _BURST)
-                self.malformed |= {hash(one.value) for one in burst}
+                self.malformed |= {hash(sent.value) for sent in burst}
                 self._stream.burst(burst)
             case "duplicate burst":
                 sent = self._stream.sent
@@ -91,7 +91,7 @@ class Injector:
                 # From the live part's beginning, under ids of their own. Not of the history: their outcomes would change what
                 # is known of terminals behind the label horizon.
                 end = min(self._again + _BURST, self._stream.sent // 2)
-                self._stream.burst([_renamed(one, self._bursts) for one in self._payments[self._again : end]])
+                self._stream.burst([_renamed(sent, self._bursts) for sent in self._payments[self._again : end]])
                 self._again = end
                 self._bursts += 1
         time.sleep(0.3)
@@ -133,6 +133,6 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _renamed(one: Sent, n: int) -> Sent:
+def _renamed(payment: Sent, n: int) -> Sent:
     """The payment under an id of its own."""
-    return Sent(one.topic, one.key, one.value.replace(b'"transaction_id":"', b'"transaction_id":"again%d-' % n, 1))
+    return Sent(payment.topic, payment.key, payment.value.replace(b'"transaction_id":"', b'"transaction_id":"again%d-' % n, 1))

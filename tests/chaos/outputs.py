@@ -39,14 +39,14 @@ def dead_letters(settings: Settings, bad: Counter[tuple[int, int]]) -> Found:
     """One for each bad record, by its place, and for nothing else."""
     decode = msgspec.json.Decoder(DeadLetter).decode
     letters = [decode(record.value or b"") for records in committed(settings, topics.DLQ, 1).values() for record in records]
-    found = Counter((letter.partition, letter.offset) for letter in letters if letter.topic == topics.EVENTS)
+    places = Counter((letter.partition, letter.offset) for letter in letters if letter.topic == topics.EVENTS)
     wrong = []
-    if found != bad:
-        wrong.append(f"dead letters: {sum(found.values())}, bad records: {sum(bad.values())}")
+    if places != bad:
+        wrong.append(f"dead letters: {sum(places.values())}, bad records: {sum(bad.values())}")
     others = [letter for letter in letters if letter.topic != topics.EVENTS]
     if others:
         wrong.append(f"dead letters of good records: {len(others)}, the first by {others[0].processor}: {others[0].message}")
-    return {"dead letters": sum(found.values())}, wrong
+    return {"dead letters": sum(places.values())}, wrong
 
 
 def outcomes(settings: Settings, scores: Scores, raw: Log, given: Log) -> Found:
@@ -69,10 +69,10 @@ def _due(scores: Scores, labelled: set[str], delay_ms: int) -> Counter[tuple[str
     """(event_id, when it matured) of what nobody labelled and what is old enough in its partition."""
     due: Counter[tuple[str, int]] = Counter()
     for part in scores.values():
-        now = max((score.event.event_time_ms for score in part), default=0)
+        newest_ms = max((score.event.event_time_ms for score in part), default=0)
         for score in part:
             at = score.event.event_time_ms + delay_ms
-            if at <= now and score.event.event_id not in labelled:
+            if at <= newest_ms and score.event.event_id not in labelled:
                 due[score.event.event_id, at] += 1
     return due
 
@@ -91,15 +91,15 @@ def archived(settings: Settings, topic: str, raw: Log, columns: tuple[str, ...])
     through = manifest.read(settings.archive).topics.get(topic, {})
     for partition, records in raw.items():
         end = records[-1].offset + 1 if records else 0
-        told = through[partition].next_offset if partition in through else 0
-        if told != end:
-            wrong.append(f"the manifest says that {topic}[{partition}] is archived up to {told}, and it ends at {end}")
+        archived_to = through[partition].next_offset if partition in through else 0
+        if archived_to != end:
+            wrong.append(f"the manifest says that {topic}[{partition}] is archived up to {archived_to}, and it ends at {end}")
     return {f"archived {topic}": sum(rows.values())}, wrong
 
 
 def _value(record: Record, name: str) -> Any:
-    found = msgspec.json.decode(record.value or b"")
-    return found["event"][name] if name not in found else found[name]
+    fields = msgspec.json.decode(record.value or b"")
+    return fields["event"][name] if name not in fields else fields[name]
 
 
 def online(settings: Settings, scores: Scores) -> Found:
@@ -129,11 +129,11 @@ def reports(settings: Settings) -> Found:
     made = [msgspec.json.decode(record.value or b"", type=DriftReport) for record in raw]
     asked = [msgspec.json.decode(r.value or b"", type=RetrainRequest) for r in committed(settings, topics.RETRAIN_REQUESTS, 1)[0]]
     wrong = []
-    if len({one.report_id for one in made}) != len(made):
+    if len({report.report_id for report in made}) != len(made):
         wrong.append("drift reports: some came twice")
-    if len({one.idempotency_key for one in asked}) != len(asked):
+    if len({request.idempotency_key for request in asked}) != len(asked):
         wrong.append("retrain requests: some came twice")
-    windows = sorted((one.window_start_ms, one.window_end_ms) for one in made if one.kind == "data")
+    windows = sorted((report.window_start_ms, report.window_end_ms) for report in made if report.kind == "data")
     wrong += [
         f"drift reports: a window ends at {a[1]}, and the next begins at {b[0]}" for a, b in pairwise(windows) if a[1] != b[0]
     ]

@@ -71,10 +71,10 @@ def plan(seed: int, faults: int, members: int) -> list[Fault]:
 
 def steps(faults: list[Fault]) -> list[list[Fault]]:
     """Those that come together, in their order."""
-    found: list[list[Fault]] = []
+    groups: list[list[Fault]] = []
     for fault in faults:
         if fault.upon:
-            found[-1].append(fault)
+            groups[-1].append(fault)
         else:
-            found.append([fault])
-    return found
+            groups.append([fault])
+    return groups

@@ -33,19 +33,19 @@ class Progress:
             group: [(topic, p) for topic in self._groups[group] for p in range(self._partitions[topic])] for group in groups
         }
         try:
-            ends = self._ends.read({place for found in places.values() for place in found})
+            ends = self._ends.read({place for partitions in places.values() for place in partitions})
         except KafkaException:
             return None
-        return {group: {place: ends[place] for place in found} for group, found in places.items()}
+        return {group: {place: ends[place] for place in partitions} for group, partitions in places.items()}
 
     def reached(self, goal: Mapping[str, Mapping[Partition, int]]) -> bool:
         """Whether each group has committed so far. False where the broker is away."""
         try:
-            found = self._committed.read(goal, _ANSWER_S)
+            commits = self._committed.read(goal, _ANSWER_S)
         except KafkaException:
             return False
         return all(
-            end == 0 or (place in found[group] and found[group][place].offset >= end)
+            end == 0 or (place in commits[group] and commits[group][place].offset >= end)
             for group, ends in goal.items()
             for place, end in ends.items()
         )

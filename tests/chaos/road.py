@@ -74,13 +74,13 @@ class Road:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            there, back = await asyncio.open_connection("127.0.0.1", self._target)
+            answers, back = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.close()
             return
         self._open |= {writer, back}
         try:
-            await asyncio.gather(self._pump(reader, back, slow=False), self._pump(there, writer, slow=True))
+            await asyncio.gather(self._pump(reader, back, slow=False), self._pump(answers, writer, slow=True))
         finally:
             self._open -= {writer, back}
 

@@ -103,7 +103,7 @@ class Run:
         try:
             settings = local.up(settings, only={"kafka", "redis"})
             provision.features(settings)
-            payments = [one.value for one in self._world.history if one.topic == topics.EVENTS]
+            payments = [sent.value for sent in self._world.history if sent.topic == topics.EVENTS]
             champion.install(settings, self._folder / "v1", self._seed, payments)
             self._with_processes(settings)
         finally:
@@ -148,11 +148,11 @@ class Run:
         result.counts["broker restarted once more"] = result.second_restarts
         result.counts["process starts"] = sum(child.starts for child in children.values())
         result.counts["processes that ended by themselves"] = sum(map(len, ends.values()))
-        for name, found in ends.items():
-            for code, lines in found:
+        for name, exits in ends.items():
+            for code, lines in exits:
                 self._tell("\n    ".join([f"{name} ended by itself with {code}", *lines]))
         # 1: what a zombie does when it is refused, and whoever waits for an answer in vain; it is started anew.
-        result.wrong += [f"{name} ended with {code}" for name, found in ends.items() for code, _ in found if code != 1]
+        result.wrong += [f"{name} ended with {code}" for name, exits in ends.items() for code, _ in exits if code != 1]
         causes = sum(_MAY_END.get(fault.kind, 0) for step in self._steps for fault in step)
         if (ended := result.counts["processes that ended by themselves"]) > causes:
             result.wrong.append(f"processes that ended by themselves: {ended}, and the faults account for {causes}")
@@ -201,14 +201,14 @@ class Run:
 
     def _one(self, step: list[Fault], number: str, injector: Injector, stream: Stream, progress: Progress) -> bool:
         """Inject, and wait until it is over. Whether it is."""
-        told = " and ".join(fault.kind for fault in step)
+        kinds = " and ".join(fault.kind for fault in step)
         began = time.monotonic()
         injector.together(step)
         goal = {"scorer": {(topics.EVENTS, partition): end for partition, end in stream.ends.items()}}
         done = wait_until(lambda: progress.reached(goal), _PATIENCE_S)
         if not done and any(fault.kind == "kill broker" for fault in step):
             # What an operator does where health stays red and the broker's coordinator serves a state of long ago.
-            self._tell(f"{number} {told}: not back after {_PATIENCE_S:.0f} s, so the broker is restarted once more")
+            self._tell(f"{number} {kinds}: not back after {_PATIENCE_S:.0f} s, so the broker is restarted once more")
             self._result.second_restarts += 1
             injector.kill("kafka")
             done = wait_until(lambda: progress.reached(goal), _PATIENCE_S)
@@ -216,18 +216,18 @@ class Run:
         done = done and self._others(progress)
         recovery = Recovery(step[0].kind if len(step) == 1 else TWO, len(step), scored_s, time.monotonic() - began)
         self._result.recoveries.append(recovery)
-        self._tell(f"{number} {told}: {recovery.scored_s:.1f} s, whole loop {recovery.whole_s:.1f} s")
+        self._tell(f"{number} {kinds}: {recovery.scored_s:.1f} s, whole loop {recovery.whole_s:.1f} s")
         if not done:
-            self._result.wrong.append(f"{number} ({told}): not recovered from within {_PATIENCE_S:.0f} s")
+            self._result.wrong.append(f"{number} ({kinds}): not recovered from within {_PATIENCE_S:.0f} s")
         return done
 
     def _others(self, progress: Progress) -> bool:
         """Wait until the other groups have reached what there is now."""
-        found: list[dict[str, dict[tuple[str, int], int]]] = []
+        goals: list[dict[str, dict[tuple[str, int], int]]] = []
 
         def known() -> bool:
             ends = progress.ends([group for group in _GROUPS if group != "scorer"])
-            found.extend([] if ends is None else [ends])
+            goals.extend([] if ends is None else [ends])
             return ends is not None
 
-        return wait_until(known, _PATIENCE_S) and wait_until(lambda: progress.reached(found[0]), _PATIENCE_S)
+        return wait_until(known, _PATIENCE_S) and wait_until(lambda: progress.reached(goals[0]), _PATIENCE_S)

@@ -60,20 +60,20 @@ class Stream:
             with self._lock:
                 bursts, self._bursts = self._bursts, []
             for burst in bursts:
-                for one in burst:
-                    self._send(one)
+                for record in burst:
+                    self._send(record)
             due = min(len(self._records), int((time.monotonic() - began) * self._rate))
-            for one in self._records[at:due]:
-                self._send(one)
-                self.sent += one.topic == "transactions"
+            for record in self._records[at:due]:
+                self._send(record)
+                self.sent += record.topic == "transactions"
             at = max(at, due)
             self._producer.poll(0.01)
             self._stop.wait(0.02)
 
-    def _send(self, one: Sent) -> None:
+    def _send(self, record: Sent) -> None:
         while True:
             try:
-                self._producer.produce(one.topic, one.value, one.key, on_delivery=self._delivered)
+                self._producer.produce(record.topic, record.value, record.key, on_delivery=self._delivered)
                 break
             except BufferError:  # the history is published as fast as the broker takes it
                 self._producer.poll(0.1)

@@ -26,10 +26,10 @@ def test_a_schedule_is_a_function_of_its_seed_and_leaves_out_no_kind() -> None:
 
 
 def test_nothing_is_lost_repeated_or_changed_whatever_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told: list[str] = []
-    result = Run(tmp_path / "platform", seed=7, faults=len(KINDS), rate=_RATE, tell=told.append).run()
+    lines: list[str] = []
+    result = Run(tmp_path / "platform", seed=7, faults=len(KINDS), rate=_RATE, tell=lines.append).run()
     with capsys.disabled():
-        sys.stdout.write("\n".join(["", *told, report.table(report.summary(result, _RATE)), ""]))
+        sys.stdout.write("\n".join(["", *lines, report.table(report.summary(result, _RATE)), ""]))
     assert result.wrong == []
     assert result.counts["scores"] > 1000
     assert result.counts["alerts"] > 0

@@ -20,8 +20,8 @@ AWAY = [(1000, 5000), (20_000, 24_000)]
 
 
 def degraded(scored_at_ms: int, model_ms: float) -> Score:
-    one = Payment("t", T0, "c", "m", 100)
-    return Score(one, one.subject, "s", b"", "pass", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
+    payment = Payment("t", T0, "c", "m", 100)
+    return Score(payment, payment.subject, "s", b"", "pass", degraded=True, scored_at_ms=scored_at_ms, model_ms=model_ms)
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def record(offset: int, value: bytes) -> Record:
     return Record("transactions", 0, offset, None, value)
 
 
-def event(one: str, amount: int = 1) -> bytes:
-    return b'{"transaction_id":"%s","amount_minor":%d}' % (one.encode(), amount)
+def event(event_id: str, amount: int = 1) -> bytes:
+    return b'{"transaction_id":"%s","amount_minor":%d}' % (event_id.encode(), amount)
 
 
 LOG = {
@@ -63,7 +63,7 @@ MALFORMED = {hash(b"not a payment")}
 
 
 def unbroken(ids: list[str], bad: list[int]) -> Unbroken:
-    scores = [SimpleNamespace(event=SimpleNamespace(event_id=one)) for one in ids]
+    scores = [SimpleNamespace(event=SimpleNamespace(event_id=event_id)) for event_id in ids]
     return cast(Unbroken, SimpleNamespace(scores={0: scores}, bad=Counter((0, offset) for offset in bad)))
 
 

@@ -37,7 +37,7 @@ class Unbroken:
                     if item.topic == topics.SCORES:
                         self.scores[partition].append(decode(item.value))
                     elif item.topic == topics.DLQ:
-                        found = letter(item.value)
-                        self.bad[found.partition, found.offset] += 1
+                        dead_letter = letter(item.value)
+                        self.bad[dead_letter.partition, dead_letter.offset] += 1
         client.close()
         assert not any(score.degraded for part in self.scores.values() for score in part), "the reference lacks profiles"

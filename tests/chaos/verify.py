@@ -44,7 +44,7 @@ def verify(settings: Settings, facts: Facts) -> Found:
     scores = {partition: [decode(record.value or b"") for record in records] for partition, records in raw.items()}
     counts, wrong = _scores(wanted, scores, facts.without_redis)
     wrong += disagreements(log, facts.malformed, wanted)
-    for found, problems in (
+    for counted, problems in (
         _published([*log.values(), *labels.values()], facts.acknowledged),
         outputs.alerts(settings, scores),
         outputs.dead_letters(settings, wanted.bad),
@@ -54,30 +54,30 @@ def verify(settings: Settings, facts: Facts) -> Found:
         outputs.online(settings, scores),
         outputs.reports(settings),
     ):
-        counts |= found
+        counts |= counted
         wrong += problems
     return counts, wrong
 
 
 def _published(logs: list[list[Record]], acknowledged: dict[tuple[str, int, int], int]) -> Found:
     """The log holds what was acknowledged, where that was said, and nothing else."""
-    there = {(r.topic, r.partition, r.offset): hash(r.value) for records in logs for r in records}
-    lost = sum(there.get(place) != value for place, value in acknowledged.items())
-    more = len(there.keys() - acknowledged.keys())
+    logged = {(r.topic, r.partition, r.offset): hash(r.value) for records in logs for r in records}
+    lost = sum(logged.get(place) != value for place, value in acknowledged.items())
+    more = len(logged.keys() - acknowledged.keys())
     counts = {"acknowledged records that the log lacks": lost, "records in the log that were not acknowledged": more}
     return counts, [f"{what}: {count}" for what, count in counts.items() if count]
 
 
-def _scores(wanted: Unbroken, found: Scores, without_redis: list[tuple[int, int]]) -> Found:
+def _scores(wanted: Unbroken, actual: Scores, without_redis: list[tuple[int, int]]) -> Found:
     lost = repeated = differing = degraded = unlike = needless = 0
     examples: list[str] = []
     for partition, expected in wanted.scores.items():
-        have = found[partition]
+        have = actual[partition]
         by_id = Counter(score.event.event_id for score in have)
         must = {score.event.event_id: score for score in expected}
-        lost += sum(by_id[one] == 0 for one in must)
+        lost += sum(by_id[event_id] == 0 for event_id in must)
         repeated += sum(count - 1 for count in by_id.values() if count > 1)
-        unlike += sum(one not in must for one in by_id)
+        unlike += sum(event_id not in must for event_id in by_id)
         unlike += [s.event.event_id for s in have] != [s.event.event_id for s in expected]
         for score in have:
             reference = must.get(score.event.event_id)
@@ -91,13 +91,13 @@ def _scores(wanted: Unbroken, found: Scores, without_redis: list[tuple[int, int]
                 differing += 1
                 examples.append(_difference(partition, score, reference))
     counts = {
-        "scores": sum(map(len, found.values())),
+        "scores": sum(map(len, actual.values())),
         "scores lost": lost,
         "scores repeated": repeated,
         "scores that differ from the unbroken run": differing,
         "scores marked degraded": degraded,
         "scores marked degraded while Redis answered": needless,
-        "late scores": sum(score.late for scores in found.values() for score in scores),
+        "late scores": sum(score.late for scores in actual.values() for score in scores),
     }
     must_not = [what for what in counts if what.startswith("scores ") and what != "scores marked degraded"]
     wrong = [f"{what}: {counts[what]}" for what in must_not if counts[what]]
@@ -124,23 +124,23 @@ def _needless(score: Score, without_redis: list[tuple[int, int]]) -> str:
     return f"{score.event.event_id} degraded: {when} ({times})"
 
 
-def _equal(one: Score, other: Score, *, whole: bool) -> bool:
+def _equal(score: Score, other: Score, *, whole: bool) -> bool:
     """The transaction, its flags and the stream's columns to the last bit; where no profile was missing, the whole vector and
     the score."""
     same = (
-        one.event == other.event
-        and one.late == other.late
-        and one.cold == other.cold
-        and one.features[:_STREAM_BYTES] == other.features[:_STREAM_BYTES]
+        score.event == other.event
+        and score.late == other.late
+        and score.cold == other.cold
+        and score.features[:_STREAM_BYTES] == other.features[:_STREAM_BYTES]
     )
     return same and (
-        not whole or (one.features == other.features and one.score == other.score and one.decision == other.decision)
+        not whole or (score.features == other.features and score.score == other.score and score.decision == other.decision)
     )
 
 
-def _difference(partition: int, one: Score, other: Score) -> str:
+def _difference(partition: int, score: Score, other: Score) -> str:
     """Where two scores of a transaction differ."""
-    values, reference = unpacked(one.features), unpacked(other.features)
+    values, reference = unpacked(score.features), unpacked(other.features)
     columns = [f"{NAMES[i]} {values[i]:g} not {reference[i]:g}" for i in np.flatnonzero(values != reference)]
-    flags = f"late {one.late}/{other.late}, cold {one.cold}/{other.cold}, score {one.score}/{other.score}"
-    return f"{one.event.event_id} of partition {partition}: {'; '.join(columns[:6]) or 'equal vectors'}; {flags}"
+    flags = f"late {score.late}/{other.late}, cold {score.cold}/{other.cold}, score {score.score}/{other.score}"
+    return f"{score.event.event_id} of partition {partition}: {'; '.join(columns[:6]) or 'equal vectors'}; {flags}"

@@ -101,7 +101,7 @@ def build(seed: int, live: int) -> World:
                 stream.append((place + float(behind), Sent("transactions", key, encode(changed))))
             if positive:
                 stream.append((place + 200.0, Sent("labels", key, encode(label))))
-    ordered = [sent for _, sent in sorted(stream, key=lambda one: one[0])]
+    ordered = [sent for _, sent in sorted(stream, key=lambda entry: entry[0])]
     ids = simulation.world.subject.tolist()
     return World(history, last_day, ordered, simulation.day_start_ms(0), ids)
 

@@ -45,18 +45,18 @@ def committed(settings: Settings, topic: str, partitions: Sequence[int] = (0, 1)
     """All committed records: key and value."""
     reader = consumer(settings, uuid.uuid4().hex)
     reader.assign([TopicPartition(topic, p, 0) for p in partitions])
-    found, open_partitions = [], set(partitions)
+    records, open_partitions = [], set(partitions)
     try:
         while open_partitions:
             for message in reader.consume(1000, 1.0):
                 if message.error() is None:
-                    found.append((message.key(), message.value()))
+                    records.append((message.key(), message.value()))
                 else:
                     assert message.error().code() == KafkaError._PARTITION_EOF
                     open_partitions.discard(message.partition())
     finally:
         reader.close()
-    return found
+    return records
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:

@@ -63,18 +63,18 @@ class Killing:
         """What is committed there; the topics by their real names."""
         reader = consumer(self.settings, uuid.uuid4().hex)
         reader.assign([TopicPartition(f"{topic}-{self.suffix}", p, 0) for p in range(self._partitions)])
-        found, waiting = [], self._partitions
+        records, waiting = [], self._partitions
         try:
             while waiting:
                 for message in reader.consume(5000, 1.0):
                     if message.error() is None:
-                        found.append(record_of(message))
+                        records.append(record_of(message))
                     else:
                         assert message.error().code() == KafkaError._PARTITION_EOF
                         waiting -= 1
         finally:
             reader.close()
-        return found
+        return records
 
     def mib(self, what: str) -> float:
         """Memory of the living child by this name in /proc: VmRSS is what it holds, VmHWM the most that it has held."""

@@ -85,8 +85,8 @@ def _table(layout_: pa.Schema, rows: int, /, **columns: NDArray[np.generic] | pa
 
 def _by_day(settings: Settings, kind: str, table: pa.Table) -> None:
     day = table.column("event_time_ms").to_numpy() // DAY_MS
-    for one in np.unique(day):
-        part = table.filter(pa.array(day == one))
-        folder = settings.archive / kind / f"day={datetime.fromtimestamp(int(one) * 86_400, UTC):%Y-%m-%d}"
+    for epoch_day in np.unique(day):
+        part = table.filter(pa.array(day == epoch_day))
+        folder = settings.archive / kind / f"day={datetime.fromtimestamp(int(epoch_day) * 86_400, UTC):%Y-%m-%d}"
         first, last = part.column("kafka_offset")[0].as_py(), part.column("kafka_offset")[-1].as_py()
         layout.write(part, folder / f"{kind}-0-{first:012d}-{last:012d}.parquet")

@@ -86,8 +86,8 @@ def publish(settings: Settings, numbers: Iterator[int] | range) -> None:
         subject, counterpart, at = f"aw-c{i % 20}", f"aw-t{i % 7}", T0 + i * DAY // 24
         out.produce(topics.SCORES, encode(score(f"aw-{i}", at, subject, counterpart)), subject.encode())
         if i % 10 == 0:
-            said = label(f"aw-{i}", at, True, at + 2 * DAY, subject, counterpart)
-            out.produce(topics.LABELS, encode(said), subject.encode())
+            event = label(f"aw-{i}", at, True, at + 2 * DAY, subject, counterpart)
+            out.produce(topics.LABELS, encode(event), subject.encode())
     out.flush(30)
 
 
@@ -136,7 +136,7 @@ def test_everything_arrives_once_over_a_restart(settings: Settings) -> None:
 
     reader = ProfileReader(settings)
     activity = reader.activity([f"aw-c{i}" for i in range(20)])
-    assert [found.event_id if found else None for found in activity] == [f"aw-{N - 20 + i}" for i in range(20)]
+    assert [card.event_id if card else None for card in activity] == [f"aw-{N - 20 + i}" for i in range(20)]
 
     counterparts = [f"aw-t{i}" for i in range(7)]
     # A day whose outcomes had all come: eight days after it, the windows that the scorer would read.

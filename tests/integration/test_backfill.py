@@ -51,17 +51,17 @@ def assert_as_served(settings: Settings, root: Path, days: range) -> None:
     columns = ["kafka_partition", "kafka_offset", "event_time_ms", "features"]
     filled = in_log_order(ds.dataset(root, format="parquet").to_table(columns))
     low, high = days.start * 86_400_000, days.stop * 86_400_000
-    there = ds.dataset(settings.archive / "scores", format="parquet").to_table(columns)
-    there = in_log_order(there.filter((ds.field("event_time_ms") >= low) & (ds.field("event_time_ms") < high)))
-    assert filled.num_rows == there.num_rows > 0
-    assert filled.select(columns[:3]).equals(there.select(columns[:3]))
-    left, right = (vectors(table.column("features"))[:, :N_STREAM] for table in (filled, there))
+    served = ds.dataset(settings.archive / "scores", format="parquet").to_table(columns)
+    served = in_log_order(served.filter((ds.field("event_time_ms") >= low) & (ds.field("event_time_ms") < high)))
+    assert filled.num_rows == served.num_rows > 0
+    assert filled.select(columns[:3]).equals(served.select(columns[:3]))
+    left, right = (vectors(table.column("features"))[:, :N_STREAM] for table in (filled, served))
     np.testing.assert_array_equal(left.view(np.uint32), right.view(np.uint32))
 
 
 def test_what_was_served_is_filled_in_and_only_once(spark: SparkSession, settings: Settings) -> None:
     root, first = folder(settings), first_day(settings)
-    told: list[Progress] = []
+    progress: list[Progress] = []
 
     def run(end: int, days_at_once: int = 9, force: bool = False) -> Backfilled:
         # From the fourth day on: the days before are history.
@@ -70,13 +70,13 @@ def test_what_was_served_is_filled_in_and_only_once(spark: SparkSession, setting
             buckets=BUCKETS,
             days_at_once=days_at_once,
             force=force,
-            tell=told.append,
+            tell=progress.append,
         )
 
     done = run(first + 6, days_at_once=2)
     assert (done.days, done.skipped) == (3, 0)
     assert done.rows == ds.dataset(root, format="parquet").count_rows()
-    assert (told[-1].days, told[-1].of_days, told[-1].rows) == (3, 3, done.rows)
+    assert (progress[-1].days, progress[-1].of_days, progress[-1].rows) == (3, 3, done.rows)
     assert_as_served(settings, root, range(first + 3, first + 6))
 
     before = files(root)

@@ -55,7 +55,7 @@ class Shop:
     folder: Path
     clicks: int = 0
     purchases: int = 0
-    said: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
 
     def driftloop(self, *arguments: str, timeout: float = 200.0, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -85,9 +85,9 @@ class Shop:
         """Columns of the archive, as soon as it has so many rows, or so many by ``where``."""
         deadline = time.monotonic() + 60
         while True:
-            found = ds.dataset(self.folder / "archive" / kind, format="parquet").to_table(columns=columns)
-            if where(found) >= rows or time.monotonic() > deadline:
-                return {name: found.column(name).to_numpy() for name in columns}
+            table = ds.dataset(self.folder / "archive" / kind, format="parquet").to_table(columns=columns)
+            if where(table) >= rows or time.monotonic() > deadline:
+                return {name: table.column(name).to_numpy() for name in columns}
             time.sleep(0.2)
 
 
@@ -118,46 +118,46 @@ def test_each_click_is_scored_once(shop: Shop) -> None:
 
 def test_orders_and_silence_become_outcomes(shop: Shop) -> None:
     matured = shop.clicks * (LEARNED_DAYS + LIVE_DAYS - 1) // (LEARNED_DAYS + LIVE_DAYS) - 600
-    found = shop.archived("outcomes", ["event_id", "positive", "source"], shop.purchases, positives)
-    bought = found["positive"].astype(bool)
-    assert matured <= len(set(found["event_id"].tolist())) <= shop.clicks
+    outcomes = shop.archived("outcomes", ["event_id", "positive", "source"], shop.purchases, positives)
+    bought = outcomes["positive"].astype(bool)
+    assert matured <= len(set(outcomes["event_id"].tolist())) <= shop.clicks
     assert bought.sum() == shop.purchases
-    assert set(found["source"][bought]) == {"order"}
-    assert set(found["source"][~bought]) == {"matured", "basket"}
+    assert set(outcomes["source"][bought]) == {"order"}
+    assert set(outcomes["source"][~bought]) == {"matured", "basket"}
 
 
 def test_the_first_model_trained_itself_and_is_served(shop: Shop) -> None:
-    found = shop.answer("models")
-    (version,) = found["versions"]
+    models = shop.answer("models")
+    (version,) = models["versions"]
     assert (version["version"], version["role"], version["model"]) == ("v1", "champion", "recommender")
     assert version["schema"].startswith("clicks_v1-")
-    assert found["serving"]["champion"] == "v1"
+    assert models["serving"]["champion"] == "v1"
     assert shop.answer("dlq", "list") == []
 
 
 def test_items_are_recommended_that_are_bought(shop: Shop) -> None:
-    found = shop.answer("alerts", "-n", "5000")
+    alerts = shop.answer("alerts", "-n", "5000")
     scores = shop.archived("scores", ["click_id", "decision"], shop.clicks)
-    assert sorted(a["event"]["click_id"] for a in found) == sorted(scores["click_id"][scores["decision"] == "alert"].tolist())
-    assert len(found) > 20
-    assert {a["model_version"] for a in found} == {"v1"}
+    assert sorted(a["event"]["click_id"] for a in alerts) == sorted(scores["click_id"][scores["decision"] == "alert"].tolist())
+    assert len(alerts) > 20
+    assert {a["model_version"] for a in alerts} == {"v1"}
     codes = {reason.code for reason in DOMAIN.reasons}
-    assert {code for a in found for code in a["reasons"]} <= codes
-    assert sum(bool(a["reasons"]) for a in found) > len(found) / 2
+    assert {code for a in alerts for code in a["reasons"]} <= codes
+    assert sum(bool(a["reasons"]) for a in alerts) > len(alerts) / 2
     outcomes = shop.archived("outcomes", ["event_id", "positive"], shop.purchases, positives)
     bought = set(outcomes["event_id"][outcomes["positive"].astype(bool)].tolist())
-    hits = np.mean([a["event"]["click_id"] in bought for a in found])
+    hits = np.mean([a["event"]["click_id"] in bought for a in alerts])
     assert hits > 3 * shop.purchases / shop.clicks, hits
 
 
 def test_the_broker_is_shared_and_nothing_of_the_others_is_touched(shop: Shop, platform: Settings) -> None:
     admin = clients.admin(platform)
-    there = {name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")}
+    existing = {name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")}
     plain = {*topics.NAMES, RUNS_CHANGELOG}
-    assert {name for name in there if name.startswith(PREFIX)} == {
+    assert {name for name in existing if name.startswith(PREFIX)} == {
         PREFIX + ("clicks" if name == topics.EVENTS else name) for name in plain
     }
-    assert "clicks" not in there
+    assert "clicks" not in existing
     groups = {group.group_id for group in admin.list_consumer_groups(request_timeout=10).result().valid}
     assert {f"{PREFIX}{name}" for name in (*GROUPS,)} <= groups
     shown = shop.answer("status")

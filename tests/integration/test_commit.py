@@ -130,8 +130,8 @@ class Bench:
         """What committed readers see once nothing holds them back: values, and the group's offset in partition 1."""
         wait_for(lambda: not HeldBack(self.settings, (self.topic,)).read())
         with Committed(self.settings) as reader:
-            found = reader.read({self.group: [(self.topic, 1)]}, 30)[self.group].get((self.topic, 1))
-        return read(self.settings, self.topic), found.offset if found else None
+            commit = reader.read({self.group: [(self.topic, 1)]}, 30)[self.group].get((self.topic, 1))
+        return read(self.settings, self.topic), commit.offset if commit else None
 
     def aborts(self) -> float:
         return float(metrics.ABORTS.labels(self.group)._value.get())
@@ -143,11 +143,11 @@ def bench(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench
     made = Bench(platform)
     yield made
     made.source.close()
-    for one in made.made:
+    for client in made.made:
         # Those that were fenced say so once more.
         with suppress(KafkaException), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
-            one.close()
+            client.close()
 
 
 def trouble(monkeypatch: pytest.MonkeyPatch, times: int, what: Callable[[], None]) -> Trouble:

@@ -88,8 +88,8 @@ class Control:
 
     def status(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.ports.control}/status", timeout=10) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
+            status: dict[str, Any] = json.load(answer)
+            return status
 
     def send(self, *values: bytes) -> None:
         """In a transaction, as the drift monitor writes: its marker takes an offset behind the records."""
@@ -127,10 +127,10 @@ class Control:
 def control(platform: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Control]:
     script = tmp_path_factory.mktemp("pipeline") / "pipeline.py"
     script.write_text(PIPELINE)
-    found = Control(platform, script)
-    found.start()
-    yield found
-    found.end(signal.SIGTERM)
+    control = Control(platform, script)
+    control.start()
+    yield control
+    control.end(signal.SIGTERM)
 
 
 def request(key: str, cause: Cause = "manual", hours: int = 0, **evidence: Any) -> bytes:
@@ -140,7 +140,7 @@ def request(key: str, cause: Cause = "manual", hours: int = 0, **evidence: Any) 
 def read(settings: Settings, topic: str) -> list[bytes]:
     reader = consumer(settings, "control-test-reader")
     reader.assign([TopicPartition(topic, 0, 0)])
-    found: list[bytes] = []
+    values: list[bytes] = []
     try:
         while True:
             message = reader.poll(10)
@@ -148,8 +148,8 @@ def read(settings: Settings, topic: str) -> list[bytes]:
             error = message.error()
             if error is not None:
                 assert error.code() == KafkaError._PARTITION_EOF
-                return found
-            found.append(message.value() or b"")
+                return values
+            values.append(message.value() or b"")
     finally:
         reader.close()
 
@@ -162,10 +162,10 @@ def events(settings: Settings, key: str) -> list[ModelEvent]:
 def test_a_request_becomes_one_run_and_its_events(control: Control) -> None:
     control.send(request("one", "no_champion"))
     control.settle()
-    found = events(control.settings, "one")
-    assert [event.state for event in found] == ["requested", "running", "rejected"]
-    assert found[-1].metrics == {"ap": 0.5}
-    assert found[-1].run_id == run_id("one", 1)
+    run_events = events(control.settings, "one")
+    assert [event.state for event in run_events] == ["requested", "running", "rejected"]
+    assert run_events[-1].metrics == {"ap": 0.5}
+    assert run_events[-1].run_id == run_id("one", 1)
     control.send(request("one", hours=500))
     control.settle()
     again = events(control.settings, "one")[3:]
@@ -238,9 +238,9 @@ def test_a_run_ended_with_control_is_launched_again(control: Control) -> None:
     control.wait_for(lambda: control.starts().count("stopped") == 2)
     (control.settings.runs / run_id("stopped", 2) / "go").touch()
     control.settle()
-    found = events(control.settings, "stopped")
-    assert [event.state for event in found] == ["requested", "running", "running", "rejected"]
-    assert found[2].reason.startswith("attempt 2")
+    run_events = events(control.settings, "stopped")
+    assert [event.state for event in run_events] == ["requested", "running", "running", "rejected"]
+    assert run_events[2].reason.startswith("attempt 2")
 
 
 class Served:
@@ -285,17 +285,17 @@ def served(control: Control, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """v1 and v2 were champion one after the other, v3 is in shadow."""
     monkeypatch.setenv("DRIFTLOOP_DIR", str(control.settings.dir))
     monkeypatch.setenv("DRIFTLOOP_MODEL", MODEL)
-    found = Served(control, tmp_path)
+    served = Served(control, tmp_path)
     try:
-        found.start()
+        served.start()
         for version, shadow in (("v1", 0), ("v2", 0), ("v3", 1000)):
-            found.deploy(version, shadow)
+            served.deploy(version, shadow)
             control.settle()
-        yield found
+        yield served
     finally:
-        found.stop()
+        served.stop()
         # The folder is other tests', too.
-        shutil.rmtree(found.settings.model_store, ignore_errors=True)
+        shutil.rmtree(served.settings.model_store, ignore_errors=True)
 
 
 def test_a_roll_back_is_carried_out_once_and_ends_the_shadow(
@@ -321,9 +321,9 @@ def test_a_roll_back_is_carried_out_once_and_ends_the_shadow(
         (["--to", "v9"], "'v9' is not in"),
     ):
         assert main.run(["rollback", "--reason", "again", *arguments]) == 2
-        told = capsys.readouterr().err
-        assert why in told
-        assert told.count("\n") == 1
+        stderr = capsys.readouterr().err
+        assert why in stderr
+        assert stderr.count("\n") == 1
 
     # Asked for while control is away, of a server that is away: the log alone tells of it.
     served.stop()
@@ -343,8 +343,8 @@ def test_a_roll_back_is_carried_out_once_and_ends_the_shadow(
     control.settle()
     document = served.store.serving()
     assert (document.generation, document.champion, document.shadow) == (generation, "v2", "v4")
-    found = events(control.settings, str(asked.idempotency_key))
-    assert [(event.state, event.version, event.previous) for event in found] == [
+    rollback_events = events(control.settings, str(asked.idempotency_key))
+    assert [(event.state, event.version, event.previous) for event in rollback_events] == [
         ("rollback_requested", "v2", "v1"),
         ("rolled_back", "v2", "v1"),
     ]

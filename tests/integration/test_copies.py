@@ -29,11 +29,11 @@ class Copies(RunningCount):
 
     def __init__(self, source: str, target: str) -> None:
         super().__init__(source, target)
-        self.told: dict[tuple[int, int], Copied | None] = {}
+        self.marks: dict[tuple[int, int], Copied | None] = {}
 
     def restore(self, records: Sequence[Record]) -> None:
         super().restore(records)
-        self.told |= {(record.partition, record.offset): copied(record) for record in records}
+        self.marks |= {(record.partition, record.offset): copied(record) for record in records}
 
     def has_restored(self, count: int) -> bool:
         return self.restored == count
@@ -56,7 +56,7 @@ def test_only_what_was_copied_is_a_copy_when_it_is_read_again(platform: Settings
     first = Copies(source, target)
     with running(Shell(platform, first)):
         Lockstep(platform, {f"count-{source}": (source,)}).wait()
-    assert first.told == {(0, 0): mark, (0, 1): mark}
+    assert first.marks == {(0, 0): mark, (0, 1): mark}
     sender.produce(source, b"last", b"k", 0, headers=[(HEADER, b"1,2")])
     assert sender.flush(20) == 0
     # The second life commits, too, and the third must still know.
@@ -66,4 +66,4 @@ def test_only_what_was_copied_is_a_copy_when_it_is_read_again(platform: Settings
             wait_for(partial(again.has_restored, 4 + life))
             Lockstep(platform, {f"count-{source}": (source,)}).wait()
         wanted = {(0, 0): mark, (0, 1): mark, (0, 2): None, (1, 0): None, (1, 1): None, (1, 2): None}
-        assert again.told == (wanted if life == 2 else wanted | {(0, 3): None})
+        assert again.marks == (wanted if life == 2 else wanted | {(0, 3): None})

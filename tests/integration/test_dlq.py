@@ -103,24 +103,24 @@ def read(settings: Settings, topic: str) -> list[Record]:
     """All committed records."""
     reader = consumer(settings, uuid.uuid4().hex)
     reader.assign([TopicPartition(topic, p, 0) for p in (0, 1)])
-    found, waiting = [], 2
+    records, waiting = [], 2
     try:
         while waiting:
             for message in reader.consume(1000, 1.0):
                 if message.error() is None:
-                    found.append(record_of(message))
+                    records.append(record_of(message))
                 else:
                     waiting -= 1
     finally:
         reader.close()
-    return found
+    return records
 
 
 def listed(run: Run, capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
     capsys.readouterr()
     assert run("list", "-n", "1000", "--json", *arguments) == 0
-    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
-    return found
+    letters: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return letters
 
 
 def test_a_letter_is_sent_again_once_and_comes_back_with_its_count(
@@ -169,7 +169,7 @@ def test_a_letter_is_sent_again_once_and_comes_back_with_its_count(
     assert listed(run, capsys, "--topic", source) == []
     everything = listed(run, capsys, "--topic", source, "--all")
     assert len(everything) == 22
-    assert {one["handled"]["action"] for one in everything[:21]} == {"replayed"}
+    assert {letter["handled"]["action"] for letter in everything[:21]} == {"replayed"}
     assert (everything[21]["handled"]["action"], everything[21]["handled"]["reason"]) == ("discarded", "a test terminal")
     assert run("show", back["place"]) == 0
     assert "a test terminal" in capsys.readouterr().out
@@ -197,7 +197,7 @@ def test_what_was_cut_is_refused(platform: Settings, pair: tuple[str, str], run:
     assert run("replay", "--topic", source, "--yes") == 1
     assert f"cannot be replayed: {cut['place']}; publish the record again" in capsys.readouterr().err
     assert [record.value for record in read(platform, source)] == [b"w"]
-    assert [one["place"] for one in listed(run, capsys, "--topic", source)] == [cut["place"]]
+    assert [letter["place"] for letter in listed(run, capsys, "--topic", source)] == [cut["place"]]
 
 
 def test_one_record_that_its_topic_no_longer_takes_keeps_no_other_back(
@@ -212,11 +212,11 @@ def test_one_record_that_its_topic_no_longer_takes_keeps_no_other_back(
         publish(platform, topics.DLQ, "k", DeadLetter(small, 0, i, "scorer", "E", "no", value, b"k"))
     large = listed(run, capsys, "--topic", small)[4]
     assert run("replay", "--topic", small, "--yes") == 1
-    told = capsys.readouterr()
-    assert "6 letters replayed, 6 records sent" in told.out, told.err
-    assert f"cannot be replayed: {large['place']}; raise the topic's max.message.bytes" in told.err
+    output = capsys.readouterr()
+    assert "6 letters replayed, 6 records sent" in output.out, output.err
+    assert f"cannot be replayed: {large['place']}; raise the topic's max.message.bytes" in output.err
     assert [record.value for record in read(platform, small)] == [v for i, v in enumerate(values) if i != 4]
-    assert [one["place"] for one in listed(run, capsys, "--topic", small)] == [large["place"]]
+    assert [letter["place"] for letter in listed(run, capsys, "--topic", small)] == [large["place"]]
 
 
 def test_letters_of_no_topic_or_partition_keep_no_other_back(
@@ -226,11 +226,11 @@ def test_letters_of_no_topic_or_partition_keep_no_other_back(
     processor = f"of-{source}"
     for place in ((source, 0), (source, 77), (f"gone-{source}", 0), (source, 1)):
         publish(platform, topics.DLQ, "k", DeadLetter(*place, 1, processor, "E", "no", f"v{place[1]}".encode(), b"k"))
-    places = [one["place"] for one in listed(run, capsys, "--processor", processor)]
+    places = [letter["place"] for letter in listed(run, capsys, "--processor", processor)]
     assert run("replay", "--processor", processor, "--yes") == 1
-    told = capsys.readouterr()
-    assert "2 letters replayed, 2 records sent" in told.out
-    assert f"cannot be replayed: {places[1]}, {places[2]}; publish the record to where it belongs" in told.err
+    output = capsys.readouterr()
+    assert "2 letters replayed, 2 records sent" in output.out
+    assert f"cannot be replayed: {places[1]}, {places[2]}; publish the record to where it belongs" in output.err
     assert sorted(record.value or b"" for record in read(platform, source)) == [b"v0", b"v1"]
 
 

@@ -59,18 +59,18 @@ def send(settings: Settings, records: list[Record], names: dict[str, str]) -> No
 
 def reports_of(settings: Settings, least: int, timeout_s: float = 120.0) -> list[DriftReport]:
     """This model's reports, once there are ``least`` of them; whatever came by then when time is up."""
-    found: list[DriftReport] = []
+    reports: list[DriftReport] = []
     source = consumer(settings, f"read-{uuid.uuid4().hex}")
     source.assign([TopicPartition(topics.DRIFT_REPORTS, 0, 0)])
     end = time.monotonic() + timeout_s
     try:
-        while len(found) < least and time.monotonic() < end:
+        while len(reports) < least and time.monotonic() < end:
             # Others use the topic, too, and may have put there what is no report.
             values = [message.value() or b"" for message in source.consume(100, 0.5) if message.error() is None]
-            found += [msgspec.json.decode(value, type=DriftReport) for value in values if settings.model.encode() in value]
+            reports += [msgspec.json.decode(value, type=DriftReport) for value in values if settings.model.encode() in value]
     finally:
         source.close()
-    return found
+    return reports
 
 
 def test_windows_are_judged_once_across_a_restart(platform: Settings, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def person(subject: str, time_ms: int, *values: float) -> ProfileRow:
     return ProfileRow(subject, time_ms, profile, np.arange(USUAL_WIDTH, dtype=np.int64) - int(values[0]) * 2**40)
 
 
-def tiles_of(found: Profiles, i: int) -> list[list[int]]:
-    rows: list[list[int]] = found.tiles[found.begin[i] : found.end[i]].tolist()
+def tiles_of(profiles: Profiles, i: int) -> list[list[int]]:
+    rows: list[list[int]] = profiles.tiles[profiles.begin[i] : profiles.end[i]].tolist()
     return rows
 
 
@@ -149,11 +149,11 @@ def test_the_newest_row_wins_and_the_later_one_among_equals(settings: Settings) 
 def test_activity_is_the_latest_vector_or_none(settings: Settings) -> None:
     vector = np.arange(WIDTH, dtype=np.float32)
     OnlineWriter(settings).write_activity([Activity("act", T0, vector, SCHEMA, None, "x")])
-    found, missing = ProfileReader(settings).activity(["act", "nobody"])
+    activity, missing = ProfileReader(settings).activity(["act", "nobody"])
     assert missing is None
-    assert found is not None
-    assert found.vector.tolist() == vector.tolist()
-    assert (found.schema, found.score, found.event_id, found.event_time_ms) == (SCHEMA, None, "x", T0)
+    assert activity is not None
+    assert activity.vector.tolist() == vector.tolist()
+    assert (activity.schema, activity.score, activity.event_id, activity.event_time_ms) == (SCHEMA, None, "x", T0)
 
 
 def test_redis_down_is_said_quickly(settings: Settings, tmp_path: Path) -> None:

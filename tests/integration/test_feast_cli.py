@@ -70,8 +70,8 @@ def test_ui_shows_the_objects(settings: Settings) -> None:
     try:
         page = _get(process, log, f"http://127.0.0.1:{port}/")
         assert b"<!doctype html>" in page
-        found = json.loads(_get(process, log, f"http://127.0.0.1:{port}/api/v1/feature_views?project=driftloop"))
-        assert {view["spec"]["name"] for view in found["featureViews"]} >= {"card_activity", "terminal_risk", "customer_profile"}
+        answer = json.loads(_get(process, log, f"http://127.0.0.1:{port}/api/v1/feature_views?project=driftloop"))
+        assert {view["spec"]["name"] for view in answer["featureViews"]} >= {"card_activity", "terminal_risk", "customer_profile"}
     finally:
         process.terminate()
         process.wait(20)

@@ -33,13 +33,13 @@ def _written(platform: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_card_with_its_vector_and_profile(capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "show", "card", "show-1", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["features"] == {name: float(i) for i, name in enumerate(NAMES)}
-    assert (told["score"], told["event_id"], told["event_time_ms"], told["schema_is_current"]) == (0.25, "tx-1", T0, True)
-    assert told["age_s"] > 86_400
-    assert told["profile"]["home"] == [48.5, -2.25]
-    assert (told["profile"]["mean_measure"], told["profile"]["events"]) == (17.5, 90)
-    assert [len(told["profile"][name]) for name in ("hours", "categories", "counterparts")] == [24, 16, 16]
+    card = json.loads(capsys.readouterr().out)
+    assert card["features"] == {name: float(i) for i, name in enumerate(NAMES)}
+    assert (card["score"], card["event_id"], card["event_time_ms"], card["schema_is_current"]) == (0.25, "tx-1", T0, True)
+    assert card["age_s"] > 86_400
+    assert card["profile"]["home"] == [48.5, -2.25]
+    assert (card["profile"]["mean_measure"], card["profile"]["events"]) == (17.5, 90)
+    assert [len(card["profile"][name]) for name in ("hours", "categories", "counterparts")] == [24, 16, 16]
 
     assert main.run(["features", "show", "card", "show-1"]) == 0
     text = capsys.readouterr().out
@@ -63,25 +63,25 @@ def test_a_card_of_which_only_the_profile_is_known(capsys: pytest.CaptureFixture
 
 
 def test_a_terminal_by_day(capsys: pytest.CaptureFixture[str]) -> None:
-    found = tiles(T0, 24)
+    rows = tiles(T0, 24)
     assert main.run(["features", "show", "terminal", "show-t", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["as_of_ms"], told["hours"]) == (T0, 24)
-    assert sum(day["outcomes"] for day in told["days"]) == found[:, 1].sum()
-    first = told["days"][0]
-    of_day = found[found[:, 0] * 3_600_000 // DAY_MS == first["day_ms"] // DAY_MS]
+    terminal = json.loads(capsys.readouterr().out)
+    assert (terminal["as_of_ms"], terminal["hours"]) == (T0, 24)
+    assert sum(day["outcomes"] for day in terminal["days"]) == rows[:, 1].sum()
+    first = terminal["days"][0]
+    of_day = rows[rows[:, 0] * 3_600_000 // DAY_MS == first["day_ms"] // DAY_MS]
     assert [first["outcomes"], first["positives"], first["unexplained"]] == of_day[:, 1:].sum(axis=0).tolist()
     assert main.run(["features", "show", "terminal", "show-t"]) == 0
-    assert f"{found[:, 1].sum()} outcomes in 24 hours, {found[:, 2].sum()} of them fraud" in capsys.readouterr().out
+    assert f"{rows[:, 1].sum()} outcomes in 24 hours, {rows[:, 2].sum()} of them fraud" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("kind", ["card", "terminal"])
 def test_unknown_is_one_line_and_exit_code_1(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "show", kind, "nobody"]) == 1
-    told = capsys.readouterr()
-    assert told.err.startswith(f"driftloop: the online store knows no {kind} ")
-    assert "nobody" not in told.err, "ids stand in messages as keyed hashes"
-    assert (told.err.count("\n"), told.out) == (1, "")
+    output = capsys.readouterr()
+    assert output.err.startswith(f"driftloop: the online store knows no {kind} ")
+    assert "nobody" not in output.err, "ids stand in messages as keyed hashes"
+    assert (output.err.count("\n"), output.out) == (1, "")
 
 
 def test_redis_away_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

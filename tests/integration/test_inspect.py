@@ -86,14 +86,14 @@ def _settled(settings: Settings, topic: str, value: int) -> None:
     _until(lambda: value in _values(tail.newest(settings, topic, 1)))
 
 
-def _values(found: tail.Tail) -> list[int]:
-    return [int(seen.value or b"-1") for seen in found.records]
+def _values(newest: tail.Tail) -> list[int]:
+    return [int(seen.value or b"-1") for seen in newest.records]
 
 
 def test_an_empty_topic_has_no_newest_records(platform: Settings, topic: str) -> None:
-    found = tail.newest(platform, topic, 5)
-    assert found.records == []
-    assert found.ends == {0: 0, 1: 0}
+    newest = tail.newest(platform, topic, 5)
+    assert newest.records == []
+    assert newest.ends == {0: 0, 1: 0}
 
 
 def test_newest_looks_behind_commit_markers_and_aborted_records(platform: Settings, topic: str) -> None:
@@ -152,9 +152,9 @@ def test_an_open_transaction_is_not_waited_for(platform: Settings, topic: str) -
 def test_one_record_by_its_place(platform: Settings, topic: str) -> None:
     _write(_transactional(platform), topic, range(3))
     _settled(platform, topic, 2)
-    found = tail.at(platform, topic, 0, 1)
-    assert found is not None
-    assert (found.partition, found.offset, found.value) == (0, 1, b"1")
+    record = tail.at(platform, topic, 0, 1)
+    assert record is not None
+    assert (record.partition, record.offset, record.value) == (0, 1, b"1")
     # Offset 3 is the commit marker.
     for partition, offset in [(0, 3), (0, 99), (1, 0), (7, 0)]:
         assert tail.at(platform, topic, partition, offset) is None
@@ -164,10 +164,10 @@ def test_follow_goes_on_where_newest_ended(platform: Settings, topic: str) -> No
     producer = _transactional(platform)
     _write(producer, topic, range(3))
     _settled(platform, topic, 2)
-    found = tail.newest(platform, topic, 1)
+    newest = tail.newest(platform, topic, 1)
     writer = threading.Timer(0.3, _write, (producer, topic, range(3, 6)))
     writer.start()
-    following = tail.follow(platform, topic, found.ends)
+    following = tail.follow(platform, topic, newest.ends)
     assert [next(following).value for _ in range(3)] == [b"3", b"4", b"5"]
     writer.join()
 
@@ -194,8 +194,8 @@ def test_events_of_another_kind_are_passed_over(platform: Settings, topic: str) 
         producer.produce(topic, value, partition=0)
     producer.commit_transaction(10)
     _until(lambda: len(tail.newest(platform, topic, 5).records) == 4)
-    found = newest_events(platform, topic, ModelEvent, 5)
-    assert [event for _, event in found.events] == [event]
+    newest = newest_events(platform, topic, ModelEvent, 5)
+    assert [event for _, event in newest.events] == [event]
 
 
 def test_alerts(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -240,12 +240,12 @@ def test_retrain_asks_as_of_the_newest_event(platform: Settings, run_json: Run, 
     assert request["event_time_ms"] == newest - 1000 * 20
     assert (request["cause"], request["reason"], request["model"]) == ("manual", "because I say so", platform.model)
     assert main.run(["retrain", "--reason", "again"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     events = newest_events(platform, topics.RETRAIN_REQUESTS, RetrainRequest, 2).events
     first, second = (event.idempotency_key for _, event in events)
     assert first == request["idempotency_key"]
     assert second != first
-    assert second in said
+    assert second in output
     assert [seen.key for seen, _ in events] == [platform.model.encode()] * 2
 
 
@@ -260,11 +260,11 @@ def test_dlq(platform: Settings, run_json: Run, capsys: pytest.CaptureFixture[st
     publish(platform, topics.DLQ, "c1", DeadLetter("labels", 0, 4, "another", "DecodeError", "no", None, None))
 
     both = run_json("dlq", "list", "--processor", mine)
-    assert [(one["topic"], one["value_text"]) for one in both] == [("transactions", '{"a":1}'), ("labels", None)]
+    assert [(letter["topic"], letter["value_text"]) for letter in both] == [("transactions", '{"a":1}'), ("labels", None)]
     assert base64.b64decode(both[1]["value"]) == b"\xff"
-    (one,) = run_json("dlq", "list", "--processor", mine, "--error", "DecodeError", "--topic", "labels", "-n", "5")
-    assert one == both[1]
-    assert run_json("dlq", "show", one["place"]) == one
+    (label_letter,) = run_json("dlq", "list", "--processor", mine, "--error", "DecodeError", "--topic", "labels", "-n", "5")
+    assert label_letter == both[1]
+    assert run_json("dlq", "show", label_letter["place"]) == label_letter
 
     assert main.run(["dlq", "show", both[0]["place"]]) == 0
     shown = capsys.readouterr().out

@@ -71,11 +71,11 @@ def test_served_vectors_are_compared_where_they_were_published(
     platform: Settings, spark: SparkSession, topic: str, rows: list[Archived]
 ) -> None:
     publish(platform, topic, tampered(rows, 400, FEATURE))
-    found = compare(from_topic(spark, platform, topic), Features(), partitions=2, buckets=4)
-    assert (found.vectors, found.features, found.by_feature) == (len(rows), N_STREAM, {FEATURE: 1})
+    differences = compare(from_topic(spark, platform, topic), Features(), partitions=2, buckets=4)
+    assert (differences.vectors, differences.features, differences.by_feature) == (len(rows), N_STREAM, {FEATURE: 1})
     event = rows[400].event
     assert isinstance(event, Score)
-    assert found.first[0].event_id == event.event.event_id
+    assert differences.first[0].event_id == event.event.event_id
     after = event.event.event_time_ms + 1
     later = compare(from_topic(spark, platform, topic), Features(), after, partitions=2, buckets=4)
     assert later == Differences(later.vectors, N_STREAM)
@@ -95,9 +95,9 @@ def test_a_topic_of_scores_is_backfilled(
     done = backfill(spark, log, root, first, end, Features(), buckets=2)
     filled = in_log_order(ds.dataset(root, format="parquet").to_table())
     # Markers and the record that is no event take offsets here; the order within a partition is the same.
-    there = sorted((row for row in rows if first <= row.day < end), key=lambda row: (row.partition, row.offset))
-    assert done.rows == filled.num_rows == len(there) > 0
-    scores = [row.event for row in there if isinstance(row.event, Score)]
+    published = sorted((row for row in rows if first <= row.day < end), key=lambda row: (row.partition, row.offset))
+    assert done.rows == filled.num_rows == len(published) > 0
+    scores = [row.event for row in published if isinstance(row.event, Score)]
     assert filled.column("transaction_id").to_pylist() == [score.event.event_id for score in scores]
     wanted = np.stack([unpacked(score.features) for score in scores])[:, :N_STREAM]
     got = vectors(filled.column("features"))[:, :N_STREAM]

@@ -47,23 +47,23 @@ KILLS = 3
 def numbered(records: list[Record]) -> list[Record]:
     """The same with the offsets that the broker will give them."""
     ends: Counter[tuple[str, int]] = Counter()
-    found = []
-    for one in records:
-        place = one.topic, one.partition
-        found.append(Record(one.topic, one.partition, ends[place], one.key, one.value))
+    renumbered = []
+    for entry in records:
+        place = entry.topic, entry.partition
+        renumbered.append(Record(entry.topic, entry.partition, ends[place], entry.key, entry.value))
         ends[place] += 1
-    return found
+    return renumbered
 
 
 def some_outcomes(n: int, seed: int) -> list[Record]:
     """Outcomes of 30 terminals over ten days, a little out of order; one in fifty cannot be read."""
     rng = np.random.default_rng(seed)
-    found = []
+    records = []
     for i in range(n):
         counterpart, at = f"k{seed}-t{rng.integers(30)}", T0 + i * 10 * DAY // n + int(rng.integers(HOUR))
         event = Outcome(f"k{i}", "c", counterpart, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
-        found.append(record(topics.OUTCOMES, 0, event if i % 50 else b"{", partition=hash_of(counterpart)))
-    return numbered(found)
+        records.append(record(topics.OUTCOMES, 0, event if i % 50 else b"{", partition=hash_of(counterpart)))
+    return numbered(records)
 
 
 def hash_of(name: str) -> int:
@@ -78,12 +78,12 @@ def test_the_archive_is_complete_without_duplicates(platform: Settings, tmp_path
     records = numbered([*scores, *some_outcomes(1500, seed=1)])
     with killing:
         killing.under(records, KILLS + 1)
-    good = [one for one in records if one.value != b"{"]
+    good = [entry for entry in records if entry.value != b"{"]
     for topic in (topics.SCORES, topics.OUTCOMES):
         files = sorted((settings.archive / topic).glob("day=*/*.parquet"))
         rows = [pq.read_table(f, columns=["kafka_partition", "kafka_offset"], partitioning=None).to_pylist() for f in files]
         seen = sorted((row["kafka_partition"], row["kafka_offset"]) for part in rows for row in part)
-        assert seen == sorted((one.partition, one.offset) for one in good if one.topic == topic)
+        assert seen == sorted((entry.partition, entry.offset) for entry in good if entry.topic == topic)
         ends = {p: max(o for q, o in seen if q == p) + 1 for p in range(PARTITIONS)}
         assert {p: at.next_offset for p, at in manifest.read(settings.archive).topics[topic].items()} == ends
     assert len(killing.read(topics.DLQ)) == len(records) - len(good)
@@ -103,8 +103,8 @@ def test_the_online_store_holds_each_cards_newest_score(platform: Settings, tmp_
         records.append(record(topics.SCORES, 0, score(f"s{i}", at, subject), partition=i % PARTITIONS))
     with killing:
         killing.under(records, KILLS)
-    found = ProfileReader(settings).activity(list(newest))
-    assert [one.event_id if one else None for one in found] == [name for _, name in newest.values()]
+    activities = ProfileReader(settings).activity(list(newest))
+    assert [activity.event_id if activity else None for activity in activities] == [name for _, name in newest.values()]
 
 
 def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
@@ -133,11 +133,11 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
         for records, kills in steps:
             killing.under(records, kills)
             expected += [msgspec.json.decode(item.value, type=Outcome) for item in unbroken.process(records).produce]
-    found = [msgspec.json.decode(one.value or b"", type=Outcome) for one in killing.read(topics.OUTCOMES)]
-    assert len({(one.event_id, one.late) for one in found}) == len(found)
-    assert sorted(map(repr, found)) == sorted(map(repr, expected))
-    assert any(one.late for one in found)
-    assert any(one.source == "matured" for one in found)
+    outcomes = [msgspec.json.decode(entry.value or b"", type=Outcome) for entry in killing.read(topics.OUTCOMES)]
+    assert len({(outcome.event_id, outcome.late) for outcome in outcomes}) == len(outcomes)
+    assert sorted(map(repr, outcomes)) == sorted(map(repr, expected))
+    assert any(outcome.late for outcome in outcomes)
+    assert any(outcome.source == "matured" for outcome in outcomes)
 
 
 def test_tiles_are_right_online_and_offline(platform: Settings, tmp_path: Path) -> None:
@@ -154,20 +154,20 @@ def test_tiles_are_right_online_and_offline(platform: Settings, tmp_path: Path) 
     states: dict[tuple[str, int], tuple[int, list[int]]] = {}
     last: dict[tuple[str, int], int] = {}
     newest: dict[str, list[list[int]]] = {}
-    for one in records:
-        for part in unbroken.process([one]).rows:
+    for outcome in records:
+        for part in unbroken.process([outcome]).rows:
             for row in part.counterparts:
                 states[row.counterpart, row.revision] = row.event_time_ms, row.tiles.reshape(-1).tolist()
                 last[row.counterpart, (row.event_time_ms - settings.labels.delay_ms) // step] = row.revision
                 newest[row.counterpart] = row.tiles.tolist()
     table = pq.read_table(layout.counterpart_risk_folder(settings), partitioning=None)
-    found = {
+    offline = {
         (row["terminal_id"], row["revision"]): (int(row["event_timestamp"].timestamp() * 1000), row["tiles"])
         for row in table.to_pylist()
     }
-    assert len(found) == table.num_rows, "a row is there twice"
-    assert found == {key: states[key] for key in found}
-    assert set(found) >= {(counterpart, revision) for (counterpart, _), revision in last.items()}
+    assert len(offline) == table.num_rows, "a row is there twice"
+    assert offline == {key: states[key] for key in offline}
+    assert set(offline) >= {(counterpart, revision) for (counterpart, _), revision in last.items()}
     online = ProfileReader(settings).read([], list(newest))
     for i, tiles in enumerate(newest.values()):
         assert online.tiles[online.begin[i] : online.end[i]].tolist() == tiles
@@ -197,8 +197,10 @@ def test_drift_reports_are_neither_lost_nor_repeated(platform: Settings, tmp_pat
     expected = [
         msgspec.json.decode(item.value, type=DriftReport) for item in unbroken.produce if item.topic == topics.DRIFT_REPORTS
     ]
-    found = [msgspec.json.decode(one.value or b"", type=DriftReport) for one in killing.read(topics.DRIFT_REPORTS)]
-    assert [(one.report_id, one.verdict) for one in found] == [(one.report_id, one.verdict) for one in expected]
-    assert found == expected
-    assert "data_fault" in {one.verdict for one in found}
-    assert len(found) >= 6
+    reports = [msgspec.json.decode(entry.value or b"", type=DriftReport) for entry in killing.read(topics.DRIFT_REPORTS)]
+    assert [(report.report_id, report.verdict) for report in reports] == [
+        (report.report_id, report.verdict) for report in expected
+    ]
+    assert reports == expected
+    assert "data_fault" in {report.verdict for report in reports}
+    assert len(reports) >= 6

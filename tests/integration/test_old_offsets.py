@@ -68,7 +68,7 @@ def test_a_log_that_is_cut_while_it_is_read_again_is_an_error(platform: Settings
     for future in asked.delete_records([TopicPartition(source, 0, 30)]).values():
         future.result(10)
     monkeypatch.setattr("streams.engine.replay_log._begins", lambda *_: {0: 0})  # as it was a moment ago
-    found: list[Record] = []
+    records: list[Record] = []
     with pytest.raises(KafkaException):
-        replay(platform, {(source, 0): Span(0, 50)}, found.extend)
-    assert found == []
+        replay(platform, {(source, 0): Span(0, 50)}, records.extend)
+    assert records == []

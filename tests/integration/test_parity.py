@@ -40,13 +40,13 @@ def rows() -> list[Archived]:
 def test_the_first_value_that_differs_is_named(spark: SparkSession, rows: list[Archived], tmp_path: Path) -> None:
     settings = load(tmp_path)
     archive(settings, tampered(tampered(rows, 1500, "sum_1d"), 900, FEATURE))
-    found = compare(archived(spark, settings.archive), Features(), partitions=3, buckets=5)
-    assert (found.vectors, found.features, found.differing) == (len(rows), N_STREAM, 2)
-    assert found.by_feature == {FEATURE: 1, "sum_1d": 1}
-    assert 0 < found.mean <= found.largest < 0.1
+    differences = compare(archived(spark, settings.archive), Features(), partitions=3, buckets=5)
+    assert (differences.vectors, differences.features, differences.differing) == (len(rows), N_STREAM, 2)
+    assert differences.by_feature == {FEATURE: 1, "sum_1d": 1}
+    assert 0 < differences.mean <= differences.largest < 0.1
     event = rows[900].event
     assert isinstance(event, Score)
-    first = found.first[0]
+    first = differences.first[0]
     assert (first.feature, first.event_id, first.subject) == (
         FEATURE,
         event.event.event_id,
@@ -92,8 +92,8 @@ def test_the_command_compares_what_was_read_from_feast_when_asked(platform: Sett
     archive(settings, tampered(rows, 1500, "terminal_count_30d"))
 
     command = [sys.executable, "-m", "infra.cli.main", "--dir", str(tmp_path), "parity", "--profiles", "--buckets", "2", "--json"]
-    told = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
-    assert told.returncode == 1, told.stderr.decode()
-    found = msgspec.json.decode(told.stdout, type=Differences)
-    assert (found.vectors, found.features, found.by_feature) == (len(rows), WIDTH, {"terminal_count_30d": 1})
-    assert found.first[0].event_id == changed.event.event.event_id
+    process = subprocess.run(command, capture_output=True, check=False, cwd=Path(__file__).parents[2])
+    assert process.returncode == 1, process.stderr.decode()
+    differences = msgspec.json.decode(process.stdout, type=Differences)
+    assert (differences.vectors, differences.features, differences.by_feature) == (len(rows), WIDTH, {"terminal_count_30d": 1})
+    assert differences.first[0].event_id == changed.event.event.event_id

@@ -123,7 +123,7 @@ def archive(settings: Settings, topic: str) -> list[Score]:
     return [row.event for row in rows if isinstance(row.event, Score)]
 
 
-def assert_it_proves_something(scores: Sequence[Score], found: Tables) -> str:
+def assert_it_proves_something(scores: Sequence[Score], tables: Tables) -> str:
     """Every column changes, and what may go wrong was there: told in one line."""
     vectors = np.array([unpacked(score.features) for score in scores])
     constant = [name for name, column in zip(NAMES, vectors.T, strict=True) if (column == column[0]).all()]
@@ -134,8 +134,8 @@ def assert_it_proves_something(scores: Sequence[Score], found: Tables) -> str:
         subject, at = score.event.subject, score.event.event_time_ms
         behind += at < newest[subject]
         newest[subject] = max(newest[subject], at)
-    known_ms = np.array([found.known_ms.get(score.event.counterpart, 0) for score in scores])
-    of_card = {row.subject: row.event_time_ms for row in found.profiles}
+    known_ms = np.array([tables.known_ms.get(score.event.counterpart, 0) for score in scores])
+    of_card = {row.subject: row.event_time_ms for row in tables.profiles}
     made_ms = np.array([of_card.get(score.event.subject, 0) for score in scores])
     with_profile = vectors[:, INDEX["usual_hour_share"]] >= 0
     counts = {
@@ -196,13 +196,13 @@ def test_stream_and_spark_agree_to_the_last_bit(
 
     lines = [assert_it_proves_something(scores, known)]
     for partitions in (1, 3, 8):
-        found = compare(archived(spark, settings.archive), Features(), partitions=partitions, buckets=8, store=settings)
+        differences = compare(archived(spark, settings.archive), Features(), partitions=partitions, buckets=8, store=settings)
         lap(f"spark {partitions}")
         lines.append(
-            f"parity, Spark in {partitions} partitions: {found.vectors:,} events x {found.features} features "
-            f"({N_STREAM} computed, {WIDTH - N_STREAM} read), {found.values:,} values: {found.differing} differ, "
-            f"mean {found.mean:g}, max {found.largest:g}"
+            f"parity, Spark in {partitions} partitions: {differences.vectors:,} events x {differences.features} features "
+            f"({N_STREAM} computed, {WIDTH - N_STREAM} read), {differences.values:,} values: {differences.differing} differ, "
+            f"mean {differences.mean:g}, max {differences.largest:g}"
         )
-        assert found == Differences(len(events), WIDTH)
+        assert differences == Differences(len(events), WIDTH)
     with capsys.disabled():
         sys.stdout.write("\n".join(["", *lines, f"seconds: {took}", ""]))

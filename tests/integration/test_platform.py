@@ -77,10 +77,10 @@ def test_the_life_of_a_platform(folder: Path) -> None:
     assert first.keys() == SERVICES
 
     # A second up changes nothing.
-    told: list[tuple[str, str]] = []
-    assert local.up(load(folder), only=SERVICES, progress=lambda what, how, _: told.append((what, how))) == settings
+    steps: list[tuple[str, str]] = []
+    assert local.up(load(folder), only=SERVICES, progress=lambda what, how, _: steps.append((what, how))) == settings
     assert _pids(settings) == first
-    assert sorted(told) == [("kafka", "was healthy already"), ("redis", "was healthy already")]
+    assert sorted(steps) == [("kafka", "was healthy already"), ("redis", "was healthy already")]
 
     # Everything is killed, supervisor first so that it restarts nothing: the data is there after the next up.
     _write(settings, b"before")
@@ -123,18 +123,18 @@ def test_status_tells_a_program_what_it_needs(platform: Settings, capsys: pytest
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DRIFTLOOP_DIR", "")
         assert main.run(["--dir", str(platform.dir), "status", "--json"]) == 1  # our own processes do not run here
-    found = json.loads(capsys.readouterr().out)
-    assert found["state"] == "partly up"
-    by_name = {one["name"]: one for one in found["components"]}
-    assert {name for name, one in by_name.items() if one["health"] == "healthy"} == SERVICES
+    report = json.loads(capsys.readouterr().out)
+    assert report["state"] == "partly up"
+    by_name = {component["name"]: component for component in report["components"]}
+    assert {name for name, component in by_name.items() if component["health"] == "healthy"} == SERVICES
     broker = by_name["kafka"]
     assert psutil.pid_exists(broker["pid"])
     assert broker["ports"]["broker"] == platform.ports.kafka
     assert broker["uptime_s"] > 0
     assert broker["rss_mb"] > 50
     assert by_name["scorer"]["health"] == "stopped"
-    assert found["addresses"]["bootstrap_servers"] == platform.bootstrap
-    token = Path(found["addresses"]["token_file"])
+    assert report["addresses"]["bootstrap_servers"] == platform.bootstrap
+    token = Path(report["addresses"]["token_file"])
     assert stat.S_IMODE(token.stat().st_mode) == 0o600
 
 
@@ -166,17 +166,17 @@ def test_kafka_formats_its_folder_for_the_level_that_we_know(platform: Settings)
 
 def test_topics_are_created_as_they_are_written_down(platform: Settings) -> None:
     admin = Producer({"bootstrap.servers": platform.bootstrap})
-    there = admin.list_topics(timeout=10).topics
+    existing = admin.list_topics(timeout=10).topics
     for topic in all_topics(platform.partitions):
-        assert len(there[topic.name].partitions) == topic.partitions
+        assert len(existing[topic.name].partitions) == topic.partitions
 
 
 def test_a_port_that_someone_else_took_is_named(folder: Path) -> None:
     settings = local.up(load(folder), only={"redis"})
     local.down(settings)
     with socket.create_server(("127.0.0.1", settings.ports.redis)):
-        said = f"redis cannot listen on its redis port 127.0.0.1:{settings.ports.redis}: .* change the port in .*driftloop.toml"
-        with pytest.raises(PlatformError, match=said):
+        error = f"redis cannot listen on its redis port 127.0.0.1:{settings.ports.redis}: .* change the port in .*driftloop.toml"
+        with pytest.raises(PlatformError, match=error):
             local.up(load(folder), only={"redis"})
     local.up(load(folder), only={"redis"})
 

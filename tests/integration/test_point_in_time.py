@@ -73,8 +73,8 @@ def assert_as_by_brute_force(
             mine = np.flatnonzero(owner == entity)
             held = np.array(numbers)
             times = np.array([rows[n].event_time_ms for n in numbers])
-            found = newest(times, held, asked[mine])
-            want[mine] = np.where(found >= 0, held[found], -1)
+            positions = newest(times, held, asked[mine])
+            want[mine] = np.where(positions >= 0, held[positions], -1)
         if role == "subject":
             value = np.nan_to_num(got.owner, nan=-1.0).astype(np.int64)
             assert (value == np.array([rows[n].profile[0] if n >= 0 else -1 for n in want])[:, None]).all()
@@ -82,8 +82,8 @@ def assert_as_by_brute_force(
             assert (got.owner_ts_ms == np.array([rows[n].event_time_ms if n >= 0 else 0 for n in want])).all()
         else:
             assert ((got.end - got.begin) == np.array([len(rows[n].tiles) if n >= 0 else 0 for n in want])).all()
-            there = want >= 0
-            assert (got.tiles[got.begin[there], 0] == np.array([rows[n].tiles[0, 0] for n in want[there]])).all()
+            known = want >= 0
+            assert (got.tiles[got.begin[known], 0] == np.array([rows[n].tiles[0, 0] for n in want[known]])).all()
             assert (got.counterpart_ts_ms == np.array([rows[n].event_time_ms if n >= 0 else 0 for n in want])).all()
 
 

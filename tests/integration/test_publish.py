@@ -38,7 +38,7 @@ def own(platform: Settings) -> str:
 def read_all(settings: Settings, name: str) -> list[tuple[int, bytes]]:
     """(partition, value) of everything in the topic, in the order of each partition."""
     reader = consumer(settings, f"read-{uuid.uuid4().hex[:8]}")
-    found = []
+    records = []
     try:
         partitions = reader.list_topics(name, 10).topics[name].partitions
         reader.assign([TopicPartition(name, p, 0) for p in partitions])
@@ -51,10 +51,10 @@ def read_all(settings: Settings, name: str) -> list[tuple[int, bytes]]:
                 assert error.code() == KafkaError._PARTITION_EOF
                 open_.discard(message.partition())
             else:
-                found.append((message.partition(), message.value()))
+                records.append((message.partition(), message.value()))
     finally:
         reader.close()
-    return found
+    return records
 
 
 def test_a_history_in_two_calls_arrives_whole_and_in_order(platform: Settings) -> None:

@@ -94,8 +94,8 @@ def _request(event: Payment) -> dict[str, object]:
 
 def _assert_same_bits(got: dict[str, Any], expected: np.ndarray[Any, np.dtype[np.float32]]) -> None:
     for i, name in enumerate(COMPUTED):
-        found = np.array(got[name], dtype=np.float32)
-        assert found.tobytes() == np.ascontiguousarray(expected[:, i]).tobytes(), name
+        column = np.array(got[name], dtype=np.float32)
+        assert column.tobytes() == np.ascontiguousarray(expected[:, i]).tobytes(), name
 
 
 def test_online_values_are_the_scorers(settings: Settings) -> None:

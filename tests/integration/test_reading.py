@@ -108,10 +108,10 @@ def reader(server: Server) -> Reader:
 def _read(reader: Reader, time_ms: int = T0 + HOUR_MS) -> tuple[bool, bool, bool]:
     """Whether the profile was found, whether the tiles were, and whether the answer is degraded."""
     read = reader.read(["c1"], ["t1"], np.array([time_ms]))
-    found = read.profiles
-    assert np.isnan(found.owner[0, 2]) == (found.owner_ts_ms[0] == 0)
-    assert (found.end[0] == found.begin[0]) == (found.counterpart_ts_ms[0] == 0)
-    return bool(found.owner_ts_ms[0]), bool(found.counterpart_ts_ms[0]), read.degraded
+    profiles = read.profiles
+    assert np.isnan(profiles.owner[0, 2]) == (profiles.owner_ts_ms[0] == 0)
+    assert (profiles.end[0] == profiles.begin[0]) == (profiles.counterpart_ts_ms[0] == 0)
+    return bool(profiles.owner_ts_ms[0]), bool(profiles.counterpart_ts_ms[0]), read.degraded
 
 
 def test_down_and_up_again(server: Server, reader: Reader) -> None:
@@ -194,5 +194,5 @@ def test_a_refused_read_is_told_and_the_next_one_is_whole(server: Server, reader
     server.client().set(redis_key(key_prefix("card_id"), "text"), "not a hash")
     with pytest.raises(ProfilesUnavailable, match="WRONGTYPE"):
         source.read(["c1", "text", "c1"], ["t1"])
-    found = source.read(["c1"], ["t1"])
-    assert (found.owner_ts_ms.tolist(), found.counterpart_ts_ms.tolist()) == ([T0], [T0])
+    profiles = source.read(["c1"], ["t1"])
+    assert (profiles.owner_ts_ms.tolist(), profiles.counterpart_ts_ms.tolist()) == ([T0], [T0])

@@ -85,22 +85,22 @@ class Stream:
         settings = load(self.folder)
         part = self.payments[len(self.published) : int(share * len(self.payments))]
         sender = clients.producer(settings)
-        for one in self.published[len(self.published) - repeated :]:
-            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
+        for payment in self.published[len(self.published) - repeated :]:
+            sender.produce(topics.EVENTS, msgspec.json.encode(payment), payment.subject.encode(), headers=[Copied().header()])
         self.published += part
-        for one in part[::10]:
-            at = one.event_time_ms + LABEL_MS
-            self._labels.append(Label(one.event_id, one.subject, one.counterpart, one.event_time_ms, True, at))
-        now = part[-1].event_time_ms
+        for payment in part[::10]:
+            at = payment.event_time_ms + LABEL_MS
+            self._labels.append(Label(payment.event_id, payment.subject, payment.counterpart, payment.event_time_ms, True, at))
+        newest_ms = part[-1].event_time_ms
         # Labels first, which wait for their scores: of days that are published at once, the oldest would be forgotten already
         # when a label comes behind all of them.
-        for label in [label for label in self._labels if label.label_time_ms <= now]:
+        for label in [label for label in self._labels if label.label_time_ms <= newest_ms]:
             sender.produce(topics.LABELS, msgspec.json.encode(label), label.subject.encode())
             self._labels.remove(label)
             self.positives.add(label.event_id)
         assert sender.flush(30) == 0
-        for one in part:
-            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode())
+        for payment in part:
+            sender.produce(topics.EVENTS, msgspec.json.encode(payment), payment.subject.encode())
         assert sender.flush(30) == 0
         sender.close()
         self.wait()
@@ -109,8 +109,8 @@ class Stream:
         """The next few payments, while no processor runs: what a producer gets past its stop."""
         sender = clients.producer(load(self.folder))
         part = self.payments[len(self.published) : len(self.published) + count]
-        for one in part:
-            sender.produce(topics.EVENTS, msgspec.json.encode(one), one.subject.encode(), headers=[Copied().header()])
+        for payment in part:
+            sender.produce(topics.EVENTS, msgspec.json.encode(payment), payment.subject.encode(), headers=[Copied().header()])
         assert sender.flush(30) == 0
         sender.close()
         self.published += part
@@ -139,8 +139,8 @@ def kill_when(folder: Path, partitions: int, due: Callable[[Journal], bool]) -> 
     child = command(folder, partitions)
     try:
         while child.poll() is None:
-            found = repartition_journal.read(load(folder))
-            if found is not None and due(found):
+            journal = repartition_journal.read(load(folder))
+            if journal is not None and due(journal):
                 child.send_signal(signal.SIGKILL)
                 break
             time.sleep(0.005)
@@ -159,9 +159,9 @@ def finish(folder: Path, partitions: int) -> str:
     assert repartition_journal.read(load(folder)) is None
     settings = load(folder)
     assert settings.partitions == partitions
-    there = clients.admin(settings).list_topics(timeout=10).topics
-    assert {len(there[topic].partitions) for topic in SPREAD} == {partitions}
-    assert not any(temporary(topic) in there for topic in SPREAD)
+    existing = clients.admin(settings).list_topics(timeout=10).topics
+    assert {len(existing[topic].partitions) for topic in SPREAD} == {partitions}
+    assert not any(temporary(topic) in existing for topic in SPREAD)
     return output
 
 
@@ -212,14 +212,14 @@ def check(stream: Stream) -> None:
 def _scores(settings: Settings, stream: Stream) -> None:
     """One score for each payment, in the partition of its card, with the vector of a run through the pure core alone."""
     decode = msgspec.json.Decoder(Score).decode
-    found = {p: [decode(r.value or b"") for r in records] for p, records in values(settings, topics.SCORES).items()}
-    counts = Counter(score.event.event_id for scores in found.values() for score in scores)
-    assert counts == Counter(one.event_id for one in stream.published)
-    for partition, scores in found.items():
+    by_partition = {p: [decode(r.value or b"") for r in records] for p, records in values(settings, topics.SCORES).items()}
+    counts = Counter(score.event.event_id for scores in by_partition.values() for score in scores)
+    assert counts == Counter(payment.event_id for payment in stream.published)
+    for partition, scores in by_partition.items():
         assert {HASHES["murmur2"](s.event.subject.encode()) % settings.partitions for s in scores} <= {partition}
     wanted = update(SubjectState(), from_events(stream.published), settings.features.measure_limit)[:, :N_STREAM]
-    by_id = {s.event.event_id: unpacked(s.features)[:N_STREAM] for scores in found.values() for s in scores}
-    served = np.stack([by_id[one.event_id] for one in stream.published])
+    by_id = {s.event.event_id: unpacked(s.features)[:N_STREAM] for scores in by_partition.values() for s in scores}
+    served = np.stack([by_id[payment.event_id] for payment in stream.published])
     np.testing.assert_array_equal(served.view(np.uint32), wanted.view(np.uint32))
 
 
@@ -227,8 +227,8 @@ def _outcomes(settings: Settings, stream: Stream) -> None:
     """Each outcome once: all that are due, those of labels with the score, and none that is not due."""
     decode = msgspec.json.Decoder(Outcome).decode
     outcomes = [decode(r.value or b"") for records in values(settings, topics.OUTCOMES).values() for r in records]
-    said = Counter((o.event_id, o.late) for o in outcomes)
-    assert set(said.values()) <= {1}
+    counts = Counter((o.event_id, o.late) for o in outcomes)
+    assert set(counts.values()) <= {1}
     assert all(o.measure is not None for o in outcomes), "an outcome without its score"
     assert {o.event_id for o in outcomes if o.positive} == stream.positives
     score = msgspec.json.Decoder(Score).decode
@@ -236,19 +236,19 @@ def _outcomes(settings: Settings, stream: Stream) -> None:
     for records in values(settings, topics.SCORES).values():
         held = [score(r.value or b"").event for r in records]
         live = any(copied(r) is None for r in records)  # nobody but the scorer writes scores, so no header is forged
-        newest = max((one.event_time_ms for one in held), default=0)
-        due = {one.event_id for one in held if one.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
+        newest = max((event.event_time_ms for event in held), default=0)
+        due = {event.event_id for event in held if event.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
         if live:
             assert due <= decided
     end = stream.published[-1].event_time_ms
-    early = {one.event_id for one in stream.published if one.event_time_ms + DELAY_DAYS * DAY_MS > end}
+    early = {payment.event_id for payment in stream.published if payment.event_time_ms + DELAY_DAYS * DAY_MS > end}
     assert early & decided <= stream.positives
 
 
 def _archive(settings: Settings, stream: Stream) -> None:
     """Each score and outcome in one row of a place of its own; batch gives the served vectors from these rows."""
     scores = ds.dataset(settings.archive / "scores", format="parquet").to_table()
-    assert Counter(scores.column("transaction_id").to_pylist()) == Counter(one.event_id for one in stream.published)
+    assert Counter(scores.column("transaction_id").to_pylist()) == Counter(payment.event_id for payment in stream.published)
     places = set(zip(scores.column("kafka_partition").to_pylist(), scores.column("kafka_offset").to_pylist(), strict=True))
     assert len(places) == scores.num_rows
     ordered = in_log_order(scores)
@@ -306,10 +306,10 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     assert "spread by murmur2" in output
     with Committed(load(folder)) as at:
         places = [(topics.LABELS, p) for p in range(3)]
-        found = at.read({"auditors": places, "slow auditors": places}, 30)
+        commits = at.read({"auditors": places, "slow auditors": places}, 30)
     ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
-    assert {p: commit.offset for (_, p), commit in found["auditors"].items()} == ends
-    assert {p: commit.offset for (_, p), commit in found["slow auditors"].items()} == dict.fromkeys(range(3), 0)
+    assert {p: commit.offset for (_, p), commit in commits["auditors"].items()} == ends
+    assert {p: commit.offset for (_, p), commit in commits["slow auditors"].items()} == dict.fromkeys(range(3), 0)
     assert generations.read(platform.archive).number == 2
     stream.publish(1.0, repeated=30)
     check(stream)

@@ -54,7 +54,7 @@ def commit(settings: Settings, offset: int) -> None:
 
 def looks(settings: Settings) -> list[str]:
     with Lockstep(settings, GROUPS) as lockstep:
-        return [str(one) for one in lockstep.waiting_for()]
+        return [str(reason) for reason in lockstep.waiting_for()]
 
 
 def test_groups_are_read_right_after_a_start(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ class Run:
             )
 
     @property
-    def said(self) -> str:
+    def output(self) -> str:
         return self._log.read_text()
 
     def stop(self) -> float:
@@ -82,7 +82,7 @@ class Run:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(30)
         took = time.monotonic() - began
-        assert code == 0, self.said
+        assert code == 0, self.output
         return took
 
 
@@ -105,11 +105,11 @@ def committed_offsets(settings: Settings) -> dict[int, int]:
 
 def ids_below(settings: Settings, offsets: dict[int, int]) -> list[str]:
     """Of the payments that are committed."""
-    found = []
+    ids = []
     for partition, offset in offsets.items():
         log = committed(settings, topics.EVENTS, (partition,))
-        found += [msgspec.json.decode(value, type=Payment).event_id for _, value in log[:offset]]
-    return sorted(found)
+        ids += [msgspec.json.decode(value, type=Payment).event_id for _, value in log[:offset]]
+    return sorted(ids)
 
 
 def scored_ids(settings: Settings) -> list[str]:
@@ -159,10 +159,10 @@ def test_a_further_member_starts_beside_the_first_and_says_its_port(own: Setting
         wait_for(lambda: answer(port, "healthz")[0] == 200, START_S)
         with running(own, tmp_path / "second", DRIFTLOOP_INSTANCE="1") as second:
             pattern = rf"port {port} is taken: metrics and health are at (\d+)\n"
-            wait_for(lambda: re.search(pattern, second.said) is not None, START_S)
-            found = re.search(pattern, second.said)
-            assert found is not None
-            other = int(found[1])
+            wait_for(lambda: re.search(pattern, second.output) is not None, START_S)
+            match = re.search(pattern, second.output)
+            assert match is not None
+            other = int(match[1])
             assert other != port
             wait_for(lambda: answer(other, "healthz") == (200, '{"status": "ok", "reasons": []}'), START_S)
             half = 'driftloop_partitions{processor="scorer"} 2.0'
@@ -171,9 +171,9 @@ def test_a_further_member_starts_beside_the_first_and_says_its_port(own: Setting
 
             with running(own, tmp_path / "third") as third:
                 assert third.process.wait(START_S) == 2
-            assert third.said.startswith(f"driftloop: port {port} of [ports.metrics] is taken")
-            assert "DRIFTLOOP_INSTANCE" in third.said
-            assert third.said.count("\n") == 1
+            assert third.output.startswith(f"driftloop: port {port} of [ports.metrics] is taken")
+            assert "DRIFTLOOP_INSTANCE" in third.output
+            assert third.output.count("\n") == 1
             assert second.stop() < 5
         assert first.stop() < 5
 
@@ -195,7 +195,7 @@ def test_sigterm_ends_it_though_the_broker_does_not_answer(own: Settings, tmp_pa
             began = time.monotonic()
             scorer.process.send_signal(signal.SIGTERM)
             assert scorer.process.wait(30) in (0, 1)
-            assert time.monotonic() - began < END_S + 4, scorer.said
+            assert time.monotonic() - began < END_S + 4, scorer.output
         finally:
             broker.resume()
     with running(own, tmp_path / "second"):
@@ -228,15 +228,15 @@ def test_added_partitions_end_a_running_scorer_and_let_none_start(own: Settings,
         shell.stop()
         thread.join(30)
     (failure,) = failures
-    said = f"topic {topics.EVENTS} has more than the {own.partitions} partitions that it was made with"
-    assert str(failure).startswith(said)
+    message = f"topic {topics.EVENTS} has more than the {own.partitions} partitions that it was made with"
+    assert str(failure).startswith(message)
     assert "driftloop repartition" in str(failure)
 
     with running(own, tmp_path / "log") as scorer:
         assert scorer.process.wait(START_S) == 2
-    (line,) = (line for line in scorer.said.splitlines() if "ERROR" in line)
+    (line,) = (line for line in scorer.output.splitlines() if "ERROR" in line)
     assert line.endswith(str(failure))
-    assert "Traceback" not in scorer.said
+    assert "Traceback" not in scorer.output
 
     with pytest.raises(
         SettingsError, match=f"has {own.partitions + 1} partitions, and the setting partitions says {own.partitions}"

@@ -104,8 +104,8 @@ class Runner:
 
     def __call__(self, *arguments: str) -> tuple[int, str, str]:
         code = main.run(["--dir", self._folder, *arguments])
-        told = self._capsys.readouterr()
-        return code, told.out, told.err
+        output = self._capsys.readouterr()
+        return code, output.out, output.err
 
 
 def secrets(settings: Settings) -> dict[str, str]:
@@ -217,10 +217,10 @@ def _letters(run: Runner, attempt: int) -> list[dict[str, Any]]:
     """Those of ``transactions`` that came back for the ``attempt``-th time; waits for the first."""
     deadline = time.monotonic() + 60
     while True:
-        found = json.loads(run("dlq", "list", "--topic", topics.EVENTS, "--json")[1])
-        if attempt in [letter["attempt"] for letter in found]:
-            return [letter for letter in found if letter["attempt"] == attempt]
-        assert time.monotonic() < deadline, found
+        letters = json.loads(run("dlq", "list", "--topic", topics.EVENTS, "--json")[1])
+        if attempt in [letter["attempt"] for letter in letters]:
+            return [letter for letter in letters if letter["attempt"] == attempt]
+        assert time.monotonic() < deadline, letters
         time.sleep(0.2)
 
 
@@ -277,12 +277,12 @@ def test_a_wrong_password_is_one_line(command: list[str], run: Runner, monkeypat
 def test_status_tells_of_a_wrong_password_and_shows_the_rest(run: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DRIFTLOOP_KAFKA", WRONG_PASSWORD)
     code, out, err = run("status", "--json")
-    found = json.loads(out)
-    assert (code, found["state"], found["lag"], err.count("\n")) == (2, "up", None, 1)
+    status = json.loads(out)
+    assert (code, status["state"], status["lag"], err.count("\n")) == (2, "up", None, 1)
     assert "refuses the user inspect: no such user, or a wrong password; see where kafka.sasl.password comes from" in err
-    assert found["refused"] in err
-    assert {one["health"] for one in found["components"]} == {"healthy"}
-    assert found["event_time"]
+    assert status["refused"] in err
+    assert {component["health"] for component in status["components"]} == {"healthy"}
+    assert status["event_time"]
     code, out, again = run("status")
     assert (code, again) == (2, err)
     assert "is up" in out
@@ -294,10 +294,10 @@ def test_status_tells_of_a_missing_right(run: Runner, monkeypatch: pytest.Monkey
     """Of what Kafka tells, only the newest payment's time is missing."""
     monkeypatch.setenv("DRIFTLOOP_KAFKA_USER", "archive")
     code, out, err = run("status", "--json")
-    found = json.loads(out)
-    assert (code, list(found["lag"]), err.count("\n")) == (2, ["archive"], 1)
+    status = json.loads(out)
+    assert (code, list(status["lag"]), err.count("\n")) == (2, ["archive"], 1)
     assert "the Kafka user archive has no right to read the topic transactions" in err
-    assert found["event_time"]
+    assert status["event_time"]
 
 
 @pytest.mark.parametrize("command", (["dlq", "list"], ["run", "archive"]), ids=" ".join)
@@ -338,9 +338,9 @@ def test_nobody_borrows_another_ones_transactions_or_group(secure: Settings) -> 
     reader.subscribe([topics.EVENTS])
     error = next(message for message in reader.consume(1, 20)).error()
     reader.close()
-    told = refused(scorer, error)
-    assert told is not None
-    assert "scorer has no right to this consumer group" in str(told)
+    refusal = refused(scorer, error)
+    assert refusal is not None
+    assert "scorer has no right to this consumer group" in str(refusal)
 
 
 def test_the_doors_that_ask_for_certificates_open_to_nobody_without(secure: Settings) -> None:
@@ -367,12 +367,12 @@ def test_redis_asks_for_its_password(secure: Settings) -> None:
 def test_no_secret_is_printed_or_handed_over_as_an_argument(secure: Settings, run: Runner) -> None:
     kept = secrets(secure)
     assert len(kept) > 15
-    told = [part for arguments in (["status"], ["status", "--json"], ["up", "--secure"]) for part in run(*arguments)[1:]]
-    told += [" ".join(process.cmdline()) for process in leftovers.find(secure)]
-    told += [path.read_text(errors="replace") for path in (secure.dir / "logs").iterdir()]
-    told.append((secure.feature_repo / "feature_store.yaml").read_text())
+    texts = [part for arguments in (["status"], ["status", "--json"], ["up", "--secure"]) for part in run(*arguments)[1:]]
+    texts += [" ".join(process.cmdline()) for process in leftovers.find(secure)]
+    texts += [path.read_text(errors="replace") for path in (secure.dir / "logs").iterdir()]
+    texts.append((secure.feature_repo / "feature_store.yaml").read_text())
     for path, secret in kept.items():
-        assert not any(secret in text for text in told), path
+        assert not any(secret in text for text in texts), path
 
 
 def test_secrets_are_for_their_owner_only(secure: Settings) -> None:
@@ -389,13 +389,13 @@ def test_no_log_line_names_a_card_a_terminal_or_a_transaction(secure: Settings) 
     ids = {value for column in scores.columns for value in column.to_pylist()}
     logs = "\n".join(path.read_text(errors="replace") for path in (secure.dir / "logs").iterdir())
     assert len(ids) > 100
-    assert not ids & said(logs)
+    assert not ids & words(logs)
     # The search finds what it should.
     some = sorted(ids)[0]
-    assert all(some in said(line) for line in (f'{{"card_id":"{some}"}}', f"card={some}", f"[{some}]", f"a/{some}:1", some))
+    assert all(some in words(line) for line in (f'{{"card_id":"{some}"}}', f"card={some}", f"[{some}]", f"a/{some}:1", some))
 
 
-def said(text: str) -> set[str]:
+def words(text: str) -> set[str]:
     """All words, however they are set off."""
     return {word for pattern in (r"[^\w-]+", r"\W+") for word in re.split(pattern, text)}
 

@@ -108,8 +108,10 @@ def test_a_bad_record_is_in_the_dlq_and_the_loop_goes_on(platform: Settings, pai
     with running(Shell(platform, core)):
         Lockstep(platform, {core.name: (source,)}).wait()
     assert sorted(read(platform, target)) == sorted([b"b'a'=1", b"b'b'=1", b"b'c'=2", b"b'd'=2"])
-    found = [(key, msgspec.json.decode(value, type=DeadLetter)) for key, value in committed(platform, topics.DLQ, (0,))]
-    letters = sorted(((key, letter) for key, letter in found if letter.topic == source), key=lambda one: one[1].partition)
+    dead_letters = [(key, msgspec.json.decode(value, type=DeadLetter)) for key, value in committed(platform, topics.DLQ, (0,))]
+    letters = sorted(
+        ((key, letter) for key, letter in dead_letters if letter.topic == source), key=lambda entry: entry[1].partition
+    )
     assert letters == [
         (b"k", DeadLetter(source, 0, 1, core.name, "ValueError", "bad on purpose", b"bad", b"k", headers, attempt=3)),
         (None, DeadLetter(source, 1, 1, core.name, "ValueError", "bad on purpose", large, None, [], attempt=1)),

@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 
 def value(name: str, **labels: str) -> float:
-    found = REGISTRY.get_sample_value(f"driftloop_skew_{name}", labels)
-    assert found is not None
-    return found
+    sample = REGISTRY.get_sample_value(f"driftloop_skew_{name}", labels)
+    assert sample is not None
+    return sample
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,11 @@ def test_a_tampered_vector_is_found_and_the_metric_says_so(settings: Settings, r
     watch = SkewWatch(settings)
     report = watch.look()
     assert report is not None
-    assert {source: found.differing for source, found in report.sources.items()} == {"history": 0, "profile": 0, "counterpart": 0}
+    assert {source: differences.differing for source, differences in report.sources.items()} == {
+        "history": 0,
+        "profile": 0,
+        "counterpart": 0,
+    }
     assert (value("values", source="history"), value("checked_vectors"), value("last_day")) == (0, report.vectors, day * 86_400)
     assert watch.look() is None, "the day is checked"
 

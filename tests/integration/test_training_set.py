@@ -60,10 +60,10 @@ def test_profiles_are_offline_and_online(settings: Settings, profiles: int) -> N
     assert profiles > 100
     assert not (owner_profile_folder(settings) / "daily-00099.parquet").exists()
     reader = ProfileReader(settings)
-    found = reader.read(["c0", "c1", "nobody"], ["t1"] * 3)
+    latest = reader.read(["c0", "c1", "nobody"], ["t1"] * 3)
     reader.close()
-    assert (found.owner_ts_ms[:2] % DAY_MS == 0).all()
-    assert (found.owner_ts_ms > 0).tolist() == [True, True, False]
+    assert (latest.owner_ts_ms[:2] % DAY_MS == 0).all()
+    assert (latest.owner_ts_ms > 0).tolist() == [True, True, False]
 
 
 def test_a_training_set_holds_vectors_profiles_and_outcomes(
@@ -72,15 +72,15 @@ def test_a_training_set_holds_vectors_profiles_and_outcomes(
     out = tmp_path / "set"
     low = newest - 12 * DAY_MS
     folders = sorted((settings.archive / "scores").glob("day=*"))
-    told: list[tuple[int, int, int]] = []
+    steps: list[tuple[int, int, int]] = []
     (out / "day=1970-01-01").mkdir(parents=True)
     (out / "day=1970-01-01" / "old.parquet").write_bytes(b"the set before")
     fault = (newest - 5 * DAY_MS, newest - 4 * DAY_MS)
-    made = training_set(spark, settings, folders, tmp_path, out, low, newest, [fault], lambda *told_: told.append(told_))
+    made = training_set(spark, settings, folders, tmp_path, out, low, newest, [fault], lambda *step: steps.append(step))
     table = read(out)
     assert made == msgspec.json.decode((out / MANIFEST).read_bytes(), type=TrainingSet)
     assert (made.schema, made.features, made.settled_ms) == (SCHEMA, NAMES, newest - settings.labels.delay_ms)
-    assert (told[-1][0], told[-1][2]) == (told[-1][1], made.rows)
+    assert (steps[-1][0], steps[-1][2]) == (steps[-1][1], made.rows)
     assert table.num_rows == made.rows > 1000
     time = table.column("event_time_ms").to_numpy()
     assert ((time >= low) & (time <= newest) & ~((time >= fault[0]) & (time < fault[1]))).all()
@@ -114,10 +114,10 @@ def test_rows_in_an_object_store_give_the_same_profiles_and_the_same_set(
     daily_profiles(rows, newest).write.parquet(str(tmp_path / "rows"))
     assert publish_profiles(elsewhere, tmp_path / "rows") == profiles
     low, sets = newest - 12 * DAY_MS, list[pa.Table]()
-    for one, root in ((settings, settings.archive), (elsewhere, archive)):
+    for platform, root in ((settings, settings.archive), (elsewhere, archive)):
         out, work = tmp_path / f"set-{len(sets)}", tmp_path / f"work-{len(sets)}"
         work.mkdir()
-        training_set(spark, one, sorted((root / "scores").glob("day=*")), work, out, low, newest, [], lambda *_: None)
+        training_set(spark, platform, sorted((root / "scores").glob("day=*")), work, out, low, newest, [], lambda *_: None)
         sets.append(read(out).sort_by("transaction_id"))
     assert sets[0].num_rows > 1000
     assert sets[1].equals(sets[0])
@@ -127,6 +127,6 @@ def whole_rows(settings: Settings, table: pa.Table) -> pa.Table:
     """The archived rows of a set, in its order."""
     import pyarrow.dataset as ds
 
-    there = ds.dataset(settings.archive / "scores", format="parquet").to_table()
-    place = {name: i for i, name in enumerate(there.column("transaction_id").to_pylist())}
-    return there.take(pa.array([place[name] for name in table.column("transaction_id").to_pylist()]))
+    rows = ds.dataset(settings.archive / "scores", format="parquet").to_table()
+    place = {name: i for i, name in enumerate(rows.column("transaction_id").to_pylist())}
+    return rows.take(pa.array([place[name] for name in table.column("transaction_id").to_pylist()]))

@@ -49,10 +49,10 @@ def test_a_replay_from_anywhere_ends_where_the_first_run_did(platform: Settings,
 
     def stored() -> tuple[list[Any], ...]:
         read = reader.read(entities, entities)
-        found = [a and (a.event_id, a.event_time_ms, a.vector.tobytes()) for a in reader.activity(entities)]
+        activities = [a and (a.event_id, a.event_time_ms, a.vector.tobytes()) for a in reader.activity(entities)]
         counterparts = [read.tiles[b:e].tolist() for b, e in zip(read.begin, read.end, strict=True)]
         times = [*read.owner_ts_ms.tolist(), *read.counterpart_ts_ms.tolist()]
-        return found, counterparts, read.owner.tolist(), read.usual.tolist(), times
+        return activities, counterparts, read.owner.tolist(), read.usual.tolist(), times
 
     write([slice(0, N)])
     first = stored()

@@ -134,10 +134,10 @@ class Server:
         self.store.add(version_folder(self.folder / f"run-{version}", version, data, manifest))
 
     def serve(self, champion: str | None, shadow: str | None = None) -> int:
-        now = self.store.serving().generation
+        generation = self.store.serving().generation
         count = 1000 if shadow else 0
-        document = ServingDocument(generation=now + 1, champion=champion, shadow=shadow, shadow_transactions=count)
-        return self.store.write_serving(document, now).generation
+        document = ServingDocument(generation=generation + 1, champion=champion, shadow=shadow, shadow_transactions=count)
+        return self.store.write_serving(document, generation).generation
 
     def wait_for_generation(self, generation: int) -> None:
         wait_for(lambda: self.status["generation"] == generation, 10, f"generation {generation} is served")

@@ -80,16 +80,16 @@ def test_it_listens_on_loopback_only(server: Server) -> None:
     assert server.process is not None
     ports = server.settings.ports
     mine = {ports.rest, ports.grpc, ports.metrics["model-server"]}
-    found = {}
+    hosts = {}
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/{server.process.pid}/net/{name}").read_text().splitlines()[1:]:
             address, state = line.split()[1], line.split()[3]
             host, port = address.split(":")
             if state == "0A" and int(port, 16) in mine:
-                found[int(port, 16)] = host
+                hosts[int(port, 16)] = host
     # 127.0.0.1 as the kernel writes it, in IPv4 and mapped into IPv6.
-    assert set(found) == mine
-    assert set(found.values()) <= {"0100007F", "0000000000000000FFFF00000100007F"}
+    assert set(hosts) == mine
+    assert set(hosts.values()) <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
 
 @pytest.mark.parametrize("taken", ["rest", "grpc", "metrics"])

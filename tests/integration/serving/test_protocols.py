@@ -56,8 +56,8 @@ def test_scores_by_card_id(server: Server) -> None:
     known = [Activity(f"serving-card-{i}", 1_700_000_000_000 + i, row, SCHEMA, None, f"t{i}") for i, row in enumerate(ROWS)]
     writer.write_activity([*known, Activity("serving-old-card", 1_700_000_000_000, ROWS[0], "fraud_v0-0000000000", None, "t")])
     writer.close()
-    one = server.post("/v1/models/fraud:predict", {"user_id": "serving-card-3"}).json
-    assert one["predictions"] == pytest.approx(expected(ROWS[3:4]).tolist())
+    answer = server.post("/v1/models/fraud:predict", {"user_id": "serving-card-3"}).json
+    assert answer["predictions"] == pytest.approx(expected(ROWS[3:4]).tolist())
     many = server.post("/v1/models/fraud:predict", {"user_ids": ["serving-card-5", "serving-card-1"]}).json
     assert many["predictions"] == pytest.approx(expected(ROWS[[5, 1]]).tolist())
     assert many["user_ids"] == ["serving-card-5", "serving-card-1"]
