@@ -25,8 +25,8 @@ def ahead(event_time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64], lead
     """
     if lead_ms == 0:
         return np.zeros(len(event_time_ms), dtype=np.bool_)
-    found: NDArray[np.bool_] = (event_time_ms > appended_ms + lead_ms) & (appended_ms > 0)
-    return found
+    from_future: NDArray[np.bool_] = (event_time_ms > appended_ms + lead_ms) & (appended_ms > 0)
+    return from_future
 
 
 def is_ahead(time_ms: int, appended_ms: int, lead_ms: int) -> bool:

@@ -72,7 +72,7 @@ def went_on(history: History, offset: int, limits: Limits) -> History:
     changes."""
     if not history:
         return (Since(0, limits),)
-    kept = tuple(one for one in history if one.offset < offset)
+    kept = tuple(since for since in history if since.offset < offset)
     if kept and kept[-1].limits == limits:
         return kept[-MOST:]
     return (*kept, Since(offset, limits))[-MOST:]

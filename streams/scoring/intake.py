@@ -108,7 +108,7 @@ class Intake:
         """
         for part, limits in self._histories.parts(records):
             good, events, dead = self._decoder.decode(part)
-            of_then = {number: IntakeLimits(*found) for (_, number), found in limits.items()}
+            of_then = {number: IntakeLimits(*bounds) for (_, number), bounds in limits.items()}
             new = self._judge(good, events, _taken_before(good), dead, of_then).new if events else None
             if new is not None:
                 yield new

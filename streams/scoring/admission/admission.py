@@ -87,7 +87,7 @@ class Admission:
         that are NEW whatever came before (``streams.engine.repartition_header``).
         """
         sure = np.zeros(len(ids), dtype=np.bool_) if taken is None else taken
-        found = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
+        admitted = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
         if 2 * (self._filled + len(ids)) > len(self._table):
             self._leave(len(ids))
         self._move(_PLACES + _PLACES_A_TRANSACTION * len(ids))
@@ -96,8 +96,10 @@ class Admission:
             self._copy = None
         tables = self._table, self._old
         limits = self._horizon, self._lateness
-        self._filled += _admit(*tables, self._clock, keys, bodies, subjects, times, sure, *limits, found.verdict, found.late)
-        return found
+        self._filled += _admit(
+            *tables, self._clock, keys, bodies, subjects, times, sure, *limits, admitted.verdict, admitted.late
+        )
+        return admitted
 
     def copy(self) -> AdmissionCopy:
         """Begin a copy of the admission as it is now; a second one replaces it."""
@@ -169,21 +171,21 @@ def _admit(
     """Judge and take in; return how many places of the table were filled."""
     filled = 0
     for i in range(keys.shape[0]):
-        now, place = shown(clock), 0
+        clock_ms, place = shown(clock), 0
         if horizon > 0:
             place = place_of(table, keys[i])
             absent = table[place, KEY] == 0
             holder, at = table, place
             if absent:
                 holder, at = old, place_of(old, keys[i])
-            if holder[at, KEY] != 0 and holder[at, SEEN] > now - horizon and not sure[i]:
+            if holder[at, KEY] != 0 and holder[at, SEEN] > clock_ms - horizon and not sure[i]:
                 verdict[i] = DUPLICATE if holder[at, BODY] == bodies[i] else CONFLICT
                 continue
             filled += absent
-        late[i] = times[i] < now - lateness
+        late[i] = times[i] < clock_ms - lateness
         advance(clock, subjects[i], times[i])
         if horizon > 0:
             table[place, KEY] = keys[i]
             table[place, BODY] = bodies[i]
-            table[place, SEEN] = max(shown(clock), now)
+            table[place, SEEN] = max(shown(clock), clock_ms)
     return filled

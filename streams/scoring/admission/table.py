@@ -42,8 +42,8 @@ def oldest(clock: NDArray[np.int64], horizon_ms: int) -> int:
 
 def alive(entries: NDArray[np.int64], clock: NDArray[np.int64], horizon_ms: int) -> NDArray[np.bool_]:
     """Tell which of the entries a transaction to come could repeat."""
-    found: NDArray[np.bool_] = entries[:, SEEN] > oldest(clock, horizon_ms)
-    return found
+    repeatable: NDArray[np.bool_] = entries[:, SEEN] > oldest(clock, horizon_ms)
+    return repeatable
 
 
 @compiled
