@@ -57,8 +57,8 @@ def words(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def test_the_engine_has_no_word_of_card_fraud() -> None:
-    found = [f"{path.relative_to(ROOT)}:{number}: {word}" for path in sources() for number, word in words(path)]
-    assert not found, "\n".join(["write the role, or move it to the domain:", *found])
+    problems = [f"{path.relative_to(ROOT)}:{number}: {word}" for path in sources() for number, word in words(path)]
+    assert not problems, "\n".join(["write the role, or move it to the domain:", *problems])
 
 
 @pytest.mark.parametrize("line", ["CARDS = 5", "class CardState:", "min_frauds: int", "# of a terminal", "terminalDays"])

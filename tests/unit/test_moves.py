@@ -150,18 +150,18 @@ def test_another_formula_missing_value_or_name_is_another_schema(change: dict[st
 def imported(path: Path) -> set[str]:
     """The modules of features and streams that a file imports, wherever in it."""
     nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
-    found = {node.module for node in nodes if node.module and re.match(r"(features|streams)\b", node.module)}
-    packages = {module for module in found if (ROOT / module.replace(".", "/")).is_dir()}
+    names = {node.module for node in nodes if node.module and re.match(r"(features|streams)\b", node.module)}
+    packages = {module for module in names if (ROOT / module.replace(".", "/")).is_dir()}
     assert not packages, f"{path} imports a module by its name: renaming that would change the hash; import what it defines"
-    return found
+    return names
 
 
 @pytest.mark.parametrize("name", NOT_HASHED)
 def test_what_hashed_files_import_is_hashed_too(name: str) -> None:
     files = [module for place in HASHES[name][0] for module in modules(place)]
     hashed = {".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files}
-    found = set().union(*map(imported, files))
-    assert found - hashed - HASHING == set(NOT_HASHED[name])
+    imports = set().union(*map(imported, files))
+    assert imports - hashed - HASHING == set(NOT_HASHED[name])
 
 
 @pytest.mark.parametrize("name", HASHES)

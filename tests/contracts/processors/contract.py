@@ -42,7 +42,7 @@ class Contract:
 
 def placed(records: Sequence[Record]) -> list[Record]:
     """The same in the order given; what a log says of offset and time is the log's business."""
-    return [Record(one.topic, one.partition, 0, one.key, one.value, one.headers) for one in records]
+    return [Record(record.topic, record.partition, 0, record.key, record.value, record.headers) for record in records]
 
 
 def partition_of(name: str) -> int:

@@ -22,12 +22,12 @@ def make(settings: Settings) -> CounterpartRisk:
 def records() -> list[Record]:
     """Outcomes of nine terminals over ten days, a little out of order."""
     rng = np.random.default_rng(4)
-    found = []
+    records = []
     for i in range(250):
         counterpart, at = f"t{rng.integers(9)}", T0 + i * HOUR + int(rng.integers(3 * HOUR))
         known = Outcome(f"s{i}", "c", counterpart, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
-        found.append(record(topics.OUTCOMES, 0, known, partition_of(counterpart)))
-    return placed(found)
+        records.append(record(topics.OUTCOMES, 0, known, partition_of(counterpart)))
+    return placed(records)
 
 
 def holds(settings: Settings, sink: Rows) -> object:

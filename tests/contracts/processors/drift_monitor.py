@@ -44,14 +44,14 @@ def with_small_windows(settings: Settings) -> Settings:
 def _records() -> tuple[Record, ...]:
     """A day as in training, then days of other amounts, and outcomes."""
     rng = np.random.default_rng(5)
-    found = [event_record("promoted", 0, "v1")]
+    records = [event_record("promoted", 0, "v1")]
     for day in range(DAYS):
         times = times_of(rng, day, 300)
         shift = 6.0 if day > 0 else 1.0
         values = vectors(rng, times, shift, shift)
-        found += score_records(times, values, scores_of(rng, values), first=day * 1_000_000)
-        found += outcome_records(rng, day, 10, 0.2, negative=20)
-    return tuple(placed([*found, *clock_records(DAYS)]))
+        records += score_records(times, values, scores_of(rng, values), first=day * 1_000_000)
+        records += outcome_records(rng, day, 10, 0.2, negative=20)
+    return tuple(placed([*records, *clock_records(DAYS)]))
 
 
 def records() -> list[Record]:
@@ -61,10 +61,10 @@ def records() -> list[Record]:
 def says(topic: str, value: bytes) -> object:
     """A request tells, besides, how many labels had been read when it was made: that hangs on how outcomes and scores were
     interleaved."""
-    found = msgspec.json.decode(value)
+    message = msgspec.json.decode(value)
     if topic == topics.RETRAIN_REQUESTS:
-        del found["labels"], found["evidence"]["positives"]
-    return found
+        del message["labels"], message["evidence"]["positives"]
+    return message
 
 
 CONTRACT = Contract(make, records, says, settings=with_small_windows, whole=True)

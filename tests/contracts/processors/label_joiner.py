@@ -20,18 +20,18 @@ def make(settings: Settings) -> LabelJoiner:
 
 def records() -> list[Record]:
     """A score every two hours; labels before it, behind it, and of transactions that never come."""
-    found = []
+    records = []
     for i in range(220):
         at = T0 + i * 2 * HOUR
         if i % 7 == 0:
-            found.append(record(topics.LABELS, 0, label(f"s{i}", at, i % 2 == 0, at + HOUR, counterpart=f"t{i % 5}"), i % 2))
+            records.append(record(topics.LABELS, 0, label(f"s{i}", at, i % 2 == 0, at + HOUR, counterpart=f"t{i % 5}"), i % 2))
         if i % 20 == 3:
-            found.append(record(topics.LABELS, 0, label(f"none{i}", at, True, at + HOUR), i % 2))
-        found.append(record(topics.SCORES, 0, score(f"s{i}", at, counterpart=f"t{i % 5}"), i % 2))
+            records.append(record(topics.LABELS, 0, label(f"none{i}", at, True, at + HOUR), i % 2))
+        records.append(record(topics.SCORES, 0, score(f"s{i}", at, counterpart=f"t{i % 5}"), i % 2))
         if i % 7 == 5:
             earlier = T0 + (i - 2) * 2 * HOUR
-            found.append(record(topics.LABELS, 0, label(f"s{i - 2}", earlier, True, earlier + 6 * HOUR), i % 2))
-    return placed(found)
+            records.append(record(topics.LABELS, 0, label(f"s{i - 2}", earlier, True, earlier + 6 * HOUR), i % 2))
+    return placed(records)
 
 
 CONTRACT = Contract(make, records)

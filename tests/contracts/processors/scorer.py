@@ -61,17 +61,17 @@ def with_small_steps(settings: Settings) -> Settings:
 def records() -> list[Record]:
     """Payments of twenty cards over ten days, a little out of order; some come twice, some under an id that was used before."""
     rng = np.random.default_rng(1)
-    found = []
+    records = []
     for i in range(240):
         subject, at = f"c{rng.integers(20)}", T0 + i * HOUR + int(rng.integers(2 * HOUR))
         amount = int(rng.lognormal(7, 1))
         event = Payment(f"t{i}", at, subject, f"m{rng.integers(9)}", amount, mode="chip", flag=True)
-        found.append(_record(event))
+        records.append(_record(event))
         if i % 17 == 0:
-            found.append(_record(event))
+            records.append(_record(event))
         if i % 40 == 20:
-            found.append(_record(msgspec.structs.replace(event, measure=amount + 1)))
-    return found
+            records.append(_record(msgspec.structs.replace(event, measure=amount + 1)))
+    return records
 
 
 def _record(event: Payment) -> Record:

@@ -36,15 +36,15 @@ SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "
 
 
 def _declared(module: ModuleType) -> Exposed:
-    found: Exposed = {}
+    exposed: Exposed = {}
     for metric in vars(module).values():
         if isinstance(metric, MetricWrapperBase):
             for suffix in SUFFIXES[metric._type or ""]:
                 # The labels of a metric without samples can be seen nowhere else.
-                found[metric._name + suffix] = {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
+                exposed[metric._name + suffix] = {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
         elif isinstance(metric, BatchHistogram):
-            found |= {metric.name + "_bucket": {"le"}, metric.name + "_count": set(), metric.name + "_sum": set()}
-    return found
+            exposed |= {metric.name + "_bucket": {"le"}, metric.name + "_count": set(), metric.name + "_sum": set()}
+    return exposed
 
 
 BY_PROCESS: dict[str, Exposed] = {
@@ -101,8 +101,8 @@ def test_metrics_of_streams_stand_in_their_rooms() -> None:
     """Each in a ``metrics.py``, which the dashboards are checked against."""
     folder = Path(engine.__file__).parents[1]
     declares = re.compile(r"^[A-Z_]+ = (Counter|Gauge|(Batch)?Histogram|Summary)\(", re.MULTILINE)
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if declares.search(path.read_text())}
-    assert found == {f"{room}/metrics.py" for room in ("drift", "engine", "kafka", "scoring")}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if declares.search(path.read_text())}
+    assert files == {f"{room}/metrics.py" for room in ("drift", "engine", "kafka", "scoring")}
 
 
 def test_panels_have_titles_descriptions_ids_and_do_not_overlap(dashboard: dict[str, Any]) -> None:

@@ -7,10 +7,10 @@ from features.base.settings import load
 
 
 def test_a_hash_is_the_same_for_one_platform_and_another_for_the_next(tmp_path: Path) -> None:
-    here, there = load(tmp_path / "a"), load(tmp_path / "b")
+    here, elsewhere = load(tmp_path / "a"), load(tmp_path / "b")
     assert hashed(here, "c1") == hashed(load(tmp_path / "a"), "c1")
     assert hashed(here, "c1") != hashed(here, "c2")
-    assert hashed(here, "c1") != hashed(there, "c1")
+    assert hashed(here, "c1") != hashed(elsewhere, "c1")
     assert "card-1" not in hashed(here, "card-1")
     key = tmp_path / "a" / "secrets" / "log-key"
     assert (key.stat().st_mode & 0o777, key.parent.stat().st_mode & 0o777) == (0o600, 0o700)

@@ -42,7 +42,7 @@ def test_a_cluster_elsewhere_keeps_copies(tmp_path: Path, text: str, copies: int
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "[topics]\nreplication_factor = 3\n",
@@ -53,9 +53,9 @@ def test_a_cluster_elsewhere_keeps_copies(tmp_path: Path, text: str, copies: int
         (ELSEWHERE + "[topics]\nreplication_factor = 0\n", r"topics\.replication_factor: Input should be"),
     ],
 )
-def test_copies_that_no_broker_could_keep_are_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_copies_that_no_broker_could_keep_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / FILE_NAME).write_text(text)
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         load(tmp_path)
 
 

@@ -48,5 +48,5 @@ def test_spark_gets_a_wrapper_only_where_a_module_is_missing(tmp_path: Path, mon
     home = java.spark_java_home(tmp_path / "cache")
     assert home == tmp_path / "cache" / "spark-java"
     command = [str(home / "bin" / "java"), "-cp", "a b", f"--add-modules={java.VECTOR_MODULE}", "Main"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert said.stdout == "-cp|a b|Main|"
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert process.stdout == "-cp|a b|Main|"

@@ -80,8 +80,8 @@ def test_everything_read_equals_a_look_at_all_outcomes(
 ) -> None:
     event_ms = T0 + minute * 60_000
     got = as_of(tiles_of(outcomes).tiles, event_ms, delay_ms, step)
-    for name, expected, found in zip(Known._fields, by_hand(outcomes, event_ms, delay_ms, step), got, strict=True):
-        assert found.tolist() == expected.tolist(), name
+    for name, expected, column in zip(Known._fields, by_hand(outcomes, event_ms, delay_ms, step), got, strict=True):
+        assert column.tolist() == expected.tolist(), name
 
 
 @how(deadline=None)
@@ -103,8 +103,8 @@ def test_outcomes_behind_the_horizon_change_nothing(
     later = [(max(at, horizon), positive, unusual) for at, positive, unusual in after]
     got = as_of(tiles_of([*before, *(o for o in later if o[0] >= 0)]).tiles, event_ms, delay_ms, step)
     expected = as_of(tiles_of(before).tiles, event_ms, delay_ms, step)
-    for found, want in zip(got, expected, strict=True):
-        assert found.tolist() == want.tolist()
+    for column, want in zip(got, expected, strict=True):
+        assert column.tolist() == want.tolist()
 
 
 def test_an_unknown_terminal_has_counts_of_zero() -> None:

@@ -37,13 +37,13 @@ def batch(n: int, time_ms: int, amount: int = 3000, latitude: float = 1.0, longi
 
 
 def profile() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    found = np.zeros(PROFILE_WIDTH, dtype=np.float32)
+    owner = np.zeros(PROFILE_WIDTH, dtype=np.float32)
     usual = np.zeros(USUAL_WIDTH, dtype=np.int64)
-    found[:4] = 0.0, 0.0, 15.0, 9.0
-    found[HOUR_SHARES + 23], found[HOUR_SHARES + 0], found[HOUR_SHARES + 1], found[HOUR_SHARES + 2] = 0.5, 0.25, 0.125, 0.125
-    usual[3], found[CATEGORY_MEANS + 3] = category_number("grocery"), 60.0
+    owner[:4] = 0.0, 0.0, 15.0, 9.0
+    owner[HOUR_SHARES + 23], owner[HOUR_SHARES + 0], owner[HOUR_SHARES + 1], owner[HOUR_SHARES + 2] = 0.5, 0.25, 0.125, 0.125
+    usual[3], owner[CATEGORY_MEANS + 3] = category_number("grocery"), 60.0
     usual[CATEGORIES + 5] = counterpart_number("m1")
-    return found, usual
+    return owner, usual
 
 
 def test_distances_are_great_circles() -> None:

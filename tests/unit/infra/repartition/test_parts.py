@@ -154,8 +154,8 @@ class InMemory:
         pass
 
     def pieces(self, topic: str, partition: int, begin: int, end: int) -> Iterator[list[Record]]:
-        found = [r for r in self.records if (r.topic, r.partition) == (topic, partition) and begin <= r.offset < end]
-        yield from ([one] for one in found)
+        records = [r for r in self.records if (r.topic, r.partition) == (topic, partition) and begin <= r.offset < end]
+        yield from ([record] for record in records)
 
     def put(self, topic: str, partition: int, record: Record, headers: list[tuple[str, bytes | None]]) -> None:
         assert [name for name, _ in headers].count(HEADER) == 1
@@ -201,7 +201,7 @@ def test_marks_survive_the_header() -> None:
 
 def test_whose_record_it_is_follows_from_what_was_writtenthere() -> None:
     put = [event(n, T0 + n) for n in range(4)]
-    marked = [msgspec.structs.replace(one, headers=[Copied().header()], offset=9) for one in put]
+    marked = [msgspec.structs.replace(record, headers=[Copied().header()], offset=9) for record in put]
     other = msgspec.structs.replace(event(7, T0), headers=[Copied().header()])
     assert list(foreign([marked[0], other, marked[1], put[1], marked[2]], iter(marked))) == [other, put[1]]
     assert list(foreign([other], iter([]))) == [other]
@@ -223,13 +223,13 @@ def test_a_merge_keeps_each_partition_in_order_and_all_at_one_pace() -> None:
     # One record of the century to come must not hold its partition back.
     slow[100] = event(100, T0 + 40_000 * DAY, subject="s100", partition=1)
     pieces = [iter([fast[:7], fast[7:]]), iter([slow[n : n + 50] for n in range(0, 400, 50)]), iter([])]
-    found = list(merged(pieces))
-    assert [r for r in found if r.partition == 0] == fast
-    assert [r for r in found if r.partition == 1] == slow
-    at = [i for i, r in enumerate(found) if r.partition == 1]
+    records = list(merged(pieces))
+    assert [r for r in records if r.partition == 0] == fast
+    assert [r for r in records if r.partition == 1] == slow
+    at = [i for i, r in enumerate(records) if r.partition == 1]
     # 400 hours are 17 days.
-    assert sum(r.partition == 0 for r in found[: at[-1]]) == 17
-    times = [time_of(r) for r in found if r is not slow[100]]
+    assert sum(r.partition == 0 for r in records[: at[-1]]) == 17
+    times = [time_of(r) for r in records if r is not slow[100]]
     assert times == sorted(times, key=lambda time: time or 0)
 
 

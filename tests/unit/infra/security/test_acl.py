@@ -17,7 +17,7 @@ from streams.topology import TOPOLOGY, Processor
 DOCS = Path(__file__).parents[4] / "docs" / "security.md"
 
 
-@pytest.mark.parametrize("processor", TOPOLOGY.streaming, ids=lambda one: one.name)
+@pytest.mark.parametrize("processor", TOPOLOGY.streaming, ids=lambda processor: processor.name)
 def test_a_processor_may_read_and_write_what_its_entry_says_and_no_more(processor: Processor) -> None:
     # Its core is held to the entry where it is built (infra.platform.processors).
     access = acl.BY_USER[processor.name]
@@ -36,7 +36,7 @@ def test_every_group_of_the_loop_has_a_user_that_may_commit_in_it() -> None:
 
 
 def test_nobody_commits_or_opens_transactions_for_another_processor() -> None:
-    processors = {one.name for one in TOPOLOGY.streaming}
+    processors = {processor.name for processor in TOPOLOGY.streaming}
     for rule in acl.rules():
         if (rule.kind, rule.operation) in {("group", "read"), ("transactional_id", "write")}:
             for other in processors - {rule.user}:

@@ -28,12 +28,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_status_says_how_far_it_is_complete(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["archive", "status", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["topics"]["scores"]["0"]["next_offset"] == 4
-    assert found["topics"]["scores"]["0"]["newest_event_ms"] == T0 + 2 * DAY
-    assert found["files"]["scores"]["days"] == 2
-    assert found["files"]["scores"]["files"] == 4
-    assert found["complete_through"] == "2018-03-02"
+    status = json.loads(capsys.readouterr().out)
+    assert status["topics"]["scores"]["0"]["next_offset"] == 4
+    assert status["topics"]["scores"]["0"]["newest_event_ms"] == T0 + 2 * DAY
+    assert status["files"]["scores"]["days"] == 2
+    assert status["files"]["scores"]["files"] == 4
+    assert status["complete_through"] == "2018-03-02"
     assert main.run(["archive", "status"]) == 0
     shown = capsys.readouterr().out
     assert "complete days: up to 2018-03-02" in shown

@@ -64,11 +64,11 @@ def test_list_names_every_feature_in_its_order(folder: Path, capsys: pytest.Capt
 
 def test_list_for_programs_has_all_that_the_catalogue_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "list", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == SCHEMA
-    assert [feature["name"] for feature in told["features"]] == list(NAMES)
-    assert told["features"][3]["position"] == 3
-    assert all(feature.keys() >= {"unit", "window", "source", "meaning", "missing"} for feature in told["features"])
+    catalogue = json.loads(capsys.readouterr().out)
+    assert catalogue["schema"] == SCHEMA
+    assert [feature["name"] for feature in catalogue["features"]] == list(NAMES)
+    assert catalogue["features"][3]["position"] == 3
+    assert all(feature.keys() >= {"unit", "window", "source", "meaning", "missing"} for feature in catalogue["features"])
 
 
 def test_a_feature_as_a_row() -> None:
@@ -81,9 +81,9 @@ def test_a_feature_as_a_row() -> None:
 def test_list_is_fast_to_start() -> None:
     """Neither Feast nor numba nor pandas is needed to say what a feature means."""
     code = "import sys; from infra.cli.main import run; run(['features', 'list']); print(sorted(sys.modules), file=sys.stderr)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for heavy in ("feast", "numba", "pandas", "pyarrow", "duckdb", "redis", "confluent_kafka"):
-        assert f"'{heavy}'" not in said.stderr
+        assert f"'{heavy}'" not in process.stderr
 
 
 def test_history_is_the_newest_in_the_order_of_their_time(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,9 +115,9 @@ def test_history_of_an_unknown_card_is_one_line(
     if made:
         request.getfixturevalue("archive")
     assert main.run(["features", "history", "card", "c9"]) == 1
-    told = capsys.readouterr()
-    assert f"holds no payment of card {hashed(load(folder), 'c9')};" in told.err
-    assert (told.err.count("\n"), told.out) == (1, "")
+    output = capsys.readouterr()
+    assert f"holds no payment of card {hashed(load(folder), 'c9')};" in output.err
+    assert (output.err.count("\n"), output.out) == (1, "")
 
 
 @pytest.mark.parametrize(

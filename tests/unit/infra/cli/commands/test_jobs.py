@@ -78,7 +78,7 @@ def test_a_training_set_does_not_go_into_a_file_or_into_what_is_none(
         (tmp_path / "none" / "set", f"there is no folder {tmp_path / 'none'}, make it first"),
     ):
         assert main.run(["job", "training-set", "--out", str(out)]) == 2
-        told = capsys.readouterr().err
-        assert told.startswith(f"driftloop: --out is {out}")
-        assert told.endswith(f"{reason}\n")
-        assert told.count("\n") == 1
+        message = capsys.readouterr().err
+        assert message.startswith(f"driftloop: --out is {out}")
+        assert message.endswith(f"{reason}\n")
+        assert message.count("\n") == 1
