@@ -81,19 +81,19 @@ def records(seed: int, n: int) -> Iterator[list[Record]]:
     made = itertools.islice(zip(Hostile(seed), hostile_headers(seed), strict=False), n)
     ends = [0] * PARTITIONS
     while batch := list(itertools.islice(made, BATCH)):
-        found = []
+        appended = []
         for (key, value), headers in batch:
             partition = zlib.crc32(key or b"") % PARTITIONS
-            found.append(Record(topics.EVENTS, partition, ends[partition], key, value, headers))
+            appended.append(Record(topics.EVENTS, partition, ends[partition], key, value, headers))
             ends[partition] += 1
-        yield found
+        yield appended
 
 
 def fuzz(seed: int, n: int) -> Found:
     """Raises AssertionError where a record has not exactly one end, and whatever escapes from the core."""
     scorer = Scorer(Settings(), NoChampion(), Reader(NoStore()))
     errors: Counter[str] = Counter()
-    found = Found(n, seed)
+    tally = Found(n, seed)
     began = time.process_time()
     seen = 0
     judge = Judge()
@@ -103,18 +103,18 @@ def fuzz(seed: int, n: int) -> Found:
         letters = [_letter(item.value) for item in output.produce if item.topic == topics.DLQ]
         scores = [(item.partition, _score(item.value).event) for item in output.produce if item.topic == topics.SCORES]
         assert len(scores) + len(letters) == len(output.produce)
-        found.duplicates += judge.judged(batch, scores, letters)
+        tally.duplicates += judge.judged(batch, scores, letters)
         errors.update(letter.error for letter in letters)
-        found.valid += len(scores)
-        found.letters += len(letters)
+        tally.valid += len(scores)
+        tally.letters += len(letters)
         seen += len(batch)
-        if not found.peak_mib_at_a_tenth and seen >= n / 10:
-            found.peak_mib_at_a_tenth = peak_mib()
-    assert found.valid + found.letters + found.duplicates == n
-    found.by_error = dict(errors.most_common())
-    found.peak_mib_at_the_end = peak_mib()
-    found.cpu_s = round(time.process_time() - began, 1)
-    return found
+        if not tally.peak_mib_at_a_tenth and seen >= n / 10:
+            tally.peak_mib_at_a_tenth = peak_mib()
+    assert tally.valid + tally.letters + tally.duplicates == n
+    tally.by_error = dict(errors.most_common())
+    tally.peak_mib_at_the_end = peak_mib()
+    tally.cpu_s = round(time.process_time() - began, 1)
+    return tally
 
 
 class Judge:

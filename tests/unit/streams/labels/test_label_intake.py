@@ -15,9 +15,9 @@ def test_labels_are_taken_in_order_and_each_other_one_is_a_dead_letter() -> None
     records = [record("labels", 0, label("x", T0, True, T0)), record("labels", 1, b"{"), ahead(2), ahead(3, "y", by=HOUR)]
     taken, labels, dead = LabelIntake(HOUR).take(records)
     assert taken == [records[0], records[3]]
-    assert [one.event_id for one in labels] == ["x", "y"]
+    assert [label.event_id for label in labels] == ["x", "y"]
     letters = [msgspec.json.decode(letter.value, type=DeadLetter) for letter in dead]
-    assert [(one.processor, one.offset, one.error) for one in letters] == [
+    assert [(letter.processor, letter.offset, letter.error) for letter in letters] == [
         ("label-joiner", 1, "DecodeError"),
         ("label-joiner", 2, "EventAhead"),
     ]

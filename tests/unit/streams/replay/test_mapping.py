@@ -14,9 +14,9 @@ def test_the_handbook_is_the_default_and_optional_columns_may_be_missing() -> No
 
 def test_columns_can_be_named_and_labels_left_out() -> None:
     mapping = parse_map(["card_id=who", "is_fraud="])
-    found = resolve(mapping, [*FILE, "who"], "f")
-    assert found["card_id"] == "who"
-    assert "is_fraud" not in found
+    columns = resolve(mapping, [*FILE, "who"], "f")
+    assert columns["card_id"] == "who"
+    assert "is_fraud" not in columns
 
 
 @pytest.mark.parametrize("field", ["transaction_id", "event_time", "card_id", "terminal_id", "amount", "is_fraud"])

@@ -34,9 +34,9 @@ def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
     ]
     judged = intake().take(batch)
     assert judged.new is not None
-    assert [one.offset for one in judged.new.records] == [0, 4]
+    assert [record.offset for record in judged.new.records] == [0, 4]
     letters = [msgspec.json.decode(letter.value, type=DeadLetter) for letter in judged.dead]
-    assert [(one.offset, one.error) for one in letters] == [(2, "DecodeError"), (3, "ConflictingTransaction")]
+    assert [(letter.offset, letter.error) for letter in letters] == [(2, "DecodeError"), (3, "ConflictingTransaction")]
     assert judged.repeated == 2
 
 

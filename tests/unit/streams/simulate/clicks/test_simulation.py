@@ -89,7 +89,7 @@ def test_a_request_has_the_shops_own_sizes_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "said"),
+    ("kind", "text", "message"),
     [
         ("drift", "amounts=2@3", "write dwell=FACTOR@DAY"),
         ("drift", "dwell=0@3", "the factor is 0"),
@@ -99,8 +99,8 @@ def test_a_request_has_the_shops_own_sizes_by_default() -> None:
         ("fault", "dwell_unit@1:0", "write KIND@DAY:DAYS"),
     ],
 )
-def test_wrong_texts_are_refused(kind: str, text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_texts_are_refused(kind: str, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         (parse_drift if kind == "drift" else parse_fault)(text)
 
 
