@@ -33,6 +33,8 @@ PARTITION = (
     _SCORING / "partition_state.py",
     _ENGINE / "codec.py",
     _ENGINE / "future.py",
+    _ENGINE / "homes.py",
+    _ENGINE / "moved_header.py",
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     #: The model's name at the model server. Where nothing is said: the domain's.
     model: str = Field(default_factory=domains_model, pattern="^[A-Za-z0-9_-]{1,64}$")
     partitions: int = Field(default=4, ge=1, le=1000)
+    #: How subjects are spread over partitions: murmur2 as Java's clients do, crc32 as librdkafka's do by default. A record that
+    #: comes elsewhere is moved (``streams.engine.homes``).
+    partitioner: Literal["murmur2", "crc32"] = "murmur2"
     #: Empty means the platform's own broker at ports.kafka.
     bootstrap_servers: str = ""
     #: Handed to every Kafka client (librdkafka names). ``{user}`` is the client's user, ``file:PATH`` and ``env:NAME`` stand for

@@ -42,6 +42,8 @@ from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
+from streams.engine.homes import Homes, homes_of
+from streams.engine.moved_counts import MovedCounts
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
@@ -53,22 +55,24 @@ from streams.labels.partition_memory import PartitionMemory
 
 class LabelJoiner:
     """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
-    0: any."""
+    0: any; ``homes``: where labels belong (without it, where they lie)."""
 
     name = PROCESSOR
     inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
-    outputs: tuple[str, ...] = (topics.OUTCOMES, topics.DLQ)
+    #: To its own input it moves labels that lie in another partition than their subject's scores.
+    outputs: tuple[str, ...] = (topics.OUTCOMES, topics.LABELS, topics.DLQ)
     #: In this order, see above.
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
-    def __init__(self, delay_ms: int, lead_ms: int = 0) -> None:
-        self.limits = JoinLimits(delay_ms, lead_ms)
+    def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = Homes(None, 1)) -> None:
+        self.limits = JoinLimits(delay_ms, lead_ms, homes.code)
+        self._homes, self._moved = homes, MovedCounts(homes)
         #: Of scores; those of labels are with the intake.
         self._histories = Histories()
         self._restoring = False
         self._partitions: dict[int, PartitionMemory] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
-        self._labels = LabelIntake(lead_ms)
+        self._labels = LabelIntake(lead_ms, homes)
 
     def process(self, records: Sequence[Record]) -> Output:
         """Return the outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the
@@ -116,8 +120,11 @@ class LabelJoiner:
         if self._restoring:
             label_records, labels = self._labels.again(of_labels)
         else:
-            label_records, labels, letters = self._labels.take(of_labels)
+            label_records, labels, letters, astray = self._labels.take(of_labels)
             output.produce += letters
+            if astray:
+                output.produce += [self._homes.move(record, subject, self.name) for record, subject in astray]
+                output.counted += self._moved.count(*zip(*astray, strict=True))
         score_records, scores, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
         output.produce += score_letters
         outcomes: list[Outcome] = []
@@ -148,5 +155,6 @@ class LabelJoiner:
 
 def build(settings: Settings) -> Shell:
     """Build the joiner with its shell."""
-    core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS))
+    lead_ms = int(settings.scoring.allowed_lead_hours * HOUR_MS)
+    core = LabelJoiner(settings.labels.delay_ms, lead_ms, homes_of(settings))
     return Shell(settings, core, max_batch=SINK_BATCH, new_s=NEW_S)

@@ -21,14 +21,18 @@ from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
+from streams.engine.homes import ANYWHERE, Homes
+from streams.engine.moved_header import appended_ms
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
 from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
 from streams.scoring.admission.digests import digests
 
-#: A verdict beside those of streams.scoring.admission.admission: from the future.
+#: Verdicts beside those of streams.scoring.admission.admission: from the future.
 _AHEAD = 3
+#: In a partition that is not its subject's.
+_ASTRAY = 4
 _PROCESSOR = "scorer"
 
 
@@ -51,11 +55,12 @@ class Taken:
 class Judged(NamedTuple):
     """A batch after the intake. ``new``: the transactions that are taken, None where none is; ``dead``: the dead letters of those
     that cannot be read, contradict an earlier one, or come from the future; ``repeated``: how many were dropped because they came
-    before."""
+    before; ``astray``: those that lie elsewhere than their subject's others, with their subjects."""
 
     new: Taken | None
     dead: list[Produce]
     repeated: int
+    astray: list[tuple[Record, bytes]]
 
 
 class IntakeLimits(NamedTuple):
@@ -64,12 +69,15 @@ class IntakeLimits(NamedTuple):
     horizon_ms: int
     lateness_ms: int
     lead_ms: int
+    #: See ``streams.engine.homes``.
+    partitioner: int = ANYWHERE
 
 
-def limits_of(scoring: Scoring) -> IntakeLimits:
+def limits_of(scoring: Scoring, partitioner: int = ANYWHERE) -> IntakeLimits:
     """Return the limits that the settings say."""
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
-    return IntakeLimits(*(int(number * HOUR_MS) for number in hours))
+    horizon_ms, lateness_ms, lead_ms = (int(number * HOUR_MS) for number in hours)
+    return IntakeLimits(horizon_ms, lateness_ms, lead_ms, partitioner)
 
 
 def admission(scoring: Scoring) -> Admission:
@@ -79,10 +87,11 @@ def admission(scoring: Scoring) -> Admission:
 
 
 class Intake:
-    """``admission_of`` gives the admission of a partition, which the records change."""
+    """``admission_of`` gives the admission of a partition, which the records change; ``homes``: where records belong."""
 
-    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission]) -> None:
-        self.limits = limits_of(scoring)
+    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission], homes: Homes = Homes(None, 1)) -> None:
+        self.limits = limits_of(scoring, homes.code)
+        self._homes = homes
         self._histories = Histories()
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Event, _PROCESSOR)
@@ -91,10 +100,12 @@ class Intake:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
         good, events, dead = self._decoder.decode(records)
         before = np.zeros(len(good), dtype=np.bool_)
-        return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0)
+        return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0, [])
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits the partition was processed so far (``streams.engine.settings_history``)."""
+        """Note by what limits the partition was processed so far (``streams.engine.settings_history``). Raises SettingsError where
+        it was spread by another partitioner."""
+        self._homes.refuse_another((IntakeLimits(*limits).partitioner for _, limits in history), partition[0])
         self._histories.decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
@@ -127,39 +138,56 @@ class Intake:
         ids = digests([e.event_id.encode() for e in events])[:, 0]
         bodies = list(map(encode, events))
         content = digests(bodies)[:, 0]
-        subjects = digests([subject.encode() for subject in columns.subject])[:, 0]
-        appended = np.array([record.appended_ms for record in records], dtype=np.int64)
+        names = [subject.encode() for subject in columns.subject]
+        subjects = digests(names)[:, 0]
+        appended = np.array([appended_ms(record) for record in records], dtype=np.int64)
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
-        spread = _by_partition(records)
+        lie, spread = _by_partition(records)
+        astray = self._astray(lie, names, of_then) & ~before
+        verdict[astray] = _ASTRAY
         for partition, every in spread:
             limits = of_then.get(partition, self.limits)
             future = ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
-            rows = every[~future]
+            rows = every[~(future | astray[every])]
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
             verdict[rows], late[rows] = of_partition.admit(
                 ids[rows], content[rows], subjects[rows], columns.event_time_ms[rows], before[rows]
             )
         if not verdict.any():
-            return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0)
+            return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0, [])
         repeated = int((verdict == DUPLICATE).sum())
         for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
-            why = reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
+            why = reason(events[i].event_time_ms, int(appended[i])) if verdict[i] == _AHEAD else _conflict()
             dead.append(dead_letter(records[i], _PROCESSOR, why))
+        elsewhere = [(records[i], names[i]) for i in np.flatnonzero(astray).tolist()]
         kept = np.flatnonzero(verdict == NEW)
         if not len(kept):
-            return Judged(None, dead, repeated)
+            return Judged(None, dead, repeated, elsewhere)
         records = [records[i] for i in kept.tolist()]
         new = Taken(
             records,
             [events[i] for i in kept.tolist()],
             [bodies[i] for i in kept.tolist()],
             columns.take(kept),
-            _by_partition(records),
+            _by_partition(records)[1],
             late[kept],
         )
-        return Judged(new, dead, repeated)
+        return Judged(new, dead, repeated, elsewhere)
+
+    def _astray(
+        self, lie: NDArray[np.int64], subjects: Sequence[bytes], of_then: Mapping[int, IntakeLimits]
+    ) -> NDArray[np.bool_]:
+        """Tell which of n events lie elsewhere than their subject's, by the partitioner that counted in their partition."""
+        if not of_then:
+            return self._homes.astray(lie, subjects, self.limits.partitioner)
+        elsewhere = np.zeros(len(lie), dtype=np.bool_)
+        codes = {partition: limits.partitioner for partition, limits in of_then.items()}
+        for code in {*codes.values(), self.limits.partitioner}:
+            of_code = np.array([codes.get(partition, self.limits.partitioner) == code for partition in lie.tolist()])
+            elsewhere |= of_code & self._homes.astray(lie, subjects, code)
+        return elsewhere
 
 
 def _conflict() -> ConflictingTransaction:
@@ -173,7 +201,7 @@ def _taken_before(records: Sequence[Record]) -> NDArray[np.bool_]:
     return np.fromiter((bool(r.headers) and copied(r) is not None for r in records), dtype=np.bool_, count=len(records))
 
 
-def _by_partition(records: Sequence[Record]) -> list[tuple[int, NDArray[np.int64]]]:
-    """Return the rows of each partition, in their order."""
-    of = np.array([record.partition for record in records])
-    return [(int(partition), np.flatnonzero(of == partition)) for partition in np.unique(of)]
+def _by_partition(records: Sequence[Record]) -> tuple[NDArray[np.int64], list[tuple[int, NDArray[np.int64]]]]:
+    """Return the partitions of n records, int64 [n], and the rows of each, in their order."""
+    of = np.fromiter((record.partition for record in records), dtype=np.int64, count=len(records))
+    return of, [(int(partition), np.flatnonzero(of == partition)) for partition in np.unique(of)]

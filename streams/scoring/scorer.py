@@ -32,6 +32,8 @@ from features.online.cached_reader import Reader
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.core import Output, Wait
+from streams.engine.homes import Homes
+from streams.engine.moved_counts import MovedCounts
 from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Partition, Record
 from streams.scoring import fallback_rules, metrics
@@ -49,14 +51,23 @@ _ASK_AGAIN_S = 1.0
 
 
 class Scorer:
-    """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``)."""
+    """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``); ``homes``:
+    where records belong (without it, where they lie)."""
 
     name = "scorer"
     inputs: tuple[str, ...] = (topics.EVENTS,)
-    outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
+    #: To its own input it moves what lies in another partition than its subject's.
+    outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.EVENTS, topics.DLQ)
     replays: tuple[str, ...] = (topics.EVENTS,)
 
-    def __init__(self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        model: ModelClient,
+        profiles: Reader,
+        wait: Wait = time.sleep,
+        homes: Homes = Homes(None, 1),
+    ) -> None:
         self._wait = wait
         self._model_name = settings.model
         self._scoring = settings.scoring
@@ -66,13 +77,17 @@ class Scorer:
         self._model = model
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
-        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission)
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, homes)
+        self._homes, self._moved = homes, MovedCounts(homes)
         self._ask_again_at = 0.0
 
     def process(self, records: Sequence[Record]) -> Output:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
-        taken, dead, repeated = self._intake.take(records)
+        taken, dead, repeated, astray = self._intake.take(records)
         output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, repeated)])
+        if astray:
+            output.produce += [self._homes.move(record, subject, self.name) for record, subject in astray]
+            output.counted += self._moved.count(*zip(*astray, strict=True))
         if taken is None:
             return output
         batch, events = taken.columns, taken.events

@@ -12,6 +12,7 @@ from features.online.decode_reply import OF_A_COUNTERPART, OF_A_SUBJECT, decode
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.codec import encode
+from streams.engine.homes import Homes
 from streams.engine.snapshot_store import Snapshot
 from streams.engine.snapshot_store import decode as decoded
 from streams.engine.snapshot_store import encode as encoded
@@ -29,7 +30,7 @@ def warm(settings: Settings) -> None:
     state = PartitionState(admission(settings.scoring))
     state.copy(1)  # the event comes while it is under way
     record = Record(topics.EVENTS, 0, 0, b"c", encode(_EVENT), [], _EVENT.event_time_ms)
-    taken = Intake(settings.scoring, lambda _: state.admission).take([record]).new
+    taken = Intake(settings.scoring, lambda _: state.admission, Homes("murmur2", 1)).take([record]).new
     assert taken is not None
     vectors, _ = state.update(taken.columns, settings.features.measure_limit)
     profiles = decode([None] * (OF_A_SUBJECT + OF_A_COUNTERPART), 1)
