@@ -27,7 +27,7 @@ STEP = 10_000
 
 class Generation(msgspec.Struct, frozen=True):
     """One repartition. ``partitions`` since then; ``revisions``: what is added to offsets of outcomes; ``letters``: where ``dlq``
-    ended; ``begun_ms``: wall time; ``partitioner``: how its producers spread keys (``streams.kafka.partitioners``).
+    ended; ``begun_ms``: wall time; ``partitioner``: how its subjects are spread (``streams.kafka.partitioners``).
     """
 
     begun_ms: int

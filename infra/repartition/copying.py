@@ -17,9 +17,10 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
+from streams.engine.homes import Homes, homes_of
 from streams.engine.repartition_header import HEADER, negative
 from streams.engine.settings_history import History
-from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
+from streams.kafka.partitioners import HASHES, Name
 from streams.kafka.records import Record
 from streams.labels.label_intake import LabelIntake
 from streams.scoring.admission.admission import Admission
@@ -52,7 +53,7 @@ for _said in (Score, Alert, Outcome):
 
 
 class Target:
-    """The new partition of a record: by its key; by its subject, where it has no key."""
+    """The new partition of a record: its subject's. What a producer took for a key does not count (``streams.engine.homes``)."""
 
     def __init__(self, partitioner: Name, partitions: int) -> None:
         self._hashed = HASHES[partitioner]
@@ -61,16 +62,15 @@ class Target:
         self._of_ours = msgspec.json.Decoder(_OfOurs).decode
 
     def __call__(self, record: Record) -> int:
-        # Outcomes are written by the label joiner alone, whose producer spreads keys as Java does.
-        hashed = HASHES["murmur2"] if record.topic == topics.OUTCOMES else self._hashed
-        key = record.key
-        if not key:
-            try:
-                read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
-                key = read(record.value or b"").subject.encode()
-            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return record.partition % self._partitions
-        return hashed(key) % self._partitions
+        if record.topic == topics.OUTCOMES and record.key:
+            # Written by the label joiner alone, keyed by the counterpart; its producer spreads keys as Java does.
+            return HASHES["murmur2"](record.key) % self._partitions
+        try:
+            read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
+            key = read(record.value or b"").subject.encode()
+        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return record.partition % self._partitions
+        return self._hashed(key) % self._partitions
 
 
 class Taken:
@@ -80,7 +80,8 @@ class Taken:
         """Set up with ``histories``: by partition, by what it was processed (``streams.engine.settings_history``)."""
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
-        self._intake = Intake(settings.scoring, self._of)
+        # Those that lay elsewhere than their subject's were moved, and the moved ones were taken.
+        self._intake = Intake(settings.scoring, self._of, homes_of(settings))
         for partition, history in histories.items():
             self._intake.decided((topics.EVENTS, partition), history)
 
@@ -97,10 +98,10 @@ class Taken:
 class TakenLabels:
     """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
 
-    def __init__(self, lead_ms: int, histories: Mapping[int, History]) -> None:
-        """Set up with ``lead_ms``: where ``histories``, by partition, does not say by what it was processed
+    def __init__(self, lead_ms: int, homes: Homes, histories: Mapping[int, History]) -> None:
+        """Set up with ``lead_ms`` and ``homes``: where ``histories``, by partition, does not say by what it was processed
         (``streams.engine.settings_history``)."""
-        self._intake = LabelIntake(lead_ms)
+        self._intake = LabelIntake(lead_ms, homes)
         for partition, history in histories.items():
             self._intake.decided((topics.LABELS, partition), history)
 
@@ -110,15 +111,15 @@ class TakenLabels:
         return taken
 
 
-def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tell) -> tuple[Marks, Evidence]:
-    """Read what decides: how far the processors had come, and where keys lie. ``begins``: of ``transactions``, by partition.
+def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tell) -> Marks:
+    """Read what decides: how far the processors had come. ``begins``: of ``transactions``, by partition.
 
     Raises PlatformError where the beginning of the log that is needed is gone.
     """
     delays = journal.topics[topics.SCORES].limits
-    marks, evidence = Marks(journal.before, settings.labels.delay_ms, delays), Evidence(journal.before)
+    marks = Marks(journal.before, settings.labels.delay_ms, delays)
     with _reader(settings, journal) as reader:
-        for topic in (topics.EVENTS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
+        for topic in (topics.EVENTS, topics.SCORES, topics.OUTCOMES):
             seen = 0
             for partition, end in journal.topics[topic].ends.items():
                 first = newest = None
@@ -126,9 +127,6 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
                     seen += len(records)
                     if topic in (topics.SCORES, topics.OUTCOMES):
                         marks.see(records)
-                    if topic != topics.OUTCOMES:
-                        for record in records:
-                            evidence.see(topic, partition, record.key)
                     if topic == topics.EVENTS and begins.get(partition, 0) > 0:
                         times = [time for time in map(time_of, records) if time is not None]
                         first = min(times, default=None) if first is None else first
@@ -137,7 +135,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
                     _reaches_back(partition, begins[partition], first, newest)
             tell(f"{topic} looked at", seen)
     marks.settle()
-    return marks, evidence
+    return marks
 
 
 def _reaches_back(partition: int, begin: int, first: int | None, newest: int | None) -> None:
@@ -147,19 +145,6 @@ def _reaches_back(partition: int, begin: int, first: int | None, newest: int | N
             f"{HISTORY_MS // DAY_MS} days that subjects' histories need, so they cannot be rebuilt from it; start a platform of "
             "that many partitions in another folder, and publish the history there"
         )
-
-
-def chosen(evidence: Evidence, asked: Name | None) -> Name:
-    """Return the partitioner: the one that was asked for, else the one that explains the log. Raises PlatformError."""
-    if asked is not None:
-        return asked
-    try:
-        return evidence.partitioner()
-    except Unexplained as error:
-        raise PlatformError(
-            f"{error}; records must go where your producers will send the next ones: give all of them one partitioner, key every "
-            "record by its subject, and name it: --partitioner murmur2 or crc32"
-        ) from error
 
 
 def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None:
@@ -187,7 +172,7 @@ def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -
     if topic == topics.EVENTS:
         return Taken(settings, histories)
     if topic == topics.LABELS:
-        return TakenLabels(limits_of(settings.scoring).lead_ms, histories)
+        return TakenLabels(limits_of(settings.scoring).lead_ms, homes_of(settings), histories)
     return None
 
 

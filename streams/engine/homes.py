@@ -1,9 +1,9 @@
 """Where a subject's records belong, and how one that lies elsewhere gets there.
 
 A subject's history lies in one partition, and a label meets its event only there. Producers may put a record anywhere: clients
-hash the same key in different ways, and some send no key, or another one. So the processor that meets a record elsewhere writes it
-to its subject's partition, in the transaction that commits its offset: once, whatever is killed. There it is taken as if it had
-come there (``streams.engine.moved_header``).
+hash the same key in different ways, and some send no key, or another one. So the processor that meets a record elsewhere writes
+it to its subject's partition, in the transaction that commits its offset: once, whatever is killed. There it is taken as if it
+had come there (``streams.engine.moved_header``).
 
 Which records were moved must be known when the log is read again: the partitioner is one of the limits by which a partition was
 processed (``streams.engine.settings_history``).
@@ -74,9 +74,13 @@ class Homes:
         for code in codes:
             if ANYWHERE not in (code, self.code) and code != self.code:
                 raise SettingsError(
-                    f"partitioner is {self.partitioner!r}, and {topic} is spread by {NAMES[code - 1]!r}: set partitioner to that, or "
-                    f"run driftloop repartition --partitioner {self.partitioner}"
+                    f"partitioner is {self.partitioner!r}, and {topic} is spread by {NAMES[code - 1]!r}: set partitioner to "
+                    f"that, or run driftloop repartition --partitioner {self.partitioner}"
                 )
+
+
+#: Every record is taken where it lies.
+WHERE_THEY_LIE = Homes(None, 1)
 
 
 def homes_of(settings: Settings) -> Homes:

@@ -54,8 +54,8 @@ class MovedCounts:
             return
         self._logged.add((topic, way))
         log.warning(
-            "%s: records come to other partitions than their subject's (%s, client %s) and are moved; let producers key them by the "
-            "subject and spread keys by %s, or set partitioner",
+            "%s: records come to other partitions than their subject's (%s, client %s) and are moved; let producers key them by "
+            "the subject and spread keys by %s, or set partitioner",
             topic,
             way,
             client,

@@ -1,7 +1,7 @@
 """A record that was moved to its subject's partition: a header says where it came from, when, and how often it was moved.
 
-``driftloop-moved: PARTITION,OFFSET,APPENDED_MS,MOVES``: the place in the same topic where its producer put it, and when the broker
-took it there. What depends on when the broker took a record goes by that time.
+``driftloop-moved: PARTITION,OFFSET,APPENDED_MS,MOVES``: the place in the same topic where its producer put it, and when the
+broker took it there. Whether a record comes from the future is judged by that time.
 
 A producer may set the header itself. It gains nothing: the earlier of the two times counts, by which more is refused as too far
 ahead, never less; and a record that has been moved so often already becomes a dead letter where it is.

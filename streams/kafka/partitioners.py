@@ -2,9 +2,9 @@
 
 | name | who spreads so | partition of a key |
 | --- | --- | --- |
-| ``murmur2`` | Java's clients, kafkajs, driftloop's, librdkafka's ``murmur2`` and ``murmur2_random`` | murmur2(key) & 0x7fffffff mod n |
+| ``murmur2`` | Java's clients, kafkajs, librdkafka's ``murmur2`` and ``murmur2_random`` | murmur2(key) & 0x7fffffff mod n |
 | ``crc32`` | librdkafka's default: ``consistent_random``, and ``consistent`` | crc32(key) mod n |
-| ``fnv1a`` | Go's Sarama, and the ``Hash`` balancer of Go's kafka-go | the remainder of FNV-1a(key), as a signed number, without its sign |
+| ``fnv1a`` | Sarama (Go), and the ``Hash`` balancer of kafka-go | FNV-1a(key), as a signed number, mod n, without its sign |
 
 A platform's subjects are spread by one of the first two (the setting ``partitioner``); the third is only recognised.
 

@@ -42,7 +42,7 @@ from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
-from streams.engine.homes import Homes, homes_of
+from streams.engine.homes import WHERE_THEY_LIE, Homes, homes_of
 from streams.engine.moved_counts import MovedCounts
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
@@ -64,7 +64,7 @@ class LabelJoiner:
     #: In this order, see above.
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
-    def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = Homes(None, 1)) -> None:
+    def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = WHERE_THEY_LIE) -> None:
         self.limits = JoinLimits(delay_ms, lead_ms, homes.code)
         self._homes, self._moved = homes, MovedCounts(homes)
         #: Of scores; those of labels are with the intake.

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.base.events import Label
 from streams.engine import future
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import dead_letter
-from streams.engine.homes import ANYWHERE, Homes
+from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes
 from streams.engine.moved_header import appended_ms
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
@@ -48,7 +49,7 @@ class TakenLabels(NamedTuple):
 class LabelIntake:
     """Decides for each record by itself; a pure function of the log and of the limits that counted at the time."""
 
-    def __init__(self, lead_ms: int, homes: Homes = Homes(None, 1)) -> None:
+    def __init__(self, lead_ms: int, homes: Homes = WHERE_THEY_LIE) -> None:
         self._lead_ms = lead_ms
         self._homes = homes
         self._histories = Histories()
@@ -59,10 +60,10 @@ class LabelIntake:
         good, labels, dead = self._decoder.decode(records)
         elsewhere = self._astray(good, labels, self._homes.code)
         ahead = [_is_ahead(label, record, self._lead_ms) for record, label in zip(good, labels, strict=True)]
-        if not any(ahead) and not any(elsewhere):
+        if not any(ahead) and not elsewhere.any():
             return TakenLabels(good, labels, dead, [])
         taken = TakenLabels([], [], dead, [])
-        for record, label, moves, refused in zip(good, labels, elsewhere, ahead, strict=True):
+        for record, label, moves, refused in zip(good, labels, elsewhere.tolist(), ahead, strict=True):
             if moves:
                 taken.astray.append((record, label.subject.encode()))
             elif refused:
@@ -73,8 +74,10 @@ class LabelIntake:
         return taken
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits (``JoinLimits``) this partition of ``labels`` was processed so far. Raises SettingsError where it was
-        spread by another partitioner."""
+        """Note by what limits (``JoinLimits``) this partition of ``labels`` was processed so far.
+
+        Raises SettingsError where it was spread by another partitioner.
+        """
         self._homes.refuse_another((JoinLimits(*limits).partitioner for _, limits in history), partition[0])
         self._histories.decided(partition, history)
 
@@ -89,7 +92,7 @@ class LabelIntake:
         elsewhere = np.zeros(len(good), dtype=np.bool_)
         for code in {of_then.partitioner for of_then in limits}:
             of_code = np.array([of_then.partitioner == code for of_then in limits])
-            elsewhere |= of_code & np.array(self._astray(good, labels, code))
+            elsewhere |= of_code & self._astray(good, labels, code)
         taken = [
             (record, label)
             for record, label, of_then, moves in zip(good, labels, limits, elsewhere.tolist(), strict=True)
@@ -97,9 +100,9 @@ class LabelIntake:
         ]
         return [record for record, _ in taken], [label for _, label in taken]
 
-    def _astray(self, records: list[Record], labels: list[Label], code: int) -> list[bool]:
+    def _astray(self, records: list[Record], labels: list[Label], code: int) -> NDArray[np.bool_]:
         lie = np.fromiter((record.partition for record in records), dtype=np.int64, count=len(records))
-        return self._homes.astray(lie, [label.subject.encode() for label in labels], code).tolist()
+        return self._homes.astray(lie, [label.subject.encode() for label in labels], code)
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Drop partitions that went to another member."""

@@ -21,7 +21,7 @@ from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
-from streams.engine.homes import ANYWHERE, Homes
+from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes
 from streams.engine.moved_header import appended_ms
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
@@ -89,7 +89,7 @@ def admission(scoring: Scoring) -> Admission:
 class Intake:
     """``admission_of`` gives the admission of a partition, which the records change; ``homes``: where records belong."""
 
-    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission], homes: Homes = Homes(None, 1)) -> None:
+    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission], homes: Homes = WHERE_THEY_LIE) -> None:
         self.limits = limits_of(scoring, homes.code)
         self._homes = homes
         self._histories = Histories()
@@ -103,8 +103,10 @@ class Intake:
         return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0, [])
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits the partition was processed so far (``streams.engine.settings_history``). Raises SettingsError where
-        it was spread by another partitioner."""
+        """Note by what limits the partition was processed so far (``streams.engine.settings_history``).
+
+        Raises SettingsError where it was spread by another partitioner.
+        """
         self._homes.refuse_another((IntakeLimits(*limits).partitioner for _, limits in history), partition[0])
         self._histories.decided(partition, history)
 

@@ -32,7 +32,7 @@ from features.online.cached_reader import Reader
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.core import Output, Wait
-from streams.engine.homes import Homes
+from streams.engine.homes import WHERE_THEY_LIE, Homes
 from streams.engine.moved_counts import MovedCounts
 from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Partition, Record
@@ -66,7 +66,7 @@ class Scorer:
         model: ModelClient,
         profiles: Reader,
         wait: Wait = time.sleep,
-        homes: Homes = Homes(None, 1),
+        homes: Homes = WHERE_THEY_LIE,
     ) -> None:
         self._wait = wait
         self._model_name = settings.model

@@ -11,7 +11,7 @@ from infra.cli import context
 if TYPE_CHECKING:
     from streams.kafka.partitioners import Name
 
-PARTITIONER_HELP = "How producers spread keys, murmur2 or crc32; by default what explains where the keys are."
+PARTITIONER_HELP = "How subjects are spread over partitions, murmur2 or crc32; by default as they are."
 
 
 def command(

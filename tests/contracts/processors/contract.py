@@ -27,7 +27,7 @@ class Contract:
     cut; ``settings`` changes those of the suite.
 
     ``says``: of a topic and a value, what must be the same each time; ``sink`` and ``holds``: where rows go, and what is there in
-    the end. ``ordered``: so is the order within a partition. ``whole``: one member reads every partition.
+    the end. ``ordered``: so is the order of a key's records. ``whole``: one member reads every partition.
     """
 
     make: Callable[[Settings], Core]

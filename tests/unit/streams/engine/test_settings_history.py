@@ -91,7 +91,7 @@ class Life:
         self.intake.decided((topics.EVENTS, 0), self.history)
 
     def says(self, records: list[Record]) -> list[tuple[int, str]]:
-        taken, dead, _ = self.intake.take(records)
+        taken, dead, _, _ = self.intake.take(records)
         verdicts = [(letter.offset, "dead") for letter in (msgspec.json.decode(produced.value, type=Offset) for produced in dead)]
         if taken is not None:
             verdicts += [
@@ -217,4 +217,4 @@ def test_lives_of_the_joiner_say_together_what_one_says_of_the_labels_that_were_
 def test_settings_become_limits_in_ms(scoring: Scoring) -> None:
     limits = limits_of(scoring)
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
-    assert tuple(limits) == tuple(int(span * HOUR) for span in hours)
+    assert tuple(limits) == (*(int(span * HOUR) for span in hours), 0)

@@ -304,7 +304,7 @@ def test_a_refused_label_is_taken_once_the_setting_allows_it_and_not_because_the
     same, history = life(HOUR, [refused], history)
     assert same.held == 1
     again, history = life(0, [refused], history)
-    assert history == (Since(0, (DELAY, HOUR)), Since(1, (DELAY, 0)))
+    assert history == (Since(0, (DELAY, HOUR, 0)), Since(1, (DELAY, 0, 0)))
     joined, letters = said_of(again, msgspec.structs.replace(refused, offset=1))
     assert ([(outcome.positive, outcome.late, outcome.score) for outcome in joined], letters) == ([(True, False, 0.25)], [])
 
@@ -323,7 +323,7 @@ def test_labels_of_the_time_before_they_had_a_lead_stay_taken() -> None:
     note = commit_metadata.read('{"limits":[[0,[604800000]]]}')
     assert note.limits == (Since(0, (DELAY,)),)
     again, history = life(HOUR, [ahead(0)], note.limits)
-    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR)))
+    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR, 0)))
     assert commit_metadata.read(commit_metadata.Note(0, history).text()).limits == history
     assert said_of(again, record("labels", 1, label("x", T0, True, T0))) == ([], [])
     assert [len(of) for of in said_of(again, ahead(2, "y"))] == [0, 1]

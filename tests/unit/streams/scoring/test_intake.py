@@ -43,8 +43,8 @@ def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
 def test_a_batch_in_which_nothing_is_new_says_how_many_came_before() -> None:
     own = intake()
     assert own.take([event(0, "x")]).repeated == 0
-    assert own.take([event(1, "x"), event(2, "x")]) == (None, [], 2)
-    assert own.take([]) == (None, [], 0)
+    assert own.take([event(1, "x"), event(2, "x")]) == (None, [], 2, [])
+    assert own.take([]) == (None, [], 0, [])
 
 
 def test_a_history_goes_with_its_partition() -> None:
