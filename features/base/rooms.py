@@ -37,6 +37,7 @@ PARTITION = (
     _ENGINE / "moved_header.py",
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
+    _STREAMS / "kafka" / "partitioners.py",
 )
 
 

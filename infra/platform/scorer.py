@@ -7,7 +7,7 @@ from features.online.cached_reader import Reader
 from features.online.store import ProfileReader
 from serving.client.client import KServeClient
 from serving.server import auth
-from streams.engine.homes import homes_of
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.shell import NEW_S, Shell
 from streams.scoring.scorer import Scorer
 from streams.scoring.warm_up import warm

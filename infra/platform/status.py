@@ -14,6 +14,7 @@ from infra.platform import components, health, provision, supervisor
 from infra.platform.components import Component
 from infra.platform.event_times import EventTime, event_times, newest_published
 from infra.platform.lag import group_lags
+from infra.platform.moved import Moved, moved
 from infra.platform.supervisor import Process
 from streams.kafka.access import check
 from streams.kafka.refusal import refused
@@ -66,7 +67,7 @@ class Status(TypedDict):
     """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
     refuses our user. ``refused``: why it refuses something to our user, and the way out.
     ``less_safe_topics``: those with fewer copies than the settings say, a line each. ``event_time``: by processor, see
-    ``infra.platform.event_times``."""
+    ``infra.platform.event_times``. ``moved``: by topic, records that came to another partition than their subject's."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
@@ -76,6 +77,7 @@ class Status(TypedDict):
     refused: str | None
     less_safe_topics: list[str] | None
     event_time: dict[str, EventTime]
+    moved: dict[str, Moved]
 
 
 def status(settings: Settings) -> Status:
@@ -97,6 +99,7 @@ def status(settings: Settings) -> Status:
         refused=kafka.refused,
         less_safe_topics=kafka.less_safe,
         event_time=event_times(settings, kafka.published_ms),
+        moved=moved(settings),
     )
 
 

@@ -17,7 +17,8 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
-from streams.engine.homes import Homes, homes_of
+from streams.engine.homes import Homes
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.repartition_header import HEADER, negative
 from streams.engine.settings_history import History
 from streams.kafka.partitioners import HASHES, Name

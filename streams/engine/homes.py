@@ -11,15 +11,14 @@ processed (``streams.engine.settings_history``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.settings import Settings, SettingsError
 from streams.engine.core import dead_letter
-from streams.engine.moved_header import HEADER, MOST_MOVES, Moved, moved
+from streams.engine.moved_header import MOST_MOVES, MOVED_HEADER, Moved, moved
 from streams.kafka.partitioners import Name, spread
 from streams.kafka.records import Produce, Record
 
@@ -60,29 +59,15 @@ class Homes:
                 processor,
                 MovedTooOften(
                     f"the record was moved {MOST_MOVES} times; give every process the same setting partitioner, and let "
-                    f"producers send no header {HEADER}"
+                    f"producers send no header {MOVED_HEADER}"
                 ),
             )
         origin = Moved(record.partition, record.offset, record.appended_ms) if before is None else before
-        headers = [header for header in record.headers if header[0] != HEADER]
+        headers = [header for header in record.headers if header[0] != MOVED_HEADER]
         headers.append(origin._replace(moves=moves).header())
         home = int(spread(self.partitioner, [subject], self.partitions)[0])
         return Produce(record.topic, subject, record.value or b"", home, headers)
 
-    def refuse_another(self, codes: Iterable[int], topic: str) -> None:
-        """Raise SettingsError where a partition of the topic was processed by another partitioner: histories lie by that."""
-        for code in codes:
-            if ANYWHERE not in (code, self.code) and code != self.code:
-                raise SettingsError(
-                    f"partitioner is {self.partitioner!r}, and {topic} is spread by {NAMES[code - 1]!r}: set partitioner to "
-                    f"that, or run driftloop repartition --partitioner {self.partitioner}"
-                )
-
 
 #: Every record is taken where it lies.
 WHERE_THEY_LIE = Homes(None, 1)
-
-
-def homes_of(settings: Settings) -> Homes:
-    """Return the partitions of a platform's subjects."""
-    return Homes(settings.partitioner, settings.partitions)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from streams.engine.core import MOST_DIGITS
 from streams.kafka.records import Record
 
-HEADER = "driftloop-moved"
+MOVED_HEADER = "driftloop-moved"
 #: A record is moved once. More often where it comes from another platform, or was on its way in a repartition.
 MOST_MOVES = 8
 
@@ -30,14 +30,14 @@ class Moved(NamedTuple):
 
     def header(self) -> tuple[str, bytes]:
         """Return the header as it is written. The inverse is ``moved``."""
-        return HEADER, ",".join(map(str, self)).encode()
+        return MOVED_HEADER, ",".join(map(str, self)).encode()
 
 
 def moved(record: Record) -> Moved | None:
     """Return what the header says; None where the record has none, or one that is none of ours."""
     for name, value in record.headers:
-        if name == HEADER:
-            return _parsed(value or b"")
+        if name == MOVED_HEADER:
+            return _origin_of(value or b"")
     return None
 
 
@@ -52,7 +52,7 @@ def appended_ms(record: Record) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _parsed(value: bytes) -> Moved | None:
+def _origin_of(value: bytes) -> Moved | None:
     parts = value.split(b",")
     if len(parts) != len(Moved._fields) or not all(part.isdigit() and len(part) <= MOST_DIGITS for part in parts):
         return None

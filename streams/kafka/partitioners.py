@@ -58,6 +58,8 @@ def fnv1a_partition(key: bytes, partitions: int) -> int:
     return abs(signed) % partitions
 
 
+#: What librdkafka calls them, for records with and without a key.
+SETTING: dict[Name, str] = {"murmur2": "murmur2_random", "crc32": "consistent_random"}
 #: The partition of a key among so many, by each way that is known, in the order in which they are looked for.
 KNOWN: dict[str, Callable[[bytes, int], int]] = {
     "murmur2": lambda key, partitions: _murmur2(key) % partitions,

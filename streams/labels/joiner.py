@@ -42,8 +42,9 @@ from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import Output
-from streams.engine.homes import WHERE_THEY_LIE, Homes, homes_of
+from streams.engine.homes import WHERE_THEY_LIE, Homes
 from streams.engine.moved_counts import MovedCounts
+from streams.engine.partitioner_setting import homes_of, refuse_another
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
@@ -100,7 +101,11 @@ class LabelJoiner:
             self._restoring = False
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``)."""
+        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``).
+
+        Raises SettingsError where that was by another partitioner.
+        """
+        refuse_another(self._homes, (JoinLimits(*limits).partitioner for _, limits in history), partition[0])
         (self._labels if partition[0] == topics.LABELS else self._histories).decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:

@@ -74,11 +74,7 @@ class LabelIntake:
         return taken
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits (``JoinLimits``) this partition of ``labels`` was processed so far.
-
-        Raises SettingsError where it was spread by another partitioner.
-        """
-        self._homes.refuse_another((JoinLimits(*limits).partitioner for _, limits in history), partition[0])
+        """Note by what limits (``JoinLimits``) this partition of ``labels`` was processed so far."""
         self._histories.decided(partition, history)
 
     def again(self, records: Iterable[Record]) -> tuple[list[Record], list[Label]]:

@@ -13,6 +13,7 @@ from features.base.durations import DAY_MS
 from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import producer
+from streams.kafka.partitioners import SETTING
 from streams.publish.batch import Batch, Labels, no_labels
 from streams.publish.encode import encode_events, encode_labels, keys
 from streams.publish.lockstep import Lockstep
@@ -75,7 +76,12 @@ class Publisher:
         speed: float | None = None,
         pending: Labels | None = None,
     ) -> None:
-        extra: dict[str, Any] = {"linger.ms": 20, "delivery.report.only.error": True, "log_level": 2}
+        extra: dict[str, Any] = {
+            "linger.ms": 20,
+            "delivery.report.only.error": True,
+            "log_level": 2,
+            "partitioner": SETTING[settings.partitioner],
+        }
         # What goes wrong is raised; librdkafka's own log lines would only say it again, and again.
         self._producer = producer(settings, **extra)
         self._look(settings)

@@ -103,11 +103,7 @@ class Intake:
         return self._judge(good, events, before, dead, {}) if events else Judged(None, dead, 0, [])
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits the partition was processed so far (``streams.engine.settings_history``).
-
-        Raises SettingsError where it was spread by another partitioner.
-        """
-        self._homes.refuse_another((IntakeLimits(*limits).partitioner for _, limits in history), partition[0])
+        """Note by what limits the partition was processed so far (``streams.engine.settings_history``)."""
         self._histories.decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:

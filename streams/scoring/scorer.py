@@ -34,10 +34,11 @@ from streams import topics
 from streams.engine.core import Output, Wait
 from streams.engine.homes import WHERE_THEY_LIE, Homes
 from streams.engine.moved_counts import MovedCounts
+from streams.engine.partitioner_setting import refuse_another
 from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Partition, Record
 from streams.scoring import fallback_rules, metrics
-from streams.scoring.intake import Intake, Taken, admission
+from streams.scoring.intake import Intake, IntakeLimits, Taken, admission
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version
 from streams.scoring.score_records import Scored, count, score_records
@@ -129,7 +130,11 @@ class Scorer:
         return self._intake.limits
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``)."""
+        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``).
+
+        Raises SettingsError where that was by another partitioner.
+        """
+        refuse_another(self._homes, (IntakeLimits(*limits).partitioner for _, limits in history), partition[0])
         self._intake.decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Set
 
-from streams.engine.moved_header import HEADER
+from streams.engine.moved_header import MOVED_HEADER
 from streams.kafka.partitioners import murmur2
 from streams.kafka.records import Record
 
@@ -27,7 +27,7 @@ def moves(log: Log, malformed: Set[int] = frozenset()) -> tuple[dict[str, int], 
     for records in log.values():
         for record in records:
             for name, value in record.headers:
-                if name == HEADER:
+                if name == MOVED_HEADER:
                     partition, offset, _, times = (int(part) for part in (value or b"").split(b","))
                     made[partition, offset, record.value] += 1
                     if times != 1 or _astray(record, len(log), malformed):
@@ -40,7 +40,7 @@ def moves(log: Log, malformed: Set[int] = frozenset()) -> tuple[dict[str, int], 
 
 def moved(record: Record) -> bool:
     """Whether a processor of ours wrote it."""
-    return any(name == HEADER for name, _ in record.headers)
+    return any(name == MOVED_HEADER for name, _ in record.headers)
 
 
 def _astray(record: Record, partitions: int, malformed: Set[int]) -> bool:

@@ -13,7 +13,7 @@ from features.online.store import ProfileReader
 from serving.client.client import KServeClient
 from serving.server import auth
 from streams import topics
-from streams.engine.homes import homes_of
+from streams.engine.partitioner_setting import homes_of
 from streams.kafka.records import Record
 from streams.scoring.scorer import Scorer
 

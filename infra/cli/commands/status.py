@@ -18,23 +18,25 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="For programs."
     from features.base.settings import SettingsError
     from infra.platform.status import status
 
-    report = status(context.settings())
+    own = context.settings()
+    report = status(own)
     if as_json:
         print(json.dumps(report, indent=2))
     else:
-        _show(report)
+        _show(report, own.partitioner)
     if report["refused"]:
         raise SettingsError(report["refused"])
     if report["state"] != "up":
         raise typer.Exit(1)
 
 
-def _show(report: Status) -> None:
+def _show(report: Status, partitioner: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     from infra.inspect.show import when
+    from infra.platform.moved import advice
 
     console = Console()
     console.print(f"driftloop in {report['dir']} is {report['state']}", highlight=False)
@@ -53,6 +55,8 @@ def _show(report: Status) -> None:
     console.print(f"token         {where['token_file']}", highlight=False, soft_wrap=True)
     for line in report["less_safe_topics"] or []:
         console.print(line, highlight=False, soft_wrap=True)
+    for topic, of_topic in report["moved"].items():
+        console.print(advice(topic, of_topic, partitioner), highlight=False, soft_wrap=True)
     if report["lag"]:
         lags = Table("consumer group", "topic", "behind", box=box.SIMPLE_HEAD)
         for group, topics in report["lag"].items():

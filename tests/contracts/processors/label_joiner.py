@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from features.base.settings import Settings
 from streams import topics
-from streams.engine.homes import homes_of
+from streams.engine.partitioner_setting import homes_of
 from streams.kafka.partitioners import HASHES
 from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner

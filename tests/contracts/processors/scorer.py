@@ -20,7 +20,7 @@ from features.online.cached_reader import Reader
 from features.transform.profiles import Profiles, unknown
 from serving.server.onnx_model import OnnxModel
 from streams import topics
-from streams.engine.homes import homes_of
+from streams.engine.partitioner_setting import homes_of
 from streams.kafka.records import Record
 from streams.scoring.scorer import Scorer
 from tests.contracts.processors.contract import HOUR, T0, Contract, partition_of

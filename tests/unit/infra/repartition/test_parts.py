@@ -20,8 +20,9 @@ from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from infra.repartition.switching import foreign
 from streams import topics
-from streams.engine.homes import WHERE_THEY_LIE, homes_of
+from streams.engine.homes import WHERE_THEY_LIE
 from streams.engine.moved_header import Moved
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.repartition_header import HEADER, Copied, copied
 from streams.engine.settings_history import History, Since
 from streams.kafka.partitioners import HASHES

@@ -44,13 +44,14 @@ def test_nobody_commits_or_opens_transactions_for_another_processor() -> None:
                 assert not any(name.startswith(rule.name) if rule.prefixed else name == rule.name for name in taken), rule
 
 
-def test_only_the_scorer_writes_alerts_and_only_producers_and_repairs_write_payments() -> None:
+def test_only_the_scorer_writes_alerts_and_payments_are_written_by_producers_repairs_and_who_moves_them() -> None:
     def writers(topic: str) -> set[str]:
         return {rule.user for rule in acl.rules() if (rule.kind, rule.name, rule.operation) == ("topic", topic, "write")}
 
     assert writers(topics.ALERTS) == {"scorer"}
     assert writers(topics.SCORES) == {"scorer", "operator"}
-    assert writers(topics.EVENTS) == {"producer", "operator"}
+    assert writers(topics.EVENTS) == {"producer", "operator", "scorer"}
+    assert writers(topics.LABELS) == {"producer", "analyst", "operator", "label-joiner"}
     assert writers(RUNS_CHANGELOG) == {"control"}
     assert not {rule for rule in acl.rules() if rule.user in {"inspect", "jobs"} and rule.operation == "write"}
 

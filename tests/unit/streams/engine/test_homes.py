@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from features.base.events import DeadLetter
-from features.base.settings import Settings, SettingsError
 from streams import topics
-from streams.engine.homes import ANYWHERE, NAMES, WHERE_THEY_LIE, Homes, homes_of
+from streams.engine.homes import ANYWHERE, NAMES, WHERE_THEY_LIE, Homes
 from streams.engine.moved_header import MOST_MOVES, Moved, moved
 from streams.kafka.partitioners import HASHES, Name
 from streams.kafka.records import Record
@@ -31,12 +30,6 @@ def test_a_record_is_astray_where_its_subject_does_not_hash_to(name: Name, parti
 def test_without_a_partitioner_records_are_taken_where_they_lie() -> None:
     assert WHERE_THEY_LIE.code == ANYWHERE
     assert not WHERE_THEY_LIE.astray(np.arange(3), SUBJECTS[:3], WHERE_THEY_LIE.code).any()
-
-
-def test_the_settings_say_where() -> None:
-    assert homes_of(Settings()).partitioner == "murmur2"
-    homes = homes_of(Settings(partitioner="crc32", partitions=9))
-    assert (homes.partitioner, homes.partitions, homes.code) == ("crc32", 9, 2)
 
 
 def test_a_record_is_moved_once_with_its_place_and_time_and_its_own_headers() -> None:
@@ -63,11 +56,3 @@ def test_a_record_that_is_moved_for_ever_is_a_dead_letter() -> None:
     content = msgspec.json.decode(letter.value, type=DeadLetter)
     assert (content.error, content.partition, content.offset, content.processor) == ("MovedTooOften", 0, 3, "label-joiner")
     assert "partitioner" in content.message
-
-
-def test_another_partitioner_than_the_histories_lie_by_is_refused_with_the_way_out() -> None:
-    homes = Homes("crc32", 4)
-    homes.refuse_another([ANYWHERE, homes.code], topics.EVENTS)
-    WHERE_THEY_LIE.refuse_another([ANYWHERE], topics.EVENTS)
-    with pytest.raises(SettingsError, match=r"is 'crc32', and transactions is spread by 'murmur2'.*--partitioner crc32"):
-        homes.refuse_another([ANYWHERE, 1], topics.EVENTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.engine.moved_header import HEADER, Moved, appended_ms, moved
+from streams.engine.moved_header import MOVED_HEADER, Moved, appended_ms, moved
 from streams.kafka.records import Record
 
 
@@ -19,8 +19,8 @@ def test_a_header_is_read_as_it_was_written(origin: Moved) -> None:
 
 @pytest.mark.parametrize("value", [None, b"", b"1,2", b"1,2,x,1", b"-1,2,3,1", b"1,2,3,1,5", b"1," + b"9" * 5000 + b",3,1"])
 def test_a_header_that_is_none_of_ours_says_nothing(value: bytes | None) -> None:
-    assert moved(record((HEADER, value))) is None
-    assert appended_ms(record((HEADER, value))) == 500
+    assert moved(record((MOVED_HEADER, value))) is None
+    assert appended_ms(record((MOVED_HEADER, value))) == 500
 
 
 def test_the_earlier_time_counts_so_that_a_forged_one_gains_nothing() -> None:

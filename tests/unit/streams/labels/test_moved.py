@@ -10,7 +10,7 @@ import pytest
 from features.base.events import Outcome
 from features.base.settings import Settings
 from streams import topics
-from streams.engine.homes import homes_of
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.testing import Batch, Driver, End, Kill, Step
 from streams.kafka.partitioners import HASHES, KNOWN
 from streams.kafka.records import Record

@@ -15,8 +15,9 @@ from features.catalogue.vector import INDEX, unpacked
 from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from streams import topics
-from streams.engine.homes import Homes, homes_of
+from streams.engine.homes import Homes
 from streams.engine.moved_header import Moved, moved
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.testing import Abort, Batch, Driver, End, Kill, Move, Snapshot, Step, Written
 from streams.kafka.partitioners import HASHES
 from streams.kafka.records import Record

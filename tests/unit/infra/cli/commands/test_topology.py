@@ -17,7 +17,7 @@ def test_it_prints_a_line_for_each_processor_without_a_platform(tmp_path: Path, 
     assert head.split()[0] == "processor"
     assert [line.split()[0] for line in lines] == [entry.name for entry in TOPOLOGY]
     (scorer,) = (" ".join(line.split()) for line in lines if line.startswith("scorer "))
-    assert scorer == "scorer transactions -> scores, alerts, dlq scorer exactly once scorer"
+    assert scorer == "scorer transactions -> scores, alerts, transactions, dlq scorer exactly once scorer"
     (skew,) = (" ".join(line.split()) for line in lines if line.startswith("skew "))
     assert skew == "skew - - no stream drift-monitor"
 
