@@ -202,6 +202,7 @@ class _Run:
         plan.letters = broker.ends(settings, topics.DLQ, range_of(1))[0]
         begins = {p: begin for p, (begin, _) in held[topics.EVENTS].items()}
         marks = copying.look(settings, plan, begins, self._count)
+        self._tell("subjects", f"spread by {plan.partitioner}")
         for topic in SPREAD:
             wanted = plan.topics[topic]
             own = {"retention.ms": "-1"} | {k: v for k, v in wanted.config.items() if k == "max.message.bytes"}
