@@ -43,7 +43,8 @@ async def _no_route(request: Request, error: Any) -> JSONResponse:
     asked = f"{request.method} {request.url.path[:100]}"
     headers = dict(error.headers or {})
     if error.status_code == 405:
-        taken = headers.get("allow") or headers.get("Allow", "")
+        # Starlette's own spells the name in another way, and has no order.
+        taken = ", ".join(sorted("".join(headers.get(name, "") for name in ("allow", "Allow")).split(", ")))
         return _plain(405, "wrong_method", f"{asked}: this path takes {taken} only", headers)
     if error.status_code == 404:
         return _plain(404, "unknown_route", f"{asked} is no route of this server; docs/serving.md lists them", headers)

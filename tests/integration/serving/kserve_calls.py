@@ -1,6 +1,6 @@
 """KServe's own clients as a process, since the import of KServe takes seconds and reads ``sys.argv``.
 
-``python -m tests.integration.serving.kserve_calls REST GRPC TOKEN WIDTH`` prints a JSON object: for each call what it gave, or
+``python -m tests.integration.serving.kserve_calls REST GRPC TOKEN`` prints a JSON object: for each call what it gave, or
 ``{"refused": sentence}``. Calls whose name begins with ``no_token`` send none.
 """
 
@@ -12,14 +12,14 @@ import sys
 from collections.abc import Awaitable
 from typing import Any
 
-import numpy as np
-
 ARGUMENTS, sys.argv[1:] = sys.argv[1:], []
 
 import grpc  # noqa: E402 - after sys.argv is empty, as KServe reads it
 import httpx  # noqa: E402
 from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRequest  # noqa: E402
 from kserve.inference_client import RESTConfig  # noqa: E402
+
+from tests.integration.serving.process import MANY_ROWS  # noqa: E402
 
 MODEL = "fraud"
 
@@ -47,8 +47,8 @@ async def scores(call: Awaitable[Any]) -> Any:
     return answer["predictions"] if isinstance(answer, dict) else answer.outputs[0].as_numpy().tolist()
 
 
-async def main(rest: str, rpc: str, token: str, width: str) -> None:
-    rows = np.zeros((300, int(width)), dtype=np.float32)
+async def main(rest: str, rpc: str, token: str) -> None:
+    rows = MANY_ROWS
     base, headers = f"http://{rest}", {"Authorization": f"Bearer {token}"}
     v1 = InferenceRESTClient(RESTConfig(protocol="v1"))
     v2 = InferenceRESTClient(RESTConfig(protocol="v2"))

@@ -1,6 +1,6 @@
 """Triton's own clients as a process: tritonclient and KServe describe the same messages, and one process cannot hold both.
 
-``python -m tests.integration.serving.triton_calls REST GRPC TOKEN WIDTH`` calls both sides (host:port) with rows of zeros, and prints
+``python -m tests.integration.serving.triton_calls REST GRPC TOKEN`` calls both sides (host:port) with ``MANY_ROWS``, and prints
 a JSON object: for each call what it gave, or ``{"refused": sentence}``.
 """
 
@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_http
 from tritonclient.utils import InferenceServerException
+
+from tests.integration.serving.process import MANY_ROWS
 
 MODEL = "fraud"
 
@@ -28,13 +31,18 @@ def outcome(call: Callable[[], Any]) -> Any:
 
 
 def http_calls(address: str, headers: dict[str, str], rows: Any) -> dict[str, Callable[[], Any]]:
+    """Each call gets headers of its own: tritonclient writes its length of the JSON into them."""
     client = over_http.InferenceServerClient(address)
 
     def infer(*, binary: bool = True, datatype: str = "FP32", outputs: Any = None, **options: Any) -> Any:
         tensor = over_http.InferInput("features", list(rows.shape), datatype)
         tensor.set_data_from_numpy(rows.astype(np.float64) if datatype == "FP64" else rows, binary_data=binary)
-        result = client.infer(MODEL, [tensor], headers=headers, outputs=outputs, **options)
-        return {"scores": result.as_numpy("score").tolist(), "said": result.get_response()}
+        result = client.infer(MODEL, [tensor], headers=dict(headers), outputs=outputs, **options)
+        return {
+            "scores": result.as_numpy("score").tolist(),
+            "version": result.get_response()["model_version"],
+            "id": result.get_response().get("id"),
+        }
 
     json_score = over_http.InferRequestedOutput("score", binary_data=False)
     return {
@@ -43,9 +51,9 @@ def http_calls(address: str, headers: dict[str, str], rows: Any) -> dict[str, Ca
         "model_ready": lambda: client.is_model_ready(MODEL),
         "version_ready": lambda: client.is_model_ready(MODEL, "v1"),
         "other_version_ready": lambda: client.is_model_ready(MODEL, "7"),
-        "server": lambda: client.get_server_metadata(headers=headers),
-        "model": lambda: client.get_model_metadata(MODEL, headers=headers),
-        "index": lambda: client.get_model_repository_index(headers=headers),
+        "server": lambda: client.get_server_metadata(headers=dict(headers)),
+        "model": lambda: client.get_model_metadata(MODEL, headers=dict(headers)),
+        "index": lambda: client.get_model_repository_index(headers=dict(headers)),
         "binary": infer,
         "json": lambda: infer(binary=False),
         "json_score": lambda: infer(outputs=[json_score]),
@@ -57,12 +65,12 @@ def http_calls(address: str, headers: dict[str, str], rows: Any) -> dict[str, Ca
         "fp64": lambda: infer(datatype="FP64"),
         "classes": lambda: infer(outputs=[over_http.InferRequestedOutput("score", class_count=2)]),
         "no_token": lambda: client.get_model_metadata(MODEL),
-        "other_model": lambda: client.get_model_metadata("other", headers=headers),
-        "config": lambda: client.get_model_config(MODEL, headers=headers),
-        "statistics": lambda: client.get_inference_statistics(MODEL, headers=headers),
-        "log_settings": lambda: client.get_log_settings(headers=headers),
-        "load": lambda: client.load_model(MODEL, headers=headers),
-        "shared_memory": lambda: client.get_system_shared_memory_status(headers=headers),
+        "other_model": lambda: client.get_model_metadata("other", headers=dict(headers)),
+        "config": lambda: client.get_model_config(MODEL, headers=dict(headers)),
+        "statistics": lambda: client.get_inference_statistics(MODEL, headers=dict(headers)),
+        "log_settings": lambda: client.get_log_settings(headers=dict(headers)),
+        "load": lambda: client.load_model(MODEL, headers=dict(headers)),
+        "shared_memory": lambda: client.get_system_shared_memory_status(headers=dict(headers)),
     }
 
 
@@ -72,15 +80,21 @@ def grpc_calls(address: str, headers: dict[str, str], rows: Any) -> dict[str, Ca
     def infer(*, datatype: str = "FP32", **options: Any) -> Any:
         tensor = over_grpc.InferInput("features", list(rows.shape), datatype)
         tensor.set_data_from_numpy(rows.astype(np.float64) if datatype == "FP64" else rows)
-        result = client.infer(MODEL, [tensor], headers=headers, **options)
-        return {"scores": result.as_numpy("score").tolist(), "said": result.get_response(as_json=True)}
+        result = client.infer(MODEL, [tensor], headers=dict(headers), **options)
+        return {
+            "scores": result.as_numpy("score").tolist(),
+            "version": result.get_response().model_version,
+            "id": result.get_response().id,
+        }
 
     def stream() -> Any:
         answers: list[Any] = []
         tensor = over_grpc.InferInput("features", list(rows.shape), "FP32")
         tensor.set_data_from_numpy(rows)
-        client.start_stream(lambda result, error: answers.append(error), headers=headers)
-        client.async_stream_infer(MODEL, [tensor])
+        client.start_stream(lambda result, error: answers.append(error), headers=dict(headers))
+        with suppress(InferenceServerException):
+            # The refusal may come before the request is sent, and by the callback in any case.
+            client.async_stream_infer(MODEL, [tensor])
         client.stop_stream()
         raise answers[0]
 
@@ -90,27 +104,26 @@ def grpc_calls(address: str, headers: dict[str, str], rows: Any) -> dict[str, Ca
         "model_ready": lambda: client.is_model_ready(MODEL),
         "version_ready": lambda: client.is_model_ready(MODEL, "v1"),
         "other_version_ready": lambda: client.is_model_ready(MODEL, "7"),
-        "server": lambda: client.get_server_metadata(headers=headers, as_json=True),
-        "model": lambda: client.get_model_metadata(MODEL, headers=headers, as_json=True),
+        "server": lambda: client.get_server_metadata(headers=dict(headers), as_json=True),
+        "model": lambda: client.get_model_metadata(MODEL, headers=dict(headers), as_json=True),
         "infer": infer,
         "gzip": lambda: infer(compression_algorithm="gzip"),
         "version": lambda: infer(model_version="v1", request_id="a-request"),
         "other_version": lambda: infer(model_version="7"),
         "fp64": lambda: infer(datatype="FP64"),
         "no_token": lambda: client.get_model_metadata(MODEL),
-        "other_model": lambda: client.get_model_metadata("other", headers=headers),
-        "config": lambda: client.get_model_config(MODEL, headers=headers),
-        "index": lambda: client.get_model_repository_index(headers=headers),
-        "statistics": lambda: client.get_inference_statistics(MODEL, headers=headers),
-        "load": lambda: client.load_model(MODEL, headers=headers),
+        "other_model": lambda: client.get_model_metadata("other", headers=dict(headers)),
+        "config": lambda: client.get_model_config(MODEL, headers=dict(headers)),
+        "index": lambda: client.get_model_repository_index(headers=dict(headers)),
+        "statistics": lambda: client.get_inference_statistics(MODEL, headers=dict(headers)),
+        "load": lambda: client.load_model(MODEL, headers=dict(headers)),
         "stream": stream,
     }
 
 
 def main() -> None:
-    rest, rpc, token, width = sys.argv[1:5]
-    # Enough rows that answers are long enough to be packed.
-    rows = np.zeros((300, int(width)), dtype=np.float32)
+    rest, rpc, token = sys.argv[1:]
+    rows = MANY_ROWS
     bearer = {"authorization": f"Bearer {token}"}
     calls = {"http": http_calls(rest, bearer, rows), "grpc": grpc_calls(rpc, bearer, rows)}
     print(json.dumps({side: {name: outcome(call) for name, call in named.items()} for side, named in calls.items()}))  # noqa: T201
