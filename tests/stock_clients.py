@@ -29,7 +29,7 @@ ROWS = {
     "curl_http2": Row("curl `--http2`", "an offer of HTTP/2 (`Upgrade: h2c`)", "scores by HTTP/1.1"),
     "curl_multipart": Row("curl `-F`", "`multipart/form-data`", "400: the body is not JSON"),
     "java": Row("Java `HttpClient`", "no media type; an offer of HTTP/2 with each request", "scores by HTTP/1.1"),
-    "node": Row("Node and browser `fetch`", "`text/plain;charset=UTF-8`", SCORES),
+    "node": Row("Node `fetch`", "`text/plain;charset=UTF-8`", SCORES),
     "python": Row("Python requests, httpx (`json=`)", "`application/json`, `Accept-Encoding`, one connection kept", SCORES),
     "http_client": Row(
         "Python `http.client`, Go `net/http`", "no media type; a body in chunks where its length is not known", SCORES

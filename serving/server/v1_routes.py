@@ -13,7 +13,7 @@ _CALL = "/v1/models/{model_name}:{verb}"
 
 def register(app: FastAPI, data_plane: ScoringDataPlane, repository: FixedRepository) -> None:
     """Add the routes below ``/v1``."""
-    # KServe's readiness of a model would take "fraud:predict" for a name.
+    # KServe's readiness of a model would take a name and ":predict" for a longer name.
     app.add_api_route(_CALL, _wrong_method, methods=["GET", "PUT", "PATCH", "DELETE"])
     register_v1_endpoints(app, data_plane, repository)
     app.add_api_route(_CALL, _unknown_call, methods=["POST"])
