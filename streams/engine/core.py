@@ -10,7 +10,7 @@ import msgspec
 from numpy.typing import NDArray
 
 from features.base.events import DeadLetter
-from features.base.redaction import told
+from features.base.redaction import without_values
 from streams import topics
 from streams.kafka.records import Partition, Produce, Record
 
@@ -145,7 +145,7 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
     for name, value in record.headers:
         if name == ATTEMPT_HEADER and value is not None and value.isdigit() and len(value) <= MOST_DIGITS:
             attempt = int(value)
-    message = told(error)[:10_000]
+    message = without_values(error)[:10_000]
     if len(record.value or b"") > MOST_VALUE:
         message += f" (the first {MOST_VALUE} of its {len(record.value or b'')} bytes are kept here)"
     key = record.key[:MOST_KEY] if record.key is not None else None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.base.redaction import hashed, told
+from features.base.redaction import hashed, without_values
 from features.base.settings import load
 
 
@@ -23,8 +23,12 @@ def test_without_a_place_for_the_key_there_is_a_hash_all_the_same(tmp_path: Path
 
 
 def test_only_the_value_goes_out_of_a_message() -> None:
-    assert told(ValueError("Invalid enum value 'c' - at `$`x' - at `$.entry_mode`")) == "Invalid enum value - at `$.entry_mode`"
-    assert told(ValueError("Invalid enum value 'c\n7'")) == "Invalid enum value"
     assert (
-        told(ValueError("Expected `int`, got `str` - at `$.amount_minor`")) == "Expected `int`, got `str` - at `$.amount_minor`"
+        without_values(ValueError("Invalid enum value 'c' - at `$`x' - at `$.entry_mode`"))
+        == "Invalid enum value - at `$.entry_mode`"
+    )
+    assert without_values(ValueError("Invalid enum value 'c\n7'")) == "Invalid enum value"
+    assert (
+        without_values(ValueError("Expected `int`, got `str` - at `$.amount_minor`"))
+        == "Expected `int`, got `str` - at `$.amount_minor`"
     )
