@@ -12,7 +12,7 @@ processed (``streams.engine.settings_history``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,15 @@ class MovedTooOften(ValueError):
     """A record was moved from partition to partition, and is not where its subject belongs even so."""
 
 
+class Stray(NamedTuple):
+    """A record that lies elsewhere than its subject's others. ``clock_ms``: how far event time had come where it lies, 0 where
+    that is not known."""
+
+    record: Record
+    subject: bytes
+    clock_ms: int = 0
+
+
 class Homes:
     """The partitions of subjects. Without a ``partitioner`` every record is at home where it lies."""
 
@@ -48,8 +57,9 @@ class Homes:
         elsewhere: NDArray[np.bool_] = spread(NAMES[code - 1], subjects, self.partitions) != lie
         return elsewhere
 
-    def move(self, record: Record, subject: bytes, processor: str) -> Produce:
+    def move(self, stray: Stray, processor: str) -> Produce:
         """Return the record as it is written to its subject's partition; a dead letter where it was moved too often."""
+        record, subject, clock_ms = stray
         assert self.partitioner is not None, "without a partitioner no record lies elsewhere"
         before = moved(record)
         moves = 1 if before is None else before.moves + 1
@@ -62,7 +72,7 @@ class Homes:
                     f"producers send no header {MOVED_HEADER}"
                 ),
             )
-        origin = Moved(record.partition, record.offset, record.appended_ms) if before is None else before
+        origin = Moved(record.partition, record.offset, record.appended_ms, max(0, clock_ms)) if before is None else before
         headers = [header for header in record.headers if header[0] != MOVED_HEADER]
         headers.append(origin._replace(moves=moves).header())
         home = int(spread(self.partitioner, [subject], self.partitions)[0])

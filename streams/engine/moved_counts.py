@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from streams.engine import metrics
-from streams.engine.homes import Homes
+from streams.engine.homes import Homes, Stray
 from streams.kafka.partitioners import KNOWN
 from streams.kafka.records import Record
 
@@ -29,12 +29,9 @@ class MovedCounts:
         self._clients: set[str] = set()
         self._logged: set[tuple[str, str]] = set()
 
-    def count(self, records: Sequence[Record], subjects: Sequence[bytes]) -> list[Callable[[], None]]:
+    def count(self, strays: Sequence[Stray]) -> list[Callable[[], None]]:
         """Return what counts these records once they are moved (``streams.engine.core.Output.counted``)."""
-        counts = Counter(
-            (record.topic, self.came_by(record, subject), self._client(record))
-            for record, subject in zip(records, subjects, strict=True)
-        )
+        counts = Counter((record.topic, self.came_by(record, subject), self._client(record)) for record, subject, _ in strays)
         for topic, way, client in counts:
             self._warn(topic, way, client)
         return [partial(metrics.MOVED.labels(*labels).inc, count) for labels, count in counts.items()]

@@ -1,10 +1,12 @@
 """A record that was moved to its subject's partition: a header says where it came from, when, and how often it was moved.
 
-``driftloop-moved: PARTITION,OFFSET,APPENDED_MS,MOVES``: the place in the same topic where its producer put it, and when the
-broker took it there. Whether a record comes from the future is judged by that time.
+``driftloop-moved: PARTITION,OFFSET,APPENDED_MS,CLOCK_MS,MOVES``: the place in the same topic where its producer put it, when the
+broker took it there, and how far event time had come in that partition. Whether a record comes from the future is judged by the
+first time, whether it is late by the second.
 
-A producer may set the header itself. It gains nothing: the earlier of the two times counts, by which more is refused as too far
-ahead, never less; and a record that has been moved so often already becomes a dead letter where it is.
+A producer may set the header itself. It gains little: of two times at which a broker took it the earlier counts, by which more is
+refused as too far ahead, never less; a record can be called late that is not, or the other way round; and one that has been moved
+so often already becomes a dead letter where it is.
 """
 
 from __future__ import annotations
@@ -21,11 +23,12 @@ MOST_MOVES = 8
 
 
 class Moved(NamedTuple):
-    """Where a record came from. ``appended_ms``: 0 where that is not known."""
+    """Where a record came from. ``appended_ms`` and ``clock_ms``: 0 where that is not known."""
 
     partition: int
     offset: int
     appended_ms: int
+    clock_ms: int = 0
     moves: int = 1
 
     def header(self) -> tuple[str, bytes]:

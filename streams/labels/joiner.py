@@ -128,8 +128,8 @@ class LabelJoiner:
             label_records, labels, letters, astray = self._labels.take(of_labels)
             output.produce += letters
             if astray:
-                output.produce += [self._homes.move(record, subject, self.name) for record, subject in astray]
-                output.counted += self._moved.count(*zip(*astray, strict=True))
+                output.produce += [self._homes.move(stray, self.name) for stray in astray]
+                output.counted += self._moved.count(astray)
         score_records, scores, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
         output.produce += score_letters
         outcomes: list[Outcome] = []

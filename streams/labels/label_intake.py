@@ -16,7 +16,7 @@ from features.base.events import Label
 from streams.engine import future
 from streams.engine.codec import BatchDecoder
 from streams.engine.core import dead_letter
-from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes
+from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes, Stray
 from streams.engine.moved_header import appended_ms
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
@@ -38,12 +38,12 @@ class JoinLimits(NamedTuple):
 
 class TakenLabels(NamedTuple):
     """Labels that are taken, with their records; the dead letters of those that are not; and the records that lie elsewhere than
-    their subject's scores, with their subjects."""
+    their subject's scores."""
 
     records: list[Record]
     labels: list[Label]
     dead: list[Produce]
-    astray: list[tuple[Record, bytes]]
+    astray: list[Stray]
 
 
 class LabelIntake:
@@ -65,7 +65,7 @@ class LabelIntake:
         taken = TakenLabels([], [], dead, [])
         for record, label, moves, refused in zip(good, labels, elsewhere.tolist(), ahead, strict=True):
             if moves:
-                taken.astray.append((record, label.subject.encode()))
+                taken.astray.append(Stray(record, label.subject.encode()))
             elif refused:
                 taken.dead.append(dead_letter(record, PROCESSOR, _why_ahead(label, record)))
             else:

@@ -21,18 +21,17 @@ from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
-from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes
-from streams.engine.moved_header import appended_ms
+from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes, Stray
+from streams.engine.moved_header import appended_ms, moved
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
-from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
+from streams.scoring.admission.admission import ASTRAY, CONFLICT, DUPLICATE, NEW, Admission, Origins
 from streams.scoring.admission.digests import digests
+from streams.scoring.admission.event_clock import NEVER
 
-#: Verdicts beside those of streams.scoring.admission.admission: from the future.
-_AHEAD = 3
-#: In a partition that is not its subject's.
-_ASTRAY = 4
+#: A verdict beside those of streams.scoring.admission.admission: from the future.
+_AHEAD = 4
 _PROCESSOR = "scorer"
 
 
@@ -55,12 +54,12 @@ class Taken:
 class Judged(NamedTuple):
     """A batch after the intake. ``new``: the transactions that are taken, None where none is; ``dead``: the dead letters of those
     that cannot be read, contradict an earlier one, or come from the future; ``repeated``: how many were dropped because they came
-    before; ``astray``: those that lie elsewhere than their subject's others, with their subjects."""
+    before; ``astray``: those that lie elsewhere than their subject's others."""
 
     new: Taken | None
     dead: list[Produce]
     repeated: int
-    astray: list[tuple[Record, bytes]]
+    astray: list[Stray]
 
 
 class IntakeLimits(NamedTuple):
@@ -138,28 +137,34 @@ class Intake:
         content = digests(bodies)[:, 0]
         names = [subject.encode() for subject in columns.subject]
         subjects = digests(names)[:, 0]
-        appended = np.array([appended_ms(record) for record in records], dtype=np.int64)
+        appended, came_ms = _came(records)
         late = np.zeros(len(events), dtype=np.bool_)
+        clock_ms = np.zeros(len(events), dtype=np.int64)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
         lie, spread = _by_partition(records)
         astray = self._astray(lie, names, of_then) & ~before
-        verdict[astray] = _ASTRAY
         for partition, every in spread:
             limits = of_then.get(partition, self.limits)
             future = ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
-            rows = every[~(future | astray[every])]
+            rows = every[~future]
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
-            verdict[rows], late[rows] = of_partition.admit(
-                ids[rows], content[rows], subjects[rows], columns.event_time_ms[rows], before[rows]
+            verdict[rows], late[rows], clock_ms[rows] = of_partition.admit(
+                ids[rows],
+                content[rows],
+                subjects[rows],
+                columns.event_time_ms[rows],
+                Origins(before[rows], astray[rows], came_ms[rows]),
             )
+        # One from the future is judged where it belongs.
+        verdict[astray] = ASTRAY
         if not verdict.any():
             return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0, [])
         repeated = int((verdict == DUPLICATE).sum())
         for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
             why = reason(events[i].event_time_ms, int(appended[i])) if verdict[i] == _AHEAD else _conflict()
             dead.append(dead_letter(records[i], _PROCESSOR, why))
-        elsewhere = [(records[i], names[i]) for i in np.flatnonzero(astray).tolist()]
+        elsewhere = [Stray(records[i], names[i], int(clock_ms[i])) for i in np.flatnonzero(astray).tolist()]
         kept = np.flatnonzero(verdict == NEW)
         if not len(kept):
             return Judged(None, dead, repeated, elsewhere)
@@ -197,6 +202,19 @@ def _conflict() -> ConflictingTransaction:
 def _taken_before(records: Sequence[Record]) -> NDArray[np.bool_]:
     """Tell which of n records were taken in a log of other partitions, bool [n]."""
     return np.fromiter((bool(r.headers) and copied(r) is not None for r in records), dtype=np.bool_, count=len(records))
+
+
+def _came(records: Sequence[Record]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return when the broker took each of n records, and how far event time had come where it came, NEVER where that was here;
+    int64 [n] both."""
+    clock_ms = np.full(len(records), NEVER, dtype=np.int64)
+    if not any(record.headers for record in records):  # as most are
+        return np.fromiter((record.appended_ms for record in records), dtype=np.int64, count=len(records)), clock_ms
+    for row, record in enumerate(records):
+        origin = moved(record) if record.headers else None
+        if origin is not None:
+            clock_ms[row] = origin.clock_ms  # 0 before anything had come there: nothing is late then
+    return np.fromiter(map(appended_ms, records), dtype=np.int64, count=len(records)), clock_ms
 
 
 def _by_partition(records: Sequence[Record]) -> tuple[NDArray[np.int64], list[tuple[int, NDArray[np.int64]]]]:

@@ -87,8 +87,8 @@ class Scorer:
         taken, dead, repeated, astray = self._intake.take(records)
         output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, repeated)])
         if astray:
-            output.produce += [self._homes.move(record, subject, self.name) for record, subject in astray]
-            output.counted += self._moved.count(*zip(*astray, strict=True))
+            output.produce += [self._homes.move(stray, self.name) for stray in astray]
+            output.counted += self._moved.count(astray)
         if taken is None:
             return output
         batch, events = taken.columns, taken.events

@@ -28,7 +28,7 @@ def moves(log: Log, malformed: Set[int] = frozenset()) -> tuple[dict[str, int], 
         for record in records:
             for name, value in record.headers:
                 if name == MOVED_HEADER:
-                    partition, offset, _, times = (int(part) for part in (value or b"").split(b","))
+                    partition, offset, _, _, times = (int(part) for part in (value or b"").split(b","))
                     made[partition, offset, record.value] += 1
                     if times != 1 or _astray(record, len(log), malformed):
                         wrong.append(f"{record.topic}[{record.partition}] {record.offset} was moved {times} times, and not home")

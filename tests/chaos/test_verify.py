@@ -93,12 +93,12 @@ def spread(*placed: tuple[int, bytes, str]) -> dict[int, list[Record]]:
 def test_each_record_that_lies_elsewhere_is_to_be_moved_once() -> None:
     home = (murmur2(b"c") & 0x7FFFFFFF) % 2
     away = 1 - home
-    stray, copy = (away, event("a"), ""), (home, event("a"), f"{away},0,5,1")
+    stray, copy = (away, event("a"), ""), (home, event("a"), f"{away},0,5,7,1")
     assert moves(spread(stray, copy)) == ({"transactions moved": 1}, [])
     assert at_home(spread(stray, copy))[away] == []
     assert len(moves(spread(stray))[1]) == 1
     assert len(moves(spread(stray, copy, copy))[1]) == 1
-    assert len(moves(spread(stray, (home, event("b"), f"{away},0,5,1")))[1]) == 1
+    assert len(moves(spread(stray, (home, event("b"), f"{away},0,5,7,1")))[1]) == 1
     assert len(moves(spread(copy))[1]) == 1
     bad = (away, b"not a payment", "")
     assert moves(spread(stray, copy, bad), MALFORMED)[1] == []

@@ -8,7 +8,7 @@ import pytest
 
 from features.base.events import DeadLetter
 from streams import topics
-from streams.engine.homes import ANYWHERE, NAMES, WHERE_THEY_LIE, Homes
+from streams.engine.homes import ANYWHERE, NAMES, WHERE_THEY_LIE, Homes, Stray
 from streams.engine.moved_header import MOST_MOVES, Moved, moved
 from streams.kafka.partitioners import HASHES, Name
 from streams.kafka.records import Record
@@ -36,22 +36,22 @@ def test_a_record_is_moved_once_with_its_place_and_time_and_its_own_headers() ->
     homes = Homes("murmur2", 4)
     home = HASHES["murmur2"](b"c") % 4
     record = Record(topics.EVENTS, (home + 1) % 4, 7, None, b"{}", [("trace", b"1")], 1234)
-    written = homes.move(record, b"c", "scorer")
+    written = homes.move(Stray(record, b"c", 99), "scorer")
     assert (written.topic, written.key, written.value, written.partition) == (topics.EVENTS, b"c", b"{}", home)
     assert written.headers[0] == ("trace", b"1")
     read = Record(written.topic, written.partition, 0, written.key, written.value, written.headers, 9999)
-    assert moved(read) == Moved((home + 1) % 4, 7, 1234, 1)
+    assert moved(read) == Moved((home + 1) % 4, 7, 1234, 99, 1)
 
 
 def test_a_record_that_was_moved_before_keeps_where_it_came_from() -> None:
-    before = Record(topics.EVENTS, 0, 3, b"c", b"{}", [Moved(2, 9, 77).header()], 88)
-    (header,) = Homes("crc32", 5).move(before, b"c", "scorer").headers
-    assert header == Moved(2, 9, 77, 2).header()
+    before = Record(topics.EVENTS, 0, 3, b"c", b"{}", [Moved(2, 9, 77, 6).header()], 88)
+    (header,) = Homes("crc32", 5).move(Stray(before, b"c", 5), "scorer").headers
+    assert header == Moved(2, 9, 77, 6, 2).header()
 
 
 def test_a_record_that_is_moved_for_ever_is_a_dead_letter() -> None:
-    restless = Record(topics.LABELS, 0, 3, b"c", b"{}", [Moved(2, 9, 77, MOST_MOVES).header()], 88)
-    letter = Homes("murmur2", 5).move(restless, b"c", "label-joiner")
+    restless = Record(topics.LABELS, 0, 3, b"c", b"{}", [Moved(2, 9, 77, 6, MOST_MOVES).header()], 88)
+    letter = Homes("murmur2", 5).move(Stray(restless, b"c"), "label-joiner")
     assert letter.topic == topics.DLQ
     content = msgspec.json.decode(letter.value, type=DeadLetter)
     assert (content.error, content.partition, content.offset, content.processor) == ("MovedTooOften", 0, 3, "label-joiner")

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from streams.engine import metrics
-from streams.engine.homes import Homes
+from streams.engine.homes import Homes, Stray
 from streams.engine.moved_counts import CLIENT_HEADER, MOST_CLIENTS, OTHERS, UNNAMED, MovedCounts
 from streams.kafka.partitioners import KNOWN, fnv1a_partition
 from streams.kafka.records import Record
@@ -50,7 +50,7 @@ def test_moves_are_counted_by_topic_way_and_client_and_logged_once(caplog: pytes
     before = metrics.MOVED.labels(*labels)._value.get()
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            for count in counts.count([record(1, None, b"pos-gateway")] * 3, [b"c"] * 3):
+            for count in counts.count([Stray(record(1, None, b"pos-gateway"), b"c")] * 3):
                 count()
     assert metrics.MOVED.labels(*labels)._value.get() == before + 6
     assert len(caplog.records) == 1

@@ -69,7 +69,7 @@ def test_a_moved_record_has_its_subject_as_key_its_headers_and_where_it_came_fro
     run.run([payment(0, (HOME + 1) % PARTITIONS, None), End()])
     written = [record for record in run.read(topics.EVENTS) if record.partition == HOME]
     assert [(record.key, record.headers[0]) for record in written] == [(b"c", ("trace", b"0"))]
-    assert moved(written[0]) == Moved((HOME + 1) % PARTITIONS, 0, T0, 1)
+    assert moved(written[0]) == Moved((HOME + 1) % PARTITIONS, 0, T0, 0, 1)
 
 
 def test_a_payment_that_comes_twice_by_two_ways_is_scored_once(settings: Settings) -> None:
@@ -88,6 +88,20 @@ def test_whether_it_comes_from_the_future_goes_by_when_its_producer_sent_it(sett
     letter = msgspec.json.decode(record.value or b"", type=DeadLetter)
     assert (letter.error, letter.partition) == ("EventAhead", HOME)
     assert "3.0 hours ahead" in letter.message
+
+
+def test_whether_it_is_late_goes_by_how_far_time_had_come_where_it_came(settings: Settings) -> None:
+    """Three days at once: the moved payments come behind all of their partition's own, and no later than those were."""
+    away = (HOME + 1) % PARTITIONS
+    names = [n for n in map("n{}-".format, range(200)) if HASHES["murmur2"](n.encode()) % PARTITIONS == HOME]
+    own = [payment(n, HOME, None, names[n % 10], T0 + n * HOUR) for n in range(72)]
+    moving = [payment(n, away, None, names[10 + n % 10], T0 + n * HOUR) for n in range(72)]
+    behind = payment(99, away, None, names[10], T0 + 2 * HOUR)
+    run = driver(settings.model_copy(update={"scoring": Scoring(allowed_lead_hours=0)}))
+    run.run([*own, *moving, behind, End()])
+    late = {score.event.event_id for score in scores(run) if score.late}
+    assert len(scores(run)) == 145
+    assert late == {f"{names[10]}99"}
 
 
 STREAM = [payment(n, n % PARTITIONS, None if n % 3 else b"k", f"s{n % 5}") for n in range(60)]
