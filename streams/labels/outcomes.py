@@ -32,10 +32,12 @@ class JoinedScore(msgspec.Struct, gc=False):
 names.check_view(JoinedScore, Score)
 
 
-def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: bool = False) -> Outcome:
+def labelled(
+    label: Label, score: JoinedScore | None, outcome_ms: int, *, revision: int, late: bool = False
+) -> Outcome:
     """Return what the label says, as of ``outcome_ms``. ``score`` is None where the label's transaction is not known.
 
-    ``late``: the transaction had an outcome already, which this one corrects.
+    ``late``: the transaction had an outcome already, which this one corrects. ``revision``: that of the label's verdict.
     """
     # What the label says of the event may be wrong, and its counterpart's other outcomes would pay for it.
     event = score.event if score else label
@@ -53,6 +55,7 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
         model_version=score.model_version if score else None,
         unusual=score.unusual if score else None,
         late=late,
+        revision=revision,
     )
 
 
