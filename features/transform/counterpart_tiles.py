@@ -84,7 +84,7 @@ class Counterpart:
             self.positives[event_id] = hour, unexplained
 
     def _count(self, hour: int, outcomes: int, positives: int, unexplained: int) -> bool:
-        """Add to the tile of an hour; tell whether it was done. A correction makes no tile, and no more positives than outcomes."""
+        """Add to the tile of an hour; tell whether it was done: a correction makes no tile, nor more positives than outcomes."""
         at = bisect.bisect_left(self.hours, hour)
         if at == len(self.hours) or self.hours[at] != hour:
             if not outcomes:

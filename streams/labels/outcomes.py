@@ -32,9 +32,7 @@ class JoinedScore(msgspec.Struct, gc=False):
 names.check_view(JoinedScore, Score)
 
 
-def labelled(
-    label: Label, score: JoinedScore | None, outcome_ms: int, *, revision: int, late: bool = False
-) -> Outcome:
+def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, *, revision: int, late: bool = False) -> Outcome:
     """Return what the label says, as of ``outcome_ms``. ``score`` is None where the label's transaction is not known.
 
     ``late``: the transaction had an outcome already, which this one corrects. ``revision``: that of the label's verdict.
