@@ -1,7 +1,7 @@
-"""The label joiner, with labels that come before their transactions mature.
+"""The label joiner, with labels that come before their transactions mature, some of them corrected before the score comes.
 
 Of a later one, the batch that holds both decides whether it comes before or behind its score; what it corrects then is seen in
-``tests/unit/streams/labels``.
+``tests/unit/streams/labels/test_corrections.py``.
 """
 
 from __future__ import annotations
@@ -25,12 +25,18 @@ def records() -> list[Record]:
         at = T0 + i * 2 * HOUR
         if i % 7 == 0:
             records.append(record(topics.LABELS, 0, label(f"s{i}", at, i % 2 == 0, at + HOUR, counterpart=f"t{i % 5}"), i % 2))
+        if i % 14 == 0:
+            records.append(
+                record(topics.LABELS, 0, label(f"s{i}", at, i % 4 == 0, at + 5 * HOUR, counterpart=f"t{i % 5}"), i % 2)
+            )
+            records.append(record(topics.LABELS, 0, label(f"s{i}", at, True, at + 3 * HOUR, counterpart=f"t{i % 5}"), i % 2))
         if i % 20 == 3:
             records.append(record(topics.LABELS, 0, label(f"none{i}", at, True, at + HOUR), i % 2))
         records.append(record(topics.SCORES, 0, score(f"s{i}", at, counterpart=f"t{i % 5}"), i % 2))
         if i % 7 == 5:
             earlier = T0 + (i - 2) * 2 * HOUR
             records.append(record(topics.LABELS, 0, label(f"s{i - 2}", earlier, True, earlier + 6 * HOUR), i % 2))
+            records.append(record(topics.LABELS, 0, label(f"s{i - 2}", earlier, False, earlier + HOUR), i % 2))
     return placed(records)
 
 

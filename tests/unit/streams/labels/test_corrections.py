@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from features.base.events import Label, Outcome
+from features.base.settings import Settings
 from streams.engine.core import Output
 from streams.engine.settings_history import Since
+from streams.engine.testing import Abort, Batch, Driver, End, Kill, Move, Rows, Step
 from streams.kafka.records import Record
 from streams.labels import metrics
 from streams.labels.joiner import LabelJoiner
@@ -205,6 +208,29 @@ def test_random_histories_of_labels_are_what_a_naive_reference_says(seed: int) -
             made.setdefault(outcome.event_id, []).append((outcome.positive, outcome.revision))
     assert made == expected
     assert any(len(said) > 2 for said in made.values())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_ends_the_process_each_correction_is_said_once(tmp_path: Path, seed: int) -> None:
+    """The real shell over a broker in memory; one record a batch, for a batch takes its labels first."""
+    draw = random.Random(seed)
+    steps: list[Step] = [record("scores", 0, score(f"x{n}", T0 + n * HOUR), n % 2) for n in range(20)]
+    steps += [Batch(1)] * 20
+    for _ in range(60):
+        n = draw.randrange(20)
+        given = label(f"x{n}", T0, draw.random() < 0.5, T0 + draw.randrange(9) * DAY)
+        steps += [record("labels", 0, given, n % 2), Batch(1)]
+
+    def run(steps: list[Step]) -> list[str]:
+        driver = Driver(Settings(dir=tmp_path, partitions=2), lambda: LabelJoiner(DELAY), Rows())
+        driver.run([*steps, End()])
+        return sorted(repr(item) for item in outcomes([entry.value or b"" for entry in driver.read("outcomes")]))
+
+    said = run(steps)
+    for step in (Kill(), Kill(committing=True), Abort(), Move((0,), Batch(1)), Move(None)):
+        steps.insert(draw.randrange(60, len(steps)), step)
+    assert run(steps) == said
+    assert sum("late=True" in item for item in said) > 2
 
 
 @pytest.mark.parametrize("seed", range(5))
