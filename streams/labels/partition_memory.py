@@ -105,7 +105,8 @@ class PartitionMemory:
         known.verdict = verdict = after(before, label, corrects)
         if verdict.positive == before.positive:
             return None
-        return labelled(label, known.score, label.label_time_ms, revision=verdict.revision, late=True)
+        event = known.score.event if known.score else None
+        return labelled(label, self._remembered(known), label.label_time_ms, revision=verdict.revision, late=True, event=event)
 
     def _is_forgotten(self, known: _Known | None, label: Label) -> bool:
         """Tell whether the transaction is forgotten, or would be by now: after a restart some are there that an unbroken run has
@@ -179,6 +180,12 @@ class PartitionMemory:
                 heapq.heappush(self.lasting, (verdict.label_ms, event_id))
             elif verdict is not None:
                 del self.known[event_id]
+
+    def _remembered(self, known: _Known) -> JoinedScore | None:
+        """Return the score, unless the transaction lies behind the two delays: after a restart some scores are there that an
+        unbroken run never had with a label that late, and both must say the same."""
+        score = known.score
+        return score if score is not None and score.event.event_time_ms > self.forgotten else None
 
     def _verdict_of(self, event_id: str) -> Verdict | None:
         known = self.known.get(event_id)

@@ -43,9 +43,11 @@ names.check_view(OutcomeSeen, Outcome)
 
 @dataclass
 class _Window:
-    """Outcomes that became known in one window. ``changes``: by version, those that say positive, and those that withdraw it."""
+    """Outcomes that became known in one window. ``changes``: by version, those that say positive, and those that withdraw it.
+    ``unscored``: those that correct what may have been counted, and do not say the version."""
 
     changes: dict[str, list[Labelled]] = field(default_factory=dict)
+    unscored: list[Labelled] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     outcomes: int = 0
     positive_labels: int = 0
@@ -99,6 +101,8 @@ class PerformanceMonitor:
             window.positive_labels += outcome.positive - withdrawn
             version = outcome.model_version
             if outcome.score is None or outcome.threshold is None or version is None:
+                if outcome.late:
+                    window.unscored.append(_labelled(outcome))
                 continue
             window.rows[version] = window.rows.get(version, 0) + 1
             if outcome.positive or withdrawn:
@@ -135,6 +139,9 @@ class PerformanceMonitor:
             for version, changes in window.changes.items():
                 clean = [change for change in changes if not covers(faulty, change.event_time_ms)]
                 self._performance(version).settle(paired(clean), self._window_ms, end)
+            if window.unscored:
+                for performance in self.versions.values():
+                    performance.settle(performance.among(paired(window.unscored)), self._window_ms, end)
             if champion is not None and champion in window.rows and champion in self.versions:
                 reports.append(self._report(self.versions[champion], start, end, window.rows[champion]))
         self._closed_to_ms = max(self._closed_to_ms, passed_ms // self._window_ms * self._window_ms)

@@ -107,6 +107,10 @@ class Performance:
                     self._recent = deque(entry for entry in self._recent if entry[1] != newest.event_id)
         self.feed(positives, now_ms)
 
+    def among(self, pairs: Iterable[Paired]) -> list[Paired]:
+        """Return those whose event was counted as a positive."""
+        return [pair for pair in pairs if pair.newest.event_id in self._counted]
+
     def _shift(self, window_ms: int, score_bin: int, positive: int = 0, negative: int = 0) -> None:
         """Change the counts of one bin; none falls below zero."""
         by_score = self._by_score.setdefault(window_ms, np.zeros((2, BINS), dtype=np.int64))

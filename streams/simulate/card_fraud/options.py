@@ -65,7 +65,7 @@ class Options:
     drifts: tuple[Drift, ...] = ()
     faults: tuple[Fault, ...] = ()
     #: Share of the fraud labels that are withdrawn later: a chargeback that is reversed, an analyst who was wrong.
-    reversed_rate: float = 0.0
+    withdrawn_rate: float = 0.0
 
     def __post_init__(self) -> None:
         check("cards", self.cards, 1 <= self.cards <= 1_000_000, "from 1 to 1000000")
@@ -73,7 +73,7 @@ class Options:
         check("start", self.start, 2000 <= self.start.year < 2090, "a date from 2000-01-01 to 2089-12-31")
         check("seed", self.seed, self.seed >= 0, "zero or more")
         check("fraud_rate", self.fraud_rate, 0.0 <= self.fraud_rate <= 0.5, "from 0 to 0.5")
-        check("reversed_rate", self.reversed_rate, 0.0 <= self.reversed_rate <= 1.0, "from 0 to 1")
+        check("withdrawn_rate", self.withdrawn_rate, 0.0 <= self.withdrawn_rate <= 1.0, "from 0 to 1")
         check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
 
     @property
@@ -89,7 +89,7 @@ def requested(request: Request) -> Options:
         "terminals": request.counterparts,
         "fraud_rate": request.positive_rate,
         "rate": request.rate,
-        "reversed_rate": request.withdrawn_rate,
+        "withdrawn_rate": request.withdrawn_rate,
     }
     return Options(
         start=request.start,

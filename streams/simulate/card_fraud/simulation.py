@@ -41,7 +41,7 @@ class Simulation:
         self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
 
         #: No label comes later after its payment.
-        self._label_days = MAX_DELAY_DAYS + (MAX_REVERSAL_DAYS if options.reversed_rate else 0)
+        self._label_days = MAX_DELAY_DAYS + (MAX_REVERSAL_DAYS if options.withdrawn_rate else 0)
 
     @classmethod
     def requested(cls, request: Request) -> Simulation:
@@ -69,9 +69,9 @@ class Simulation:
         usual = np.exp(self.world.log_amount[rows.card]) * 100.0
         rng = np.random.default_rng([self.options.seed, 6, n])
         labels = label(honest, truth.positive, rows.amount > 8.0 * usual, rng)
-        if self.options.reversed_rate:
+        if self.options.withdrawn_rate:
             # Dice of their own: the other labels stay as they are without it.
-            labels = withdrawn(labels, self.options.reversed_rate, np.random.default_rng([self.options.seed, 7, n]))
+            labels = withdrawn(labels, self.options.withdrawn_rate, np.random.default_rng([self.options.seed, 7, n]))
         return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
 
     def pending_labels(self, day: int) -> Labels:

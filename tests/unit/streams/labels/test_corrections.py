@@ -78,14 +78,20 @@ def test_a_reversal_weeks_after_two_delays_still_says_of_which_payment(restart: 
     joiner = LabelJoiner(DELAY)
     process(joiner, *log)
     joiner = restarted(log) if restart else joiner
-    (outcome,) = process(joiner, labels_record(1, False, 60))
-    assert (says(outcome), outcome.score, outcome.counterpart) == ((False, 2, True, "chargeback"), 0.25, "t")
+    wrong = record("labels", 1, Label("x", "another card", "another terminal", T0 + DAY, False, T0 + 60 * DAY))
+    (outcome,) = process(joiner, wrong)
+    assert (says(outcome), outcome.score) == ((False, 2, True, "chargeback"), None)
+    assert (outcome.subject, outcome.counterpart, outcome.event_time_ms) == ("c", "t", T0), "the tile that has the fraud loses it"
 
 
-def test_a_late_chargeback_of_a_forgotten_payment_may_be_reversed() -> None:
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_late_chargeback_of_a_forgotten_payment_may_be_reversed(restart: bool) -> None:
+    log = [PAYMENT, record("scores", 1, score("y", T0 + 30 * DAY)), labels_record(0, True, 30)]
+    log.append(record("scores", 2, score("z", T0 + 70 * DAY)))
     joiner = LabelJoiner(DELAY)
-    later = [record("scores", 1, score("y", T0 + 30 * DAY)), record("scores", 2, score("z", T0 + 70 * DAY))]
-    made = process(joiner, PAYMENT, later[0], labels_record(0, True, 30), later[1], labels_record(1, False, 70))
+    made = process(joiner, *log)
+    made += process(restarted(log) if restart else joiner, labels_record(1, False, 70))
+    assert [(outcome.score, outcome.measure) for outcome in made if outcome.late] == [(None, None)] * 2
     assert [says(outcome) for outcome in made if outcome.event_id == "x"] == [
         (False, 0, False, "matured"),
         (True, 1, True, "chargeback"),

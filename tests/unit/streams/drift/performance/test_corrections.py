@@ -80,6 +80,15 @@ def test_a_positive_that_was_withdrawn_is_no_longer_among_those_of_the_last_days
     assert same.positives_seen == 10, "a detector sees an event once"
 
 
+def test_a_withdrawal_without_score_finds_the_version_that_counts_its_event(tmp_path: Path) -> None:
+    fraud = outcome("x", 1, True, 1)
+    back = msgspec.structs.replace(outcome("x", 2, False, 2, late=True), score=None, threshold=None, model_version=None)
+    unknown = msgspec.structs.replace(back, event_id="nobody")
+    again = msgspec.structs.replace(back, positive=True, revision=3, outcome_time_ms=back.outcome_time_ms + DAY_MS)
+    assert counts(closed(tmp_path, [fraud, back, unknown], 1), 0.9) == [1, 0]
+    assert counts(closed(tmp_path, [fraud, back, unknown, again], 1), 0.9) == [0, 1]
+
+
 def test_of_outcomes_of_an_event_in_a_window_the_highest_revision_counts_in_any_order() -> None:
     same = [
         Labelled(3, "x", 0, "analyst", False, 5, late=True, positive=False, revision=2),

@@ -195,7 +195,7 @@ def test_labels_owed_at_a_day_are_those_not_due_before() -> None:
 
 
 def test_reversed_labels_come_beside_the_others_and_later() -> None:
-    plain, some = Simulation(SMALL), Simulation(replace(SMALL, reversed_rate=0.4))
+    plain, some = Simulation(SMALL), Simulation(replace(SMALL, withdrawn_rate=0.4))
     pairs = [(plain.day(n), some.day(n)) for n in range(6)]
     frauds = reversals = 0
     for a, b in pairs:
