@@ -102,8 +102,13 @@ class Label(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
 class Outcome(msgspec.Struct, gc=False):
     """A score joined with its label; ``source`` is ``matured`` where the delay passed without one.
 
-    A label that comes after its event matured gives a second outcome with ``late`` true; the newest counts.
-    ``unusual`` is the score's, None where the score is not known.
+    The newest label of an event counts, by ``label_time_ms``, whoever says it; of two labels of one time the positive one. A
+    label that turns what an earlier outcome said gives another outcome, with ``late`` true and a higher ``revision``.
+    ``revision`` counts how often the verdict turned, beginning with negative: 0 for what matured or was never called positive,
+    1 for positive, 2 for a positive that was withdrawn, 3 for one that was called positive again. Of an event's outcomes the
+    highest revision counts; where two have the same, the one with the newer ``outcome_time_ms``.
+    ``outcome_time_ms`` is the time of the label, or when the label delay was over. ``unusual`` is the score's, None where the
+    score is not known.
     """
 
     event_id: Id
@@ -119,6 +124,7 @@ class Outcome(msgspec.Struct, gc=False):
     model_version: str | None = None
     unusual: bool | None = None
     late: bool = False
+    revision: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 Verdict = Literal["ok", "drift", "data_fault", "concept_drift"]

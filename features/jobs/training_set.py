@@ -68,6 +68,7 @@ def training_set(
 ) -> TrainingSet:
     """Make the set of [start_ms, end_ms] in ``out`` (replaced as a whole) and return what is in it.
 
+    Outcomes are those known at ``end_ms``: a correction that came later changes nothing.
     ``scores``: folders of archived or backfilled vectors. ``exclude``: faulty [start, end) in ms. ``tell(parts, of_parts, rows)``
     is called after each join. Raises features.feast_repo.store.StoreMissing before ``driftloop up``.
     """
@@ -78,7 +79,7 @@ def training_set(
     clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), manifest.schema, end_ms, exclude)
     outcomes = spark.read.schema(OUTCOMES).parquet(str(mirror.archive(settings) / "outcomes"))
     day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
-    labelled = training_rows(clean, outcomes, start_ms, settled_ms).withColumn("day", day)
+    labelled = training_rows(clean, outcomes, start_ms, settled_ms, end_ms).withColumn("day", day)
     by_day = labelled.repartition("day").write.option("maxRecordsPerFile", ROWS_A_FILE).partitionBy("day")
     by_day.parquet(str(scratch / "labelled"))
 

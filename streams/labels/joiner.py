@@ -1,6 +1,7 @@
 """Join scores and labels into outcomes.
 
-A transaction's outcome is its first label, as soon as score and label are both there; without a label it matures as negative
+A transaction's outcome is its label, as soon as score and label are both there; of several labels the newest counts
+(``streams.labels.verdict``). Without a label it matures as negative
 when the watermark of its partition passes ``event_time + delay``. The watermark is the newest event time among the partition's
 scores; the partitions of scores and labels match (same key, same number), so one partition's state needs nothing of another's
 (``streams.labels.partition_memory``).
@@ -9,10 +10,10 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | --- | --- |
 | score and label, whichever first | the label's verdict at label time |
 | score, no label until the watermark passes the delay | negative, ``matured``, at event time + delay |
-| positive label after that | a second outcome, ``late``, at label time |
+| positive label after that | another outcome, ``late``, at label time |
 | negative label after that | nothing new: it counted as negative already |
-| positive label after a negative one | a second outcome, ``late``: the analyst was wrong |
-| any other second label | nothing: the first one stands |
+| newer label that says otherwise than the one before | another outcome, ``late``, at label time |
+| label that says the same, is older, or comes again | nothing: it is counted |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
 Guarantee: each outcome of this table exactly once, after any crash: outcomes and offsets are one transaction
@@ -26,7 +27,8 @@ counterpart) is only taken where the score is not known. A label that lies in th
 (``streams.labels.label_intake``).
 
 Where the delay changed, what matured by the earlier one stays said, and what is pending waits for the new one: a log that is read
-again goes by the delay of then (``streams.engine.settings_history``). Likewise a label that was refused stays refused.
+again goes by the delay of then (``streams.engine.settings_history``). Likewise a label that was refused stays refused, and one
+that said nothing by the rule of then, when the first label stood, has said nothing.
 
 After a repartition a partition's watermark is another one than before. So the copies say what had matured
 (``streams.engine.repartition_header``), and time does not pass before a score comes by itself.
@@ -34,7 +36,9 @@ After a repartition a partition's watermark is another one than before. So the c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from features.base.events import Outcome
 from features.base.settings import Settings
@@ -49,6 +53,7 @@ from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Partition, Produce, Record
+from streams.labels import metrics
 from streams.labels.label_intake import PROCESSOR, JoinLimits, LabelIntake
 from streams.labels.outcomes import JoinedScore
 from streams.labels.partition_memory import PartitionMemory
@@ -66,7 +71,7 @@ class LabelJoiner:
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
     def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = WHERE_THEY_LIE) -> None:
-        self.limits = JoinLimits(delay_ms, lead_ms, homes.code)
+        self.limits = JoinLimits(delay_ms, lead_ms, homes.code, corrects=1)
         self._homes, self._moved = homes, MovedCounts(homes)
         #: Of scores; those of labels are with the intake.
         self._histories = Histories()
@@ -84,6 +89,8 @@ class LabelJoiner:
         outcomes = self._take(records, output)
         output.produce += [Produce(topics.OUTCOMES, outcome.counterpart.encode(), encode(outcome)) for outcome in outcomes]
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
+        for name, count in self._corrections().items():
+            output.counted.append(partial(metrics.CORRECTIONS.labels(name).inc, count))
         output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output
 
@@ -99,6 +106,7 @@ class LabelJoiner:
                 self._take(part, Output())
         finally:
             self._restoring = False
+            self._corrections()
 
     def decided(self, partition: Partition, history: History) -> None:
         """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``).
@@ -136,7 +144,8 @@ class LabelJoiner:
         for record, label in zip(label_records, labels, strict=True):
             _, joined_ms = self._before(record)
             published = joined_ms is not None and label.label_time_ms <= joined_ms
-            if (outcome := self._partition(record.partition).take_label(label, published)) is not None:
+            corrects = not self._restoring or self._labels.corrects(record)
+            if (outcome := self._partition(record.partition).take_label(label, published, corrects)) is not None:
                 outcomes.append(outcome)
         for record, score in zip(score_records, scores, strict=True):
             if (outcome := self._partition(record.partition).take_score(score, *self._before(record))) is not None:
@@ -144,6 +153,14 @@ class LabelJoiner:
         for number in dict.fromkeys(record.partition for record in score_records):
             outcomes += self._partitions[number].pass_time()
         return outcomes
+
+    def _corrections(self) -> Counter[str]:
+        """Return what labels did to verdicts that were there since the last call."""
+        corrections: Counter[str] = Counter()
+        for memory in self._partitions.values():
+            corrections += memory.corrections
+            memory.corrections.clear()
+        return corrections
 
     def _partition(self, number: int) -> PartitionMemory:
         memory = self._partitions.get(number)

@@ -27,13 +27,15 @@ PROCESSOR = "label-joiner"
 
 
 class JoinLimits(NamedTuple):
-    """See the settings ``labels.delay_days`` and ``scoring.allowed_lead_hours``; a lead of 0 is none. Notes
-    (``streams.engine.commit_metadata``) from before labels had a lead hold the delay alone."""
+    """See the settings ``labels.delay_days`` and ``scoring.allowed_lead_hours``; a lead of 0 is none. ``corrects``: 1 where the
+    newest label counts (``streams.labels.verdict``). Notes (``streams.engine.commit_metadata``) from before labels had a lead
+    hold the delay alone, those from before labels were corrected the first two."""
 
     delay_ms: int
     lead_ms: int = 0
     #: See ``streams.engine.homes``.
     partitioner: int = ANYWHERE
+    corrects: int = 0
 
 
 class TakenLabels(NamedTuple):
@@ -95,6 +97,11 @@ class LabelIntake:
             if (record.headers and copied(record) is not None) or not (moves or _is_ahead(label, record, of_then.lead_ms))
         ]
         return [record for record, _ in taken], [label for _, label in taken]
+
+    def corrects(self, record: Record) -> bool:
+        """Tell whether the newest label counted when this record was processed, or the first one."""
+        of_then = self._histories.at(record)
+        return of_then is None or JoinLimits(*of_then).corrects > 0
 
     def _astray(self, records: list[Record], labels: list[Label], code: int) -> NDArray[np.bool_]:
         lie = np.fromiter((record.partition for record in records), dtype=np.int64, count=len(records))

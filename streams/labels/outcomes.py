@@ -32,18 +32,27 @@ class JoinedScore(msgspec.Struct, gc=False):
 names.check_view(JoinedScore, Score)
 
 
-def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: bool = False) -> Outcome:
+def labelled(
+    label: Label,
+    score: JoinedScore | None,
+    outcome_ms: int,
+    *,
+    revision: int,
+    late: bool = False,
+    event: JoinedEvent | None = None,
+) -> Outcome:
     """Return what the label says, as of ``outcome_ms``. ``score`` is None where the label's transaction is not known.
 
-    ``late``: the transaction had an outcome already, which this one corrects.
+    ``late``: the transaction had an outcome already, which this one corrects. ``revision``: that of the label's verdict.
+    ``event``: what is known of the transaction without its score.
     """
     # What the label says of the event may be wrong, and its counterpart's other outcomes would pay for it.
-    event = score.event if score else label
+    about = (score.event if score else event) or label
     return Outcome(
         event_id=label.event_id,
-        subject=event.subject,
-        counterpart=event.counterpart,
-        event_time_ms=event.event_time_ms,
+        subject=about.subject,
+        counterpart=about.counterpart,
+        event_time_ms=about.event_time_ms,
         outcome_time_ms=outcome_ms,
         positive=label.positive,
         source=label.source,
@@ -53,6 +62,7 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
         model_version=score.model_version if score else None,
         unusual=score.unusual if score else None,
         late=late,
+        revision=revision,
     )
 
 

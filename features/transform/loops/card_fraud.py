@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "b181f3165721ea34"
+FINGERPRINT = "74f2eedb749e3e1b"
 
 
 @compiled_cached

@@ -25,6 +25,9 @@ def command(
     rate: Annotated[
         float | None, typer.Option(help=f"{WORDS.events.capitalize()} of {WORDS.a('subject')} in a day, {_DEFAULT}.")
     ] = None,
+    withdrawn_rate: Annotated[
+        float | None, typer.Option(help=f"Share of the {WORDS.positive} labels that are withdrawn later, {_DEFAULT}.")
+    ] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
     speed: Annotated[str, typer.Option(help="max, or how many times faster than real time.")] = "max",
@@ -51,6 +54,7 @@ def command(
                 rate=rate,
                 drifts=tuple(drift or []),
                 faults=tuple(fault or []),
+                withdrawn_rate=withdrawn_rate,
             )
         )
         pending = simulation.pending_labels(from_day) if resume else None

@@ -64,6 +64,8 @@ class Options:
     rate: float = 2.0
     drifts: tuple[Drift, ...] = ()
     faults: tuple[Fault, ...] = ()
+    #: Share of the fraud labels that are withdrawn later: a chargeback that is reversed, an analyst who was wrong.
+    withdrawn_rate: float = 0.0
 
     def __post_init__(self) -> None:
         check("cards", self.cards, 1 <= self.cards <= 1_000_000, "from 1 to 1000000")
@@ -71,6 +73,7 @@ class Options:
         check("start", self.start, 2000 <= self.start.year < 2090, "a date from 2000-01-01 to 2089-12-31")
         check("seed", self.seed, self.seed >= 0, "zero or more")
         check("fraud_rate", self.fraud_rate, 0.0 <= self.fraud_rate <= 0.5, "from 0 to 0.5")
+        check("withdrawn_rate", self.withdrawn_rate, 0.0 <= self.withdrawn_rate <= 1.0, "from 0 to 1")
         check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
 
     @property
@@ -86,6 +89,7 @@ def requested(request: Request) -> Options:
         "terminals": request.counterparts,
         "fraud_rate": request.positive_rate,
         "rate": request.rate,
+        "withdrawn_rate": request.withdrawn_rate,
     }
     return Options(
         start=request.start,

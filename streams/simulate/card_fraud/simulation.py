@@ -12,7 +12,7 @@ from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.simulate.card_fraud import patterns
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
-from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, label
+from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, MAX_REVERSAL_DAYS, label, withdrawn
 from streams.simulate.card_fraud.options import (
     PATTERNS,
     TRUTH_NAMES,
@@ -40,6 +40,9 @@ class Simulation:
         self.world: World = build(options)
         self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
 
+        #: No label comes later after its payment.
+        self._label_days = MAX_DELAY_DAYS + (MAX_REVERSAL_DAYS if options.withdrawn_rate else 0)
+
     @classmethod
     def requested(cls, request: Request) -> Simulation:
         """Make the world that is asked for. Raises ValueError, naming what is wrong."""
@@ -66,12 +69,15 @@ class Simulation:
         usual = np.exp(self.world.log_amount[rows.card]) * 100.0
         rng = np.random.default_rng([self.options.seed, 6, n])
         labels = label(honest, truth.positive, rows.amount > 8.0 * usual, rng)
+        if self.options.withdrawn_rate:
+            # Dice of their own: the other labels stay as they are without it.
+            labels = withdrawn(labels, self.options.withdrawn_rate, np.random.default_rng([self.options.seed, 7, n]))
         return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
 
     def pending_labels(self, day: int) -> Labels:
         """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
         start = self.day_start_ms(day)
-        parts = [self.day(n).labels for n in range(max(0, day - MAX_DELAY_DAYS - 1), day)]
+        parts = [self.day(n).labels for n in range(max(0, day - self._label_days - 1), day)]
         if not parts:
             parts = [self.day(0).labels.take(slice(0, 0))]
         joined = concat_labels(parts)

@@ -61,6 +61,7 @@ class Options:
 
 def requested(request: Request) -> Options:
     """Return the options that were asked for. Raises ValueError, naming what is wrong."""
+    check("withdrawn_rate", request.withdrawn_rate, not request.withdrawn_rate, "0 in this world: what was bought stays bought")
     sizes = {
         "users": request.subjects,
         "items": request.counterparts,

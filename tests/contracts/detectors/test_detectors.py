@@ -22,6 +22,7 @@ PARTS = {
     "streams.drift.data.tables",
     "streams.drift.data.undrawn",
     "streams.drift.performance.mature_outcomes",
+    "streams.drift.performance.paired",
     "streams.drift.performance.precision",
 }
 

@@ -1,7 +1,7 @@
-"""The label joiner, with labels that come before their transactions mature.
+"""The label joiner, with labels that come before their transactions mature, some of them corrected before the score comes.
 
 Of a later one, the batch that holds both decides whether it comes before or behind its score; what it corrects then is seen in
-``tests/unit/streams/labels``.
+``tests/unit/streams/labels/test_corrections.py``.
 """
 
 from __future__ import annotations
@@ -31,11 +31,17 @@ def records() -> list[Record]:
         if i % 7 == 0:
             early = label(f"s{i}", at, i % 2 == 0, at + HOUR, subject, f"t{i % 5}")
             records.append(record(topics.LABELS, 0, early, comes))
+        if i % 14 == 0 and comes == home:
+            again = label(f"s{i}", at, i % 4 == 0, at + 5 * HOUR, subject, f"t{i % 5}")
+            records.append(record(topics.LABELS, 0, again, comes))
+            between = label(f"s{i}", at, True, at + 3 * HOUR, subject, f"t{i % 5}")
+            records.append(record(topics.LABELS, 0, between, comes))
         if i % 20 == 3:
             records.append(record(topics.LABELS, 0, label(f"none{i}", at, True, at + HOUR, subject), comes))
         records.append(record(topics.SCORES, 0, score(f"s{i}", at, subject, f"t{i % 5}"), home))
         if i % 7 == 5:
             records.append(record(topics.LABELS, 0, label(f"s{i}", at, True, at + 6 * HOUR, subject), comes))
+            records.append(record(topics.LABELS, 0, label(f"s{i}", at, False, at + HOUR, subject), comes))
     return placed(records)
 
 

@@ -57,7 +57,7 @@ def test_distances_are_great_circles() -> None:
 def test_fill_writes_its_own_columns_only() -> None:
     counterpart = Counterpart()
     for i in range(40):
-        counterpart.add(T0, i < 10, unusual=i < 3)
+        counterpart.add(f"x{i}", T0, i < 10, unusual=i < 3)
     mine, usual = profile()
     known = dataclasses.replace(
         unknown(2),
@@ -101,7 +101,7 @@ def test_what_is_unknown_has_the_value_that_the_catalogue_names() -> None:
 )
 def test_the_delay_and_the_step_hide_what_is_not_known_for_sure(step: int, hour: int, counts: float) -> None:
     counterpart = Counterpart()
-    counterpart.add(T0 + 1, True)
+    counterpart.add("x", T0 + 1, True)
     known = dataclasses.replace(unknown(1), tiles=counterpart.tiles, end=np.array([1]))
     vectors = np.zeros((1, WIDTH), dtype=np.float32)
     fill(vectors, batch(1, T0 + 7 * DAY_MS + hour * HOUR_MS), known, 7 * DAY_MS, step)

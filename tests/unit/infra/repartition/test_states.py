@@ -122,6 +122,32 @@ def test_every_outcome_is_said_once_whatever_the_partitions(seed: int) -> None:
     assert [o.event_id for o in run.outcomes if o.score is None and not o.late] == ["nobody"]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_every_correction_is_said_once_whatever_the_partitions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    run, still = Joined(4), Joined(1)
+    payments: list[tuple[str, int, str]] = []
+    for n in range(500):
+        if rng.random() < 0.01:
+            run.move(int(rng.integers(1, 7)))
+        if rng.random() < 0.02:
+            run.restart()
+        if payments and rng.random() < 0.7:
+            payment_id, time, subject = payments[int(rng.integers(max(0, len(payments) - 5), len(payments)))]
+            said = label(payment_id, time, bool(rng.random() < 0.5), time + int(rng.integers(48)) * HOUR, subject)
+            run.put(topics.LABELS, subject, said)
+            still.put(topics.LABELS, subject, said)
+        else:
+            payments.append((f"t{n}", T0 + n * HOUR // 2, f"c{int(rng.integers(10))}"))
+            for joined in (run, still):
+                joined.put(topics.SCORES, payments[-1][2], score(f"t{n}", payments[-1][1], payments[-1][2]))
+    revisions = [(o.event_id, o.revision) for o in run.outcomes]
+    assert len(set(revisions)) == len(revisions)
+    labelled = [[(o.event_id, o.revision, o.positive) for o in each.outcomes if o.source != "matured"] for each in (run, still)]
+    assert sorted(labelled[0]) == sorted(labelled[1])
+    assert max(o.revision for o in run.outcomes) > 2
+
+
 def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behind() -> None:
     run = Joined(2)
     # The murmur2 hashes put these cards into different partitions of two, and into one of one.

@@ -44,7 +44,18 @@ def test_a_label_after_its_score_gives_the_outcome_at_once(stream: Stream) -> No
     assert stream.score("x", 0) == []
     (outcome,) = stream.label("x", 0, True, 2 * HOUR)
     assert outcome == Outcome(
-        "x", "c", "t", T0, T0 + 2 * HOUR, True, "chargeback", measure=1234, score=0.25, threshold=0.9, model_version="v1"
+        "x",
+        "c",
+        "t",
+        T0,
+        T0 + 2 * HOUR,
+        True,
+        "chargeback",
+        measure=1234,
+        score=0.25,
+        threshold=0.9,
+        model_version="v1",
+        revision=1,
     )
 
 
@@ -88,8 +99,8 @@ def test_repeated_labels_are_left_out_but_fraud_after_genuine_counts(stream: Str
     assert (first.positive, first.late) == (False, False)
     assert stream.label("x", 0, False, 2 * HOUR) == []
     (second,) = stream.label("x", 0, True, 3 * HOUR)
-    assert (second.positive, second.late) == (True, True)
-    assert stream.label("x", 0, False, 4 * HOUR) == []
+    assert (second.positive, second.late, second.revision) == (True, True, 1)
+    assert stream.label("x", 0, True, 3 * HOUR) == []
 
 
 def test_of_two_waiting_labels_fraud_counts(stream: Stream) -> None:
@@ -127,7 +138,7 @@ def test_a_label_that_came_too_late_is_known_after_a_restart_too(stream: Stream)
         again.restore([item for item in stream.log if item.topic == topic])
     stream.joiner = again
     assert stream.label("x", 0, True, HOUR) == [], "the same label once more"
-    stream.score("z", 6 * DELAY)
+    stream.score("z", 180 * DAY + HOUR)
     assert again.held == 1, "and then it is forgotten"
 
 
@@ -247,7 +258,20 @@ def test_of_a_payment_the_score_says_what_it_was_and_the_label_whether_it_was_fr
     (made,) = [produced for item in (items[::-1] if label_first else items) for produced in joiner.process([item]).produce]
     assert made.key == b"t"
     assert outcomes([made.value]) == [
-        Outcome("x", "c", "t", T0, T0 + HOUR, True, "analyst", measure=1234, score=0.25, threshold=0.9, model_version="v1")
+        Outcome(
+            "x",
+            "c",
+            "t",
+            T0,
+            T0 + HOUR,
+            True,
+            "analyst",
+            measure=1234,
+            score=0.25,
+            threshold=0.9,
+            model_version="v1",
+            revision=1,
+        )
     ]
 
 
@@ -304,7 +328,7 @@ def test_a_refused_label_is_taken_once_the_setting_allows_it_and_not_because_the
     same, history = life(HOUR, [refused], history)
     assert same.held == 1
     again, history = life(0, [refused], history)
-    assert history == (Since(0, (DELAY, HOUR, 0)), Since(1, (DELAY, 0, 0)))
+    assert history == (Since(0, (DELAY, HOUR, 0, 1)), Since(1, (DELAY, 0, 0, 1)))
     joined, letters = said_of(again, msgspec.structs.replace(refused, offset=1))
     assert ([(outcome.positive, outcome.late, outcome.score) for outcome in joined], letters) == ([(True, False, 0.25)], [])
 
@@ -323,7 +347,7 @@ def test_labels_of_the_time_before_they_had_a_lead_stay_taken() -> None:
     note = commit_metadata.read('{"limits":[[0,[604800000]]]}')
     assert note.limits == (Since(0, (DELAY,)),)
     again, history = life(HOUR, [ahead(0)], note.limits)
-    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR, 0)))
+    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR, 0, 1)))
     assert commit_metadata.read(commit_metadata.Note(0, history).text()).limits == history
     assert said_of(again, record("labels", 1, label("x", T0, True, T0))) == ([], [])
     assert [len(of) for of in said_of(again, ahead(2, "y"))] == [0, 1]

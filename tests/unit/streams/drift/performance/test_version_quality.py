@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from features.base.durations import DAY_MS
-from streams.drift.performance.version_quality import MIN_POSITIVES, LabelledPositive, Performance
+from streams.drift.performance.paired import Labelled
+from streams.drift.performance.version_quality import MIN_POSITIVES, Performance
 
 PER_DAY = 30
 
 
 def positives(
     rng: np.random.Generator, day: int, missed: float, count: int = PER_DAY, source: str = "chargeback"
-) -> list[LabelledPositive]:
+) -> list[Labelled]:
     times = day * DAY_MS + rng.integers(0, DAY_MS, count)
-    return [LabelledPositive(int(t), f"{day}-{i}", int(t), source, bool(rng.random() < missed), 0) for i, t in enumerate(times)]
+    return [Labelled(int(t), f"{day}-{i}", int(t), source, bool(rng.random() < missed), 0) for i, t in enumerate(times)]
 
 
 def first_detection(seed: int, before: float, after: float, change_day: int, days: int, delta: float) -> int | None:

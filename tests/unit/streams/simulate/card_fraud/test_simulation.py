@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from features.base.active import ROLES
 from features.base.durations import DAY_MS
+from features.base.events import Label
 from features.domains.card_fraud.event import Payment
 from streams.publish.batch import Batch, Events
 from streams.publish.encode import encode_events, encode_labels
@@ -191,6 +192,27 @@ def test_labels_owed_at_a_day_are_those_not_due_before() -> None:
     assert owed.label_time_ms.min() >= start
     assert owed.event_time_ms.max() < start
     assert len(simulation.pending_labels(0)) == 0
+
+
+def test_reversed_labels_come_beside_the_others_and_later() -> None:
+    plain, some = Simulation(SMALL), Simulation(replace(SMALL, withdrawn_rate=0.4))
+    pairs = [(plain.day(n), some.day(n)) for n in range(6)]
+    frauds = reversals = 0
+    for a, b in pairs:
+        assert encode_events(a.transactions) == encode_events(b.transactions)
+        before = [msgspec.json.decode(body, type=Label) for body in encode_labels(a.labels)]
+        extra = [msgspec.json.decode(body, type=Label) for body in encode_labels(b.labels)]
+        first = {given.event_id: given for given in before}
+        for given in before:
+            extra.remove(given)
+        assert all(not given.positive and first[given.event_id].positive for given in extra)
+        assert all(given.source == first[given.event_id].source for given in extra)
+        assert all(given.label_time_ms > first[given.event_id].label_time_ms for given in extra)
+        assert (np.diff(b.labels.label_time_ms) >= 0).all()
+        frauds, reversals = frauds + sum(given.positive for given in before), reversals + len(extra)
+    assert 0.3 < reversals / frauds < 0.5
+    owed, start = some.pending_labels(6), some.day_start_ms(6)
+    assert len(owed) == sum(int((batch.labels.label_time_ms >= start).sum()) for _, batch in pairs)
 
 
 def test_the_smallest_world_works() -> None:
