@@ -36,7 +36,20 @@ assert MARKS >> _KIND_BIT == 7
 
 
 @compiled
-def put_apart(h: History, slot: int, rows: Rows, i: int) -> int:
+def take_apart(h: History, slot: int, rows: Rows, i: int, w: Walk) -> None:
+    """Count the rows of ``slot`` (0: there are none) by kind in the windows of row ``i``, this one included where it is of another
+    kind: then it is put there first."""
+    if w.filled[0] != 0:
+        _clear(w)
+    if rows.kind[i] > 0:
+        slot = _put(h, slot, rows, i)
+    elif slot == 0:
+        return
+    _count(h, slot, rows.time[i], w)
+
+
+@compiled
+def _put(h: History, slot: int, rows: Rows, i: int) -> int:
     """Put row ``i``, of another kind, into ``slot`` at its event time, after ties.
 
     Return the slot in which it lies: ALONE, with nothing else, where it comes too late for what is kept.
@@ -63,22 +76,6 @@ def put_apart(h: History, slot: int, rows: Rows, i: int) -> int:
     subject.ratios[place] = 0.0
     subject.latitudes[place] = subject.longitudes[place] = math.nan
     return slot
-
-
-@compiled
-def count_apart(h: History, slot: int, time: int, w: Walk) -> None:
-    """Count the rows of ``slot`` in the windows of an event at ``time``, by kind: those that are no later. Slot 0 stands for none."""
-    if w.filled[0] != 0:
-        _clear(w)
-    if slot != 0:
-        _count(h, slot, time, w)
-
-
-@compiled
-def count_in(h: History, slot: int, time: int, w: Walk) -> None:
-    """Do what ``count_apart`` does, for any slot: also for ALONE, where one event lies that came too late."""
-    _clear(w)
-    _count(h, slot, time, w)
 
 
 @compiled

@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "a28fb8eb51ef35f0"
+FINGERPRINT = "266b64a2becf292b"
 
 
 @compiled_cached
