@@ -109,6 +109,11 @@ def kind_numbers(kinds: Sequence[str | None]) -> NDArray[np.int8]:
         raise ValueError(f"{ROLES.kind} has {error.args[0]!r}; it is one of {', '.join(ROLES.kinds)}") from error
 
 
+def is_apart(events: Sequence[Event]) -> NDArray[np.bool_]:
+    """Tell which of n events are of another kind than the first, bool [n]: these are not scored."""
+    return np.fromiter((_KIND_OR_FIRST[kind] > 0 for kind in _kind(events)), dtype=np.bool_, count=len(events))
+
+
 def counterpart_numbers(counterparts: Iterable[str]) -> NDArray[np.int32]:
     """Return ``counterpart_number`` of each, int32 [n]."""
     return np.array([counterpart_number(t) for t in counterparts], dtype=np.int32)

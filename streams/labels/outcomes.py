@@ -23,10 +23,17 @@ class JoinedScore(msgspec.Struct, gc=False):
     """What an outcome needs of a score."""
 
     event: JoinedEvent
+    decision: str = ""
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
+
+
+    @property
+    def is_apart(self) -> bool:
+        """Tell whether the event is of a kind that has no outcome."""
+        return self.decision == "apart"
 
 
 names.check_view(JoinedScore, Score)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.active import ROLES, WORDS
+from features.base.active import DOMAIN, ROLES, WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import Event
 from features.base.sections import Scoring
@@ -85,7 +86,7 @@ class Intake:
         self.limits = limits_of(scoring)
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Event, _PROCESSOR)
+        self._decoder = BatchDecoder(Event, _PROCESSOR, _explained)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -160,6 +161,16 @@ class Intake:
             late[kept],
         )
         return Judged(new, dead, repeated)
+
+
+def _explained(error: Exception) -> Exception:
+    """Add the way out to what is said of a measure below zero, and of a kind that there is not."""
+    if isinstance(error, msgspec.ValidationError):
+        if DOMAIN.negative_hint and f">= 0 - at `$.{ROLES.measure}`" in str(error):
+            return msgspec.ValidationError(f"{error}; {DOMAIN.negative_hint}")
+        if ROLES.kind is not None and f"at `$.{ROLES.kind}`" in str(error):
+            return msgspec.ValidationError(f"{error}; it is one of {', '.join(ROLES.kinds)}")
+    return error
 
 
 def _conflict() -> ConflictingTransaction:
