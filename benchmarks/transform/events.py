@@ -56,7 +56,18 @@ def columns_of(
     nowhere, unknown = np.full(len(subject), np.nan, dtype=np.float32), np.full(len(subject), -1, dtype=np.int8)
     category = np.zeros(len(subject), dtype=np.int64)
     subjects = [str(c) for c in subject.tolist()]
-    return Columns(subjects, time_ms, measure, number[place], category, nowhere, nowhere, unknown, unknown, np.zeros(len(subjects), dtype=np.int8))
+    return Columns(
+        subjects,
+        time_ms,
+        measure,
+        number[place],
+        category,
+        nowhere,
+        nowhere,
+        unknown,
+        unknown,
+        np.zeros(len(subjects), dtype=np.int8),
+    )
 
 
 def simulated(subjects: int, days: int, daily: float, seed: int = 5) -> Stream:

@@ -86,9 +86,7 @@ class SubjectState:
         return found
 
     def slots_apart(self, subjects: list[str]) -> NDArray[np.int64]:
-        """Return the slots in which events of other kinds lie, int64 [n], of subjects that have slots; new ones get the next.
-
-        """
+        """Return the slots in which events of other kinds lie, int64 [n], of subjects that have slots; new ones get the next."""
         beside = [APART + subject for subject in subjects]
         known = len(self._slot)
         found = self.slots(beside)

@@ -29,7 +29,6 @@ class JoinedScore(msgspec.Struct, gc=False):
     model_version: str | None = None
     unusual: bool | None = None
 
-
     @property
     def is_apart(self) -> bool:
         """Tell whether the event is of a kind that has no outcome."""

@@ -11,6 +11,7 @@ from features.base.active import DOMAIN, WORDS
 
 DRIFT_HELP = f"A drift of the simulated world of {DOMAIN.name}, as docs/simulator.md writes it. May be given several times."
 FAULT_HELP = "A data fault, KIND@DAY:DAYS. May be given several times."
+KIND_HELP = f"How many {WORDS.events} of another kind, KIND=SHARE, where {DOMAIN.name} has kinds. May be given several times."
 _DEFAULT = "by default as the simulator has it"
 
 
@@ -25,6 +26,7 @@ def command(
     rate: Annotated[
         float | None, typer.Option(help=f"{WORDS.events.capitalize()} of {WORDS.a('subject')} in a day, {_DEFAULT}.")
     ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=KIND_HELP)] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
     speed: Annotated[str, typer.Option(help="max, or how many times faster than real time.")] = "max",
@@ -51,6 +53,7 @@ def command(
                 rate=rate,
                 drifts=tuple(drift or []),
                 faults=tuple(fault or []),
+                kinds=tuple(kind or []),
             )
         )
         pending = simulation.pending_labels(from_day) if resume else None
