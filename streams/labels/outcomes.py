@@ -23,11 +23,11 @@ class JoinedScore(msgspec.Struct, gc=False):
     """What an outcome needs of a score."""
 
     event: JoinedEvent
-    decision: str = ""
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
+    decision: str = ""
 
     @property
     def is_apart(self) -> bool:

@@ -61,6 +61,8 @@ class Options:
 
 def requested(request: Request) -> Options:
     """Return the options that were asked for. Raises ValueError, naming what is wrong."""
+    if request.kinds:
+        raise ValueError(f"--kind {request.kinds[0]}: clicks are of one kind; leave it out")
     sizes = {
         "users": request.subjects,
         "items": request.counterparts,
