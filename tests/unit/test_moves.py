@@ -15,6 +15,7 @@ from features.base.domain import Published
 from features.base.fingerprint import modules
 from features.catalogue import generate, vector
 from features.catalogue.vector import FEATURES
+from features.domains.card_fraud import DOMAIN
 from features.history import version
 from features.transform.loops.card_fraud import FINGERPRINT
 from streams.scoring import partition_version
@@ -57,6 +58,7 @@ NOT_HASHED = {
     "partition": {
         "features.base.active": "the domain's words in a message",
         "features.base.events": "the fields of a payment are hashed by name",
+        "features.base.redaction": "how the reason of a refusal is worded",
         "features.base.sections": "the limits that count are kept with the offsets",
         "features.transform.update": "what is served of a history, not what is kept of it",
         "streams.engine.core": "how a record is refused: all processors stand on it",
@@ -188,12 +190,12 @@ def names_of(node: ast.stmt) -> set[str]:
 
 def test_a_schema_that_was_published_under_another_text_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     then = Published(meaning=vector.meaning_hash(), text="as it was written then", limit="AMOUNT_LIMIT")
-    monkeypatch.setattr(vector, "DOMAIN", replace(vector.DOMAIN, published=(then,)))
+    monkeypatch.setattr(vector, "DOMAIN", replace(DOMAIN, published=(then,)))
     old = {vector.schema_hash(limit) for limit in SCHEMAS}
     assert len(old) == len(SCHEMAS)
     assert not old & set(SCHEMAS.values())
     other = (replace(FEATURES[0], formula="measure"), *FEATURES[1:])
     monkeypatch.undo()
     wanted = vector.schema_hash(features=other)
-    monkeypatch.setattr(vector, "DOMAIN", replace(vector.DOMAIN, published=(then,)))
+    monkeypatch.setattr(vector, "DOMAIN", replace(DOMAIN, published=(then,)))
     assert vector.schema_hash(features=other) == wanted, "of another meaning that text says nothing"

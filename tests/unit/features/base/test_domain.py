@@ -12,8 +12,9 @@ import pytest
 from features.base import active
 from features.base.domain import Domain, FallbackRule, Reach, Reason, RowFlag
 from features.base.event import Event
-from features.base.roles import DomainError, roles_of
+from features.base.roles import MOST_KINDS, DomainError, roles_of
 from features.domains.card_fraud import DOMAIN
+from features.history.row_layout import OTHER_KINDS
 
 CHANGES: dict[str, Callable[[Domain], Any]] = {
     "watched": lambda d: replace(d, watched=(*d.watched, "counts_1d")),
@@ -65,6 +66,10 @@ def test_roles_are_names_on_the_wire() -> None:
     roles = roles_of(Visit)
     assert (roles.subject, roles.measure, roles.flag, roles.mode, roles.place) == ("guest", "seconds", "flag", None, None)
     assert set(msgspec.to_builtins(Visit("a", 1, "b", "c", 2))) >= {"guest", "seconds"}
+
+
+def test_a_row_has_room_for_the_kinds() -> None:
+    assert MOST_KINDS == 1 + OTHER_KINDS
 
 
 def test_kinds_are_texts_and_as_many_as_a_row_can_tell_apart() -> None:

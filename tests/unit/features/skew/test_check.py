@@ -10,6 +10,7 @@ from features.archive.days import newest_complete_day
 from features.base.events import Score
 from features.base.settings import Settings, load
 from features.catalogue.vector import FEATURES, N_STREAM
+from features.domains.card_fraud.event import Payment
 from features.skew.check import SOURCES, check
 from features.skew.sample import read
 from streams.simulate.card_fraud.options import Options
@@ -78,8 +79,8 @@ def test_a_sample_is_of_a_few_cards_and_of_others_each_day(settings: Settings, r
 def test_files_from_before_kinds_hold_purchases(settings: Settings, rows: list[Archived]) -> None:
     """The folder went on under a version that has the column; some of its files, or all, have none."""
     layout.create(settings)
-    bought = [row for row in rows if isinstance(row.event, Score) and row.event.event.kind is None]
-    archive(settings, served([row.event.event for row in bought if isinstance(row.event, Score)]))
+    payments = [row.event.event for row in rows if isinstance(row.event, Score)]
+    archive(settings, served([payment for payment in payments if isinstance(payment, Payment) and payment.kind is None]))
     wanted = check(settings, checked_day(settings))
     files = sorted((settings.archive / "scores").glob("day=*/*.parquet"))
     for part in (files[::2], files):
