@@ -118,6 +118,19 @@ def _articles() -> dict[str, str]:
     return small | {f"A{name[1:]}": text.capitalize() for name, text in small.items()}
 
 
+def _kinds() -> str:
+    """Return what the page says of kinds of events; nothing, where the domain has one."""
+    if not DOMAIN.kinds:
+        return ""
+    first, *others = DOMAIN.kinds
+    rest = ", ".join(kind.plural for kind in others).capitalize()
+    return (
+        f"- A history is made of {first.plural}. {rest} take part in no window of it: they are counted apart\n"
+        f"  (`{others[0].name}_count_1d` and its like: the newest 2,048 of at most {LONGEST_DAYS + 1} days). The vector of such"
+        f" {WORDS.a('event')} says\n  what it would be in that place, and no model judges it.\n"
+    )
+
+
 def document(features: tuple[Feature, ...] = FEATURES) -> str:
     """Return the text of docs/features.md."""
     sections = []
@@ -150,7 +163,13 @@ def document(features: tuple[Feature, ...] = FEATURES) -> str:
         "\n".join(
             [
                 _PREFACE.format(
-                    count=len(features), domain=DOMAIN.name, words=WORDS, days=LONGEST_DAYS, keep=LONGEST_DAYS + 1, **_articles()
+                    count=len(features),
+                    domain=DOMAIN.name,
+                    words=WORDS,
+                    days=LONGEST_DAYS,
+                    keep=LONGEST_DAYS + 1,
+                    kinds=_kinds(),
+                    **_articles(),
                 ),
                 *sections,
                 "## Names that formulas use",
@@ -192,7 +211,7 @@ Feast's on-demand view and the training set all run the same compiled function. 
 - {A_subject}'s history is its newest 2,048 {words.events} of at most {keep} days: {a_subject} with 100,000
   {words.events} in a window has the features of its newest 2,048. One that comes up to a day late finds all of its windows; one
   that comes later, what is kept.
-- A late {words.event} is put in at its event time. Vectors that were published stay as they were, later ones see it.
+{kinds}- A late {words.event} is put in at its event time. Vectors that were published stay as they were, later ones see it.
 - What counts as a high {words.measure} for any {words.subject} is the setting `features.measure_limit`. It is part of the
   vector's schema: vectors, models and training sets that were made with another limit are refused, as those of other formulas
   are.

@@ -43,6 +43,7 @@ class Rows(NamedTuple):
     longitude: NDArray[np.float32]
     mode: NDArray[np.int8]
     flag: NDArray[np.int8]
+    kind: NDArray[np.int8]
 
 
 @compiled_inside
@@ -64,7 +65,7 @@ def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
     """Put row ``i`` with the domain's ``marks`` into its subject's segment at its event time, after ties; return its place."""
     sums = h.subjects[slot]
     time = rows.time[i]
-    _make_room(h, slot, time)
+    make_room(h, slot, time)
     end = sums[LENGTH]
     before = sums[NEWEST]
     newest = time if end == 0 else max(time, before)
@@ -93,7 +94,7 @@ def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
 
 
 @compiled
-def _make_room(h: History, slot: int, time: int) -> None:
+def make_room(h: History, slot: int, time: int) -> None:
     """Drop what has left the history, where the segment is full or its rows would be further away than their times can tell."""
     sums = h.subjects[slot]
     if sums[LENGTH] == sums[CAPACITY]:
@@ -120,10 +121,10 @@ def _mark_counterpart(subject: Segment, place: int, end: int, sums: NDArray[np.i
     for j in range(before.shape[0]):
         last = max(last, np.int32(j) if before[j] == counterpart else np.int32(-1))
     earlier = np.int64(last) + lo
-    found = last >= 0 and age(subject, earlier) < min(at + LONGEST_MS, KEEP_MS)
+    used_before = last >= 0 and age(subject, earlier) < min(at + LONGEST_MS, KEEP_MS)
     if later <= end:
-        return 0 if found else FIRST_USE
-    if found:
+        return 0 if used_before else FIRST_USE
+    if used_before:
         subject.flags[earlier] &= ~NEWEST_USE
         if sums[VALID]:
             no_longer_newest(sums, earlier)

@@ -40,6 +40,9 @@ MULTIPLE = 4
 #: Flags of a row. NEWEST_USE: no later row has its counterpart; FIRST_USE: no earlier one within LONGEST_MS has.
 #: MARKS: three that the domain gives (``features.base.domain.RowFlag``).
 NEWEST_USE, FIRST_USE, MARKS, HIGH_MEASURE = 1, 2, 4 | 8 | 16, 32
+#: What lies beside a subject (``features.history.apart``) has its kind in their place: one of so many.
+KIND_BIT = 2
+OTHER_KINDS = MARKS >> KIND_BIT
 FLAG_BITS = 6
 FLAGS = (1 << FLAG_BITS) - 1
 _LOW_BITS = 32
@@ -53,7 +56,8 @@ assert OLDEST_MS > 2 * KEEP_MS
 class History(NamedTuple):
     """``subjects`` int64 [slots, COLUMNS_A_SUBJECT]; ``free`` int64: the first free segment of each size
     (``features.history.pool``).
-    ``halves``, ``singles`` and ``bytes`` are ``words`` seen as other types.
+    ``halves``, ``singles`` and ``bytes`` are ``words`` seen as other types. ``apart`` int32 [slots]: in which slot a subject's
+    events of other kinds lie (``features.history.apart``), 0 where it has none.
     """
 
     subjects: NDArray[np.int64]
@@ -62,6 +66,7 @@ class History(NamedTuple):
     halves: NDArray[np.int32]
     singles: NDArray[np.float32]
     bytes: NDArray[np.uint8]
+    apart: NDArray[np.int32]
 
 
 class Segment(NamedTuple):
@@ -120,8 +125,8 @@ def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
 @compiled_inside
 def age(subject: Segment, row: int) -> int:
     """Return by how many milliseconds a row is older than the subject's newest."""
-    there = (np.int64(subject.times[row]) & _LOW_MASK) | (np.int64(subject.flags[row]) >> FLAG_BITS) << _LOW_BITS
-    return int((subject.newest - there) & OLDEST_MS)
+    time = (np.int64(subject.times[row]) & _LOW_MASK) | (np.int64(subject.flags[row]) >> FLAG_BITS) << _LOW_BITS
+    return int((subject.newest - time) & OLDEST_MS)
 
 
 @compiled_inside

@@ -33,6 +33,8 @@ def read(scores: Path, day: int, subjects: int) -> Sample:
     low, end = max(day * DAY_MS - HISTORY_MS, 0), (day + 1) * DAY_MS
     files = [str(file) for folder in day_folders(scores, low, end) for file in sorted(folder.glob("[!._]*.parquet"))]
     today = [str(file) for file in sorted((scores / day_name(day)).glob("[!._]*.parquet"))]
+    # It has every column, those too that files of before have not.
+    every_column = [str(file) for file in sorted((scores / "_schema").glob("*.parquet"))]
     columns = ", ".join((ROLES.id, *TRANSFORMED))
     subject = f'"{ROLES.subject}"'
     with duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY}) as connection:
@@ -43,11 +45,11 @@ def read(scores: Path, day: int, subjects: int) -> Sample:
         )
         within = f"semi join chosen using ({subject}) where event_time_ms >= ? and event_time_ms < ?"
         history = connection.sql(
-            f"select {columns} from read_parquet(?, union_by_name = true) {within}", params=[files, low, end]
+            f"select {columns} from read_parquet(?, union_by_name = true) {within}", params=[[*files, *every_column], low, end]
         ).to_arrow_table()
         served = connection.sql(
             f"select {columns}, schema, features, degraded from read_parquet(?, union_by_name = true) {within}",
-            params=[today, day * DAY_MS, end],
+            params=[[*today, *every_column], day * DAY_MS, end],
         ).to_arrow_table()
         chosen = connection.execute("select count(*) from chosen").fetchall()[0][0]
     return Sample(int(chosen), in_log_order(history), in_log_order(served))

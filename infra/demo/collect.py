@@ -36,7 +36,8 @@ names.check_view(_Score, Score)
 
 @dataclass
 class Scores:
-    """The scores topic in event-time order: n records. ``score`` is NaN and ``version`` empty where unscored."""
+    """The scores topic in event-time order: n records. ``score`` is NaN and ``version`` empty where unscored, and
+    where ``apart``: of a kind that no model judges."""
 
     event_id: NDArray[np.object_]
     subject: NDArray[np.object_]
@@ -44,6 +45,7 @@ class Scores:
     score: NDArray[np.float64]
     alert: NDArray[np.bool_]
     version: NDArray[np.object_]
+    apart: NDArray[np.bool_]
 
 
 @dataclass
@@ -69,6 +71,7 @@ def collect(settings: Settings) -> Collected:
         np.array([np.nan if s.score is None else s.score for s in rows], dtype=np.float64),
         np.array([s.decision == "alert" for s in rows], dtype=np.bool_),
         np.array([s.model_version or "" for s in rows], dtype=object),
+        np.array([s.decision == "apart" for s in rows], dtype=np.bool_),
     )
     counts = {topics.SCORES: len(rows)}
     for name in (topics.EVENTS, topics.ALERTS, topics.LABELS, topics.OUTCOMES, topics.DLQ):

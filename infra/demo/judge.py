@@ -105,7 +105,8 @@ def checks(
     """Tell of all that had to hold whether it did."""
     scores = collected.scores
     ids = set(scores.event_id.tolist())
-    matured = int((scores.event_time_ms < scores.event_time_ms.max() - settings.labels.delay_ms - DAY_MS).sum())
+    due = scores.event_time_ms < scores.event_time_ms.max() - settings.labels.delay_ms - DAY_MS
+    matured = int((due & ~scores.apart).sum())
     promoted = [e for e in collected.events if e.state == "promoted"]
     held = {
         "every valid transaction has exactly one score": len(ids) == len(scores.event_id) == published,

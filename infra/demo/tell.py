@@ -196,7 +196,7 @@ def _summary(
     return Summary(
         transactions=report.transactions,
         scores=collected.counts[topics.SCORES],
-        unscored=int((collected.scores.version == "").sum()),
+        unscored=int(((collected.scores.version == "") & ~collected.scores.apart).sum()),
         alerts=collected.counts[topics.ALERTS],
         dlq=collected.counts[topics.DLQ],
         labels=collected.counts[topics.LABELS],

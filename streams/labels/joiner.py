@@ -14,6 +14,7 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | negative label after that | nothing new: it counted as negative already |
 | newer label that says otherwise than the one before | another outcome, ``late``, at label time |
 | label that says the same, is older, or comes again | nothing: it is counted |
+| score of an event of another kind (a refund), its label | none; the label is counted (``driftloop_labels_ignored_total``) |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
 Guarantee: each outcome of this table exactly once, after any crash: outcomes and offsets are one transaction
@@ -86,8 +87,11 @@ class LabelJoiner:
         output = Output()
         for memory in self._partitions.values():
             memory.go_on(self.limits.delay_ms)
+            memory.ignored = 0
         outcomes = self._take(records, output)
         output.produce += [Produce(topics.OUTCOMES, outcome.counterpart.encode(), encode(outcome)) for outcome in outcomes]
+        if ignored := sum(memory.ignored for memory in self._partitions.values()):
+            output.counted.append(partial(metrics.IGNORED.inc, ignored))
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
         for name, count in self._corrections().items():
             output.counted.append(partial(metrics.CORRECTIONS.labels(name).inc, count))

@@ -27,6 +27,12 @@ class JoinedScore(msgspec.Struct, gc=False):
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
+    decision: str = ""
+
+    @property
+    def is_apart(self) -> bool:
+        """Tell whether the event is of a kind that has no outcome."""
+        return self.decision == "apart"
 
 
 names.check_view(JoinedScore, Score)

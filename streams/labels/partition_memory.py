@@ -74,6 +74,8 @@ class PartitionMemory:
     lasting: list[tuple[int, str]] = field(default_factory=list)
     #: What labels did to verdicts that were there (``streams.labels.verdict.kind``), since it was taken from here.
     corrections: Counter[str] = field(default_factory=Counter)
+    #: Labels of events that have no outcome (of another kind than the first).
+    ignored: int = 0
 
     @property
     def held(self) -> int:
@@ -91,6 +93,9 @@ class PartitionMemory:
         """Take a label, and return the outcome that follows at once. ``published``: a copy whose
         old partition gave the outcome without score already. ``corrects``: see ``streams.labels.verdict.after``."""
         known = self.known.get(label.event_id)
+        if known is not None and known.score is not None and known.score.is_apart:
+            self.ignored += 1
+            return None
         if self._is_forgotten(known, label):
             return self._take_forgotten(label)
         if known is None:
@@ -148,6 +153,11 @@ class PartitionMemory:
             return None  # the label's wait ended before the score came, or a producer repeated the id
         known = self.known[event.event_id] = _Known(score)
         waiting = self.waiting.pop(event.event_id, None)
+        if score.is_apart:
+            # Nothing becomes of it: neither a label nor time makes an outcome.
+            self.ignored += waiting is not None
+            self._decide(event.event_id, known, SILENCE, by_label=False)
+            return None
         if waiting is not None:
             self._decide(event.event_id, known, waiting.verdict)
             return labelled(waiting.label, score, waiting.label.label_time_ms, revision=waiting.verdict.revision)

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.active import ROLES, WORDS
+from features.base.active import DOMAIN, ROLES, WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import Event
+from features.base.redaction import without_values
 from features.base.sections import Scoring
 from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
@@ -93,7 +95,7 @@ class Intake:
         self._homes = homes
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Event, _PROCESSOR)
+        self._decoder = BatchDecoder(Event, _PROCESSOR, _explained)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -191,6 +193,17 @@ class Intake:
             of_code = np.array([codes.get(partition, self.limits.partitioner) == code for partition in lie.tolist()])
             elsewhere |= of_code & self._homes.astray(lie, subjects, code)
         return elsewhere
+
+
+def _explained(error: Exception) -> Exception:
+    """Add the way out to what is said of a measure below zero, and of a kind that there is not."""
+    if isinstance(error, msgspec.ValidationError):
+        if DOMAIN.negative_hint and f">= 0 - at `$.{ROLES.measure}`" in str(error):
+            return msgspec.ValidationError(f"{error}; {DOMAIN.negative_hint}")
+        if ROLES.kind is not None and str(error).endswith(f" - at `$.{ROLES.kind}`"):
+            # What came instead may be anything, and is not repeated.
+            return msgspec.ValidationError(f"{ROLES.kind} is one of {', '.join(ROLES.kinds)}: {without_values(error)}")
+    return error
 
 
 def _conflict() -> ConflictingTransaction:

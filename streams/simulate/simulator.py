@@ -16,8 +16,8 @@ from streams.publish.batch import Batch, Labels
 @dataclass(frozen=True)
 class Request:
     """A world as texts and numbers describe it. None: as the domain's simulator has it by default. ``rate``: events of a subject
-    in a day; ``positive_rate``: the share of positives; ``withdrawn_rate``: the share of the positive labels
-    that are withdrawn later; ``drifts`` and ``faults``: in the simulator's own notation."""
+    in a day; ``positive_rate``: the share of positives; ``withdrawn_rate``: the share of the positive labels that are withdrawn
+    later; ``drifts``, ``faults`` and ``kinds``: in the simulator's own notation."""
 
     start: date
     seed: int
@@ -28,6 +28,7 @@ class Request:
     drifts: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     withdrawn_rate: float | None = None
+    kinds: tuple[str, ...] = ()
 
 
 class Simulator(Protocol):

@@ -54,7 +54,7 @@ def outcomes(settings: Settings, scores: Scores, raw: Log, given: Log) -> Found:
     partition, and for no other."""
     made = [msgspec.json.decode(record.value or b"", type=Outcome) for part in raw.values() for record in part]
     labels = [msgspec.json.decode(record.value or b"", type=Label) for part in given.values() for record in part]
-    scored = {score.event.event_id for part in scores.values() for score in part}
+    scored = {score.event.event_id for part in scores.values() for score in part if score.decision != "apart"}
     wanted = Counter((label.event_id, label.positive) for label in labels if label.event_id in scored)
     labelled = Counter((o.event_id, o.positive) for o in made if o.source != "matured")
     wrong = [] if labelled == wanted else [f"labelled outcomes: {sum(labelled.values())}, labels: {sum(wanted.values())}"]
@@ -72,7 +72,7 @@ def _due(scores: Scores, labelled: set[str], delay_ms: int) -> Counter[tuple[str
         newest_ms = max((score.event.event_time_ms for score in part), default=0)
         for score in part:
             at = score.event.event_time_ms + delay_ms
-            if at <= newest_ms and score.event.event_id not in labelled:
+            if at <= newest_ms and score.event.event_id not in labelled and score.decision != "apart":
                 due[score.event.event_id, at] += 1
     return due
 
@@ -103,10 +103,12 @@ def _value(record: Record, name: str) -> Any:
 
 
 def online(settings: Settings, scores: Scores) -> Found:
-    """Each card's newest vector is what the online store holds."""
+    """The vector of each card's newest purchase is what the online store holds."""
     newest: dict[str, Score] = {}
     for part in scores.values():
         for score in part:
+            if score.decision == "apart":
+                continue
             held = newest.get(score.event.subject)
             if held is None or score.event.event_time_ms >= held.event.event_time_ms:
                 newest[score.event.subject] = score

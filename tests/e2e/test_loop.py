@@ -102,6 +102,8 @@ def test_each_transaction_has_one_score_though_the_scorer_was_killed(story: Stor
     assert len(ids) == story.published
     assert len(set(ids)) == story.published
     assert collected.counts[topics.DLQ] == 1
+    assert 0 < collected.scores.apart.sum() < 0.1 * story.published
+    assert np.isnan(collected.scores.score[collected.scores.apart]).all()
 
 
 def test_the_first_model_trained_itself(collected: Collected) -> None:
@@ -120,7 +122,7 @@ def test_it_finds_frauds_that_it_has_not_seen(story: Story, collected: Collected
 
 def test_every_matured_transaction_has_an_outcome(story: Story, collected: Collected) -> None:
     times = collected.scores.event_time_ms
-    matured = times < times.max() - story.settings.labels.delay_ms - 86_400_000
+    matured = (times < times.max() - story.settings.labels.delay_ms - 86_400_000) & ~collected.scores.apart
     assert matured.sum() <= collected.counts[topics.OUTCOMES] <= story.published
 
 
@@ -144,7 +146,7 @@ def test_spark_computes_the_same_bits_as_the_stream_that_was_killed(story: Story
 
 
 def test_a_caller_who_knows_only_the_card_gets_a_score(story: Story, collected: Collected) -> None:
-    subject = str(collected.scores.subject[-1])
+    subject = str(collected.scores.subject[~collected.scores.apart][-1])
     answer = _predict(story.settings, {"user_id": subject})
     assert 0.0 <= answer["predictions"][0] <= 1.0
     with pytest.raises(urllib.error.HTTPError) as refused:

@@ -61,7 +61,7 @@ _TIMES = (
 )
 _FIELDS = (
     "transaction_id", "event_time_ms", "card_id", "terminal_id", "amount_minor", "currency", "latitude", "longitude", "country",
-    "merchant_category", "entry_mode", "pin_used",
+    "merchant_category", "entry_mode", "pin_used", "kind",
 )  # fmt: skip
 
 Fields = dict[str, object]
@@ -118,7 +118,7 @@ class Hostile:
 
     def _odd_but_valid(self) -> Made:
         fields = self._fields()
-        which = self._rng.randrange(6)
+        which = self._rng.randrange(8)
         if which == 0:  # cards of their own: others must not lose their history to a clock that is wrong by a century
             fields |= {"card_id": f"clock-{self._n % 7}", "event_time_ms": self._rng.choice((946_684_800_000, 4_102_444_799_999))}
         elif which == 1:
@@ -129,6 +129,9 @@ class Hostile:
             fields |= {"country": None, "merchant_category": "\U0001f4b3" * 64, "extra": [1, {"a": None}], "pin_used": None}
         elif which == 4:
             fields = {name: fields[name] for name in _FIELDS[:5]}
+        elif which >= 6:  # refunds and declined payments, also of cards that never bought anything
+            fields |= {"kind": self._rng.choice(("refund", "reversal", "declined", "purchase", None))}
+            fields |= {"card_id": f"back-{self._n % 5}"} if which == 7 else {}
         key, value = self._made(fields)
         return key, b" \n\t" + (value or b"") + b"\n" if which == 5 else value
 

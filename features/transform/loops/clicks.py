@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "671ae77465c6783e"
+FINGERPRINT = "9453b3fb1a151949"
 
 
 @compiled_cached

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.base.active import WORDS
+from features.base.active import ROLES, WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context
 
@@ -24,7 +24,11 @@ app = typer.Typer(
 )
 
 LIST_COLUMNS = (">#", "name", "unit", "window", "source", "meaning")
-HISTORY_COLUMNS = ("event time", WORDS.event, WORDS.counterpart, f">{WORDS.measure}", "decision", ">score")
+HISTORY_COLUMNS = (
+    *("event time", WORDS.event, WORDS.counterpart, f">{WORDS.measure}"),
+    *(() if ROLES.kind is None else ("kind",)),
+    *("decision", ">score"),
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -137,6 +141,7 @@ def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
         row.event_id,
         row.counterpart,
         show.measure(row.measure, row.unit),
+        *(() if ROLES.kind is None else (row.kind or ROLES.kinds[0],)),
         row.decision,
         show.figure(row.score),
         *("-" if row.features is None else number(row.features[name]) for name in names),

@@ -11,6 +11,7 @@ from features.base.active import DOMAIN, WORDS
 
 DRIFT_HELP = f"A drift of the simulated world of {DOMAIN.name}, as docs/simulator.md writes it. May be given several times."
 FAULT_HELP = "A data fault, KIND@DAY:DAYS. May be given several times."
+KIND_HELP = f"How many {WORDS.events} of another kind, KIND=SHARE, where {DOMAIN.name} has kinds. May be given several times."
 _DEFAULT = "by default as the simulator has it"
 
 
@@ -28,6 +29,7 @@ def command(
     withdrawn_rate: Annotated[
         float | None, typer.Option(help=f"Share of the {WORDS.positive} labels that are withdrawn later, {_DEFAULT}.")
     ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=KIND_HELP)] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
     speed: Annotated[str, typer.Option(help="max, or how many times faster than real time.")] = "max",
@@ -55,6 +57,7 @@ def command(
                 drifts=tuple(drift or []),
                 faults=tuple(fault or []),
                 withdrawn_rate=withdrawn_rate,
+                kinds=tuple(kind or []),
             )
         )
         pending = simulation.pending_labels(from_day) if resume else None

@@ -66,6 +66,10 @@ class Options:
     faults: tuple[Fault, ...] = ()
     #: Share of the fraud labels that are withdrawn later: a chargeback that is reversed, an analyst who was wrong.
     withdrawn_rate: float = 0.0
+    #: Shares of the genuine purchases: given back days later, taken back within minutes, and tried in vain before.
+    refunds: float = 0.012
+    reversals: float = 0.003
+    declined: float = 0.02
 
     def __post_init__(self) -> None:
         check("cards", self.cards, 1 <= self.cards <= 1_000_000, "from 1 to 1000000")
@@ -75,6 +79,8 @@ class Options:
         check("fraud_rate", self.fraud_rate, 0.0 <= self.fraud_rate <= 0.5, "from 0 to 0.5")
         check("withdrawn_rate", self.withdrawn_rate, 0.0 <= self.withdrawn_rate <= 1.0, "from 0 to 1")
         check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
+        for name in ("refunds", "reversals", "declined"):
+            check(name, share := getattr(self, name), 0.0 <= share <= 0.5, "from 0 to 0.5")
 
     @property
     def start_ms(self) -> int:
@@ -90,6 +96,7 @@ def requested(request: Request) -> Options:
         "fraud_rate": request.positive_rate,
         "rate": request.rate,
         "withdrawn_rate": request.withdrawn_rate,
+        **dict(map(parse_kind, request.kinds)),
     }
     return Options(
         start=request.start,
@@ -98,6 +105,24 @@ def requested(request: Request) -> Options:
         faults=tuple(map(parse_fault, request.faults)),
         **{name: value for name, value in sizes.items() if value is not None},  # type: ignore[arg-type] # each of its field's type
     )
+
+
+#: By kind on the wire, the option that says how many there are.
+KINDS: dict[str, str] = {"refund": "refunds", "reversal": "reversals", "declined": "declined"}
+
+
+def parse_kind(text: str) -> tuple[str, float]:
+    """Read ``KIND=SHARE`` as an option and its value. Raises ValueError, naming the part that is wrong."""
+    spec, example = f"--kind {text}", "refund=0.02"
+    name, equals, share = text.partition("=")
+    if not equals:
+        raise ValueError(f"{spec}: write KIND=SHARE, as in {example}")
+    if name not in KINDS:
+        raise ValueError(f"{spec}: there is no kind {name!r}; choose from {', '.join(KINDS)}")
+    value = number(share, "the share", spec, example)
+    if value > 0.5:
+        raise ValueError(f"{spec}: the share is {share}; it must be from 0 to 0.5 of the purchases")
+    return KINDS[name], value
 
 
 def parse_drift(text: str) -> Drift:

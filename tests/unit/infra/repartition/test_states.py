@@ -134,9 +134,9 @@ def test_every_correction_is_said_once_whatever_the_partitions(seed: int) -> Non
             run.restart()
         if payments and rng.random() < 0.7:
             payment_id, time, subject = payments[int(rng.integers(max(0, len(payments) - 5), len(payments)))]
-            said = label(payment_id, time, bool(rng.random() < 0.5), time + int(rng.integers(48)) * HOUR, subject)
-            run.put(topics.LABELS, subject, said)
-            still.put(topics.LABELS, subject, said)
+            event_label = label(payment_id, time, bool(rng.random() < 0.5), time + int(rng.integers(48)) * HOUR, subject)
+            run.put(topics.LABELS, subject, event_label)
+            still.put(topics.LABELS, subject, event_label)
         else:
             payments.append((f"t{n}", T0 + n * HOUR // 2, f"c{int(rng.integers(10))}"))
             for joined in (run, still):

@@ -59,16 +59,16 @@ def test_an_analyst_clears_a_chargeback() -> None:
 
 
 @pytest.mark.parametrize("restart", [False, True])
-@pytest.mark.parametrize(("order", "said"), [([1, 3, 5], [True, False, True]), ([1, 5, 3], [True]), ([5, 1, 3], [True])])
-def test_a_second_chargeback_after_a_reversal(order: list[int], said: list[bool], restart: bool) -> None:
+@pytest.mark.parametrize(("order", "verdicts"), [([1, 3, 5], [True, False, True]), ([1, 5, 3], [True]), ([5, 1, 3], [True])])
+def test_a_second_chargeback_after_a_reversal(order: list[int], verdicts: list[bool], restart: bool) -> None:
     log = [PAYMENT]
     joiner, made = LabelJoiner(DELAY), []
     for offset, day in enumerate(order):
         made += process(joiner, *([PAYMENT] if not offset else []), entry := labels_record(offset, day != 3, day))
         log.append(entry)
         joiner = restarted(log) if restart else joiner
-    assert [outcome.positive for outcome in made] == said
-    assert [outcome.revision for outcome in made] == list(range(1, len(said) + 1))
+    assert [outcome.positive for outcome in made] == verdicts
+    assert [outcome.revision for outcome in made] == list(range(1, len(verdicts) + 1))
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -154,7 +154,7 @@ class Reference(NamedTuple):
     """Everything that is known of a payment, kept for ever: what a joiner without limits of memory would say."""
 
     labels: list[Label]
-    said: list[tuple[bool, int]]
+    verdicts: list[tuple[bool, int]]
 
 
 def naive(log: Sequence[Record], events: Sequence[tuple[str, int, Label | None]]) -> dict[str, list[tuple[bool, int]]]:
@@ -171,9 +171,9 @@ def naive(log: Sequence[Record], events: Sequence[tuple[str, int, Label | None]]
         if event_id in scored and known.labels:
             say(known)
         for other, at in scored.items():
-            if at + DELAY <= clock and not of[other].labels and not of[other].said:
-                of[other].said.append((False, 0))
-    return {event_id: known.said for event_id, known in of.items() if known.said}
+            if at + DELAY <= clock and not of[other].labels and not of[other].verdicts:
+                of[other].verdicts.append((False, 0))
+    return {event_id: known.verdicts for event_id, known in of.items() if known.verdicts}
 
 
 def say(known: Reference) -> None:
@@ -184,8 +184,8 @@ def say(known: Reference) -> None:
         if rank > newest:
             turns += given.positive != positive
             positive, newest = given.positive, rank
-    if not known.said or known.said[-1][0] != positive:
-        known.said.append((positive, turns))
+    if not known.verdicts or known.verdicts[-1][0] != positive:
+        known.verdicts.append((positive, turns))
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -213,7 +213,7 @@ def test_random_histories_of_labels_are_what_a_naive_reference_says(seed: int) -
         for outcome in process(joiner, entry):
             made.setdefault(outcome.event_id, []).append((outcome.positive, outcome.revision))
     assert made == expected
-    assert any(len(said) > 2 for said in made.values())
+    assert any(len(verdicts) > 2 for verdicts in made.values())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -232,11 +232,11 @@ def test_whatever_ends_the_process_each_correction_is_said_once(tmp_path: Path, 
         driver.run([*steps, End()])
         return sorted(repr(item) for item in outcomes([entry.value or b"" for entry in driver.read("outcomes")]))
 
-    said = run(steps)
+    verdicts = run(steps)
     for step in (Kill(), Kill(committing=True), Abort(), Move((0,), Batch(1)), Move(None)):
         steps.insert(draw.randrange(60, len(steps)), step)
-    assert run(steps) == said
-    assert sum("late=True" in item for item in said) > 2
+    assert run(steps) == verdicts
+    assert sum("late=True" in item for item in verdicts) > 2
 
 
 @pytest.mark.parametrize("seed", range(5))

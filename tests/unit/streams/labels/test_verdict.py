@@ -13,7 +13,7 @@ from streams.labels.verdict import SILENCE, Verdict, after, kind
 from tests.unit.streams.records import DAY, T0, label
 
 
-def said(positive: bool, day: int) -> Label:
+def labelled(positive: bool, day: int) -> Label:
     return label("x", T0, positive, T0 + day * DAY)
 
 
@@ -40,19 +40,19 @@ def of(labels: list[Label] | tuple[Label, ...], corrects: bool = True) -> Verdic
     ],
 )
 def test_the_newest_label_counts(labels: list[tuple[bool, int]], positive: bool, revision: int) -> None:
-    verdict = of([said(*one_more) for one_more in labels])
+    verdict = of([labelled(*one_more) for one_more in labels])
     assert (verdict.positive, verdict.revision) == (positive, revision)
     assert verdict.revision % 2 == verdict.positive
 
 
 def test_a_second_chargeback_after_a_reversal_counts_in_any_order() -> None:
-    labels = [said(True, 1), said(False, 3), said(True, 5)]
+    labels = [labelled(True, 1), labelled(False, 3), labelled(True, 5)]
     assert {of(order).positive for order in permutations(labels)} == {True}
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), max_size=12), st.randoms())
 def test_the_verdict_does_not_hang_on_the_order(pairs: list[tuple[bool, int]], draw: object) -> None:
-    labels = [said(*pair) for pair in pairs]
+    labels = [labelled(*pair) for pair in pairs]
     shuffled = list(labels)
     draw.shuffle(shuffled)  # type: ignore[attr-defined] # hypothesis' random
     first, second = of(labels), of(shuffled)
@@ -61,12 +61,12 @@ def test_the_verdict_does_not_hang_on_the_order(pairs: list[tuple[bool, int]], d
 
 
 def test_what_a_label_does_has_a_name() -> None:
-    verdict = of([said(True, 3)])
-    kinds = [kind(verdict, said(*pair)) for pair in [(False, 5), (True, 5), (True, 3), (True, 1), (False, 3)]]
+    verdict = of([labelled(True, 3)])
+    kinds = [kind(verdict, labelled(*pair)) for pair in [(False, 5), (True, 5), (True, 3), (True, 1), (False, 3)]]
     assert kinds == ["withdrawn", "confirmed", "repeated", "older", "older"]
-    assert kind(SILENCE, said(True, 1)) == "positive"
+    assert kind(SILENCE, labelled(True, 1)) == "positive"
 
 
 def test_by_the_rule_of_before_the_first_label_stood() -> None:
-    assert of([said(True, 1), said(False, 3)], corrects=False) == Verdict(True, T0 + DAY, 1)
-    assert of([said(False, 3), said(True, 1)], corrects=False) == Verdict(True, T0 + DAY, 1)
+    assert of([labelled(True, 1), labelled(False, 3)], corrects=False) == Verdict(True, T0 + DAY, 1)
+    assert of([labelled(False, 3), labelled(True, 1)], corrects=False) == Verdict(True, T0 + DAY, 1)
