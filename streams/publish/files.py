@@ -81,7 +81,7 @@ class _Sink(Protocol):
 
 
 class TruthFile:
-    """Writes the ground truth of the batches that pass through to a Parquet file, which appears when all of it is written. Use as a
+    """Writes the ground truth of the batches that pass through to a Parquet file, which appears when all is written. Use as a
     context manager."""
 
     def __init__(self, path: Path) -> None:
@@ -157,10 +157,12 @@ def write_files(batches: Iterable[Batch], path: Path) -> tuple[int, int]:
     with replacing(path.with_suffix(f".labels{path.suffix}")) as labels, replacing(path) as events:
         files = events.file, labels.file
         sink: _Sink = _ParquetFiles(files) if path.suffix == ".parquet" else _JsonLines(files)
-        for batch in batches:
-            check(batch)
-            sink.write(batch)
-            counts[0] += len(batch.transactions)
-            counts[1] += len(batch.labels)
-        sink.close()
+        try:
+            for batch in batches:
+                check(batch)
+                sink.write(batch)
+                counts[0] += len(batch.transactions)
+                counts[1] += len(batch.labels)
+        finally:
+            sink.close()
     return counts[0], counts[1]

@@ -85,29 +85,23 @@ def _first(kind: type[msgspec.Struct], columns: Iterable[tuple[str, NDArray[Any]
 
 def _wrong_in(column: NDArray[Any], limits: _Limits, codes: int) -> tuple[int, str | None]:
     """Return the row and the reason of the first wrong value of a column."""
-    if not len(column):
+    if not len(column) or column.dtype == np.bool_:
         return 0, None
     if column.dtype == object:
         # Most texts come again and again: each is looked at once.
         bad = {value: why for value in set(column.tolist()) if (why := limits.judge(value)) is not None}
-        if not bad:
-            return 0, None
-        at = next(i for i, value in enumerate(column.tolist()) if value in bad)
-        return at, bad[column[at]]
+        at = next((i for i, value in enumerate(column.tolist()) if value in bad), 0) if bad else 0
+        return at, bad[column[at]] if bad else None
     if column.dtype == np.int8:
-        wrong = (column >= codes) | (column < -1)
-        return _row(wrong), f"is no code below {codes}" if wrong.any() else None
-    if column.dtype == np.bool_:
-        return 0, None
-    wrong = np.isinf(column) if column.dtype.kind == "f" else np.zeros(len(column), dtype=np.bool_)
-    if limits.least is not None:
-        wrong = wrong | (column < limits.least)
-    if limits.most is not None:
-        wrong = wrong | (column > limits.most)
-    if not wrong.any():
-        return 0, None
-    at = _row(wrong)
-    return at, f"is {column[at]}, and it must be from {limits.least} to {limits.most}"
+        wrong, why = (column >= codes) | (column < -1), f"is no code below {codes}"
+    else:
+        wrong = np.isinf(column) if column.dtype.kind == "f" else np.zeros(len(column), dtype=np.bool_)
+        if limits.least is not None:
+            wrong = wrong | (column < limits.least)
+        if limits.most is not None:
+            wrong = wrong | (column > limits.most)
+        why = f"is {column[_row(wrong)]}, and it must be from {limits.least} to {limits.most}"
+    return _row(wrong), why if wrong.any() else None
 
 
 def _row(wrong: NDArray[np.bool_]) -> int:
@@ -125,7 +119,8 @@ def _limits(kind: type[msgspec.Struct]) -> dict[str, _Limits]:
 def _of(name: str, kind: inspect.Type) -> _Limits:
     options = kind.types if isinstance(kind, inspect.UnionType) else (kind,)
     optional = any(isinstance(option, inspect.NoneType) for option in options)
-    least = most = None
+    least: float | None = None
+    most: float | None = None
     texts: list[_Judge] = []
     for option in options:
         if isinstance(option, inspect.IntType):

@@ -73,9 +73,9 @@ class Publisher:
     yet are kept from call to call.
 
     ``boundary_ms``: at each multiple of it in event time everything is flushed, ``lockstep`` (where given) waits until the loop
-    has caught up, and ``on_boundary(event_time_ms)`` is called. ``on_acknowledged(reached)`` is called as soon as everything before
-    a boundary is acknowledged, before the lockstep waits. ``speed``: event time over wall time, None for as fast as can be.
-    ``pending``: labels owed from before the first batch. Use as a context manager, or call ``close()``.
+    has caught up, and ``on_boundary(event_time_ms)`` is called. ``on_acknowledged(reached)`` is called as soon as everything
+    before a boundary is acknowledged, before the lockstep waits. ``speed``: event time over wall time, None for as fast as can
+    be. ``pending``: labels owed from before the first batch. Use as a context manager, or call ``close()``.
     """
 
     def __init__(
@@ -122,8 +122,8 @@ class Publisher:
     def publish(self, batches: Iterable[Batch]) -> PublishReport:
         """Publish the batches and the labels that become due; return when the broker has acknowledged everything.
 
-        Raises PublishError where records were not taken, LockstepError where the loop does not catch up, and LimitError for a batch
-        of which no processor would take all, before any of it is published. ``reached`` tells then how far it came.
+        Raises PublishError where records were not taken, LockstepError where the loop does not catch up, and LimitError for a
+        batch of which no processor would take all, before any of it is published. ``reached`` tells then how far it came.
         """
         report = PublishReport()
         started = time.monotonic()
@@ -160,7 +160,7 @@ class Publisher:
             self._produce(topics.LABELS, key, value)
             self._labels += 1
         self._flush()
-        self._acknowledged(self._reached.up_to_ms)
+        self._reached = Reached(self._events, self._labels, self._reached.up_to_ms)
         return PublishReport(labels=len(labels), seconds=time.monotonic() - started)
 
     def reached(self, patience_s: float = 0.0) -> Reached:

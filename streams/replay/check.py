@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
 from streams.publish.batch import Events
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 
 @dataclass(frozen=True)
@@ -37,14 +34,14 @@ class Seen:
     """Ids and days as they pass. Takes eight bytes of memory a row."""
 
     _hashes: list[NDArray[np.int64]] = field(default_factory=list)
-    _days: dict[int, tuple[_Hash, _Hash]] = field(default_factory=dict)
+    _days: dict[int, tuple[blake2b, blake2b]] = field(default_factory=dict)
 
     def add(self, events: Events) -> None:
         """Take events in order of time."""
         self._hashes.append(hashes(events))
         days = events.event_time_ms // DAY_MS
         cuts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
-        for a, b in zip(cuts, cuts[1:], strict=False):
+        for a, b in pairwise(cuts):
             if a < b:
                 of_ids, of_times = self._days.setdefault(int(days[a]), (blake2b(digest_size=12), blake2b(digest_size=12)))
                 of_ids.update("".join(f"{len(i)}:{i}" for i in events.event_id[a:b].tolist()).encode())
@@ -53,7 +50,9 @@ class Seen:
     @property
     def days(self) -> dict[str, str]:
         """Return a digest of each day, by ISO date."""
-        return {iso_day(day * DAY_MS): of_ids.hexdigest() + of_times.hexdigest()[:8] for day, (of_ids, of_times) in self._days.items()}
+        return {
+            iso_day(day * DAY_MS): of_ids.hexdigest() + of_times.hexdigest()[:8] for day, (of_ids, of_times) in self._days.items()
+        }
 
     def repeated(self) -> set[int]:
         """Return the hashes that came more than once: those of ids that stand twice, and hardly ever others."""

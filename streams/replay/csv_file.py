@@ -67,7 +67,7 @@ class CsvFile:
         except (OSError, EOFError, pa.ArrowException) as error:
             raise ReplayError(f"{self.path} cannot be read as CSV: {_line(error)}") from error
 
-    def pieces(self, columns: Sequence[str], may_hold: MayHold) -> Iterator[Piece]:  # noqa: ARG002
+    def pieces(self, columns: Sequence[str], may_hold: MayHold) -> Iterator[Piece]:
         """Yield all rows; a CSV file has no row groups to pass over."""
         row = 1
         broken: list[Any] = []

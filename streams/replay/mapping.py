@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Literal, get_args
 
-from msgspec import json, structs
+from msgspec import ValidationError, convert, json, structs, to_builtins
 
 from features.base import names
 from features.base.events import Label
@@ -96,6 +96,25 @@ def parse_map(specs: Iterable[str], map_file: str = "") -> Mapping:
             rules.pop(field, None)
             asked.discard(field)
     return Mapping(rules, frozenset(asked), lacks, map_file)
+
+
+def read_otherwise(mapping: Mapping, decimal: str, time_unit: str) -> Mapping:
+    """Return the mapping with another decimal comma for amounts, or another unit of event time; empty: as it is.
+
+    Raises ReplayError for one that is none.
+    """
+    rules = dict(mapping.rules)
+    changes: list[tuple[Field, str, str, str]] = [
+        ("amount", "decimal", decimal, "--decimal"),
+        ("event_time", "unit", time_unit, "--time-unit"),
+    ]
+    for field, name, value, option in changes:
+        if value and field in rules:
+            try:
+                rules[field] = convert({**to_builtins(rules[field]), name: value}, Rule)
+            except ValidationError as error:
+                raise ReplayError(f"{option} is {value!r}: {error}") from error
+    return replace(mapping, rules=rules)
 
 
 def field_of(name: str) -> Field:

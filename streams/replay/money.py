@@ -29,7 +29,7 @@ def minor_units(column: Column, places: NDArray[np.int64], rounded: bool = False
     """
     column.no_missing()
     kind = column.array.type
-    scale = 10.0**places
+    scale = np.power(10.0, places.astype(np.float64))
     if pa.types.is_decimal(kind):
         minor = _of_decimals(column, places, rounded)
     elif pa.types.is_integer(kind):

@@ -85,8 +85,8 @@ class Replay:
     def check(self, first: date | None = None, last: date | None = None) -> Checked:
         """Read the days ``first`` to ``last`` as ``batches`` would, all of them, and tell what they are.
 
-        Memory: a piece of the file, and eight bytes a row. Raises ReplayError, naming column and row, where ``batches`` would, and
-        where an id stands twice.
+        Memory: a piece of the file, and eight bytes a row. Raises ReplayError, naming column and row, where ``batches`` would,
+        and where an id stands twice.
         """
         seen = Seen()
         rows, first_ms, last_ms, newest_label_ms = 0, None, None, 0
@@ -98,7 +98,9 @@ class Replay:
             first_ms, last_ms = int(times[0]) if first_ms is None else first_ms, int(times[-1])
             newest_label_ms = max(newest_label_ms, self._newest_label(part))
         if not rows:
-            raise ReplayError(f"{self._path.name} holds no rows of these days" if first or last else f"{self._path.name} holds no rows")
+            raise ReplayError(
+                f"{self._path.name} holds no rows of these days" if first or last else f"{self._path.name} holds no rows"
+            )
         skipped = self._skipped
         self._refuse_repeated(seen.repeated(), first, last)
         return Checked(rows, skipped, first_ms, last_ms, newest_label_ms, seen.days)
@@ -127,8 +129,8 @@ class Replay:
                 row, before = int(part.rows[at]), met.get(ids[at])
                 if before is not None:
                     raise ReplayError(
-                        f"{self._path.name}, row {row:,}: the {ROLES.id} {ids[at][:80]!r} stands in row {before:,} already, and an id "
-                        "means one event; leave one of them out, or give it an id of its own"
+                        f"{self._path.name}, row {row:,}: the {ROLES.id} {ids[at][:80]!r} stands in row {before:,} already, and "
+                        "an id means one event; leave one of them out, or give it an id of its own"
                     )
                 met[ids[at]] = row
 
@@ -171,8 +173,8 @@ class Replay:
             falls = np.flatnonzero(np.diff(times, prepend=newest) < 0)
             if len(falls):
                 raise ReplayError(
-                    f"{self._path.name} is not in order of {name}: row {int(piece.rows[falls[0]]):,} is earlier than the row before "
-                    "it; sort the file first"
+                    f"{self._path.name} is not in order of {name}: row {int(piece.rows[falls[0]]):,} is earlier than the row "
+                    "before it; sort the file first"
                 )
             newest = int(times[-1])
             a = 0 if start is None else int(np.searchsorted(times, start))

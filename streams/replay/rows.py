@@ -107,9 +107,8 @@ class FileColumns:
         wrong = first_wrong(made)
         if wrong is not None:
             field = field_of(wrong.name)
-            raise ReplayError(
-                f"column {have[field].name if field in have else field}, row {int(piece.rows[wrong.row]):,}: the {field} {wrong.why}"
-            )
+            name = have[field].name if field in have else field
+            raise ReplayError(f"column {name}, row {int(piece.rows[wrong.row]):,}: the {field} {wrong.why}")
         return made
 
     def patterns(self, piece: Piece) -> NDArray[np.int8]:

@@ -14,6 +14,7 @@ from streams.replay.csv_file import CsvFile, CsvShape, is_csv
 from streams.replay.errors import ReplayError
 from streams.replay.pieces import ROWS_AT_ONCE, MayHold, Piece, TableFile
 
+
 def open_table(path: Path, shape: CsvShape) -> TableFile:
     """Open a file by its beginning and its name. Raises ReplayError for one that is neither Parquet nor CSV."""
     if path.is_dir():
