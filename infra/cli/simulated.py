@@ -33,7 +33,7 @@ def work_of(simulation: Simulator, request: Request, from_day: int | None, days:
     """Describe ``days`` days of a simulation from ``from_day`` on.
 
     Its first and last day are made and checked. Raises ValueError where no processor would take them: the other days have the
-    same ids and amounts, and lie between.
+    same ids and measures, and lie between.
     """
     first = from_day or 0
     end = first + days

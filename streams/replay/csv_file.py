@@ -61,11 +61,12 @@ class CsvFile:
         """Return the columns of the header, or those that were named."""
         if self.shape.columns:
             return list(self.shape.columns)
+        broken: list[Any] = []
         try:
-            with self._opened(None, []) as reader:
+            with self._opened(None, broken) as reader:
                 return list(reader.schema.names)
         except (OSError, EOFError, pa.ArrowException) as error:
-            raise ReplayError(f"{self.path} cannot be read as CSV: {_line(error)}") from error
+            raise self._refusal(error, broken, None) from error
 
     def pieces(self, columns: Sequence[str], may_hold: MayHold) -> Iterator[Piece]:
         """Yield all rows; a CSV file has no row groups to pass over."""
@@ -79,14 +80,19 @@ class CsvFile:
                         yield Piece(pa.Table.from_batches([part]), np.arange(row, row + len(part)))
                         row += len(part)
         except (OSError, EOFError, pa.ArrowException) as error:
-            if broken:
-                bad = broken[0]
-                at = f"row {bad.number - (not self.shape.columns):,}" if bad.number is not None else f"a row near {row:,}"
-                raise ReplayError(
-                    f"{self.path.name}, {at}: it has {bad.actual_columns} fields, and the others have {bad.expected_columns}; "
-                    "quote fields that hold the separator"
-                ) from error
-            raise ReplayError(f"{self.path.name} is damaged after row {row - 1:,}: {_line(error)}") from error
+            raise self._refusal(error, broken, row) from error
+
+    def _refusal(self, error: Exception, broken: list[Any], row: int | None) -> ReplayError:
+        """Make the error about a file that cannot be read, from ``row`` on where some of it could."""
+        if not broken:
+            where = "cannot be read as CSV" if row is None else f"is damaged after row {row - 1:,}"
+            return ReplayError(f"{self.path} {where}: {_line(error)}")
+        bad = broken[0]
+        at = bad.number if self.shape.columns else bad.number - 1
+        return ReplayError(
+            f"{self.path.name}, row {at:,}: it has {bad.actual_columns} fields, and the others have {bad.expected_columns}; quote "
+            "fields that hold the separator"
+        )
 
     def _opened(self, columns: list[str] | None, broken: list[Any]) -> csv.CSVStreamingReader:
         def refuse(row: Any) -> str:

@@ -99,13 +99,15 @@ def parse_map(specs: Iterable[str], map_file: str = "") -> Mapping:
 
 
 def read_otherwise(mapping: Mapping, decimal: str, time_unit: str) -> Mapping:
-    """Return the mapping with another decimal comma for amounts, or another unit of event time; empty: as it is.
+    """Return the mapping with another decimal comma of numbers, or another unit of event time; empty: as it is.
 
     Raises ReplayError for one that is none.
     """
     rules = dict(mapping.rules)
     changes: list[tuple[Field, str, str, str]] = [
         ("amount", "decimal", decimal, "--decimal"),
+        ("latitude", "decimal", decimal, "--decimal"),
+        ("longitude", "decimal", decimal, "--decimal"),
         ("event_time", "unit", time_unit, "--time-unit"),
     ]
     for field, name, value, option in changes:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from streams.replay.cells import Column
+from streams.replay.cells import Column, trues
 from streams.replay.numbers import floats
 
 MOST_MINOR = 1_000_000_000_00
@@ -97,12 +97,20 @@ def _refuse_places(column: Column, broken: NDArray[np.bool_], places: NDArray[np
 
 
 def stripped(column: Column, characters: str, decimal: str) -> Column:
-    """Return a text column without ``characters`` and with a point for ``decimal``; any other column as it is."""
+    """Return a text column without ``characters`` and with a point for ``decimal``; any other column as it is.
+
+    Raises ReplayError where a decimal comma is said and a value has a point that can be no separator of thousands.
+    """
     if not pa.types.is_string(column.array.type):
         return column
     array = column.array
     for character in characters:
         array = pc.replace_substring(array, character, "")
     if decimal != ".":
+        grouped = trues(pc.match_substring_regex(array, r"^ *[+-]?\d{1,3}(\.\d{3})+(,\d*)? *$"))
+        column.refuse(
+            trues(pc.match_substring(array, ".")) & ~grouped,
+            lambda value: f"{value} has a point that separates no thousands, and the decimal comma is said to be {decimal}",
+        )
         array = pc.replace_substring(pc.replace_substring(array, ".", ""), decimal, ".")
     return column.with_array(array)

@@ -72,7 +72,7 @@ class FileColumns:
         """Tell which rows are to be left out, because the mapping says so [n]."""
         if self._have["amount"].below_zero != "skip":
             return np.zeros(len(piece.rows), dtype=np.bool_)
-        return negative(self._amount(piece))
+        return negative(self._number("amount", piece))
 
     def events(self, piece: Piece, event_times: NDArray[np.int64]) -> Events:
         """Return the payments of the rows, at ``event_times`` (epoch ms [n]).
@@ -96,8 +96,8 @@ class FileColumns:
             measure=self._amounts(piece, currency),
             others={
                 "currency": currency,
-                "latitude": degrees(of("latitude"), 90.0) if "latitude" in have else nowhere,
-                "longitude": degrees(of("longitude"), 180.0) if "longitude" in have else nowhere,
+                "latitude": degrees(self._number("latitude", piece), 90.0) if "latitude" in have else nowhere,
+                "longitude": degrees(self._number("longitude", piece), 180.0) if "longitude" in have else nowhere,
                 "country": text(of("country")) if "country" in have else none,
                 "category": text(of("merchant_category")) if "merchant_category" in have else none,
                 "mode": choices(of("entry_mode"), "entry_mode", ROLES.modes) if "entry_mode" in have else unknown,
@@ -125,8 +125,8 @@ class FileColumns:
         pattern[fraud] = kind[fraud].astype(np.int8)
         return pattern
 
-    def _amount(self, piece: Piece) -> Column:
-        rule = self._have["amount"]
+    def _number(self, field: Field, piece: Piece) -> Column:
+        rule = self._have[field]
         return stripped(apply(rule, piece.table, piece.rows), rule.strip, rule.decimal)
 
     def _amounts(self, piece: Piece, currency: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -140,7 +140,7 @@ class FileColumns:
                     f"{'the value is missing' if code is None else repr(code)}; a currency is three capital letters, as in EUR"
                 )
         of_rows = np.fromiter((places[code] for code in currency.tolist()), dtype=np.int64, count=len(currency))
-        return minor_units(self._amount(piece), of_rows, self._have["amount"].rounded)
+        return minor_units(self._number("amount", piece), of_rows, self._have["amount"].rounded)
 
 
 def no_events() -> Events:

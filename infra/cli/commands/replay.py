@@ -40,7 +40,7 @@ def command(
     currency: Annotated[str, typer.Option(help="Currency of the amounts where the file has no column for it.")] = "EUR",
     separator: Annotated[str, typer.Option(help=SEPARATOR_HELP)] = "",
     header: Annotated[str, typer.Option("--columns", help="The columns of a CSV file without a header, as in a,b,c.")] = "",
-    decimal: Annotated[str, typer.Option(help="The decimal comma of amounts in text: . or ,")] = "",
+    decimal: Annotated[str, typer.Option(help="The decimal comma of amounts and degrees in text: . or ,")] = "",
     time_unit: Annotated[str, typer.Option(help="What whole event times count: ms, s, us or ns since 1970.")] = "",
     label_delay_days: Annotated[float, typer.Option(help="Event time from a fraud to its label.")] = 7.0,
     first: Annotated[str, typer.Option("--from", help="First day, YYYY-MM-DD, UTC.")] = "",
