@@ -124,8 +124,7 @@ def _publish(work: Work, plan: Plan, pace: Pace, watched: Callable[[Iterable[Bat
     from streams.topics import EVENTS, LABELS
 
     settings = _platform()
-    if pace.speed is None:
-        _refuse_ahead(settings, work, plan.all_labels)
+    _refuse_ahead(settings, work, pace.speed, plan.all_labels)
     acting = settings.as_user("producer")
     check(acting, writes=(EVENTS, LABELS))
     notes = None
@@ -252,16 +251,23 @@ class _Notes:
         self._publication.ends = {name: {p: ends[name, p] for p in numbers} for name, numbers in partitions.items()}
 
 
-def _refuse_ahead(settings: Settings, work: Work, all_labels: bool) -> None:
+def _refuse_ahead(settings: Settings, work: Work, speed: float | None, all_labels: bool) -> None:
     """Raise ValueError where scorer or label joiner would not take all of it (streams.engine.future).
 
-    ``all_labels``: also those are published that are due after the last batch."""
+    At a ``speed`` the clock moves on while it is published. ``all_labels``: also those are published that are due after the last
+    batch.
+    """
     from features.base.durations import HOUR_MS
 
     lead_ms = int(settings.scoring.allowed_lead_hours * HOUR_MS)
+    clock_ms = time.time() * 1000
+    if speed is not None and work.days:
+        first_ms = publications.day_ms(min(work.days))
+        # At less than real time the first event is the one that is furthest ahead.
+        clock_ms += (work.newest_ms - first_ms) / speed if first_ms <= clock_ms + lead_ms else 0.0
     times = {"event time": work.newest_ms, **({"label time": work.newest_label_ms} if all_labels else {})}
     for what, newest_ms in times.items():
-        if lead_ms and newest_ms > time.time() * 1000 + lead_ms:
+        if lead_ms and newest_ms > clock_ms + lead_ms:
             raise ValueError(
                 f"{what} reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and nothing is "
                 "taken from the future; choose earlier days, or set scoring.allowed_lead_hours = 0 in driftloop.toml"

@@ -15,7 +15,10 @@ from streams.replay.mapping import parse_map
 from streams.replay.replay import Replay
 from streams.replay.rows import FileColumns
 
-SPARKOV = """,trans_date_trans_time,cc_num,merchant,category,amt,first,last,gender,street,city,state,zip,lat,long,city_pop,job,dob,trans_num,unix_time,merch_lat,merch_long,is_fraud
+# The rows are as wide as the data sets have them.
+# ruff: noqa: E501
+SPARKOV = """\
+,trans_date_trans_time,cc_num,merchant,category,amt,first,last,gender,street,city,state,zip,lat,long,city_pop,job,dob,trans_num,unix_time,merch_lat,merch_long,is_fraud
 0,2020-06-21 12:14:25,2291163933867244,"fraud_Kirlin, Sons",personal_care,2.86,Jo,Ell,M,351 Way,Columbia,SC,29209,33.9659,-80.9355,333497,Engineer,1968-03-19,2da90c7d74bd46a0caf3777415b3ebd3,1371816865,33.986391,-81.200714,0
 1,2020-06-21 12:14:33,0060416207185,fraud_Sporer,personal_care,29.84,Jo,Will,F,3638 Marsh,Altonah,UT,84002,40.3207,-110.436,302,Clerk,1990-01-17,324cc204407e99f51b0d6ca0055005e7,1371816873,39.450498,-109.960431,1
 """
@@ -35,7 +38,8 @@ IBM = """User,Card,Year,Month,Day,Time,Amount,Use Chip,Merchant Name,Merchant Ci
 0,1,2002,9,1,06:42,$-38.48,Chip Transaction,-727612092139916043,Monterey Park,CA,91754.0,5411,,No
 12,0,2002,9,2,17:45,$120.34,Online Transaction,-727612092139916043, ONLINE,,,5411,Insufficient Balance,Yes
 """
-TRANSDATA = """distance_from_home,distance_from_last_transaction,ratio_to_median_purchase_price,repeat_retailer,used_chip,used_pin_number,online_order,fraud
+TRANSDATA = """\
+distance_from_home,distance_from_last_transaction,ratio_to_median_purchase_price,repeat_retailer,used_chip,used_pin_number,online_order,fraud
 57.87,0.31,1.94,1.0,1.0,0.0,0.0,0.0
 """
 
@@ -122,12 +126,12 @@ def test_ibm(tmp_path: Path) -> None:
 
 def test_a_layout_without_cards_or_times_says_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(
-        ReplayError, match="layout kaggle-creditcard cannot be replayed: card_id: no column says whose card"
+        ReplayError, match=r"layout kaggle-creditcard cannot be replayed: card_id: no column says whose card"
     ) as caught:
         published(tmp_path, "kaggle-creditcard", KAGGLE)
     assert "terminal_id: no column says where" in str(caught.value)
     with pytest.raises(
-        ReplayError, match="event_time: no column says when it was; card_id: .*; terminal_id: .*; amount: .*ratio"
+        ReplayError, match=r"event_time: no column says when it was; card_id: .*; terminal_id: .*; amount: .*ratio"
     ):
         published(tmp_path, "card-transdata", TRANSDATA)
 
@@ -140,7 +144,7 @@ def test_what_a_layout_lacks_may_be_named(tmp_path: Path) -> None:
 
 
 def test_a_value_that_the_layout_does_not_know(tmp_path: Path) -> None:
-    with pytest.raises(ReplayError, match="column Use Chip, row 1: 'Wave' is none of Swipe Transaction"):
+    with pytest.raises(ReplayError, match=r"column Use Chip, row 1: 'Wave' is none of Swipe Transaction"):
         published(tmp_path, "ibm", IBM.replace("Swipe Transaction", "Wave"))
 
 
@@ -177,5 +181,5 @@ def test_map_files_that_are_none(tmp_path: Path, content: str, why: str) -> None
     with pytest.raises(ReplayError, match=why) as caught:
         parse_map([], str(path))
     assert "\n" not in str(caught.value)
-    with pytest.raises(ReplayError, match="the layouts are card-transdata, ibm"):
+    with pytest.raises(ReplayError, match=r"the layouts are card-transdata, ibm"):
         parse_map([], "sparkof")

@@ -44,7 +44,7 @@ def test_a_float32_is_the_amount_that_prints_as_it(cents: list[int]) -> None:
 def test_a_third_place_is_refused_in_every_type(cents: int, mill: int) -> None:
     exact = Decimal(cents * 10 + mill) / 1000
     for array in (pa.array([float(exact)]), pa.array([exact], pa.decimal128(14, 3)), pa.array([str(exact)])):
-        with pytest.raises(ReplayError, match="column A, row 1: .* has more than the 2 decimals of its currency"):
+        with pytest.raises(ReplayError, match=r"column A, row 1: .* has more than the 2 decimals of its currency"):
             minor(array)
         assert abs(minor(array, rounded=True)[0] - exact * 100) <= Decimal("0.5")
 
@@ -64,7 +64,7 @@ def test_signs_and_decimal_commas_are_taken_out_where_they_are_named() -> None:
     assert minor(stripped(column, "$", ".").array) == [123_450]
     column = Column.of(pa.array(["1.234,50", "-2", "1234,5", "1.234"]), "A")
     assert stripped(column, "", ",").array.to_pylist() == ["1234.50", "-2", "1234.5", "1234"]
-    with pytest.raises(ReplayError, match="row 2: '12.50' has a point that separates no thousands"):
+    with pytest.raises(ReplayError, match=r"row 2: '12.50' has a point that separates no thousands"):
         stripped(Column.of(pa.array(["12,50", "12.50"]), "A"), "", ",")
 
 
@@ -95,5 +95,5 @@ def test_signs_and_decimal_commas_are_taken_out_where_they_are_named() -> None:
     ],
 )
 def test_amounts_that_cannot_be(column: pa.Array, reason: str) -> None:
-    with pytest.raises(ReplayError, match=f"column A, row .*{reason}"):
+    with pytest.raises(ReplayError, match=rf"column A, row .*{reason}"):
         minor(column)

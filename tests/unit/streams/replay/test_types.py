@@ -187,7 +187,7 @@ def test_times_as_text(text: str, ms: int) -> None:
     ],
 )
 def test_times_as_text_that_are_none(text: str, why: str) -> None:
-    with pytest.raises(ReplayError, match=f"column event_time, row 2: .*{why}"):
+    with pytest.raises(ReplayError, match=rf"column event_time, row 2: .*{why}"):
         made_of("event_time", pa.array(["2018-04-01 08:07:11", text]))
 
 
@@ -235,12 +235,12 @@ def test_ids_as_they_were_meant(array: pa.Array, text: str) -> None:
 )
 @pytest.mark.parametrize("field", ["transaction_id", "card_id", "terminal_id"])
 def test_ids_that_can_no_longer_be_told(field: Field, array: pa.Array, why: str) -> None:
-    with pytest.raises(ReplayError, match=f"column {field}, row 1: .*{why}"):
+    with pytest.raises(ReplayError, match=rf"column {field}, row 1: .*{why}"):
         made_of(field, array)
 
 
 def test_a_float_id_with_a_missing_value_names_the_row() -> None:
-    with pytest.raises(ReplayError, match="column card_id, row 3: the value is missing"):
+    with pytest.raises(ReplayError, match=r"column card_id, row 3: the value is missing"):
         made_of("card_id", pa.array([13926.0, 2755.0, None]))
     assert made_of("merchant_category", pa.array([5411.0, None])) == ["5411", None]
 
@@ -258,7 +258,7 @@ def test_no_as_text(word: str) -> None:
 
 @pytest.mark.parametrize("array", [pa.array([2]), pa.array([-1]), pa.array([0.5]), pa.array(["maybe"]), pa.array(["2"])])
 def test_neither_yes_nor_no(array: pa.Array) -> None:
-    with pytest.raises(ReplayError, match="column is_fraud, row 1: .*yes or no"):
+    with pytest.raises(ReplayError, match=r"column is_fraud, row 1: .*yes or no"):
         made_of("is_fraud", array)
 
 
@@ -275,5 +275,5 @@ def test_other_limits_of_the_schema() -> None:
         ("event_time", datetime(2100, 1, 1, tzinfo=UTC), "from 2000 to 2100"),
     ]
     for field, value, why in cases:
-        with pytest.raises(ReplayError, match=f"column {field}, row 1: .*{why}"):
+        with pytest.raises(ReplayError, match=rf"column {field}, row 1: .*{why}"):
             made_of(field, pa.array([value]))
