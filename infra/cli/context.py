@@ -27,10 +27,10 @@ def called(arguments: list[str]) -> None:
     _arguments[:] = arguments
 
 
-def called_with(option: str) -> str:
+def called_with(option: str = "") -> str:
     """Return the same command line with ``option``, to be pasted into a shell. ``--again`` is left out of it."""
     kept = [argument for argument in _arguments if argument != "--again"]
-    return shlex.join(["driftloop", *kept, *([] if option in kept else [option])])
+    return shlex.join(["driftloop", *kept, *([] if option in ("", *kept) else [option])])
 
 
 def choose(folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -18,6 +18,7 @@ from streams.publish.encode import encode_events, encode_labels, keys
 from streams.publish.limits import check
 from streams.publish.lockstep import Lockstep
 from streams.publish.merge import Chunk, due, segments
+from streams.publish.report import PublishReport, Reached
 
 #: Rows encoded at once: enough for the encoder's speed, little enough that a day of a million rows needs no gigabyte.
 CHUNK_ROWS = 10_000
@@ -28,44 +29,6 @@ CONNECT_S = 10.0
 
 class PublishError(RuntimeError):
     """The broker did not take every record; the message says how many and why."""
-
-
-@dataclass(frozen=True)
-class Reached:
-    """How far a publisher came. ``events`` and ``labels``: what the broker has acknowledged; ``up_to_ms``: before this event time
-    nothing is missing, None where no boundary was reached; ``exact``: nothing besides was handed to the broker."""
-
-    events: int = 0
-    labels: int = 0
-    up_to_ms: int | None = None
-    exact: bool = True
-
-
-@dataclass
-class PublishReport:
-    """What was published. ``labels_pending`` are labels whose time has not come yet; ``waited_s`` went into the lockstep."""
-
-    transactions: int = 0
-    labels: int = 0
-    labels_pending: int = 0
-    positives: int = 0
-    first_event_ms: int | None = None
-    last_event_ms: int | None = None
-    seconds: float = 0.0
-    waited_s: float = 0.0
-
-    def __add__(self, later: PublishReport) -> PublishReport:
-        """Return both calls together, ``later`` having come after this one."""
-        return PublishReport(
-            self.transactions + later.transactions,
-            self.labels + later.labels,
-            later.labels_pending,
-            self.positives + later.positives,
-            self.first_event_ms if self.first_event_ms is not None else later.first_event_ms,
-            later.last_event_ms if later.last_event_ms is not None else self.last_event_ms,
-            self.seconds + later.seconds,
-            self.waited_s + later.waited_s,
-        )
 
 
 class Publisher:

@@ -90,8 +90,8 @@ class CsvFile:
         bad = broken[0]
         at = bad.number if self.shape.columns else bad.number - 1
         return ReplayError(
-            f"{self.path.name}, row {at:,}: it has {bad.actual_columns} fields, and the others have {bad.expected_columns}; quote "
-            "fields that hold the separator"
+            f"{self.path.name}, row {at:,}: it has {bad.actual_columns} fields, and the others have {bad.expected_columns}; "
+            "quote fields that hold the separator"
         )
 
     def _opened(self, columns: list[str] | None, broken: list[Any]) -> csv.CSVStreamingReader:

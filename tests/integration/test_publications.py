@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.base.settings import Settings
+from infra.cli import main
 from infra.inspect import tail
 from streams import topics
 
@@ -30,9 +31,24 @@ def command(platform: Settings, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "infra.cli.main", "--dir", str(platform.dir), *arguments]
 
 
-def run(platform: Settings, *arguments: str) -> tuple[int, str, str]:
-    done = subprocess.run(command(platform, *arguments), capture_output=True, text=True, check=False, timeout=120)
-    return done.returncode, done.stdout, done.stderr
+class Runner:
+    """Runs command lines in this process."""
+
+    def __init__(self, platform: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+        self._platform, self._capsys = platform, capsys
+
+    def __call__(self, *arguments: str) -> tuple[int, str, str]:
+        """Return exit code, stdout and stderr."""
+        self._capsys.readouterr()
+        code = main.run(["--dir", str(self._platform.dir), *arguments])
+        return code, *self._capsys.readouterr()
+
+
+@pytest.fixture
+def run(platform: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Runner:
+    # --dir changes it, and only for this test.
+    monkeypatch.setenv("DRIFTLOOP_DIR", str(platform.dir))
+    return Runner(platform, capsys)
 
 
 def written(path: Path, prefix: str, rows: int = ROWS, last_amount: float = 10.0) -> Path:
@@ -80,45 +96,49 @@ def stop(platform: Settings, how: signal.Signals, prefix: str, *arguments: str) 
     return child.returncode, said
 
 
-def test_a_file_with_a_bad_row_publishes_nothing_and_the_mended_one_all_of_it_once(platform: Settings, tmp_path: Path) -> None:
+def test_a_file_with_a_bad_row_publishes_nothing_and_the_mended_one_all_of_it_once(
+    platform: Settings, run: Runner, tmp_path: Path
+) -> None:
     prefix = f"bad{uuid.uuid4().hex[:6]}"
     path = written(tmp_path / "f.parquet", prefix, last_amount=-12.0)
-    code, _, said = run(platform, "replay", str(path))
+    code, _, said = run("replay", str(path))
     assert code == 2
     assert "column TX_AMOUNT, row 4,000: -12.0 is below 0" in said
     assert not published(platform, prefix)
     written(path, prefix)
-    code, out, said = run(platform, "replay", str(path))
+    code, out, said = run("replay", str(path))
     assert (code, said.count("checked")) == (0, 1)
     assert "4,000 payments" in out
     assert published(platform, prefix) == wanted(prefix)
 
-    code, _, said = run(platform, "replay", str(path))
+    code, _, said = run("replay", str(path))
     assert code == 2
     assert "2018-04-01 to 2018-04-04 of it are on this platform already" in said
     copy = written(tmp_path / "a copy.parquet", prefix)
-    code, _, said = run(platform, "replay", str(copy))
+    code, _, said = run("replay", str(copy))
     assert code == 2
     assert f"from {path}" in said
     assert published(platform, prefix) == wanted(prefix)
     # Labels that were not due, and rows that have come since.
     longer = written(tmp_path / "longer.parquet", prefix, rows=ROWS + 500)
-    code, out, _ = run(platform, "replay", str(longer), "--resume", "--all-labels")
+    code, out, _ = run("replay", str(longer), "--resume", "--all-labels")
     assert code == 0
     assert "500 payments" in out
     assert published(platform, prefix) == wanted(prefix, ROWS + 500)
     assert published(platform, prefix, topics.LABELS) == labels(prefix, ROWS + 500)
-    assert run(platform, "replay", str(longer), "--resume", "--all-labels")[1].startswith("0 payments")
+    assert run("replay", str(longer), "--resume", "--all-labels")[1].startswith("0 payments")
     assert published(platform, prefix, topics.LABELS) == labels(prefix, ROWS + 500)
-    assert run(platform, "replay", str(path), "--again")[0] == 0
+    assert run("replay", str(path), "--again")[0] == 0
     assert set(published(platform, prefix).values()) == {1, 2}
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_replay_that_is_ended_goes_on_exactly_there(platform: Settings, tmp_path: Path, how: signal.Signals) -> None:
+def test_a_replay_that_is_ended_goes_on_exactly_there(
+    platform: Settings, run: Runner, tmp_path: Path, how: signal.Signals
+) -> None:
     prefix = f"{how.name.lower()}{uuid.uuid4().hex[:6]}"
     path = written(tmp_path / "my file.parquet", prefix)
-    # A third of a million times faster than real time: four days in a second or so would be too fast to hit.
+    # Four days in nine seconds, so that there is time to end it.
     arguments = ("replay", str(path), "--speed", "40000", "--label-delay-days", "0.5", "--all-labels")
     code, said = stop(platform, how, prefix, *arguments)
     some = published(platform, prefix)
@@ -128,51 +148,52 @@ def test_a_replay_that_is_ended_goes_on_exactly_there(platform: Settings, tmp_pa
         assert f"{len(some):,} payments and" in said
         assert f"replay '{path}'" in said
         assert said.strip().endswith("--resume")
-    code, _, refusal = run(platform, *arguments)
+    code, _, refusal = run(*arguments)
     assert code == 2
     assert "which stopped half-way" in refusal
-    code, out, said = run(platform, "replay", str(path), "--label-delay-days", "0.5", "--all-labels", "--resume")
+    code, out, said = run("replay", str(path), "--label-delay-days", "0.5", "--all-labels", "--resume")
     assert code == 0, said
     assert f"{ROWS - len(some):,} payments" in out
     assert published(platform, prefix) == wanted(prefix)
     assert published(platform, prefix, topics.LABELS) == labels(prefix)
 
 
-def test_a_lockstep_that_does_not_catch_up_says_how_far_it_came(platform: Settings, tmp_path: Path) -> None:
+def test_a_lockstep_that_does_not_catch_up_says_how_far_it_came(platform: Settings, run: Runner, tmp_path: Path) -> None:
     """No processor runs here, so the first boundary is the last."""
     prefix = f"lock{uuid.uuid4().hex[:6]}"
     path = written(tmp_path / "f.parquet", prefix)
-    code, _, said = run(platform, "replay", str(path), "--lockstep", "12h", "--lockstep-timeout", "1")
+    code, _, said = run("replay", str(path), "--lockstep", "12h", "--lockstep-timeout", "1")
     assert code == 1
     assert "no progress for 1 s" in said
     assert "It came as far as 2018-04-01 12:00 UTC in event time: 500 payments and 0 labels are published" in said
     assert "--lockstep 12h --lockstep-timeout 1 --resume" in said
-    assert run(platform, "replay", str(path), "--resume")[0] == 0
+    assert run("replay", str(path), "--resume")[0] == 0
     assert published(platform, prefix) == wanted(prefix)
 
 
-def test_a_simulation_is_known_by_its_seed(platform: Settings) -> None:
+def test_a_simulation_is_known_by_its_seed(platform: Settings, run: Runner) -> None:
     seed = str(uuid.uuid4().int % 10**9)
     world = ("simulate", "--subjects", "100", "--counterparts", "40", "--seed", seed)
-    assert run(platform, *world, "--days", "2")[0] == 0
-    code, _, said = run(platform, *world, "--days", "3", "--drift", "amounts=2@1")
+    assert run(*world, "--days", "2")[0] == 0
+    code, _, said = run(*world, "--days", "3", "--drift", "amounts=2@1")
     assert code == 2
     assert "2026-01-05 to 2026-01-06 of it are on this platform already" in said
-    assert run(platform, *world, "--days", "3", "--resume")[0] == 0
-    assert run(platform, *world, "--from-day", "3", "--days", "1", "--resume", "--drift", "amounts=2@3")[0] == 0
-    code, _, said = run(platform, *world, "--days", "3", "--resume", "--drift", "amounts=2@1")
+    assert run(*world, "--days", "3", "--resume")[0] == 0
+    assert run(*world, "--from-day", "3", "--days", "1", "--resume", "--drift", "amounts=2@3")[0] == 0
+    code, _, said = run(*world, "--days", "3", "--resume", "--drift", "amounts=2@1")
     assert code == 2
     assert "go on with the same options" in said
     assert set(published(platform, f"t{seed}-").values()) == {1}
     assert {i.split("-")[1][:4] for i in published(platform, f"t{seed}-")} == {"0000", "0001", "0002", "0003"}
 
 
-def test_a_broker_that_is_away_is_said_before_anything_is_noted(platform: Settings, tmp_path: Path) -> None:
+def test_a_broker_that_is_away_is_said_before_anything_is_noted(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = written(tmp_path / "f.parquet", f"away{uuid.uuid4().hex[:6]}")
-    environment = {**os.environ, "DRIFTLOOP_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    done = subprocess.run(
-        command(platform, "replay", str(path)), capture_output=True, text=True, check=False, timeout=120, env=environment
-    )
-    assert done.returncode == 1
-    assert "127.0.0.1:1" in done.stderr
-    assert run(platform, "replay", str(path))[0] == 0
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("DRIFTLOOP_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+        code, _, said = run("replay", str(path))
+    assert code == 1
+    assert "127.0.0.1:1" in said
+    assert run("replay", str(path))[0] == 0

@@ -88,12 +88,14 @@ def taken(replay: Replay) -> int:
         values = encode_events(batch.transactions)
         if values:
             judged = scorer.take(
-                [Record(topics.EVENTS, 0, rows + i, b"k", value, 4_102_444_800_000) for i, value in enumerate(values)]
+                [Record(topics.EVENTS, 0, rows + i, b"k", value, appended_ms=4_102_444_800_000) for i, value in enumerate(values)]
             )
             assert not judged.dead
             assert not judged.repeated
         labels = encode_labels(batch.labels)
-        assert not joiner.take([Record(topics.LABELS, 0, i, b"k", value, 4_102_444_800_000) for i, value in enumerate(labels)])[2]
+        assert not joiner.take(
+            [Record(topics.LABELS, 0, i, b"k", value, appended_ms=4_102_444_800_000) for i, value in enumerate(labels)]
+        )[2]
         rows += len(values)
     return rows
 
