@@ -40,12 +40,30 @@ class LimitError(ValueError):
 
 @dataclass(frozen=True)
 class _Limits:
-    """``least``, ``most``: of numbers, both included. ``texts``: judges a text column's values."""
+    """``least``, ``most``: of numbers, both included. ``judge``: of a text column's values. ``lengths``: the fewest and the most
+    characters of a text where nothing else is asked of it, and whether it may be left out."""
 
     name: str
     least: float | None
     most: float | None
     judge: _Judge
+    lengths: tuple[int, int, bool] | None
+
+    def fits(self, values: set[Any]) -> bool:
+        """Tell quickly that all texts are good; where it says no, ``judge`` has to look at each."""
+        if self.lengths is None:
+            return False
+        fewest, most, optional = self.lengths
+        if optional:
+            values.discard(None)
+        if not values:
+            return True
+        try:
+            "".join(values).encode()
+        except (TypeError, UnicodeEncodeError):
+            return False
+        sizes = list(map(len, values))
+        return fewest <= min(sizes) and max(sizes) <= most
 
 
 def first_wrong(events: Events) -> Wrong | None:
@@ -89,7 +107,10 @@ def _wrong_in(column: NDArray[Any], limits: _Limits, codes: int) -> tuple[int, s
         return 0, None
     if column.dtype == object:
         # Most texts come again and again: each is looked at once.
-        bad = {value: why for value in set(column.tolist()) if (why := limits.judge(value)) is not None}
+        values = set(column.tolist())
+        if limits.fits(values):
+            return 0, None
+        bad = {value: why for value in values if (why := limits.judge(value)) is not None}
         at = next((i for i, value in enumerate(column.tolist()) if value in bad), 0) if bad else 0
         return at, bad[column[at]] if bad else None
     if column.dtype == np.int8:
@@ -122,6 +143,7 @@ def _of(name: str, kind: inspect.Type) -> _Limits:
     least: float | None = None
     most: float | None = None
     texts: list[_Judge] = []
+    lengths = None
     for option in options:
         if isinstance(option, inspect.IntType):
             least = option.ge if option.ge is not None else None if option.gt is None else option.gt + 1
@@ -130,6 +152,8 @@ def _of(name: str, kind: inspect.Type) -> _Limits:
             least, most = option.ge, option.le
         elif isinstance(option, inspect.StrType):
             texts.append(_text_judge(option))
+            if not option.pattern and option.max_length is not None:
+                lengths = option.min_length or 0, option.max_length, optional
         elif isinstance(option, inspect.LiteralType):
             texts.append(_choice_judge(option))
 
@@ -141,7 +165,7 @@ def _of(name: str, kind: inspect.Type) -> _Limits:
         reasons = [text(value) for text in texts]
         return None if not reasons or None in reasons else reasons[0]
 
-    return _Limits(name, least, most, judge)
+    return _Limits(name, least, most, judge, lengths if len(texts) == 1 else None)
 
 
 def _text_judge(kind: inspect.StrType) -> _Judge:

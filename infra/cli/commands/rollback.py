@@ -67,8 +67,8 @@ def roll_back(settings: Settings, to: str, reason: str) -> ModelEvent:
         answer = _answer(settings, asked, {partition: end for partition, (_, end) in within.items()})
     except KeyboardInterrupt:
         print(
-            f"driftloop: interrupted. The roll-back to {asked.version} is asked for, and control carries it out; driftloop models "
-            "shows it",
+            f"driftloop: interrupted. The roll-back to {asked.version} is asked for, and control carries it out; driftloop "
+            "models shows it",
             file=sys.stderr,
         )
         raise
