@@ -70,6 +70,8 @@ def check_plan(plan: Plan) -> Pace:
             raise ValueError(f"{field} is {path}; there is no folder {path.absolute().parent}, make it first")
     if plan.resume and plan.again:
         raise ValueError("--resume and --again exclude each other: go on, or publish all of it once more")
+    if plan.resume and plan.truth is not None and plan.truth.exists():
+        raise ValueError(f"--truth is {plan.truth}, which is there, perhaps from the run before; name another file for the rest")
     if plan.out is not None:
         check_out(plan.out)
     else:

@@ -119,6 +119,9 @@ def _extension(array: pa.ExtensionArray, name: str, rows: NDArray[np.int64]) -> 
     """Return what an extension type stands for: a UUID its text, any other what it is stored as."""
     if array.type.extension_name == "arrow.uuid":
         return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
+    if array.type.extension_name.startswith("pandas."):
+        # A period is stored as a count of periods since 1970, which would pass for a number.
+        raise ReplayError(f"column {name} is of type {array.type}; write times as timestamps")
     return plain(array.storage, name, rows)
 
 

@@ -183,3 +183,22 @@ def test_map_files_that_are_none(tmp_path: Path, content: str, why: str) -> None
     assert "\n" not in str(caught.value)
     with pytest.raises(ReplayError, match=r"the layouts are card-transdata, ibm"):
         parse_map([], "sparkof")
+
+
+def test_the_map_file_of_the_page_is_one(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[4] / "docs" / "files.md").read_text()
+    block = page.split("```toml\n")[1].split("```")[0]
+    path = tmp_path / "own.toml"
+    path.write_text(block)
+    rules = parse_map([], str(path)).rules
+    assert set(rules) == {"transaction_id", "card_id", "terminal_id", "event_time", "amount", "is_fraud"}
+    # The other ways to make a time, which stand there as comments.
+    for line in block.splitlines():
+        if line.startswith("# event_time"):
+            path.write_text(f'about = "x"\n[fields]\n{line[2:]}\n')
+            assert list(parse_map([], str(path)).rules) == ["event_time"]
+
+
+def test_the_page_lists_every_layout() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "files.md").read_text()
+    assert all(f"| `{name}` |" in page for name in names())

@@ -117,6 +117,10 @@ TABLE: dict[str, tuple[pa.Array, dict[Field, Any]]] = {
     "pandas Float64": (pa.array(pd.array([7.0], "Float64")), WHOLE_FIELDS),
     "pandas boolean": (pa.array(pd.array([True], "boolean")), YES),
     "pandas boolean NA": (pa.array(pd.array([None], "boolean")), {"is_fraud": MISSING, "pin_used": -1}),
+    "pandas period": (
+        pa.array(pd.period_range("2018-04", periods=1, freq="M")),
+        {"event_time": Refused("write times as timestamps"), "card_id": NO},
+    ),
     "pandas string": (pa.array(pd.array(["x7"], "string")), {"card_id": "x7"}),
     "pandas category": (pa.array(pd.Categorical(["x7"])), {"card_id": "x7"}),
     "pandas category of numbers": (pa.array(pd.Categorical([7])), WHOLE_FIELDS),

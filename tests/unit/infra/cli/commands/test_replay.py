@@ -78,6 +78,13 @@ def test_layouts_are_listed_without_a_file(capsys: pytest.CaptureFixture[str]) -
     assert "card_id: no column says whose card it was" in listed
 
 
+def test_the_truth_of_the_run_before_is_not_written_over(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(folder / "f.parquet")
+    (folder / "truth.parquet").touch()
+    line = refused(capsys, "replay", str(path), "--resume", "--truth", str(folder / "truth.parquet"))
+    assert "name another file for the rest" in line
+
+
 @pytest.mark.parametrize(
     ("options", "why"),
     [
