@@ -66,11 +66,12 @@ class Notes:
         """Note that it stopped; return how far it came and the way to go on, as the rest of a sentence."""
         reached = self._reached(_LAST_PATIENCE_S)
         total = self._before[0] + reached.events, self._before[1] + reached.labels
-        if reached.exact and not any(total):
+        # Of a run that was killed nobody knows what came behind its last note, so its file stays.
+        if reached.exact and not any(total) and not self._begun.after_ms:
             self._begun.kept.forget()
             return ". Nothing was published: the same command may be given again"
         self.last("stopped")
-        least = "" if reached.exact else "at least "
+        least = "" if reached.exact and not self._begun.was_killed else "at least "
         return (
             f". It came as far as {when(self._publication.up_to_ms)} in event time: {least}{total[0]:,} {WORDS.events} "
             f"and {total[1]:,} labels are published. Go on exactly there with {context.called_with('--resume')}"

@@ -53,7 +53,8 @@ class Work:
 @dataclass
 class Begin:
     """Where to begin: ``day`` is the first to make, of which all before ``after_ms`` is out, and besides it the records of
-    ``events`` and ``labels`` (ids). ``pending``: the labels owed from before that day."""
+    ``events`` and ``labels`` (ids). ``pending``: the labels owed from before that day. ``was_killed``: the run before could not
+    say how much it published."""
 
     day: date | None
     kept: Kept
@@ -61,6 +62,7 @@ class Begin:
     pending: Labels | None = None
     events: set[str] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
+    was_killed: bool = False
 
 
 def begin(settings: Settings, work: Work, resume: bool, again: bool) -> Begin:
@@ -134,8 +136,8 @@ def _go_on(settings: Settings, work: Work, kept: Kept) -> Begin:
     pending = work.source.owed(day)
     pending = pending.take((pending.label_time_ms >= after_ms) & (pending.event_time_ms >= publication.owed_from_ms))
     publication.days = {**publication.days, **work.days}
+    begun = Begin(day, kept, after_ms, pending, was_killed=publication.state == "running")
     publication.state = "running"
-    begun = Begin(day, kept, after_ms, pending)
     _read_behind(settings, begun)
     return begun
 

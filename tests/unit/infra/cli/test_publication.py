@@ -12,6 +12,7 @@ import pytest
 from features.base.durations import DAY_MS, HOUR_MS
 from features.base.settings import Settings, load
 from infra.cli import context, publication
+from infra.cli.notes import Notes
 from infra.cli.publication import Begin, Work, begin, remaining, still_due
 from infra.errors import PlatformError
 from infra.platform import publications
@@ -156,6 +157,20 @@ def test_one_process_publishes_it_at_a_time(settings: Settings) -> None:
             pass
     with pytest.raises(PlatformError, match=r"stopped half-way"):
         begin(settings, work(), resume=False, again=False)
+
+
+def test_what_a_killed_run_left_is_kept_where_the_next_one_fails_at_once(settings: Settings) -> None:
+    """It had published something, and noted nothing of it yet."""
+    kept = stopped(settings, START_MS, state="running")
+    kept.publication.events = 0
+    kept.write()
+    gone_on = begin(settings, work(), resume=True, again=False)
+    assert "at least 0 payments and 0 labels are published. Go on exactly there with" in Notes(settings, gone_on).stopped()
+    assert kept.path.exists()
+    anew = begin(settings, work(), resume=False, again=True)
+    anew.kept.write()
+    assert "Nothing was published: the same command may be given again" in Notes(settings, anew).stopped()
+    assert not anew.kept.path.exists()
 
 
 def test_a_damaged_file_is_named(settings: Settings) -> None:
