@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +16,21 @@ if TYPE_CHECKING:
 VARIABLE = "DRIFTLOOP_DIR"
 #: ``features.base.broker_names``, which is made of it as soon as it is loaded.
 _PREFIX = "DRIFTLOOP_TOPIC_PREFIX"
+
+
+#: The arguments of this process's command line, as far as they are known.
+_arguments: list[str] = []
+
+
+def called(arguments: list[str]) -> None:
+    """Note the command line that is carried out."""
+    _arguments[:] = arguments
+
+
+def called_with(option: str = "") -> str:
+    """Return the same command line with ``option``, to be pasted into a shell. ``--again`` is left out of it."""
+    kept = [argument for argument in _arguments if argument != "--again"]
+    return shlex.join(["driftloop", *kept, *([] if option in ("", *kept) else [option])])
 
 
 def choose(folder: Path) -> None:

@@ -36,7 +36,7 @@ COMMANDS = {
     "run": Entry("infra.cli.commands.run:command", "Run processors in this process, as the supervisor does."),
     "topology": Entry("infra.cli.commands.topology:command", "List the processors: what each reads and writes, and its process."),
     "simulate": Entry("infra.cli.commands.simulate:command", "Publish simulated events and labels."),
-    "replay": Entry("infra.cli.commands.replay:command", "Publish a Parquet file of transactions and its labels."),
+    "replay": Entry("infra.cli.commands.replay:command", "Publish a file of transactions, Parquet or CSV, and its labels."),
     "demo": Entry("infra.cli.commands.demo:command", "Show the whole loop turning, from the first event to the second model."),
     "models": Entry("infra.cli.commands.models:command", "List model versions and what is served."),
     "alerts": Entry("infra.cli.commands.alerts:command", "Read the newest alerts."),
@@ -117,6 +117,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code."""
+    context.called(arguments)
     try:
         code = app(arguments or ["--help"], prog_name="driftloop", standalone_mode=False)
     except typer.TyperException as error:

@@ -27,7 +27,8 @@ from streams.kafka.clients import producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
 from streams.publish.probe import control_probe
-from streams.publish.publisher import Publisher, PublishReport
+from streams.publish.publisher import Publisher
+from streams.publish.report import PublishReport
 
 #: A training run may take this long on a busy laptop before the demo gives up on it.
 PATIENCE_S = 420.0

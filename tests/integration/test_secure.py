@@ -224,6 +224,12 @@ def _letters(run: Runner, attempt: int) -> list[dict[str, Any]]:
         time.sleep(0.2)
 
 
+def test_who_goes_on_with_a_publication_reads_what_is_out_as_an_onlooker(run: Runner) -> None:
+    code, out, _ = run("simulate", "--days", "3", "--subjects", "60", "--positive-rate", "0.05", "--resume")
+    assert code == 0
+    assert out.startswith("0 payments (0 frauds) and 0 labels published")
+
+
 def test_a_broker_that_was_killed_lets_everybody_in_again(secure: Settings, run: Runner) -> None:
     os.kill(supervisor.processes(secure)["kafka"].pid, signal.SIGKILL)
     deadline = time.monotonic() + 150

@@ -24,8 +24,8 @@ def bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.arg
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            yield node.lineno, node.name
+        elif isinstance(node, ast.ExceptHandler):
+            yield node.lineno, node.name or ""
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -40,5 +40,14 @@ def test_no_variable_has_an_empty_name(package: str) -> None:
 
 
 def test_what_is_looked_for_is_seen() -> None:
-    source = "for one in x:\n    self.found = lambda now: one\ntry: pass\nexcept E as said: pass\ndef told(): pass\nthere: int = 1"
+    source = """
+for one in x:
+    self.found = lambda now: one
+try:
+    pass
+except E as said:
+    pass
+def told(): pass
+there: int = 1
+"""
     assert {name for _, name in bound(ast.parse(source))} == EMPTY

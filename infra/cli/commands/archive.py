@@ -8,6 +8,7 @@ import typer
 
 from features.archive import mirror
 from infra.cli import context
+from infra.cli.stopping import going_on
 from infra.errors import PlatformError
 
 if TYPE_CHECKING:
@@ -44,8 +45,13 @@ def compact() -> None:
     from features.archive.places import places
 
     settings = context.settings()
+
+    def how() -> str:
+        return f"Each day is merged whole or left as it was; go on with {context.called_with()}"
+
     try:
-        done = compact_all(places(settings))
+        with going_on(how):
+            done = compact_all(places(settings))
     except ReadersThere as error:
         raise Busy(f"{error}; try again when it is done") from error
     except (ExchangeUnsupported, CompactionFailed) as error:

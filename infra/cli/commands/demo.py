@@ -15,7 +15,7 @@ FOLDER = Path(".driftloop-demo")
 
 
 def command(
-    data: Annotated[Path | None, typer.Option(help="Replay this Parquet file instead of simulating.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Replay this file, Parquet or CSV, instead of simulating.")] = None,
     days: Annotated[int | None, typer.Option(help="With --data: only so many days from its start.", min=1)] = None,
     subjects: Annotated[int, typer.Option(help="How many of them to simulate.", min=200, max=100_000)] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.", min=0)] = 7,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -38,12 +39,11 @@ def replay(
 ) -> None:
     """Send records again, byte for byte, to the topics they came from. Exit code 1 where some cannot be."""
     from infra.dead_letters.filters import chosen
-    from infra.dead_letters.handling import handle
 
     wanted = chosen(processor, error, topic, since, until, places)
     counts, within = _look(wanted, "replayed")
     if counts.letters and _agreed(counts, "sent again", dry_run, yes):
-        done = handle(context.settings().as_user("operator"), wanted, within, "replayed")
+        done = _done(wanted, within, "replayed")
         print(f"{done.letters:,} letters replayed, {done.sent:,} records sent")
         counts = done
     _refuse(counts)
@@ -62,14 +62,13 @@ def discard(
 ) -> None:
     """Put dead letters aside, with a reason. Nothing disappears: dlq list --all shows them."""
     from infra.dead_letters.filters import chosen
-    from infra.dead_letters.handling import handle
 
     if not reason.strip() or len(reason) > 10_000:
         raise typer.BadParameter("--reason must say why, in 10,000 characters at most")
     wanted = chosen(processor, error, topic, since, until, places)
     counts, within = _look(wanted, "discarded")
     if counts.letters and _agreed(counts, "put aside", dry_run, yes):
-        done = handle(context.settings().as_user("operator"), wanted, within, "discarded", reason.strip())
+        done = _done(wanted, within, "discarded", reason.strip())
         print(f"{done.letters:,} letters discarded")
 
 
@@ -81,6 +80,22 @@ def _look(wanted: Filter, action: Action) -> tuple[Counts, Bounds]:
     rows = ((*kind, f"{n:,}") for kind, n in sorted(counts.by_kind.items()))
     show.table(("topic", "processor", "error", ">letters"), rows, "no dead letters to do this with")
     return counts, within
+
+
+def _done(wanted: Filter, within: Bounds, action: Action, reason: str = "") -> Counts:
+    """Do it; where it is interrupted, say how far it came."""
+    from infra.dead_letters.handling import Counts, handle
+
+    counts = Counts()
+    try:
+        return handle(context.settings().as_user("operator"), wanted, within, action, reason, counts)
+    except KeyboardInterrupt:
+        print(
+            f"driftloop: interrupted. {counts.letters:,} letters were {action}; nothing is done twice, so go on with "
+            f"{context.called_with()}",
+            file=sys.stderr,
+        )
+        raise
 
 
 def _agreed(counts: Counts, what: str, dry_run: bool, yes: bool) -> bool:
