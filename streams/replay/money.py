@@ -16,7 +16,10 @@ from streams.replay.numbers import floats
 MOST_MINOR = 1_000_000_000_00
 #: How far from a whole minor unit a number may lie that was computed in floating point (0.1 + 0.2): a millionth.
 _NOISE = 1e-6
-_REFUND = f"{DOMAIN.negative_hint}: in a column of the file, --map kind=COLUMN, with the amount without its sign; or leave these rows out"
+_REFUND = (
+    f"{DOMAIN.negative_hint}: in a column of the file, --map kind=COLUMN, with the amount without its sign; "
+    "or leave these rows out"
+)
 
 
 def minor_units(column: Column, places: NDArray[np.int64], rounded: bool = False) -> NDArray[np.int64]:
