@@ -104,7 +104,10 @@ def category_numbers(categories: Iterable[str | None]) -> NDArray[np.int64]:
 
 
 def from_table(table: pa.Table) -> Columns:
-    """Return the columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order."""
+    """Return the columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order.
+
+    Measures are those that the stream counted (``reference_measure``); where a row does not say, the event's own.
+    """
     n = table.num_rows
 
     def floats(name: str | None) -> NDArray[np.float32]:
@@ -119,7 +122,7 @@ def from_table(table: pa.Table) -> Columns:
     return Columns(
         subject=table.column(ROLES.subject).to_pylist(),
         event_time_ms=table.column(ROLES.time).to_numpy().astype(np.int64),
-        measure=table.column(ROLES.measure).to_numpy().astype(np.int64),
+        measure=counted_measures(table),
         counterpart=counterpart_numbers(table.column(ROLES.counterpart).to_pylist()),
         category=category_numbers(values(ROLES.category)),
         latitude=floats(latitude),
@@ -127,6 +130,19 @@ def from_table(table: pa.Table) -> Columns:
         mode=np.array([mode_number(m) for m in values(ROLES.mode)], dtype=np.int8),
         flag=np.array([-1 if p is None else int(p) for p in values(ROLES.flag)], dtype=np.int8),
     )
+
+
+def counted_measures(table: pa.Table) -> NDArray[np.int64]:
+    """Return what each archived event counted, int64 [n], in parts of the reference unit; 0 where that is not known."""
+    own = table.column(ROLES.measure).to_numpy().astype(np.int64)
+    if "reference_measure" not in table.column_names:
+        return np.asarray(own, dtype=np.int64)
+    column = table.column("reference_measure")
+    said = column.is_valid().to_numpy().astype(np.bool_)
+    measure = np.where(said, column.fill_null(0).to_numpy(), own)
+    if "measure_unknown" in table.column_names:
+        measure = np.where(table.column("measure_unknown").fill_null(False).to_numpy(), 0, measure)
+    return np.asarray(measure, dtype=np.int64)
 
 
 def _optional(name: str | None, attribute: str) -> Callable[[Sequence[Event]], list[Any]]:

@@ -27,6 +27,15 @@ class JoinedScore(msgspec.Struct, gc=False):
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
+    reference_measure: Measure | None = None
+    measure_unknown: bool = False
+
+    @property
+    def measure(self) -> int | None:
+        """Return what it counted of the event, in parts of the reference unit; None where that is not known."""
+        if self.measure_unknown:
+            return None
+        return self.event.measure if self.reference_measure is None else self.reference_measure
 
 
 names.check_view(JoinedScore, Score)
@@ -47,7 +56,7 @@ def labelled(label: Label, score: JoinedScore | None, outcome_ms: int, late: boo
         outcome_time_ms=outcome_ms,
         positive=label.positive,
         source=label.source,
-        measure=score.event.measure if score else None,
+        measure=score.measure if score else None,
         score=score.score if score else None,
         threshold=score.threshold if score else None,
         model_version=score.model_version if score else None,
@@ -67,7 +76,7 @@ def matured(score: JoinedScore, outcome_ms: int) -> Outcome:
         outcome_time_ms=outcome_ms,
         positive=False,
         source="matured",
-        measure=event.measure,
+        measure=score.measure,
         score=score.score,
         threshold=score.threshold,
         model_version=score.model_version,

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.base.active import ROLES
+from features.domains.card_fraud.currencies import PLACES
 from streams.publish.batch import Events
 from streams.replay import columns
 from streams.replay.errors import ReplayError
@@ -18,13 +19,6 @@ from streams.replay.mapping import HANDBOOK, Field, resolve
 _MOST_PATTERNS = 100
 #: What the ground truth calls each pattern.
 PATTERNS = ("genuine", *(f"scenario_{i}" for i in range(1, _MOST_PATTERNS + 1)))
-#: Currencies whose minor unit is not a hundredth (ISO 4217).
-_EXPONENTS = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 _MOST_MINOR = 1_000_000_000_00
 
 
@@ -36,7 +30,7 @@ class FileColumns:
 
     def __init__(self, mapping: Mapping[Field, str] = HANDBOOK, currency: str = "EUR") -> None:
         if not _is_currency(currency):
-            raise ReplayError(f"--currency is {currency!r}; write three capital letters, as in EUR")
+            raise ReplayError(f"--currency is {currency!r}; write one of ISO 4217, three capital letters as in EUR")
         self._wanted, self._currency = dict(mapping), currency
         self._have: dict[Field, str] = {}
 
@@ -103,7 +97,7 @@ class FileColumns:
         for code in set(currency.tolist()):
             if not isinstance(code, str) or not _is_currency(code):
                 raise ReplayError(
-                    f"column {self._have['currency']} holds {code!r}; a currency is three capital letters, as in EUR"
+                    f"column {self._have['currency']} holds {code!r}; a currency is one of ISO 4217, three capital letters as in EUR"
                 )
             mine = currency == code
             amounts[mine] = minor_units(column.filter(pa.array(mine)), self._have["amount"], exponent(code))
@@ -125,12 +119,12 @@ def column_of(table: pa.Table, name: str) -> pa.Array:
 
 
 def _is_currency(text: str) -> bool:
-    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
+    return text in PLACES
 
 
 def exponent(currency: str) -> int:
     """Return the decimal places of a currency's minor unit: 2 for EUR, 0 for JPY."""
-    return _EXPONENTS.get(currency, 2)
+    return PLACES.get(currency, 2)
 
 
 def minor_units(column: pa.Array, name: str, places: int) -> NDArray[np.int64]:

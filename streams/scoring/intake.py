@@ -7,7 +7,7 @@ batches were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -21,14 +21,15 @@ from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
 from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
-from streams.engine.repartition_header import copied
+from streams.engine.repartition_header import Copied, copied
 from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
-from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
+from streams.scoring.admission.admission import DUPLICATE, NEW, Admission
 from streams.scoring.admission.digests import digests
+from streams.scoring.measures import DEAD_LETTER, OWN, Measures
 
-#: A verdict beside those of streams.scoring.admission.admission: from the future.
-_AHEAD = 3
+#: Verdicts beside those of streams.scoring.admission.admission: from the future; no measure in the reference unit.
+_AHEAD, _UNMEASURED = 3, 4
 _PROCESSOR = "scorer"
 
 
@@ -38,7 +39,8 @@ class ConflictingTransaction(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """n new transactions. ``bodies``: their canonical JSON; ``spread``: each partition with its rows, in their order."""
+    """n new transactions. ``bodies``: their canonical JSON; ``columns``: with measures in parts of the reference unit, and
+    ``unknown``: which have none; ``spread``: each partition with its rows, in their order."""
 
     records: list[Record]
     events: list[Event]
@@ -46,6 +48,7 @@ class Taken:
     columns: Columns
     spread: list[tuple[int, NDArray[np.int64]]]
     late: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
 
 
 class Judged(NamedTuple):
@@ -59,11 +62,13 @@ class Judged(NamedTuple):
 
 
 class IntakeLimits(NamedTuple):
-    """See the settings ``scoring.duplicate_horizon_hours``, ``allowed_lateness_hours`` and ``allowed_lead_hours``."""
+    """See the settings ``scoring.duplicate_horizon_hours``, ``allowed_lateness_hours`` and ``allowed_lead_hours``, and
+    for ``units`` ``streams.scoring.measures``."""
 
     horizon_ms: int
     lateness_ms: int
     lead_ms: int
+    units: int = OWN
 
 
 def limits_of(scoring: Scoring) -> IntakeLimits:
@@ -79,10 +84,11 @@ def admission(scoring: Scoring) -> Admission:
 
 
 class Intake:
-    """``admission_of`` gives the admission of a partition, which the records change."""
+    """``admission_of`` gives the admission of a partition, which the records change; ``measures`` converts."""
 
-    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission]) -> None:
-        self.limits = limits_of(scoring)
+    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission], measures: Measures) -> None:
+        self.limits = limits_of(scoring)._replace(units=measures.mode)
+        self._measures = measures
         self._histories = Histories()
         self._admission_of = admission_of
         self._decoder = BatchDecoder(Event, _PROCESSOR)
@@ -132,20 +138,27 @@ class Intake:
         late = np.zeros(len(events), dtype=np.bool_)
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
         spread = _by_partition(records)
+        columns, unknown, reasons = self._measured(records, events, columns, appended, before, of_then)
         for partition, every in spread:
             limits = of_then.get(partition, self.limits)
             future = ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
             rows = every[~future]
+            if reasons and limits.units == DEAD_LETTER:
+                unmeasured = unknown[rows] & ~before[rows]
+                verdict[rows[unmeasured]] = _UNMEASURED
+                rows = rows[~unmeasured]
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
             verdict[rows], late[rows] = of_partition.admit(
                 ids[rows], content[rows], subjects[rows], columns.event_time_ms[rows], before[rows]
             )
         if not verdict.any():
-            return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0)
+            return Judged(Taken(records, events, bodies, columns, spread, late, unknown), dead, 0)
         repeated = int((verdict == DUPLICATE).sum())
-        for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
-            why = reason(events[i].event_time_ms, records[i].appended_ms) if verdict[i] == _AHEAD else _conflict()
+        for i in np.flatnonzero((verdict != NEW) & (verdict != DUPLICATE)).tolist():
+            why: ValueError = reasons[i] if verdict[i] == _UNMEASURED else _conflict()
+            if verdict[i] == _AHEAD:
+                why = reason(events[i].event_time_ms, records[i].appended_ms)
             dead.append(dead_letter(records[i], _PROCESSOR, why))
         kept = np.flatnonzero(verdict == NEW)
         if not len(kept):
@@ -158,8 +171,36 @@ class Intake:
             columns.take(kept),
             _by_partition(records),
             late[kept],
+            unknown[kept],
         )
         return Judged(new, dead, repeated)
+
+    def _measured(
+        self,
+        records: Sequence[Record],
+        events: Sequence[Event],
+        columns: Columns,
+        appended: NDArray[np.int64],
+        before: NDArray[np.bool_],
+        of_then: Mapping[int, IntakeLimits],
+    ) -> tuple[Columns, NDArray[np.bool_], dict[int, ValueError]]:
+        """Return the columns with measures in parts of the reference unit, which are not known, bool [n], and why not, by row."""
+        converted = self._measures.of(events, columns.measure, columns.event_time_ms, appended)
+        measure, reasons = converted.measure, converted.reasons
+        unknown = np.zeros(len(events), dtype=np.bool_)
+        unknown[list(reasons)] = True
+        own = [partition for partition, limits in of_then.items() if limits.units == OWN]
+        if own and self._measures.mode != OWN:
+            # Of before there were rates: as it stood.
+            rows = np.isin(np.array([record.partition for record in records]), own)
+            measure, unknown = np.where(rows, columns.measure, measure), unknown & ~rows
+        if before.any():
+            # A copy has another time at the broker, and says itself what it counted.
+            measure, unknown = measure.copy(), unknown.copy()
+            for i in np.flatnonzero(before).tolist():
+                counted = (copied(records[i]) or Copied()).measure
+                measure[i], unknown[i] = columns.measure[i] if counted is None else max(counted, 0), (counted or 0) < 0
+        return (columns if measure is columns.measure else replace(columns, measure=measure)), unknown, reasons
 
 
 def _conflict() -> ConflictingTransaction:

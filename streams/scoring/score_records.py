@@ -50,6 +50,8 @@ class WireScore(msgspec.Struct, gc=False):
     scored_at_ms: int
     model_ms: float
     profile_ms: float
+    reference_measure: int | None
+    measure_unknown: bool
 
 
 assert WireScore.__struct_fields__ == Score.__struct_fields__
@@ -57,11 +59,13 @@ assert WireScore.__struct_fields__ == Score.__struct_fields__
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """n transactions and what is known of them. ``bodies``: their canonical JSON. ``prediction`` None: no champion yet."""
+    """n transactions and what is known of them. ``bodies``: their canonical JSON; ``measure``: in parts of the reference unit. ``prediction`` None: no champion yet."""
 
     records: Sequence[Record]
     events: Sequence[Event]
     bodies: Sequence[bytes]
+    measure: NDArray[np.int64]
+    unknown: NDArray[np.bool_]
     vectors: NDArray[np.float32]
     prediction: Prediction | None
     ages_ms: NDArray[np.int64]
@@ -98,7 +102,7 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
     produce: list[Produce] = []
     at = 0
     raw = msgspec.Raw
-    for record, event, body, value, other, alert, odd, behind, lost, age in zip(
+    for record, event, body, value, other, alert, odd, behind, lost, age, measure, unknown in zip(
         batch.records,
         batch.events,
         batch.bodies,
@@ -109,6 +113,8 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         batch.late.tolist(),
         batch.cold.tolist(),
         batch.ages_ms.tolist(),
+        batch.measure.tolist(),
+        batch.unknown.tolist(),
         strict=True,
     ):
         key = event.subject.encode()
@@ -132,6 +138,8 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
             now_ms,
             model_ms,
             profile_ms,
+            None if unknown else measure,
+            unknown,
         )
         produce.append(Produce(topics.SCORES, key, encode(score), record.partition))
         if alert and prediction is not None:

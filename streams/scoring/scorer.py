@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
 from features.base.model_client import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, vector_schema
@@ -36,6 +37,7 @@ from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Partition, Record
 from streams.scoring import fallback_rules, metrics
 from streams.scoring.intake import Intake, Taken, admission
+from streams.scoring.measures import Measures
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version
 from streams.scoring.score_records import Scored, count, score_records
@@ -66,7 +68,8 @@ class Scorer:
         self._model = model
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
-        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission)
+        self._reference = settings.units.reference
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, Measures(settings))
         self._ask_again_at = 0.0
 
     def process(self, records: Sequence[Record]) -> Output:
@@ -90,7 +93,19 @@ class Scorer:
         output.newest_ms = int(times.max())
         ages = read.profiles.age_ms(times)
         scored = Scored(
-            taken.records, events, taken.bodies, vectors, prediction, ages, read.degraded, taken.late, cold, profile_s, model_s
+            taken.records,
+            events,
+            taken.bodies,
+            batch.measure,
+            taken.unknown,
+            vectors,
+            prediction,
+            ages,
+            read.degraded,
+            taken.late,
+            cold,
+            profile_s,
+            model_s,
         )
         output.produce += score_records(scored, self._model_name, self._schema)
         output.counted.append(partial(count, scored))
@@ -128,7 +143,7 @@ class Scorer:
     @property
     def state_version(self) -> str:
         """Return the name of the code that can go on with a snapshot (``streams.engine.core.Snapshotted``)."""
-        return version()
+        return version() if self._reference == DOMAIN.reference_unit else f"{version()}-{self._reference}"
 
     def copy(self, partition: int) -> PartitionCopy:
         """Begin a copy of a partition's state (``streams.engine.core.Snapshotted``)."""
