@@ -77,8 +77,8 @@ class Converter:
     def convert(
         self, units: Sequence[str], measure: NDArray[np.int64], time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64]
     ) -> Converted:
-        """Convert n measures. ``time_ms``: of the events; ``appended_ms``: when the broker took each, 0 where that is not known: then
-        every rate counts."""
+        """Convert n measures. ``time_ms``: of the events; ``appended_ms``: when the broker took each, 0 where not known: then every
+        rate counts."""
         if self._own == 1 and units.count(self.reference) == len(units):
             return Converted(measure)
         found = np.zeros(len(units), dtype=np.int64)
@@ -144,8 +144,8 @@ class Converter:
             )
         row = f"{unit},{moment(time_ms // 86_400_000 * 86_400_000)},RATE"
         text = (
-            f"{self._field} is {unit}, and there is no rate for it at {when}; put a row {row} ({self.reference} for one {unit}) into"
-            " a file under unit,valid_from,rate, then driftloop rates add FILE and driftloop dlq replay"
+            f"{self._field} is {unit}, and there is no rate for it at {when}; put a row {row} ({self.reference} for one {unit})"
+            " into a file under unit,valid_from,rate, then driftloop rates add FILE and driftloop dlq replay"
         )
         if not self._units:
             text += f'; or, where all are in {unit}, start a new folder with [units] reference = "{unit}" (units.reference)'

@@ -43,8 +43,8 @@ class Score(msgspec.Struct, gc=False):
     ``features`` is the vector: little-endian float32 values in the order of ``features.catalogue.vector.NAMES``, in JSON as
     base64;
     ``schema`` is the hash of that order. ``reference_measure``: what the event's measure counts in the vector, in hundredths of
-    ``units.reference``; None where ``measure_unknown`` (no rate, and ``units.missing`` is mark), and in scores of before there were
-    rates, which counted the event's own. ``unusual``: the measure is unusual for any subject, or for this one.
+    ``units.reference``; None where ``measure_unknown`` (no rate, and ``units.missing`` is mark), and in scores of before there
+    were rates, which counted the event's own. ``unusual``: the measure is unusual for any subject, or for this one.
     ``score`` is None while there is no champion. ``degraded``: profiles from memory, because the store did not answer, or a
     score by rules (``model`` is then ``rules``), because the model server did not. ``late``: the event came further behind
     the others than is allowed for. ``cold``: part of the subject's history was lost, and windows that reach that far back are

@@ -28,8 +28,8 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def measure(value: int | None, unit: str | None) -> str:
-    """Return a measure in the unit that the event names, with its own decimal places: ``12.50 EUR``, ``5,000 JPY``; in the domain's
-    where it names none."""
+    """Return a measure in the unit that the event names, with its own decimal places: ``12.50 EUR``, ``5,000 JPY``; in
+    the domain's where it names none."""
     if value is None:
         return "-"
     if not unit:

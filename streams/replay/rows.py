@@ -96,9 +96,7 @@ class FileColumns:
         amounts = np.zeros(len(column), dtype=np.int64)
         for code in set(currency.tolist()):
             if not isinstance(code, str) or not _is_currency(code):
-                raise ReplayError(
-                    f"column {self._have['currency']} holds {code!r}; a currency is one of ISO 4217, three capital letters as in EUR"
-                )
+                raise ReplayError(f"column {self._have['currency']} holds {code!r}; write codes of ISO 4217, as in EUR")
             mine = currency == code
             amounts[mine] = minor_units(column.filter(pa.array(mine)), self._have["amount"], exponent(code))
         return amounts

@@ -59,7 +59,8 @@ assert WireScore.__struct_fields__ == Score.__struct_fields__
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """n transactions and what is known of them. ``bodies``: their canonical JSON; ``measure``: in parts of the reference unit. ``prediction`` None: no champion yet."""
+    """n transactions and what is known of them. ``bodies``: their canonical JSON; ``measure``: in parts of the reference unit.
+    ``prediction`` None: no champion yet."""
 
     records: Sequence[Record]
     events: Sequence[Event]
