@@ -77,8 +77,8 @@ class Converter:
     def convert(
         self, units: Sequence[str], measure: NDArray[np.int64], time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64]
     ) -> Converted:
-        """Convert n measures. ``time_ms``: of the events; ``appended_ms``: when the broker took each, 0 where not known: then every
-        rate counts."""
+        """Convert n measures. ``time_ms``: of the events; ``appended_ms``: when the broker took each, 0 where not known: then
+        every rate counts."""
         if self._own == 1 and units.count(self.reference) == len(units):
             return Converted(measure)
         found = np.zeros(len(units), dtype=np.int64)

@@ -26,7 +26,8 @@ class RatesError(ValueError):
 
 class Rate(msgspec.Struct, frozen=True):
     """One row. ``valid_from_ms``: event time; ``rate``: decimal text, reference units for one ``unit``; ``known_ms``: it counts
-    for events that the broker took from then on (wall time); ``by``: from the file of ``units.rates``, or ``driftloop rates add``."""
+    for events that the broker took from then on (wall time); ``by``: from the file of ``units.rates``, or
+    ``driftloop rates add``."""
 
     unit: str
     valid_from_ms: int

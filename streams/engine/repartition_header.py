@@ -30,8 +30,8 @@ HEADER = "driftloop-copied"
 
 
 class Copied(NamedTuple):
-    """Event times in ms; None: no time had come yet, or the topic has no such reader. ``measure``: in parts of the reference unit,
-    -1 where it is not known; None: the event's own."""
+    """Event times in ms; None: no time had come yet, or the topic has no such reader. ``measure``: in parts of the reference
+    unit, -1 where it is not known; None: the event's own."""
 
     joined_ms: int | None = None
     watched_ms: int | None = None

@@ -55,9 +55,9 @@ def list_features(as_json: AsJson = False) -> None:
         show.document({"schema": schema, "features": [{"position": i} | asdict(f) for i, f in enumerate(FEATURES)]})
     else:
         show.table(LIST_COLUMNS, (listed(i, feature) for i, feature in enumerate(FEATURES)), "")
-        print(f"schema {schema}")
         if DOMAIN.unit_field:
             print(f"{WORDS.unit}: {show.reference(context.settings())}")
+        print(f"schema {schema}")
 
 
 def listed(position: int, feature: Feature) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.admission.event_clock import SUBJECTS
 from streams.scoring.intake import Intake, admission, limits_of
-from streams.scoring.measures import Measures
+from streams.scoring.measures import OWN, Measures
 from streams.scoring.partition_state import PartitionState
 from tests.unit.streams.records import label, score
 
@@ -217,4 +217,4 @@ def test_lives_of_the_joiner_say_together_what_one_says_of_the_labels_that_were_
 def test_settings_become_limits_in_ms(scoring: Scoring) -> None:
     limits = limits_of(scoring)
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
-    assert tuple(limits) == tuple(int(one * HOUR) for one in hours)
+    assert tuple(limits) == (*(int(one * HOUR) for one in hours), OWN)
