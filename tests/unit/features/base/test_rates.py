@@ -16,7 +16,10 @@ def read(text: str) -> list[Rate]:
 
 
 def test_rows_are_read_with_dates_and_times_in_utc() -> None:
-    text = "\ufeffunit,valid_from,rate\r\n# from the bank\nHUF, 2026-01-01 ,0.0026\n\nJPY,2026-01-01T10:00:00+01:00,6E-3\nHUF,2026-01-02T00:00:01,1\n"
+    text = (
+        "\ufeffunit,valid_from,rate\r\n# from the bank\nHUF, 2026-01-01 ,0.0026\n\n"
+        "JPY,2026-01-01T10:00:00+01:00,6E-3\nHUF,2026-01-02T00:00:01,1\n"
+    )
     assert read(text) == [
         Rate("HUF", JANUARY, "0.0026"),
         Rate("JPY", JANUARY + 9 * 3_600_000, "6E-3"),
@@ -72,7 +75,7 @@ def test_a_changed_row_is_refused_by_name() -> None:
 
 def test_a_row_that_left_the_file_is_refused_by_name() -> None:
     check_whole([Rate("HUF", JANUARY, "0.0026", by="add")], [])
-    with pytest.raises(RatesError, match="the row HUF,2026-01-01,0.0026 is gone, .* put it back"):
+    with pytest.raises(RatesError, match=r"the row HUF,2026-01-01,0.0026 is gone, .* put it back"):
         check_whole([Rate("HUF", JANUARY, "0.0026")], [])
 
 

@@ -26,7 +26,13 @@ from streams.writers.archive import Archived, table
 from tests.unit.streams.scoring.test_scorer import START, Model, Store, of, scores, value
 
 MINUTE = 60_000
-RATES = "unit,valid_from,rate\nHUF,2020-01-01,0.0025\nIDR,2020-01-01,0.0000566667\nVND,2020-01-01,0.0000377778\nJPY,2020-01-01,0.0060715\nKWD,2020-01-01,3.0357\n"
+RATES = """unit,valid_from,rate
+HUF,2020-01-01,0.0025
+IDR,2020-01-01,0.0000566667
+VND,2020-01-01,0.0000377778
+JPY,2020-01-01,0.0060715
+KWD,2020-01-01,3.0357
+"""
 #: The worth of 17 EUR, in smallest parts.
 WORTH = {"EUR": 1700, "HUF": 680_000, "IDR": 30_000_000, "VND": 450_000, "JPY": 2_800, "KWD": 5_600}
 
@@ -87,7 +93,7 @@ def test_a_missing_rate_and_an_unknown_unit_are_dead_letters_that_leave_no_trace
     output = core.process(log(payment(0, 100), payment(1, 100, "USD"), payment(2, 100, "ABC"), payment(3, 100)))
     assert [(one.offset, one.error) for one in letters(output)] == [(1, "RateMissing"), (2, "UnknownUnit")]
     assert "currency is USD, and there is no rate for it at 2026-01-05T00:01:00Z (UTC)" in letters(output)[0].message
-    first, last = scores(output)
+    _, last = scores(output)
     assert value(last, "count_1d") == 2
     # It was not taken, so it is no repetition when it is sent again, once there is a rate.
     (tmp_path / "more.csv").write_text("unit,valid_from,rate\nUSD,2020-01-01,0.9\n")
