@@ -10,7 +10,9 @@ import typer
 from features.base.active import DOMAIN, WORDS
 
 DRIFT_HELP = f"A drift of the simulated world of {DOMAIN.name}, as docs/simulator.md writes it. May be given several times."
+_SEE = "docs/simulator.md"
 FAULT_HELP = "A data fault, KIND@DAY:DAYS. May be given several times."
+UNIT_HELP = f"What {WORDS.measure}s are in, the first for half of them ({_SEE}). May be given several times."
 _DEFAULT = "by default as the simulator has it"
 
 
@@ -27,6 +29,10 @@ def command(
     ] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
+    unit: Annotated[list[str] | None, typer.Option(help=UNIT_HELP)] = None,
+    rates: Annotated[
+        Path | None, typer.Option(help="Write the rates of these days to this CSV file, before anything else.")
+    ] = None,
     speed: Annotated[str, typer.Option(help="max, or how many times faster than real time.")] = "max",
     lockstep: Annotated[str, typer.Option(help="Wait for every processor at each 1d, 6h, 30m of event time.")] = "",
     lockstep_timeout: Annotated[float, typer.Option(min=1.0, help="Seconds without progress before giving up.")] = 300.0,
@@ -51,8 +57,11 @@ def command(
                 rate=rate,
                 drifts=tuple(drift or []),
                 faults=tuple(fault or []),
+                units=tuple(unit or []),
             )
         )
+        if rates is not None:
+            rates.write_text(simulation.rates(from_day, from_day + days))
         pending = simulation.pending_labels(from_day) if resume else None
         plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending)
         carry_out(simulation.days(from_day, from_day + days), plan)

@@ -61,6 +61,8 @@ class Options:
 
 def requested(request: Request) -> Options:
     """Return the options that were asked for. Raises ValueError, naming what is wrong."""
+    if request.units:
+        raise ValueError(f"--unit {request.units[0]}: clicks name no unit; leave it out")
     sizes = {
         "users": request.subjects,
         "items": request.counterparts,
