@@ -1,7 +1,6 @@
 """What the scorer counts of each event: its measure in the reference unit (``features.base.conversion``).
 
-The table of rates grows while the scorer runs. It is looked for again where an event needs it, within LOOK_S: a row that is new
-counts from later on (``features.base.kept_rates``), so that no event is converted without a row that counts for it.
+The table of rates grows while the scorer runs. It is read again where an event needs it, after LOOK_S: a row that is new counts from later on (``features.base.kept_rates``), so that no event is converted without a row that counts for it.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ class Measures:
     """Convert the measures of batches. ``mode``: what becomes of an event without one, as the settings have it now."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-        """Read the table. Raises OSError where its place is away."""
+        """Set up; the table is not read before an event needs it, so that a platform of one unit needs no place for it."""
         self.mode = _MODES[settings.units.missing] if DOMAIN.unit_field else OWN
         self._settings, self._clock = settings, clock
         self._units: Callable[[Event], str] = attrgetter(DOMAIN.unit_field) if DOMAIN.unit_field else str
         if self.mode != OWN:
-            self._content = kept_rates.content(settings)
-            self._converter = kept_rates.converter(settings, kept_rates.decoded(self._content))
-            self._looked = clock()
+            self._content = b""
+            self._converter = kept_rates.converter(settings, [])
+            self._looked: float | None = None
 
     def of(
         self, events: Sequence[Event], measure: NDArray[np.int64], time_ms: NDArray[np.int64], appended_ms: NDArray[np.int64]
@@ -45,13 +44,15 @@ class Measures:
         if self.mode == OWN:
             return Converted(measure)
         units = list(map(self._units, events))
-        if units.count(self._converter.reference) != len(units) and self._clock() - self._looked > kept_rates.LOOK_S:
+        if units.count(self._converter.reference) != len(units):
             self._look()
         return self._converter.convert(units, measure, time_ms, appended_ms)
 
     def _look(self) -> None:
         # The time before the look: what is added meanwhile may have been missed.
         began = self._clock()
+        if self._looked is not None and began - self._looked <= kept_rates.LOOK_S:
+            return
         content = kept_rates.content(self._settings)
         if content != self._content:
             self._converter = kept_rates.converter(self._settings, kept_rates.decoded(content))

@@ -1,4 +1,4 @@
-"""Payments in several currencies on a real broker: the table of rates grows while the scorer runs and is killed, and Spark computes
+"""Payments in several currencies on a real broker: the rates grow while the scorer runs and is killed, and Spark computes
 the same bits from the archive."""
 
 from __future__ import annotations

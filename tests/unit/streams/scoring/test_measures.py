@@ -141,6 +141,7 @@ def test_new_rows_are_seen_without_a_restart_once_they_count(tmp_path: Path) -> 
         found = measures.of([event], *numbers)
         return None if found.reasons else int(found.measure[0])
 
+    assert counted(0) is None
     (tmp_path / "more.csv").write_text("unit,valid_from,rate\nUSD,2020-01-01,0.9\n")
     [new] = kept_rates.add(settings, tmp_path / "more.csv")
     assert counted(new.known_ms) is None, "it has just looked"
