@@ -73,6 +73,7 @@ def _columns(transactions: Transactions, part: slice, number: NDArray[np.int32])
         nowhere,
         unknown,
         unknown,
+        np.zeros(len(subject), dtype=np.int8),
     )
 
 

@@ -56,7 +56,18 @@ def columns_of(
     nowhere, unknown = np.full(len(subject), np.nan, dtype=np.float32), np.full(len(subject), -1, dtype=np.int8)
     category = np.zeros(len(subject), dtype=np.int64)
     subjects = [str(c) for c in subject.tolist()]
-    return Columns(subjects, time_ms, measure, number[place], category, nowhere, nowhere, unknown, unknown)
+    return Columns(
+        subjects,
+        time_ms,
+        measure,
+        number[place],
+        category,
+        nowhere,
+        nowhere,
+        unknown,
+        unknown,
+        np.zeros(len(subjects), dtype=np.int8),
+    )
 
 
 def simulated(subjects: int, days: int, daily: float, seed: int = 5) -> Stream:
@@ -83,5 +94,6 @@ def simulated(subjects: int, days: int, daily: float, seed: int = 5) -> Stream:
         place[:, 1].astype(np.float32),
         draw.integers(0, 5, n).astype(np.int8),
         draw.integers(0, 2, n).astype(np.int8),
+        np.zeros(n, dtype=np.int8),
     )
     return Stream(f"simulated, {subjects:,} cards", subjects, subject, columns)

@@ -111,7 +111,10 @@ def owner_profile_folder(settings: Settings) -> Path:
 
 
 def create(settings: Settings) -> None:
-    """Make the places of all views and of the archive, with their empty files. Harmless where they are there."""
+    """Make the places of all views and of the archive, with their empty files. Harmless where they are there.
+
+    An empty file of before is replaced: it is where a join finds a column that no file of then has.
+    """
     store = stores.rows(settings)
     places = {
         COUNTERPART_RISK_ROWS: COUNTERPART_RISK,
@@ -120,8 +123,9 @@ def create(settings: Settings) -> None:
         "archive/outcomes": OUTCOMES,
     }
     for place, schema in places.items():
-        if "empty.parquet" not in store.names(f"{place}/_schema"):
-            put(schema.empty_table(), store, f"{place}/_schema/empty.parquet")
+        name = f"{place}/_schema/empty.parquet"
+        if "empty.parquet" not in store.names(f"{place}/_schema") or pq.read_schema(pa.BufferReader(store.read(name))) != schema:
+            put(schema.empty_table(), store, name)
 
 
 def put(table: pa.Table, store: Store, name: str) -> None:

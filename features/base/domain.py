@@ -36,6 +36,19 @@ class RowFlag:
 
 
 @dataclass(frozen=True)
+class Kind:
+    """A kind of event, by its text on the wire.
+
+    Events of the first kind, and those that name none, are what a subject does: they make its history, they are scored, learned
+    from and watched for drift. Those of the others leave no row in it. They are counted apart, by kind and window, and get a
+    vector (what the history says of them) and no score. ``plural``: what several are called.
+    """
+
+    name: str
+    plural: str
+
+
+@dataclass(frozen=True)
 class Labels:
     """What a label says. ``positive``: the name on the wire of the field that says yes or no; ``sources``: who may say it, the
     first one by default. Silence for the label delay means no."""
@@ -169,7 +182,8 @@ class Domain:
     the module of the generated loops. ``simulator``: ``package.module:Class`` of a simulated world. ``unit_field``: the
     event's field that names the unit of its measure; empty where all have one. ``unit_places``: the units that it may name, with
     the decimal places of their smallest parts; ``reference_unit``: default of ``units.reference``, in ``1 / parameters.unit`` of
-    which all measures are counted."""
+    which all measures are counted. ``kinds``: those of the event's field ``kind``, in its order; none where it has no such field.
+    ``negative_hint``: what to send where somebody would send a measure below zero."""
 
     name: str
     version: int
@@ -199,6 +213,8 @@ class Domain:
     unit_field: str = ""
     unit_places: Mapping[str, int] = field(default_factory=dict)
     reference_unit: str = ""
+    kinds: tuple[Kind, ...] = ()
+    negative_hint: str = ""
 
     @cached_property
     def roles(self) -> Roles:
@@ -241,6 +257,11 @@ class Domain:
         if self.unit_field and self.unit_field not in self.event.__struct_fields__:
             raise DomainError(f"domain {self.name}: unit_field names {self.unit_field}, which is no field of the event")
         self._check_units()
+        if tuple(kind.name for kind in self.kinds) != roles.kinds:
+            raise DomainError(
+                f"domain {self.name}: kinds are {', '.join(kind.name for kind in self.kinds) or 'none'}, and the event's field kind"
+                f" has {', '.join(roles.kinds) or 'none'}; give the same in the same order"
+            )
         fields = {roles.measure, roles.mode, roles.flag, roles.place[0] if roles.place else None} - {None}
         if set(self.aftermath) != fields:
             raise DomainError(f"domain {self.name}: aftermath must have an entry for each of {sorted(map(str, fields))}")

@@ -10,7 +10,10 @@ import msgspec
 from features.base.event import Event
 
 #: The attributes that the engine reads where a domain has them.
-OPTIONAL = ("category", "mode", "flag", "latitude", "longitude")
+OPTIONAL = ("category", "mode", "flag", "kind", "latitude", "longitude")
+
+#: Kinds of events that a row of a history tells apart (``features.history.row_layout.MARKS``), and the first.
+MOST_KINDS = 8
 
 
 class DomainError(ValueError):
@@ -19,7 +22,8 @@ class DomainError(ValueError):
 
 @dataclass(frozen=True)
 class Roles:
-    """Names on the wire. None where the domain has no such field. ``modes``: the values of ``mode``, in their order."""
+    """Names on the wire. None where the domain has no such field. ``modes`` and ``kinds``: the values of ``mode`` and ``kind``, in
+    their order; an event that names no kind is of the first."""
 
     id: str
     time: str
@@ -31,6 +35,8 @@ class Roles:
     flag: str | None
     place: tuple[str, str] | None
     modes: tuple[str, ...]
+    kind: str | None = None
+    kinds: tuple[str, ...] = ()
 
 
 def roles_of(event: type[Event]) -> Roles:
@@ -42,9 +48,11 @@ def roles_of(event: type[Event]) -> Roles:
             raise DomainError(f"{event.__name__}.{name} must be optional: give it the default None")
     if ("latitude" in fields) != ("longitude" in fields):
         raise DomainError(f"{event.__name__} has one half of a place; declare latitude and longitude, or neither")
-    modes = _literal(fields["mode"].type) if "mode" in fields else ()
+    modes, kinds = (_literal(name, fields[name].type) if name in fields else () for name in ("mode", "kind"))
     if len(modes) > 127:
         raise DomainError(f"{event.__name__}.mode has {len(modes)} values, and 127 are kept apart at most")
+    if len(kinds) > MOST_KINDS:
+        raise DomainError(f"{event.__name__}.kind has {len(kinds)} values, and {MOST_KINDS} are kept apart at most")
     return Roles(
         id=wire["event_id"],
         time=wire["event_time_ms"],
@@ -56,12 +64,14 @@ def roles_of(event: type[Event]) -> Roles:
         flag=wire.get("flag"),
         place=(wire["latitude"], wire["longitude"]) if "latitude" in fields else None,
         modes=modes,
+        kind=wire.get("kind"),
+        kinds=kinds,
     )
 
 
-def _literal(kind: object) -> tuple[str, ...]:
-    """Return the texts of ``Literal[...] | None``. Raises DomainError for others."""
-    for part in (kind, *get_args(kind)):
+def _literal(name: str, annotation: object) -> tuple[str, ...]:
+    """Return the texts of ``Literal[...] | None``. Raises DomainError, naming the field, for others."""
+    for part in (annotation, *get_args(annotation)):
         if get_origin(part) is Literal:
             return tuple(str(value) for value in get_args(part))
-    raise DomainError("mode must be a Literal of its values, or None")
+    raise DomainError(f"{name} must be a Literal of its values, or None")

@@ -55,9 +55,26 @@ def _windows() -> Ingredients:
     return found
 
 
+def _apart() -> Ingredients:
+    """Name what is counted of other kinds (``features.history.apart``)."""
+    return {
+        f"{kind.name}_{what}_{w}": (f"w.apart[{place}, {other}, {k}]", meaning.format(kind=kind, w=w))
+        for other, kind in enumerate(DOMAIN.kinds[1:])
+        for place, (what, meaning) in enumerate(_COUNTED_APART)
+        for k, w in enumerate(WINDOWS)
+    }
+
+
+#: In the order of ``features.history.findings.APART_COUNT`` and ``APART_TOTAL``.
+_COUNTED_APART = (
+    ("count", f"{{kind.plural}} of the {WORDS.subject} in {{w}}, this {WORDS.event} included where it is one"),
+    ("total", f"sum of their {WORDS.measure}s, in the smallest unit"),
+)
+
 HISTORY: Ingredients = {
     **_OF_THE_EVENT,
     **_windows(),
+    **_apart(),
     "since_last": ("w.rest[SINCE_LAST]", f"seconds since the last {WORDS.event}, -1 if none"),
     "km_from_last": ("w.rest[KM]", "from the last known place, -1 if unknown"),
     "speed": ("w.rest[SPEED]", "km/h from the last known place, -1 if unknown"),

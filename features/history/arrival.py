@@ -43,6 +43,7 @@ class Rows(NamedTuple):
     longitude: NDArray[np.float32]
     mode: NDArray[np.int8]
     flag: NDArray[np.int8]
+    kind: NDArray[np.int8]
 
 
 @compiled_inside
@@ -64,7 +65,7 @@ def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
     """Put row ``i`` with the domain's ``marks`` into its subject's segment at its event time, after ties; return its place."""
     sums = h.subjects[slot]
     time = rows.time[i]
-    _make_room(h, slot, time)
+    make_room(h, slot, time)
     end = sums[LENGTH]
     before = sums[NEWEST]
     newest = time if end == 0 else max(time, before)
@@ -93,7 +94,7 @@ def insert(h: History, slot: int, rows: Rows, i: int, marks: int) -> int:
 
 
 @compiled
-def _make_room(h: History, slot: int, time: int) -> None:
+def make_room(h: History, slot: int, time: int) -> None:
     """Drop what has left the history, where the segment is full or its rows would be further away than their times can tell."""
     sums = h.subjects[slot]
     if sums[LENGTH] == sums[CAPACITY]:

@@ -22,7 +22,7 @@ class StateCopy:
 
     def __init__(self, state: SubjectState) -> None:
         self._state = state
-        self._subjects = state.subjects
+        self._subjects = state.numbers
         self._ids: list[str] = []
         self._copied = np.zeros(self._subjects, dtype=np.bool_)
         self._next = 0
@@ -36,7 +36,8 @@ class StateCopy:
 
     def before(self, subjects: Sequence[str]) -> None:
         """Copy ``subjects``, which are about to change, unless they are copied already."""
-        numbers = np.unique(self._state.known(subjects))
+        numbers = self._state.known(subjects)
+        numbers = np.unique(np.concatenate([numbers, self._state.beside(numbers)]))
         self._copy(numbers[numbers < self._subjects])
 
     def step(self, subjects: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.compiled import compiled, compiled_inside, compiled_without_nan
+from features.base.roles import MOST_KINDS
 from features.catalogue.formulas import SHORTEST_S
 from features.catalogue.geo import haversine_km
 from features.catalogue.windows import DAY_MS, HOUR_MS, LENGTHS, MAX_ROWS
@@ -24,7 +25,9 @@ _DECAY = np.array([2.0 ** -(hours / 24.0) for hours in range(7 * 24)], dtype=np.
 
 class Walk(NamedTuple):
     """What is found: by window (``features.catalogue.windows``), and the rest in ``rest``, at the places named below.
-    ``measures``: room for those of one history.
+    ``measures``: room for those of one history. ``apart``: by other kind and window, how many events of the subject
+    (``APART_COUNT``) and the sum of their measures (``APART_TOTAL``), int64 [2, kinds, windows]; ``filled``: whether any of it is
+    not zero.
     """
 
     counts: NDArray[np.int64]
@@ -35,8 +38,11 @@ class Walk(NamedTuple):
     others: NDArray[np.float64]
     rest: NDArray[np.float64]
     measures: NDArray[np.int64]
+    apart: NDArray[np.int64]
+    filled: NDArray[np.int64]
 
 
+APART_COUNT, APART_TOTAL = range(2)
 SINCE_LAST, KM, SPEED, REPEAT, DECAYED_COUNT, DECAYED_TOTAL, MEDIAN, RATIO, RATIO_3D, RATIO_14D, HIGH_14D, SINCE_HIGH = range(12)
 
 
@@ -52,6 +58,8 @@ def new_walk() -> Walk:
         np.zeros(n, np.float64),
         np.zeros(12, np.float64),
         np.zeros(MAX_ROWS, np.int64),
+        np.zeros((2, MOST_KINDS - 1, n), np.int64),
+        np.zeros(1, np.int64),
     )
 
 

@@ -26,6 +26,19 @@ def robust(h: History, slot: int, subject: Segment, first: int, last: int, highe
 
     No measure of these rows is above ``highest``. The ratio is rounded to float32, as it is kept.
     """
+    median, total, count = ordinary(h, slot, subject, first, last, highest, w)
+    ratio = np.float32(measure_of(subject, last) / robust_mean(total, count))
+    subject.ratios[last] = ratio
+    if ratio > HIGH:
+        subject.flags[last] |= HIGH_MEASURE
+    w.rest[MEDIAN], w.rest[RATIO] = median, ratio
+
+
+@compiled_inside
+def ordinary(
+    h: History, slot: int, subject: Segment, first: int, last: int, highest: int, w: Walk
+) -> tuple[float, np.int64, np.int64]:
+    """Return the median of the rows before ``last``, and sum and number of those measures that are no higher than HIGH medians."""
     n = last - first
     median = 0.0
     total = count = np.int64(0)
@@ -50,11 +63,7 @@ def robust(h: History, slot: int, subject: Segment, first: int, last: int, highe
             median = (low + high) / 2.0
             total, count = _up_to(wide, np.int64(HIGH * median), np.int64(0))
         h.subjects[slot, GUESS] = low
-    ratio = np.float32(measure_of(subject, last) / robust_mean(total, count))
-    subject.ratios[last] = ratio
-    if ratio > HIGH:
-        subject.flags[last] |= HIGH_MEASURE
-    w.rest[MEDIAN], w.rest[RATIO] = median, ratio
+    return median, total, count
 
 
 @compiled

@@ -35,11 +35,11 @@ _SMALL = 80
 _NONE = -1
 
 
-def history(subjects: NDArray[np.int64], n: int) -> History:
+def history(subjects: NDArray[np.int64], apart: NDArray[np.int32], n: int) -> History:
     """Make a pool of ``n`` words in which nothing is free but its end."""
     words = np.empty(n, dtype=np.int64)
     free = np.full(SIZES, _NONE, dtype=np.int64)
-    return History(subjects, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8))
+    return History(subjects, free, words, words.view(np.int32), words.view(np.float32), words.view(np.uint8), apart)
 
 
 @compiled

@@ -47,6 +47,7 @@ def fetch_subject(h: History, slot: int) -> None:
     """Fetch where a subject's rows are, and its sums."""
     for word in range(0, COLUMNS_A_SUBJECT, _LINE):
         _touch(h.subjects[slot], word)
+    _touch(h.apart, slot)
 
 
 @compiled_inside

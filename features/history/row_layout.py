@@ -53,7 +53,8 @@ assert OLDEST_MS > 2 * KEEP_MS
 class History(NamedTuple):
     """``subjects`` int64 [slots, COLUMNS_A_SUBJECT]; ``free`` int64: the first free segment of each size
     (``features.history.pool``).
-    ``halves``, ``singles`` and ``bytes`` are ``words`` seen as other types.
+    ``halves``, ``singles`` and ``bytes`` are ``words`` seen as other types. ``apart`` int32 [slots]: in which slot a subject's
+    events of other kinds lie (``features.history.apart``), 0 where it has none.
     """
 
     subjects: NDArray[np.int64]
@@ -62,6 +63,7 @@ class History(NamedTuple):
     halves: NDArray[np.int32]
     singles: NDArray[np.float32]
     bytes: NDArray[np.uint8]
+    apart: NDArray[np.int32]
 
 
 class Segment(NamedTuple):

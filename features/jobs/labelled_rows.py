@@ -25,11 +25,16 @@ def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[
 
 
 def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
-    """Keep what ``clean_scores`` does, whatever the schema of the vectors: for what is made of the transactions alone."""
+    """Keep what ``clean_scores`` does, whatever the schema of the vectors: for what is made of the transactions alone.
+
+    Only events of the first kind are kept: no others can be positive, and no others make a habit.
+    """
     from pyspark.sql import functions as f
 
     time = f.col("event_time_ms")
     rows = scores.where(time <= end_ms)
+    if ROLES.kind is not None:
+        rows = rows.where(f.coalesce(ROLES.kind, f.lit(ROLES.kinds[0])) == ROLES.kinds[0])
     for start, stop in exclude:
         rows = rows.where((time < start) | (time >= stop))
     return rows

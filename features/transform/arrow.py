@@ -23,7 +23,7 @@ from features.transform.update import update
 TRANSFORMED = (
     *(ROLES.time, ROLES.subject, ROLES.counterpart, ROLES.measure),
     *(ROLES.place or ()),
-    *(name for name in (ROLES.category, ROLES.mode, ROLES.flag) if name is not None),
+    *(name for name in (ROLES.category, ROLES.mode, ROLES.flag, ROLES.kind) if name is not None),
     *("reference_measure", "measure_unknown"),
     *("kafka_partition", "kafka_offset"),
 )

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
+from features.catalogue.formulas import UNIT
+from features.catalogue.vector import INDEX
 from features.transform.columns import Columns
 from features.transform.compiled_loops import read_rows
 from features.transform.counterpart_tiles import new_known
 from features.transform.profiles import Profiles
 from features.transform.read_columns import Read
+
+_MEASURE = INDEX[DOMAIN.columns.measure]
 
 
 def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay_ms: int, step_hours: int) -> None:
@@ -19,10 +24,14 @@ def fill(vectors: NDArray[np.float32], batch: Columns, profiles: Profiles, delay
     mean.
     """
     if len(batch):
+        measure = batch.measure
+        if (unknown := batch.kind < 0).any():
+            # What the history presumes (``features.history.look``) stands in the vector.
+            measure = np.where(unknown, np.rint(vectors[:, _MEASURE].astype(np.float64) * UNIT).astype(np.int64), measure)
         read_rows(
             Read(
                 batch.event_time_ms,
-                batch.measure,
+                measure,
                 batch.counterpart,
                 batch.category,
                 batch.latitude,

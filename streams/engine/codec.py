@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 import msgspec
@@ -20,11 +20,15 @@ class EmptyValue(ValueError):
 
 
 class BatchDecoder(Generic[T]):
-    """Decodes records into structs of one type for one processor; what cannot be decoded becomes a dead letter."""
+    """Decodes records into structs of one type for one processor; what cannot be decoded becomes a dead letter.
 
-    def __init__(self, kind: type[T], processor: str) -> None:
+    ``explain``: makes of a value's error one that says the way out.
+    """
+
+    def __init__(self, kind: type[T], processor: str, explain: Callable[[Exception], Exception] = lambda error: error) -> None:
         self._decode = msgspec.json.Decoder(kind).decode
         self._processor = processor
+        self._explain = explain
 
     def decode(self, records: Iterable[Record]) -> tuple[list[Record], list[T], list[Produce]]:
         """Return the good records, their events (same length and order), and the dead letters of the others."""
@@ -36,7 +40,7 @@ class BatchDecoder(Generic[T]):
             try:
                 events.append(decode(record.value or b""))
             except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                reason = error if record.value else EmptyValue("the record has no value; publish a JSON object")
+                reason = self._explain(error) if record.value else EmptyValue("the record has no value; publish a JSON object")
                 bad.append(dead_letter(record, self._processor, reason))
             else:
                 good.append(record)

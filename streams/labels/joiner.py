@@ -13,6 +13,7 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | negative label after that | nothing new: it counted as negative already |
 | positive label after a negative one | a second outcome, ``late``: the analyst was wrong |
 | any other second label | nothing: the first one stands |
+| score of an event of another kind (a refund), its label | none; the label is counted (``driftloop_labels_ignored_total``) |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
 Guarantee: each outcome of this table exactly once, after any crash: outcomes and offsets are one transaction
@@ -35,6 +36,7 @@ After a repartition a partition's watermark is another one than before. So the c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from features.base.events import Outcome
 from features.base.settings import Settings
@@ -46,6 +48,7 @@ from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
 from streams.kafka.records import Partition, Produce, Record
+from streams.labels import metrics
 from streams.labels.label_intake import PROCESSOR, JoinLimits, LabelIntake
 from streams.labels.outcomes import JoinedScore
 from streams.labels.partition_memory import PartitionMemory
@@ -76,8 +79,11 @@ class LabelJoiner:
         output = Output()
         for memory in self._partitions.values():
             memory.go_on(self.limits.delay_ms)
+            memory.ignored = 0
         outcomes = self._take(records, output)
         output.produce += [Produce(topics.OUTCOMES, outcome.counterpart.encode(), encode(outcome)) for outcome in outcomes]
+        if ignored := sum(memory.ignored for memory in self._partitions.values()):
+            output.counted.append(partial(metrics.IGNORED.inc, ignored))
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
         output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output

@@ -23,6 +23,7 @@ class JoinedScore(msgspec.Struct, gc=False):
     """What an outcome needs of a score."""
 
     event: JoinedEvent
+    decision: str = ""
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
@@ -36,6 +37,11 @@ class JoinedScore(msgspec.Struct, gc=False):
         if self.measure_unknown:
             return None
         return self.event.measure if self.reference_measure is None else self.reference_measure
+
+    @property
+    def is_apart(self) -> bool:
+        """Tell whether the event is of a kind that has no outcome."""
+        return self.decision == "apart"
 
 
 names.check_view(JoinedScore, Score)

@@ -55,6 +55,9 @@ class PartitionMemory:
     #: The same of what a label decided while the logs were read again; their time may have passed when that is done.
     restored: list[tuple[int, str]] = field(default_factory=list)
 
+    #: Labels of events that have no outcome (of another kind than the first).
+    ignored: int = 0
+
     @property
     def held(self) -> int:
         """Return how many transactions and labels are in memory."""
@@ -81,6 +84,8 @@ class PartitionMemory:
                 heapq.heappush(self.expiring, (label.label_time_ms, label.event_id, published))
             if first is None or (label.positive and not first.positive):
                 self.waiting[label.event_id] = label
+        elif known.score is not None and known.score.is_apart:
+            self.ignored += 1
         elif known.verdict is None:
             self._decide(label.event_id, known, label.positive)
             return labelled(label, known.score, label.label_time_ms)
@@ -99,6 +104,11 @@ class PartitionMemory:
             return None  # the label's wait ended before the score came, or a producer repeated the id
         known = self.known[event.event_id] = _Known(score)
         label = self.waiting.pop(event.event_id, None)
+        if score.is_apart:
+            # Nothing becomes of it: neither a label nor time makes an outcome.
+            self.ignored += label is not None
+            self._decide(event.event_id, known, False, by_label=False)
+            return None
         if label is not None:
             self._decide(event.event_id, known, label.positive)
             return labelled(label, score, label.label_time_ms)

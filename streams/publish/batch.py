@@ -20,7 +20,7 @@ class Events:
     None where the producer would leave the field out.
 
     ``others``: the domain's further attributes; one that is not there is left out of every event. Floats are NaN where unknown.
-    ``mode`` is the position in ``ROLES.modes`` and a yes or no is 0 or 1, both int8 with -1 where unknown. Arrays must not be
+    ``mode`` and ``kind`` are positions in ``ROLES.modes`` and ``ROLES.kinds`` and a yes or no is 0 or 1, both int8 with -1 where unknown. Arrays must not be
     changed once the object is made.
     """
 

@@ -13,13 +13,15 @@ from streams.engine.codec import encode
 from streams.publish.batch import SOURCES, Events, Labels
 
 _MODES: list[str | None] = [*ROLES.modes, None]
+#: The first kind is left out: whoever names none means it.
+_KINDS: list[str | None] = [None, *ROLES.kinds[1:], None]
 _YES_NO: list[bool | None] = [False, True, None]
 
 
 def values(name: str, column: NDArray[Any]) -> list[Any]:
     """Return a column of ``Events`` as an event's attribute ``name`` holds it."""
     if column.dtype == np.int8:
-        names: list[Any] = list(_MODES) if name == "mode" else list(_YES_NO)
+        names: list[Any] = {"mode": list(_MODES), "kind": list(_KINDS)}.get(name, list(_YES_NO))
         return [names[i] for i in column.tolist()]
     if column.dtype.kind == "f":
         return _rounded(column)

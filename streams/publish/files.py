@@ -18,6 +18,8 @@ from streams.publish.batch import CORE, SOURCES, Batch, Events, Labels, Truth
 from streams.publish.encode import encode_events, encode_labels
 
 _TIME = pa.timestamp("ms", tz="UTC")
+#: The attributes that are positions in a list of texts.
+_NAMES = {"mode": ROLES.modes, "kind": ROLES.kinds}
 
 
 def events_table(columns: Events) -> pa.Table:
@@ -36,9 +38,9 @@ def events_table(columns: Events) -> pa.Table:
 
 def _column(name: str, column: NDArray[Any]) -> pa.Array:
     if column.dtype == np.int8:
-        if name == "mode":
-            names = np.array([*ROLES.modes, None], dtype=object)
-            return pa.array(names[np.where(column < 0, len(ROLES.modes), column)], pa.string())
+        if name in _NAMES:
+            names = np.array([*_NAMES[name], None], dtype=object)
+            return pa.array(names[np.where(column < 0, len(names) - 1, column)], pa.string())
         return pa.array(column > 0, pa.bool_(), mask=column < 0)
     if column.dtype.kind == "f":
         return pa.array(column, pa.float64(), from_pandas=True)

@@ -25,6 +25,7 @@ Field = Literal[
     "merchant_category",
     "entry_mode",
     "pin_used",
+    "kind",
 ]
 FIELDS: tuple[Field, ...] = get_args(Field)
 #: What a file says in its own units, and which fields of the events are made of it.

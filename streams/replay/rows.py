@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.base.active import ROLES
+from features.base.active import DOMAIN, ROLES
 from features.domains.card_fraud.currencies import PLACES
 from streams.publish.batch import Events
 from streams.replay import columns
@@ -76,6 +76,7 @@ class FileColumns:
                 if "entry_mode" in have
                 else unknown,
                 "flag": columns.answers(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
+                "kind": columns.choices(of("kind"), have["kind"], "kind", ROLES.kinds) if "kind" in have else unknown,
             },
         )
 
@@ -89,6 +90,9 @@ class FileColumns:
         if "pattern" in self._have and pa.types.is_integer((given := column_of(table, self._have["pattern"])).type):
             kind = np.clip(given.to_numpy(zero_copy_only=False), 1, _MOST_PATTERNS)
         pattern[fraud] = kind[fraud].astype(np.int8)
+        if "kind" in self._have:
+            # What is no purchase is no fraud, whatever the file says: nothing would take its label.
+            pattern[columns.choices(column_of(table, self._have["kind"]), self._have["kind"], "kind", ROLES.kinds) > 0] = 0
         return pattern
 
     def _amounts(self, column: pa.Array, currency: NDArray[np.object_]) -> NDArray[np.int64]:
@@ -107,7 +111,7 @@ def no_events() -> Events:
     text, whole = np.empty(0, dtype=object), np.empty(0, dtype=np.int64)
     real, small = np.empty(0, dtype=np.float64), np.empty(0, dtype=np.int8)
     others = {"currency": text, "latitude": real, "longitude": real, "country": text, "category": text}
-    return Events(text, whole, text, text, whole, {**others, "mode": small, "flag": small})
+    return Events(text, whole, text, text, whole, {**others, "mode": small, "flag": small, "kind": small})
 
 
 def column_of(table: pa.Table, name: str) -> pa.Array:
@@ -135,12 +139,12 @@ def minor_units(column: pa.Array, name: str, places: int) -> NDArray[np.int64]:
     scale = 10**places
     if pa.types.is_integer(column.type):
         values = np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
-        minor = values * scale if len(values) == 0 or np.abs(values).max() <= _MOST_MINOR else np.full(len(values), -1)
+        minor = np.clip(values, -1, _MOST_MINOR + 1) * scale
     elif pa.types.is_decimal(column.type):
         exact = [value * scale for value in column.to_pylist()]
         if any(value != value.to_integral_value() for value in exact):
             raise ReplayError(f"column {name} has amounts with more than {places} decimals; round them first")
-        minor = np.array([int(min(value, Decimal(_MOST_MINOR + 1))) for value in exact], dtype=np.int64)
+        minor = np.array([int(min(max(value, Decimal(-1)), Decimal(_MOST_MINOR + 1))) for value in exact], dtype=np.int64)
     elif pa.types.is_floating(column.type):
         floats = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64) * scale
         if not np.isfinite(floats).all():
@@ -148,6 +152,11 @@ def minor_units(column: pa.Array, name: str, places: int) -> NDArray[np.int64]:
         minor = np.rint(np.clip(floats, -1.0, float(_MOST_MINOR + 1))).astype(np.int64)
     else:
         raise ReplayError(f"column {name} is of type {column.type}; amount must be a number in currency units")
-    if ((minor < 0) | (minor > _MOST_MINOR)).any():
-        raise ReplayError(f"column {name} has amounts below 0 or above a thousand million; leave these rows out")
+    if (minor < 0).any():
+        raise ReplayError(
+            f"column {name} has amounts below 0; {DOMAIN.negative_hint}: in a column of the file, --map kind=COLUMN,"
+            " with the amount without its sign"
+        )
+    if (minor > _MOST_MINOR).any():
+        raise ReplayError(f"column {name} has amounts above a thousand million; leave these rows out")
     return np.asarray(minor, dtype=np.int64)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.active import ROLES, WORDS
+from features.base.active import DOMAIN, ROLES, WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import Event
 from features.base.sections import Scoring
@@ -91,7 +92,7 @@ class Intake:
         self._measures = measures
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Event, _PROCESSOR)
+        self._decoder = BatchDecoder(Event, _PROCESSOR, _explained)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -200,7 +201,20 @@ class Intake:
             for i in np.flatnonzero(before).tolist():
                 counted = (copied(records[i]) or Copied()).measure
                 measure[i], unknown[i] = columns.measure[i] if counted is None else max(counted, 0), (counted or 0) < 0
-        return (columns if measure is columns.measure else replace(columns, measure=measure)), unknown, reasons
+        if measure is columns.measure and not unknown.any():
+            return columns, unknown, reasons
+        kind = np.where(unknown, -1, columns.kind).astype(np.int8)
+        return replace(columns, measure=measure, kind=kind), unknown, reasons
+
+
+def _explained(error: Exception) -> Exception:
+    """Add the way out to what is said of a measure below zero, and of a kind that there is not."""
+    if isinstance(error, msgspec.ValidationError):
+        if DOMAIN.negative_hint and f">= 0 - at `$.{ROLES.measure}`" in str(error):
+            return msgspec.ValidationError(f"{error}; {DOMAIN.negative_hint}")
+        if ROLES.kind is not None and f"at `$.{ROLES.kind}`" in str(error):
+            return msgspec.ValidationError(f"{error}; it is one of {', '.join(ROLES.kinds)}")
+    return error
 
 
 def _conflict() -> ConflictingTransaction:

@@ -1,7 +1,7 @@
 """What the scorer counts of each event: its measure in the reference unit (``features.base.conversion``).
 
-The table of rates grows while the scorer runs. It is read again where an event needs it, after LOOK_S: a row that is new counts from
-later on (``features.base.kept_rates``), so that no event is converted without a row that counts for it.
+The table of rates grows while the scorer runs. It is read again where an event needs it, after LOOK_S: a row that is new counts
+from later on (``features.base.kept_rates``), so that no event is converted without a row that counts for it.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ assert WireScore.__struct_fields__ == Score.__struct_fields__
 @dataclass(frozen=True, slots=True)
 class Scored:
     """n transactions and what is known of them. ``bodies``: their canonical JSON; ``measure``: in parts of the reference unit.
-    ``prediction`` None: no champion yet."""
+    ``prediction`` None: no champion yet. ``apart``: which are of a kind that no model judges, None where none is."""
 
     records: Sequence[Record]
     events: Sequence[Event]
@@ -75,6 +75,7 @@ class Scored:
     cold: NDArray[np.bool_]
     profile_s: float
     model_s: float
+    apart: NDArray[np.bool_] | None = None
 
 
 def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
@@ -97,6 +98,10 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         values = scores.tolist()
         if prediction.shadow_scores is not None:
             shadow = prediction.shadow_scores.astype(np.float64).tolist()
+    of_other_kinds = None
+    if batch.apart is not None:
+        alerting &= ~batch.apart
+        of_other_kinds = batch.apart.tolist()
     data = packed(batch.vectors)
     unusual = np.logical_or.reduce([batch.vectors[:, column] > value for column, value in _UNUSUAL]).tolist()
     quiet: Decision = "unscored" if prediction is None else "pass"
@@ -142,12 +147,20 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
             None if unknown else measure,
             unknown,
         )
+        if of_other_kinds is not None and of_other_kinds[at // _VECTOR_BYTES]:
+            score = _unjudged(score)
         produce.append(Produce(topics.SCORES, key, encode(score), record.partition))
         if alert and prediction is not None:
             made = _alert(event, batch.vectors[at // _VECTOR_BYTES], float(value or 0.0), prediction, name or "")
             produce.append(Produce(topics.ALERTS, key, encode(made), record.partition))
         at += _VECTOR_BYTES
     return produce
+
+
+def _unjudged(score: WireScore) -> WireScore:
+    """Take the model's answer off the score of an event of another kind: it learned from none of those."""
+    nothing = dict.fromkeys(("score", "threshold", "model", "model_version", "shadow_score", "shadow_version", "unusual"))
+    return msgspec.structs.replace(score, decision="apart", **nothing)
 
 
 def _alert(event: Event, vector: NDArray[np.float32], score: float, prediction: Prediction, model: str) -> Alert:
@@ -158,13 +171,18 @@ def _alert(event: Event, vector: NDArray[np.float32], score: float, prediction: 
 def count(batch: Scored) -> None:
     """Put them on the metrics page."""
     n, prediction, degraded = len(batch.events), batch.prediction, batch.degraded
+    judged = n
+    if batch.apart is not None:
+        judged -= int(batch.apart.sum())
+        metrics.SCORES.labels("apart").inc(n - judged)
     if prediction is None:
-        metrics.SCORES.labels("unscored").inc(n)
+        metrics.SCORES.labels("unscored").inc(judged)
     else:
         scores = prediction.scores.astype(np.float64)
+        scores = scores if batch.apart is None else scores[~batch.apart]
         alerts = int((scores >= prediction.threshold).sum())
         metrics.SCORES.labels("alert").inc(alerts)
-        metrics.SCORES.labels("pass").inc(n - alerts)
+        metrics.SCORES.labels("pass").inc(judged - alerts)
         metrics.SCORE_VALUE.observe(scores)
         degraded |= prediction.version == fallback_rules.VERSION
     metrics.DEGRADED.inc(n * degraded)

@@ -2,7 +2,7 @@
 
 Subject features come from the scorer's own state, owner and counterpart features from Feast's online store (one read a
 micro-batch), the score from the model server (one call a micro-batch). With no champion yet, vectors are published unscored:
-they are what the first model learns from.
+they are what the first model learns from. Events of another kind than the first (a refund) get their vector and no score.
 
 Guarantee: exactly one score for each valid transaction, in the order of its partition (streams.engine.shell). Repeated
 transactions are dropped, and those that contradict an earlier one or come from the future become dead letters
@@ -30,6 +30,7 @@ from features.base.model_client import ModelClient, ModelRefused, ModelUnavailab
 from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, vector_schema
 from features.online.cached_reader import Reader
+from features.transform.columns import is_apart
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.core import Output, Wait
@@ -106,6 +107,7 @@ class Scorer:
             cold,
             profile_s,
             model_s,
+            is_apart(events) if batch.kind.any() else None,
         )
         output.produce += score_records(scored, self._model_name, self._schema)
         output.counted.append(partial(count, scored))

@@ -16,7 +16,7 @@ from streams.publish.batch import Batch, Labels
 @dataclass(frozen=True)
 class Request:
     """A world as texts and numbers describe it. None: as the domain's simulator has it by default. ``rate``: events of a subject
-    in a day; ``positive_rate``: the share of positives; ``drifts`` and ``faults``: in the simulator's own notation;
+    in a day; ``positive_rate``: the share of positives; ``drifts``, ``faults`` and ``kinds``: in the simulator's own notation;
     ``units``: what measures are in, the first the most."""
 
     start: date
@@ -28,6 +28,7 @@ class Request:
     drifts: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 class Simulator(Protocol):

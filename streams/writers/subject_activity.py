@@ -36,11 +36,13 @@ class FeastWriter:
     def process(self, records: Sequence[Record]) -> Output:
         """Return the newest score of each subject in the batch, by event time, then by offset.
 
-        Unscored ones count: the vector is there.
+        Unscored ones count: the vector is there. Those of another kind do not: no model takes their vector.
         """
         _, scores, letters = self._decoder.decode(records)
         newest: dict[str, Score] = {}
         for score in scores:
+            if score.decision == "apart":
+                continue
             subject = score.event.subject
             held = newest.get(subject)
             if held is None or score.event.event_time_ms >= held.event.event_time_ms:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from features.base.domain import Domain, Gate, Labels, Parameters, Published, RowFlag
+from features.base.domain import Domain, Gate, Kind, Labels, Parameters, RowFlag
 from features.domains.card_fraud.currencies import PLACES, REFERENCE
 from features.domains.card_fraud.drift import AFTERMATH, COLUMNS, WATCHED
 from features.domains.card_fraud.event import PRESENT, Payment
@@ -12,20 +10,12 @@ from features.domains.card_fraud.features import FEATURES, MEASURE_LIMIT, TERMIN
 from features.domains.card_fraud.reasons import FALLBACK, HIGH, REASONS, UNUSUAL
 from features.domains.card_fraud.words import WORDS
 
-#: Until then formulas were hashed as they stood, by names of cards and terminals; every vector and model of that time was
-#: published under that text.
-_UNTIL_2026_11_30 = Published(
-    meaning="1af87f319365d4f1",
-    text=(Path(__file__).parent / "published_2026_11_30.txt").read_text(),
-    limit="AMOUNT_LIMIT",
-)
-
 DOMAIN = Domain(
     name="card_fraud",
-    version=1,
+    version=2,
     event=Payment,
     topic="transactions",
-    service="fraud_v1",
+    service="fraud_v2",
     model="fraud",
     measure_limit=MEASURE_LIMIT,
     labels=Labels(positive="is_fraud", sources=("chargeback", "analyst")),
@@ -57,9 +47,15 @@ DOMAIN = Domain(
     loops="features.transform.loops.card_fraud",
     present=PRESENT,
     aftermath=AFTERMATH,
-    published=(_UNTIL_2026_11_30,),
     simulator="streams.simulate.card_fraud.simulation:Simulation",
     unit_field="currency",
     unit_places=PLACES,
     reference_unit=REFERENCE,
+    kinds=(
+        Kind("purchase", "purchases"),
+        Kind("refund", "refunds"),
+        Kind("reversal", "reversals"),
+        Kind("declined", "declined payments"),
+    ),
+    negative_hint="an amount is never negative: send a refund as kind refund, an authorisation that was taken back as kind reversal",
 )

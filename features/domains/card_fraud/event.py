@@ -12,6 +12,8 @@ from features.base.types import EventTime, Id, Latitude, Longitude, Measure, Sho
 #: The length, too: to Python, ``$`` also lies before a line end.
 Currency = Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$", min_length=3, max_length=3)]
 EntryMode = Literal["chip", "contactless", "swipe", "manual", "online"]
+#: What became of money: only a purchase moves it from the card, or nothing does (an authorisation that was declined).
+PaymentKind = Literal["purchase", "refund", "reversal", "declined"]
 #: Only where the card itself was, its owner was (mostly).
 PRESENT: tuple[EntryMode, ...] = ("chip", "contactless", "swipe")
 
@@ -27,7 +29,10 @@ _ON_THE_WIRE = {
 
 
 class Payment(Event, omit_defaults=True, gc=False, rename=_ON_THE_WIRE):
-    """One card payment, as a producer publishes it to ``transactions``. Money is an integer in minor units of its currency."""
+    """One card payment, as a producer publishes it to ``transactions``. Money is an integer in minor units of its currency.
+
+    ``kind``: a purchase where it is not told. The amount is never negative: a refund says so by its kind.
+    """
 
     event_id: Id
     event_time_ms: EventTime
@@ -41,3 +46,4 @@ class Payment(Event, omit_defaults=True, gc=False, rename=_ON_THE_WIRE):
     category: ShortText | None = None
     mode: EntryMode | None = None
     flag: bool | None = None
+    kind: PaymentKind | None = None

@@ -210,6 +210,47 @@ _HISTORY = (
     ),
 )
 
+_APART = (
+    Feature("declined_1h", "history", "transactions", "of the card that were declined", "declined_count_1h", 0.0, "", "1h"),
+    Feature("declined_1d", "history", "transactions", "of the card that were declined", "declined_count_1d", 0.0, "", "1d"),
+    Feature(
+        "declined_share_1d",
+        "history",
+        "share",
+        "of declined ones among what was tried with the card, this one included",
+        "share(declined_count_1d, declined_count_1d + count_1d)",
+        0.0,
+        "",
+        "1d",
+    ),
+    *(
+        feature
+        for w in ("1d", "30d")
+        for feature in (
+            Feature(
+                f"refunds_{w}",
+                "history",
+                "transactions",
+                "that gave money back to the card: refunds and reversals",
+                f"refund_count_{w} + reversal_count_{w}",
+                0.0,
+                "",
+                w,
+            ),
+            Feature(
+                f"refund_sum_{w}",
+                "history",
+                "currency units",
+                "given back by them",
+                f"(refund_total_{w} + reversal_total_{w}) / UNIT",
+                0.0,
+                "",
+                w,
+            ),
+        )
+    ),
+)
+
 _UNKNOWN = "no profile yet"
 _CUSTOMER = (
     Feature(
@@ -333,6 +374,7 @@ FEATURES: tuple[Feature, ...] = (
     *_TRANSACTION,
     *(feature for w in WINDOWS for feature in _of_window(w)),
     *_HISTORY,
+    *_APART,
     *_CUSTOMER,
     *_TERMINAL,
 )

@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "b181f3165721ea34"
+FINGERPRINT = "266b64a2becf292b"
 
 
 @compiled_cached
@@ -104,6 +104,16 @@ def stream_rows(
         spread_90d = w.spread[6]
         others_spread_90d = w.others[6]
         distinct_90d = w.lanes[6] >> 0 * LANE_BITS & LANE_MASK
+        refund_count_1d = w.apart[0, 0, 3]
+        refund_count_30d = w.apart[0, 0, 5]
+        refund_total_1d = w.apart[1, 0, 3]
+        refund_total_30d = w.apart[1, 0, 5]
+        reversal_count_1d = w.apart[0, 1, 3]
+        reversal_count_30d = w.apart[0, 1, 5]
+        reversal_total_1d = w.apart[1, 1, 3]
+        reversal_total_30d = w.apart[1, 1, 5]
+        declined_count_1h = w.apart[0, 2, 1]
+        declined_count_1d = w.apart[0, 2, 3]
         since_last = w.rest[SINCE_LAST]
         km_from_last = w.rest[KM]
         speed = w.rest[SPEED]
@@ -199,6 +209,13 @@ def stream_rows(
         out[i, 80] = highest_ratio_14d  # max_robust_ratio_14d
         out[i, 81] = high_14d  # high_amounts_14d
         out[i, 82] = since_high  # days_since_high
+        out[i, 83] = declined_count_1h  # declined_1h
+        out[i, 84] = declined_count_1d  # declined_1d
+        out[i, 85] = share(declined_count_1d, declined_count_1d + count_1d)  # declined_share_1d
+        out[i, 86] = refund_count_1d + reversal_count_1d  # refunds_1d
+        out[i, 87] = (refund_total_1d + reversal_total_1d) / UNIT  # refund_sum_1d
+        out[i, 88] = refund_count_30d + reversal_count_30d  # refunds_30d
+        out[i, 89] = (refund_total_30d + reversal_total_30d) / UNIT  # refund_sum_30d
 
 
 @compiled_cached
@@ -231,27 +248,27 @@ def read_rows(rows: Read, delay_ms: int, step_hours: int, out: NDArray[np.float3
         since_negative = t.rest[SINCE_NEGATIVE]
         run = t.rest[RUN]
         run_days = t.rest[RUN_DAYS]
-        out[i, 83] = known(km_from_home)  # distance_from_home
-        out[i, 84] = over(measure, usual_measure)  # ratio_to_usual_amount
-        out[i, 85] = over(measure, category_measure)  # ratio_to_category_amount
-        out[i, 86] = known(hour_share)  # usual_hour_share
-        out[i, 87] = usual_counterpart  # usual_terminal
-        out[i, 88] = outcomes_1d  # terminal_count_1d
-        out[i, 89] = positives_1d  # terminal_frauds_1d
-        out[i, 90] = risk(outcomes_1d, positives_1d)  # terminal_risk_1d
-        out[i, 91] = outcomes_7d  # terminal_count_7d
-        out[i, 92] = positives_7d  # terminal_frauds_7d
-        out[i, 93] = risk(outcomes_7d, positives_7d)  # terminal_risk_7d
-        out[i, 94] = outcomes_28d  # terminal_count_28d
-        out[i, 95] = positives_28d  # terminal_frauds_28d
-        out[i, 96] = risk(outcomes_28d, positives_28d)  # terminal_risk_28d
-        out[i, 97] = outcomes_30d  # terminal_count_30d
-        out[i, 98] = positives_30d  # terminal_frauds_30d
-        out[i, 99] = risk(outcomes_30d, positives_30d)  # terminal_risk_30d
-        out[i, 100] = last_label  # terminal_last_label
-        out[i, 101] = since_positive  # terminal_days_since_fraud
-        out[i, 102] = since_negative  # terminal_days_since_genuine
-        out[i, 103] = run  # terminal_fraud_run
-        out[i, 104] = run_days  # terminal_fraud_run_days
-        out[i, 105] = unexplained_7d  # terminal_unexplained_7d
-        out[i, 106] = unexplained_28d  # terminal_unexplained_28d
+        out[i, 90] = known(km_from_home)  # distance_from_home
+        out[i, 91] = over(measure, usual_measure)  # ratio_to_usual_amount
+        out[i, 92] = over(measure, category_measure)  # ratio_to_category_amount
+        out[i, 93] = known(hour_share)  # usual_hour_share
+        out[i, 94] = usual_counterpart  # usual_terminal
+        out[i, 95] = outcomes_1d  # terminal_count_1d
+        out[i, 96] = positives_1d  # terminal_frauds_1d
+        out[i, 97] = risk(outcomes_1d, positives_1d)  # terminal_risk_1d
+        out[i, 98] = outcomes_7d  # terminal_count_7d
+        out[i, 99] = positives_7d  # terminal_frauds_7d
+        out[i, 100] = risk(outcomes_7d, positives_7d)  # terminal_risk_7d
+        out[i, 101] = outcomes_28d  # terminal_count_28d
+        out[i, 102] = positives_28d  # terminal_frauds_28d
+        out[i, 103] = risk(outcomes_28d, positives_28d)  # terminal_risk_28d
+        out[i, 104] = outcomes_30d  # terminal_count_30d
+        out[i, 105] = positives_30d  # terminal_frauds_30d
+        out[i, 106] = risk(outcomes_30d, positives_30d)  # terminal_risk_30d
+        out[i, 107] = last_label  # terminal_last_label
+        out[i, 108] = since_positive  # terminal_days_since_fraud
+        out[i, 109] = since_negative  # terminal_days_since_genuine
+        out[i, 110] = run  # terminal_fraud_run
+        out[i, 111] = run_days  # terminal_fraud_run_days
+        out[i, 112] = unexplained_7d  # terminal_unexplained_7d
+        out[i, 113] = unexplained_28d  # terminal_unexplained_28d

@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "2448aed7f1c09717"
+FINGERPRINT = "4352cf9311d25d5c"
 
 
 @compiled_cached

@@ -51,6 +51,7 @@ class ScoreSeen(msgspec.Struct, gc=False):
     event: ScoredEvent
     schema: str
     features: bytes
+    decision: str
     score: float | None = None
     model_version: str | None = None
 
@@ -138,6 +139,12 @@ class DataMonitor:
         for partition in np.unique(came_from).tolist():
             of_it = times[came_from == partition]
             self.watermark.see(partition, int(of_it.max()), len(of_it))
+        # Time passes with all of them; only what a model may judge is held against what it learned from.
+        judged = [i for i, score in enumerate(seen) if score.decision != "apart"]
+        if len(judged) < len(seen):
+            seen, times = [seen[i] for i in judged], times[judged]
+            if not seen:
+                return
         newest = int(times.argmax())
         if times[newest] >= self._newest[0]:
             self._newest = (int(times[newest]), seen[newest].model_version)

@@ -88,4 +88,4 @@ def genuine(world: World, seed: int, day: int, weekend: bool, factor: NDArray[np
     entry[online] = ONLINE
     pin = np.where(entry == CHIP, rng.random(n) < 0.97, 0).astype(np.int8)
     pin[online] = -1
-    return Rows(card, terminal.astype(np.int64), time, amount, entry, pin, np.zeros(n, dtype=np.int8))
+    return Rows(card, terminal.astype(np.int64), time, amount, entry, pin, np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.int8))

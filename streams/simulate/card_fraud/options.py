@@ -68,6 +68,10 @@ class Options:
     currencies: tuple[str, ...] = ("EUR",)
     drifts: tuple[Drift, ...] = ()
     faults: tuple[Fault, ...] = ()
+    #: Shares of the genuine purchases: given back days later, taken back within minutes, and tried in vain before.
+    refunds: float = 0.012
+    reversals: float = 0.003
+    declined: float = 0.02
 
     def __post_init__(self) -> None:
         check("cards", self.cards, 1 <= self.cards <= 1_000_000, "from 1 to 1000000")
@@ -79,6 +83,9 @@ class Options:
             "currencies", self.currencies, bool(self.currencies) and set(self.currencies) <= set(WORTH), f"of {', '.join(WORTH)}"
         )
         check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
+
+        for name in ("refunds", "reversals", "declined"):
+            check(name, share := getattr(self, name), 0.0 <= share <= 0.5, "from 0 to 0.5")
 
     @property
     def start_ms(self) -> int:
@@ -97,11 +104,30 @@ def requested(request: Request) -> Options:
     return Options(
         start=request.start,
         seed=request.seed,
+        **dict(map(parse_kind, request.kinds)),
         drifts=tuple(map(parse_drift, request.drifts)),
         faults=tuple(map(parse_fault, request.faults)),
         currencies=request.units or (REFERENCE,),
         **{name: value for name, value in sizes.items() if value is not None},  # type: ignore[arg-type] # each of its field's type
     )
+
+
+#: By kind on the wire, the option that says how many there are.
+KINDS: dict[str, str] = {"refund": "refunds", "reversal": "reversals", "declined": "declined"}
+
+
+def parse_kind(text: str) -> tuple[str, float]:
+    """Read ``KIND=SHARE`` as an option and its value. Raises ValueError, naming the part that is wrong."""
+    spec, example = f"--kind {text}", "refund=0.02"
+    name, equals, share = text.partition("=")
+    if not equals:
+        raise ValueError(f"{spec}: write KIND=SHARE, as in {example}")
+    if name not in KINDS:
+        raise ValueError(f"{spec}: there is no kind {name!r}; choose from {', '.join(KINDS)}")
+    value = number(share, "the share", spec, example)
+    if value > 0.5:
+        raise ValueError(f"{spec}: the share is {share}; it must be from 0 to 0.5 of the purchases")
+    return KINDS[name], value
 
 
 def parse_drift(text: str) -> Drift:

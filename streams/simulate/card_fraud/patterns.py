@@ -64,6 +64,7 @@ def _rows(
         np.broadcast_to(np.asarray(entry, dtype=np.int8), n).copy(),
         np.broadcast_to(np.asarray(pin, dtype=np.int8), n).copy(),
         np.zeros(n, dtype=np.int8),
+        np.zeros(n, dtype=np.int8),
     )
 
 

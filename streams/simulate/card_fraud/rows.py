@@ -15,7 +15,8 @@ CONTACTLESS_LIMIT = 5000
 
 @dataclass(frozen=True)
 class Rows:
-    """n payments: card and terminal as positions in the world, ``time`` in ms since midnight, ``amount`` in cents."""
+    """n payments: card and terminal as positions in the world, ``time`` in ms since midnight, ``amount`` in cents, ``kind`` as
+    a position in ``ROLES.kinds``."""
 
     card: NDArray[np.int64]
     terminal: NDArray[np.int64]
@@ -24,6 +25,7 @@ class Rows:
     mode: NDArray[np.int8]
     flag: NDArray[np.int8]
     pattern: NDArray[np.int8]
+    kind: NDArray[np.int8]
 
     def __len__(self) -> int:
         return len(self.time)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
-from streams.simulate.card_fraud import patterns
+from streams.simulate.card_fraud import kinds, patterns
 from streams.simulate.card_fraud.currencies import in_currency, of_terminals, table
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
@@ -59,16 +59,35 @@ class Simulation:
         """Return everything that happens on day ``n``. Raises ValueError for a negative day."""
         if n < 0:
             raise ValueError(f"day is {n}; the simulation begins with day 0")
-        weekend = (self.options.start.weekday() + n) % 7 >= 5
-        rows = concat([genuine(self.world, self.options.seed, n, weekend, self._factor(n)), *self._frauds(n)])
+        bought, frauds = self._genuine(n), self._frauds(n)
+        rows = concat([bought, *frauds])
         rows = rows.take(np.argsort(rows.time, kind="stable"))
         start = self.day_start_ms(n)
-        honest = self._columns(rows, n, start)
-        truth = Truth(rows.pattern, TRUTH_NAMES)
+        honest = self._columns(rows, "t", n, start)
         usual = np.exp(self.world.log_amount[rows.card]) * 100.0
         rng = np.random.default_rng([self.options.seed, 6, n])
-        labels = label(honest, truth.positive, rows.amount > 8.0 * usual, rng)
-        return Batch(start, start + DAY_MS, spoil(honest, self.options.faults, self.options.start_ms), truth, labels)
+        labels = label(honest, rows.pattern > 0, rows.amount > 8.0 * usual, rng)
+        others = self._others(n, bought, frauds[PATTERNS.index("card_testing")])
+        order = np.argsort(np.concatenate([rows.time, others.time]), kind="stable")
+        events = Events.joined([honest, self._columns(others, "k", n, start)]).take(order)
+        truth = Truth(np.concatenate([rows.pattern, others.pattern])[order], TRUTH_NAMES)
+        return Batch(start, start + DAY_MS, spoil(events, self.options.faults, self.options.start_ms), truth, labels)
+
+    def _genuine(self, n: int) -> Rows:
+        weekend = (self.options.start.weekday() + n) % 7 >= 5
+        return genuine(self.world, self.options.seed, n, weekend, self._factor(n))
+
+    def _others(self, n: int, bought: Rows, testing: Rows) -> Rows:
+        """Make what is no purchase on day ``n``, from dice of its own: purchases stay what they are without it."""
+        options = self.options
+        rng = np.random.default_rng([options.seed, 7, n])
+        parts = [kinds.reversals(bought, options.reversals, rng), kinds.declined(bought, options.declined, rng)]
+        source = kinds.refunded_day(options.seed, n)
+        if options.refunds > 0 and source >= 0:
+            parts.append(kinds.refunds(self._genuine(source), options.refunds, rng))
+        if options.declined > 0:
+            parts.append(kinds.tried_in_vain(self.world, testing, rng))
+        return concat(parts)
 
     def pending_labels(self, day: int) -> Labels:
         """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
@@ -122,10 +141,10 @@ class Simulation:
             frauds.append(rows)
         return frauds
 
-    def _columns(self, rows: Rows, n: int, start: int) -> Events:
+    def _columns(self, rows: Rows, letter: str, n: int, start: int) -> Events:
         world = self.world
         # The day is part of the number, so that ids are unique whichever days are made.
-        prefix = f"t{self.options.seed}-{n:04d}"
+        prefix = f"{letter}{self.options.seed}-{n:04d}"
         ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
         currency = self._currency[rows.terminal]
         return Events(
@@ -142,5 +161,6 @@ class Simulation:
                 "category": CATEGORIES[world.category[rows.terminal]],
                 "mode": rows.mode,
                 "flag": rows.flag,
+                "kind": rows.kind,
             },
         )

@@ -1,15 +1,15 @@
 """The features again, the slow way: for each event, look at every earlier one. No running state, no windows that slide.
 
 One line a feature, or a family; exact integers and fractions where the transform has tricks, and another formula for distances.
-What is remembered of a card is by docs/features.md: its newest 2,048 events of at most 91 days, and with each what was said of
-it when it came.
+What is remembered of a card is by docs/features.md: its newest 2,048 purchases of at most 91 days, and with each what was said of
+it when it came; beside them, in the same way, what was given back and declined.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Event:
     lon: float = math.nan
     mode: int = -1
     pin: int = -1
+    #: 0 purchase, 1 refund, 2 reversal, 3 declined; -1: the amount is not known.
+    kind: int = 0
 
 
 @dataclass
@@ -48,15 +50,45 @@ class _Arrived:
 def vectors(events: Sequence[Event], wanted: Collection[int] | None = None) -> list[dict[str, float]]:
     """The stream's features of each event, given those that arrived before it; of the ``wanted`` ones only, by their number."""
     subjects: dict[str, list[_Arrived]] = {}
+    others: dict[str, list[Event]] = {}
     found = []
     for i, event in enumerate(events):
         now = _Arrived(event)
-        before = _remember(subjects.setdefault(event.subject, []), now)
+        held = subjects.setdefault(event.subject, [])
+        # Only a purchase is remembered; of the others it is asked what would be said of them.
+        before = _remember(held if event.kind == 0 else [replace(a) for a in held], now)
         earlier = [a for a in before if a.event.time > event.time - 90 * DAY]
+        if event.kind < 0:
+            now.event = event = replace(event, amount=int(_robust_mean([a.event.amount for a in earlier]) + 0.5))
         of_amounts = _of_amounts(earlier, now)
+        apart = _apart(others.setdefault(event.subject, []), event)
         if wanted is None or i in wanted:
-            found.append(_vector(before, earlier, now) | of_amounts)
+            found.append(_vector(before, earlier, now) | of_amounts | _of_others(apart, earlier, event))
     return found
+
+
+def _apart(held: list[Event], event: Event) -> list[Event]:
+    """Put an event of another kind into what is held of them, and return those no later than the event: it alone, if too late."""
+    if event.kind <= 0:
+        return [e for e in held if e.time <= event.time]
+    line = sorted([*held, event], key=lambda e: e.time)
+    line = [e for e in line if e.time > line[-1].time - 91 * DAY][-2048:]
+    if not any(e is event for e in line):
+        return [event]
+    held[:] = line
+    return [e for e in line if e.time <= event.time]
+
+
+def _of_others(apart: list[Event], earlier: list[_Arrived], event: Event) -> dict[str, float]:
+    out: dict[str, float] = {}
+    for name in ("1h", "1d"):
+        out[f"declined_{name}"] = float(sum(e.kind == 3 for e in apart if e.time > event.time - WINDOWS[name]))
+    tried = sum(a.event.time > event.time - DAY for a in earlier) + 1
+    out["declined_share_1d"] = out["declined_1d"] / (out["declined_1d"] + tried)
+    for name in ("1d", "30d"):
+        back = [e.amount for e in apart if e.kind in (1, 2) and e.time > event.time - WINDOWS[name]]
+        out |= {f"refunds_{name}": float(len(back)), f"refund_sum_{name}": sum(back) / 100}
+    return out
 
 
 def _remember(held: list[_Arrived], now: _Arrived) -> list[_Arrived]:
@@ -162,12 +194,20 @@ def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], now: _Arrived
     return out
 
 
+def _median(amounts: list[int]) -> float:
+    line, n = sorted(amounts), len(amounts)
+    return (line[(n - 1) // 2] + line[n // 2]) / 2 if n else 0.0
+
+
+def _robust_mean(amounts: list[int]) -> float:
+    ordinary = [a for a in amounts if a <= 2.6 * _median(amounts)]
+    return (sum(ordinary) + 2.0 * 5000.0) / (len(ordinary) + 2.0)
+
+
 def _of_amounts(earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
     event, amounts = now.event, sorted(a.event.amount for a in earlier)
-    n = len(amounts)
-    median = (amounts[(n - 1) // 2] + amounts[n // 2]) / 2 if n else 0.0
-    ordinary = [a for a in amounts if a <= 2.6 * median]
-    now.ratio = float(np.float32(event.amount / ((sum(ordinary) + 2.0 * 5000.0) / (len(ordinary) + 2.0))))
+    median = _median(amounts)
+    now.ratio = float(np.float32(event.amount / _robust_mean(amounts)))
     out = {"ratio_to_median_purchase_price": event.amount / median if median > 0 else 1.0, "ratio_to_robust_mean": now.ratio}
     for days in (3, 14):
         recent = [a for a in earlier if a.event.time > event.time - days * DAY]

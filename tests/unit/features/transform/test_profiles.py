@@ -33,6 +33,7 @@ def batch(n: int, time_ms: int, amount: int = 3000, latitude: float = 1.0, longi
         longitude=np.full(n, longitude, dtype=np.float32),
         mode=np.full(n, -1, dtype=np.int8),
         flag=np.full(n, -1, dtype=np.int8),
+        kind=np.zeros(n, dtype=np.int8),
     )
 
 

@@ -183,3 +183,36 @@ def test_batch_computes_what_the_stream_served(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again[:, :N_STREAM], vectors(archived.column("features"))[:, :N_STREAM])
     own = archived.drop_columns(["reference_measure"])
     assert (Recomputation(load(tmp_path).features).vectors(own)[:, INDEX["amount"]] != again[:, INDEX["amount"]]).any()
+
+
+def test_by_setting_an_event_without_a_rate_is_scored_without_its_measure(tmp_path: Path) -> None:
+    """It takes part in no sum, in stream and batch alike, and its score says so."""
+    platform(tmp_path)
+    (tmp_path / FILE_NAME).write_text('[units]\nmissing = "mark"\n')
+    events = [payment(n, 1000 + n, ("EUR", "USD", "HUF", "ABC")[n % 4], f"c{n % 3}") for n in range(120)]
+    output = scorer(tmp_path).process(log(*events))
+    assert not letters(output)
+    served = scores(output)
+    marked = [score for score in served if score.measure_unknown]
+    assert {score.event.currency for score in marked} == {"USD", "ABC"}  # type: ignore[attr-defined]
+    assert {score.reference_measure for score in marked} == {None}
+    assert len(marked) == 60
+    counted = [(score.event.measure, score.event.currency) for score in served[:-1] if score.event.subject == "c1"]  # type: ignore[attr-defined]
+    worth = sum({"EUR": amount, "HUF": round(amount * 0.0025)}.get(currency, 0) for amount, currency in counted)
+    last = [score for score in served if score.event.subject == "c1" and not score.measure_unknown][-1]
+    assert value(last, "sum_1d") == pytest.approx(worth / 100)
+    archived = table("scores", [Archived("scores", 0, i, score) for i, score in enumerate(served)])
+    again = Recomputation(load(tmp_path).features).vectors(archived)
+    np.testing.assert_array_equal(again[:, :N_STREAM], vectors(archived.column("features"))[:, :N_STREAM])
+    there_and_back = archived.from_pandas(archived.to_pandas(), schema=archived.schema, preserve_index=False)
+    np.testing.assert_array_equal(Recomputation(load(tmp_path).features).vectors(there_and_back), again)
+
+
+def test_what_was_refused_stays_refused_when_the_setting_changes(tmp_path: Path) -> None:
+    refusing = scorer(platform(tmp_path)).limits
+    (tmp_path / FILE_NAME).write_text('[units]\nmissing = "mark"\n')
+    core = scorer(tmp_path)
+    core.decided((topics.EVENTS, 0), (Since(0, refusing), Since(2, core.limits)))
+    core.restore(log(payment(0, 100, "USD"), payment(1, 1000), payment(2, 100, "USD")))
+    [score] = scores(core.process(log(payment(3, 1000))))
+    assert value(score, "count_1d") == 3
