@@ -259,8 +259,8 @@ class Domain:
         self._check_units()
         if tuple(kind.name for kind in self.kinds) != roles.kinds:
             raise DomainError(
-                f"domain {self.name}: kinds are {', '.join(kind.name for kind in self.kinds) or 'none'}, and the event's field kind"
-                f" has {', '.join(roles.kinds) or 'none'}; give the same in the same order"
+                f"domain {self.name}: kinds are {', '.join(kind.name for kind in self.kinds) or 'none'}, and the event's field"
+                f" kind has {', '.join(roles.kinds) or 'none'}; give the same in the same order"
             )
         fields = {roles.measure, roles.mode, roles.flag, roles.place[0] if roles.place else None} - {None}
         if set(self.aftermath) != fields:

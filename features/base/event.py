@@ -12,8 +12,8 @@ class Event(msgspec.Struct, omit_defaults=True, gc=False):
     (``features.base.domain.Domain.event``).
 
     A domain names the fields on the wire with ``rename``, for which it must declare them again, and may add ``category`` (text),
-    ``mode`` (one of up to five texts), ``flag`` (yes or no), ``kind`` (``features.base.domain.Kind``) and ``latitude`` with ``longitude``, all optional, and fields of its
-    own.
+    ``mode`` (one of up to five texts), ``flag`` (yes or no), ``kind`` (``features.base.domain.Kind``) and ``latitude`` with
+    ``longitude``, all optional, and fields of its own.
     """
 
     event_id: Id

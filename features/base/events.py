@@ -46,10 +46,10 @@ class Score(msgspec.Struct, gc=False):
     ``units.reference``; None where ``measure_unknown`` (no rate, and ``units.missing`` is mark), and in scores of before there
     were rates, which counted the event's own. ``unusual``: the measure is unusual for any subject, or for this one.
     ``score`` is None while there is no champion, and for an event of another kind than the first (``decision`` apart).
-    ``degraded``: profiles from memory, because the store did not answer, or a
-    score by rules (``model`` is then ``rules``), because the model server did not. ``late``: the event came further behind
-    the others than is allowed for. ``cold``: part of the subject's history was lost, and windows that reach that far back are
-    incomplete. ``profile_age_ms`` is event time minus the time of the oldest profile read, None where none was found.
+    ``degraded``: profiles from memory, because the store did not answer, or a score by rules (``model`` is then ``rules``),
+    because the model server did not. ``late``: the event came further behind the others than is allowed for. ``cold``: part of
+    the subject's history was lost, and windows that reach that far back are incomplete. ``profile_age_ms`` is event time minus
+    the time of the oldest profile read, None where none was found.
     """
 
     event: Event

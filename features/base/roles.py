@@ -22,8 +22,8 @@ class DomainError(ValueError):
 
 @dataclass(frozen=True)
 class Roles:
-    """Names on the wire. None where the domain has no such field. ``modes`` and ``kinds``: the values of ``mode`` and ``kind``, in
-    their order; an event that names no kind is of the first."""
+    """Names on the wire. None where the domain has no such field. ``modes`` and ``kinds``: the values of ``mode`` and ``kind``,
+    in their order; an event that names no kind is of the first."""
 
     id: str
     time: str

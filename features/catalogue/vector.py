@@ -52,7 +52,7 @@ def _text(features: tuple[Feature, ...], formulas: tuple[Path, ...]) -> str:
     this is a change of meaning.
     """
     code = "|".join(canonical(path.read_text()) for path in formulas)
-    numbers = (DOMAIN.parameters, tuple(DOMAIN.windows.items()), DOMAIN.counterpart_days, DOMAIN.row_flags)
+    numbers: tuple[object, ...] = (DOMAIN.parameters, tuple(DOMAIN.windows.items()), DOMAIN.counterpart_days, DOMAIN.row_flags)
     # What counts in no window changes what a window means. A domain without kinds keeps the text that it was published under.
     numbers += (tuple(kind.name for kind in DOMAIN.kinds),) if DOMAIN.kinds else ()
     return "|".join(f"{f.name}:{f.formula}:{f.missing!r}" for f in features) + f"|{code}|{numbers!r}"

@@ -1,4 +1,4 @@
-"""Events of other kinds than the first: they lie in a slot of their own beside their subject's, and are counted by kind and window.
+"""Events of other kinds than the first: they lie in a slot beside their subject's, and are counted by kind and window.
 
 A subject gets that slot with its first such event; most have none. What is kept there is what is kept of a history: the newest
 ``MAX_ROWS`` rows, younger than ``KEEP_MS`` before its newest. Of a row only time, measure and kind are read.
@@ -37,8 +37,10 @@ assert MARKS >> _KIND_BIT == 7
 
 @compiled
 def take_apart(h: History, slot: int, rows: Rows, i: int, w: Walk) -> None:
-    """Count the rows of ``slot`` (0: there are none) by kind in the windows of row ``i``, this one included where it is of another
-    kind: then it is put there first."""
+    """Count the rows of ``slot`` (0: there are none) by kind in the windows of row ``i``.
+
+    Where that is of another kind itself, it is put there first and counts.
+    """
     if w.filled[0] != 0:
         _clear(w)
     if rows.kind[i] > 0:

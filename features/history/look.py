@@ -39,7 +39,7 @@ def copy_to_look(h: History, slot: int) -> None:
     drop_old(h, slot)
     copy_rows(segment(h, slot), 0, segment(h, ALONE), 0, h.subjects[slot, LENGTH])
     for column in range(COLUMNS_A_SUBJECT):
-        if column != START and column != CAPACITY:
+        if column not in (START, CAPACITY):
             h.subjects[ALONE, column] = h.subjects[slot, column]
 
 

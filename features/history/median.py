@@ -38,7 +38,7 @@ def robust(h: History, slot: int, subject: Segment, first: int, last: int, highe
 def ordinary(
     h: History, slot: int, subject: Segment, first: int, last: int, highest: int, w: Walk
 ) -> tuple[float, np.int64, np.int64]:
-    """Return the median of the rows before ``last``, and sum and number of those measures that are no higher than HIGH medians."""
+    """Return the median of the rows before ``last``, and sum and number of the measures up to HIGH medians among them."""
     n = last - first
     median = 0.0
     total = count = np.int64(0)

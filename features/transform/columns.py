@@ -102,7 +102,7 @@ def mode_number(mode: str | None) -> int:
 
 
 def kind_numbers(kinds: Sequence[str | None]) -> NDArray[np.int8]:
-    """Return the places of kinds in ``ROLES.kinds``, int8 [n]; the first for one that is not told. Raises ValueError for others."""
+    """Return the places of kinds in ``ROLES.kinds``, int8 [n]; 0 for one that is not told. Raises ValueError for others."""
     try:
         return np.array([_KIND_OR_FIRST[kind] for kind in kinds], dtype=np.int8)
     except KeyError as error:

@@ -23,13 +23,13 @@ class JoinedScore(msgspec.Struct, gc=False):
     """What an outcome needs of a score."""
 
     event: JoinedEvent
-    decision: str = ""
     score: float | None = None
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
     reference_measure: Measure | None = None
     measure_unknown: bool = False
+    decision: str = ""
 
     @property
     def measure(self) -> int | None:

@@ -20,8 +20,8 @@ class Events:
     None where the producer would leave the field out.
 
     ``others``: the domain's further attributes; one that is not there is left out of every event. Floats are NaN where unknown.
-    ``mode`` and ``kind`` are positions in ``ROLES.modes`` and ``ROLES.kinds`` and a yes or no is 0 or 1, both int8 with -1 where unknown. Arrays must not be
-    changed once the object is made.
+    ``mode`` and ``kind`` are positions in ``ROLES.modes`` and ``ROLES.kinds``, a yes or no is 0 or 1, all of them int8 with -1
+    where unknown. Arrays must not be changed once the object is made.
     """
 
     event_id: Strings

@@ -57,5 +57,5 @@ DOMAIN = Domain(
         Kind("reversal", "reversals"),
         Kind("declined", "declined payments"),
     ),
-    negative_hint="an amount is never negative: send a refund as kind refund, an authorisation that was taken back as kind reversal",
+    negative_hint="no amount is negative: send money given back as kind refund, a payment that was taken back as kind reversal",
 )

@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "266b64a2becf292b"
+FINGERPRINT = "1d64f9f6bfff92b3"
 
 
 @compiled_cached

@@ -10,9 +10,9 @@ import typer
 from features.base.active import DOMAIN, WORDS
 
 DRIFT_HELP = f"A drift of the simulated world of {DOMAIN.name}, as docs/simulator.md writes it. May be given several times."
-_SEE = "docs/simulator.md"
 FAULT_HELP = "A data fault, KIND@DAY:DAYS. May be given several times."
-UNIT_HELP = f"What {WORDS.measure}s are in, the first for half of them ({_SEE}). May be given several times."
+UNIT_HELP = f"What {WORDS.measure}s are in, the first for half of them (docs/simulator.md). May be given several times."
+KIND_HELP = f"How many {WORDS.events} of another kind, KIND=SHARE, where {DOMAIN.name} has kinds. May be given several times."
 _DEFAULT = "by default as the simulator has it"
 
 
@@ -27,6 +27,7 @@ def command(
     rate: Annotated[
         float | None, typer.Option(help=f"{WORDS.events.capitalize()} of {WORDS.a('subject')} in a day, {_DEFAULT}.")
     ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help=KIND_HELP)] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
     unit: Annotated[list[str] | None, typer.Option(help=UNIT_HELP)] = None,
@@ -58,6 +59,7 @@ def command(
                 drifts=tuple(drift or []),
                 faults=tuple(fault or []),
                 units=tuple(unit or []),
+                kinds=tuple(kind or []),
             )
         )
         if rates is not None:

@@ -100,11 +100,11 @@ def requested(request: Request) -> Options:
         "terminals": request.counterparts,
         "fraud_rate": request.positive_rate,
         "rate": request.rate,
+        **dict(map(parse_kind, request.kinds)),
     }
     return Options(
         start=request.start,
         seed=request.seed,
-        **dict(map(parse_kind, request.kinds)),
         drifts=tuple(map(parse_drift, request.drifts)),
         faults=tuple(map(parse_fault, request.faults)),
         currencies=request.units or (REFERENCE,),

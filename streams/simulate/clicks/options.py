@@ -63,6 +63,8 @@ def requested(request: Request) -> Options:
     """Return the options that were asked for. Raises ValueError, naming what is wrong."""
     if request.units:
         raise ValueError(f"--unit {request.units[0]}: clicks name no unit; leave it out")
+    if request.kinds:
+        raise ValueError(f"--kind {request.kinds[0]}: clicks are of one kind; leave it out")
     sizes = {
         "users": request.subjects,
         "items": request.counterparts,

@@ -52,8 +52,8 @@ def vectors(events: Sequence[Event], wanted: Collection[int] | None = None) -> l
     subjects: dict[str, list[_Arrived]] = {}
     others: dict[str, list[Event]] = {}
     found = []
-    for i, event in enumerate(events):
-        now = _Arrived(event)
+    for i, came in enumerate(events):
+        event, now = came, _Arrived(came)
         held = subjects.setdefault(event.subject, [])
         # Only a purchase is remembered; of the others it is asked what would be said of them.
         before = _remember(held if event.kind == 0 else [replace(a) for a in held], now)

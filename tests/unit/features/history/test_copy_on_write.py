@@ -47,7 +47,7 @@ def test_a_state_that_was_restored_is_copied_with_the_cards_that_came_since() ->
     update(again, EVENTS.take(np.arange(50, 400)), 220)
     assert again.subjects > len(known)
     assert again.ids()[: len(known)] == known
-    assert again.known(again.ids()).tolist() == list(range(again.subjects))
+    assert again.known(again.ids()).tolist() == list(range(again.numbers))
     assert again.ids(3, 9) == again.ids()[3:9]
     copy = StateCopy(again)
     while not copy.done:

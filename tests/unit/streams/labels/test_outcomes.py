@@ -6,7 +6,7 @@ from features.base.events import Outcome
 from streams.labels.outcomes import JoinedEvent, JoinedScore, labelled, matured
 from tests.unit.streams.records import HOUR, T0, label
 
-SCORE = JoinedScore(JoinedEvent("x", T0, "c", "t", 1234), "pass", 0.25, 0.9, "v1", True)
+SCORE = JoinedScore(JoinedEvent("x", T0, "c", "t", 1234), 0.25, 0.9, "v1", True)
 
 
 def test_of_the_payment_the_score_is_believed_and_of_the_fraud_the_label() -> None:

@@ -214,5 +214,6 @@ def test_what_was_refused_stays_refused_when_the_setting_changes(tmp_path: Path)
     core = scorer(tmp_path)
     core.decided((topics.EVENTS, 0), (Since(0, refusing), Since(2, core.limits)))
     core.restore(log(payment(0, 100, "USD"), payment(1, 1000), payment(2, 100, "USD")))
-    [score] = scores(core.process(log(payment(3, 1000))))
-    assert value(score, "count_1d") == 3
+    # The first was not taken then, and is new; the third was, marked, and is a repetition.
+    again = scores(core.process(log(payment(0, 100, "USD"), payment(2, 100, "USD"), payment(3, 1000))))
+    assert [(score.event.event_id, score.measure_unknown) for score in again] == [("t0", True), ("t3", False)]
