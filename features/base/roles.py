@@ -12,7 +12,7 @@ from features.base.event import Event
 #: The attributes that the engine reads where a domain has them.
 OPTIONAL = ("category", "mode", "flag", "kind", "latitude", "longitude")
 
-#: Kinds of events that a row of a history tells apart (``features.history.row_layout.MARKS``), and the first.
+#: The first kind, and as many others as a row of a history tells apart (``features.history.row_layout.OTHER_KINDS``).
 MOST_KINDS = 8
 
 

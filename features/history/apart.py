@@ -15,6 +15,7 @@ from features.catalogue.windows import KEEP_MS, LENGTHS, MAX_ROWS
 from features.history.arrival import Rows, make_room, slot_of
 from features.history.findings import APART_COUNT, APART_TOTAL, Walk
 from features.history.row_layout import (
+    KIND_BIT,
     LENGTH,
     MARKS,
     NEWEST,
@@ -30,9 +31,6 @@ from features.history.row_layout import (
 )
 
 _LENGTHS = np.array(LENGTHS, dtype=np.int64)
-#: The kind of a row lies where a history's rows have the domain's flags, at this bit.
-_KIND_BIT = 2
-assert MARKS >> _KIND_BIT == 7
 
 
 @compiled
@@ -72,7 +70,7 @@ def _put(h: History, slot: int, rows: Rows, i: int) -> int:
     while place > 0 and age(subject, place - 1) < late:
         copy_rows(subject, place - 1, subject, place, 1)
         place -= 1
-    put_time(subject, place, time, np.int64(rows.kind[i]) << _KIND_BIT)
+    put_time(subject, place, time, np.int64(rows.kind[i]) << KIND_BIT)
     put_measure(subject, place, rows.measure[i])
     subject.counterparts[place] = rows.counterpart[i]
     subject.ratios[place] = 0.0
@@ -105,7 +103,7 @@ def _count(h: History, slot: int, time: int, w: Walk) -> None:
         # The oldest rows may or may not be held still: only a late event's windows reach that far.
         limit = min(now + _LENGTHS[k], KEEP_MS)
         while row >= lo and age(subject, row) < limit:
-            other = ((np.int64(subject.flags[row]) & MARKS) >> _KIND_BIT) - 1
+            other = ((np.int64(subject.flags[row]) & MARKS) >> KIND_BIT) - 1
             w.apart[APART_COUNT, other, k] += 1
             w.apart[APART_TOTAL, other, k] += measure_of(subject, row)
             w.filled[0] = 1

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.compiled import compiled, compiled_inside, compiled_without_nan
-from features.base.roles import MOST_KINDS
 from features.catalogue.formulas import SHORTEST_S
 from features.catalogue.geo import haversine_km
 from features.catalogue.windows import DAY_MS, HOUR_MS, LENGTHS, MAX_ROWS
-from features.history.row_layout import FIRST_USE, HIGH_MEASURE, Segment, age, measure_of
+from features.history.row_layout import FIRST_USE, HIGH_MEASURE, OTHER_KINDS, Segment, age, measure_of
 from features.history.running_sums import SPLIT
 
 #: 2^-(age in days) by age in whole hours, for a week.
@@ -58,7 +57,7 @@ def new_walk() -> Walk:
         np.zeros(n, np.float64),
         np.zeros(12, np.float64),
         np.zeros(MAX_ROWS, np.int64),
-        np.zeros((2, MOST_KINDS - 1, n), np.int64),
+        np.zeros((2, OTHER_KINDS, n), np.int64),
         np.zeros(1, np.int64),
     )
 

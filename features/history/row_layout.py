@@ -40,6 +40,9 @@ MULTIPLE = 4
 #: Flags of a row. NEWEST_USE: no later row has its counterpart; FIRST_USE: no earlier one within LONGEST_MS has.
 #: MARKS: three that the domain gives (``features.base.domain.RowFlag``).
 NEWEST_USE, FIRST_USE, MARKS, HIGH_MEASURE = 1, 2, 4 | 8 | 16, 32
+#: What lies beside a subject (``features.history.apart``) has its kind in their place: one of so many.
+KIND_BIT = 2
+OTHER_KINDS = MARKS >> KIND_BIT
 FLAG_BITS = 6
 FLAGS = (1 << FLAG_BITS) - 1
 _LOW_BITS = 32

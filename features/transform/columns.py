@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MODE_OR_UNKNOWN: dict[str | None, int] = {None: -1, **{mode: i for i, mode in enumerate(ROLES.modes)}}
-_KIND_OR_FIRST: dict[str | None, int] = {None: 0, **{kind: i for i, kind in enumerate(ROLES.kinds)}}
+_KIND_OR_FIRST: dict[str | None, int] = {None: 0, **{kind: place for place, kind in enumerate(ROLES.kinds)}}
 _NAN = float("nan")
 #: Measures below this, in minor units, can be summed exactly (``features.history.running_sums``).
 MOST_MEASURE = 1 << 37

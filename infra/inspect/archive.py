@@ -27,6 +27,7 @@ class Past:
     model_version: str | None
     schema: str
     features: dict[str, float] | None
+    kind: str | None = None
 
 
 def history(settings: Settings, subject: str, last: int, names: list[str]) -> list[Past]:
@@ -37,14 +38,15 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
     archive = mirror.archive(settings)
     if not any((archive / "scores").glob("*/*.parquet")):
         return []
-    unit = DOMAIN.unit_field or "null"
+    unit, kind = DOMAIN.unit_field or "null", ROLES.kind or "null"
     with reading(archive), duckdb.connect() as connection:
         found = connection.execute(
             f"""
             select
                 {ROLES.time} as event_time_ms, {ROLES.id} as event_id, {ROLES.counterpart} as counterpart,
-                {ROLES.measure} as measure, {unit} as unit, decision, score, model_version, schema, features
-            from read_parquet(?) where {ROLES.subject} = ?
+                {ROLES.measure} as measure, {unit} as unit, decision, score, model_version, schema, features,
+                {kind} as kind
+            from read_parquet(?, union_by_name = true) where {ROLES.subject} = ?
             order by event_time_ms desc, kafka_partition desc, kafka_offset desc limit ?
             """,
             [str(archive / "scores" / "*" / "*.parquet"), subject, last],

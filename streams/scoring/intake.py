@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from features.base.active import DOMAIN, ROLES, WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import Event
+from features.base.redaction import told
 from features.base.sections import Scoring
 from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
@@ -212,8 +213,9 @@ def _explained(error: Exception) -> Exception:
     if isinstance(error, msgspec.ValidationError):
         if DOMAIN.negative_hint and f">= 0 - at `$.{ROLES.measure}`" in str(error):
             return msgspec.ValidationError(f"{error}; {DOMAIN.negative_hint}")
-        if ROLES.kind is not None and f"at `$.{ROLES.kind}`" in str(error):
-            return msgspec.ValidationError(f"{error}; it is one of {', '.join(ROLES.kinds)}")
+        if ROLES.kind is not None and str(error).endswith(f" - at `$.{ROLES.kind}`"):
+            # What came instead may be anything, and is not repeated.
+            return msgspec.ValidationError(f"{ROLES.kind} is one of {', '.join(ROLES.kinds)}: {told(error)}")
     return error
 
 

@@ -11,21 +11,23 @@ from pathlib import Path
 import pytest
 
 from features.base import rooms
+from features.base.domain import Published
 from features.base.fingerprint import modules
 from features.catalogue import generate, vector
 from features.catalogue.vector import FEATURES
+from features.domains.card_fraud import DOMAIN
 from features.history import version
 from features.transform.loops.card_fraud import FINGERPRINT
 from streams.scoring import partition_version
 
 ROOT = Path(vector.__file__).parents[2]
-#: As they were on 2026-11-30, before any file moved. Each stored vector and model carries one of these.
+#: Since the domain's version 2, which counts kinds of payments apart. Each stored vector and model carries one of these.
 SCHEMAS = {
-    220: "fraud_v1-0b8c9945e1",
-    1: "fraud_v1-e51192bb60",
-    100: "fraud_v1-ad2b2ffad4",
-    500: "fraud_v1-a787fa6614",
-    1_000_000_000: "fraud_v1-77fe93473b",
+    220: "fraud_v2-51da88ce92",
+    1: "fraud_v2-703bfcca51",
+    100: "fraud_v2-9ecc8ef1f2",
+    500: "fraud_v2-ac3522ae7f",
+    1_000_000_000: "fraud_v2-eb7a766829",
 }
 
 
@@ -56,6 +58,7 @@ NOT_HASHED = {
     "partition": {
         "features.base.active": "the domain's words in a message",
         "features.base.events": "the fields of a payment are hashed by name",
+        "features.base.redaction": "how the reason of a refusal is worded",
         "features.base.sections": "the limits that count are kept with the offsets",
         "features.transform.update": "what is served of a history, not what is kept of it",
         "streams.engine.core": "how a record is refused: all processors stand on it",
@@ -183,3 +186,16 @@ def names_of(node: ast.stmt) -> set[str]:
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return {node.name}
     return {name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+
+
+def test_a_schema_that_was_published_under_another_text_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    then = Published(meaning=vector.meaning_hash(), text="as it was written then", limit="AMOUNT_LIMIT")
+    monkeypatch.setattr(vector, "DOMAIN", replace(DOMAIN, published=(then,)))
+    old = {vector.schema_hash(limit) for limit in SCHEMAS}
+    assert len(old) == len(SCHEMAS)
+    assert not old & set(SCHEMAS.values())
+    other = (replace(FEATURES[0], formula="measure"), *FEATURES[1:])
+    monkeypatch.undo()
+    wanted = vector.schema_hash(features=other)
+    monkeypatch.setattr(vector, "DOMAIN", replace(DOMAIN, published=(then,)))
+    assert vector.schema_hash(features=other) == wanted, "of another meaning that text says nothing"

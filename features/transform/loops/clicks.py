@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "479ed532f5bdc795"
+FINGERPRINT = "a227591c4db082be"
 
 
 @compiled_cached

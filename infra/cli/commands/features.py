@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.base.active import DOMAIN, WORDS
+from features.base.active import DOMAIN, ROLES, WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context
 
@@ -25,7 +25,11 @@ app = typer.Typer(
 )
 
 LIST_COLUMNS = (">#", "name", "unit", "window", "source", "meaning")
-HISTORY_COLUMNS = ("event time", WORDS.event, WORDS.counterpart, f">{WORDS.measure}", "decision", ">score")
+HISTORY_COLUMNS = (
+    *("event time", WORDS.event, WORDS.counterpart, f">{WORDS.measure}"),
+    *(() if ROLES.kind is None else ("kind",)),
+    *("decision", ">score"),
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
@@ -140,6 +144,7 @@ def remembered(row: Past, names: Sequence[str]) -> tuple[str, ...]:
         row.event_id,
         row.counterpart,
         show.measure(row.measure, row.unit),
+        *(() if ROLES.kind is None else (row.kind or ROLES.kinds[0],)),
         row.decision,
         show.figure(row.score),
         *("-" if row.features is None else number(row.features[name]) for name in names),

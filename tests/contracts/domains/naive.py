@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 
-from features.base.active import DOMAIN
+from features.base.active import DOMAIN, ROLES
 from features.base.event import Event
 
 
@@ -16,6 +16,9 @@ def windows(events: Sequence[Event]) -> list[dict[str, float]]:
     found = []
     for event in events:
         line, now = came.setdefault(event.subject, []), event.event_time_ms
+        if getattr(event, "kind", None) not in (None, *ROLES.kinds[:1]):
+            # One of another kind is looked at as if it were one, and leaves nothing behind.
+            line = list(line)
         # Equal times stay in the order in which they came.
         at = bisect.bisect_right(line, now, key=lambda row: row[0])
         line.insert(at, (now, event.measure))

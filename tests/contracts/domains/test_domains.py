@@ -28,7 +28,7 @@ from features.catalogue.vector import FEATURES, INDEX, N_STREAM, SCHEMA, WIDTH, 
 from features.history.state import SubjectState
 from features.transform.arrow import Recomputation, in_log_order
 from features.transform.arrow import vectors as listed
-from features.transform.columns import from_events
+from features.transform.columns import from_events, is_apart
 from features.transform.update import update
 from retrain.training import families
 from retrain.training.dataset import Dataset
@@ -136,6 +136,8 @@ def test_batch_gives_the_bits_that_the_stream_gave() -> None:
 
 def scored(event: Event, vector: NDArray[np.float32] | None = None) -> Score:
     data = packed(np.zeros(WIDTH, dtype=np.float32) if vector is None else vector)
+    if is_apart([event])[0]:
+        return Score(event, event.subject, SCHEMA, data, "apart")
     return Score(event, event.subject, SCHEMA, data, "pass", score=0.1, threshold=0.9, model_version="v1")
 
 
@@ -155,7 +157,9 @@ def test_labels_mature() -> None:
     assert any(label.positive for label in labels.values())
     for event in known.events:
         got, label = outcomes.get(event.event_id, []), labels.get(event.event_id)
-        if label is not None and label.label_time_ms < event.event_time_ms + DELAY.delay_ms:
+        if is_apart([event])[0]:
+            assert got == []
+        elif label is not None and label.label_time_ms < event.event_time_ms + DELAY.delay_ms:
             assert [(one.positive, one.source, one.measure) for one in got] == [(label.positive, label.source, event.measure)]
         elif label is not None and label.label_time_ms > event.event_time_ms + DELAY.delay_ms + HOUR_MS:
             late_ones = [(True, label.source, True)] if label.positive else []
@@ -187,13 +191,11 @@ def judged(factor: float) -> Judged:
     found, times = streamed(shifted), np.array([event.event_time_ms for event in shifted])
     score = np.full(len(found), 0.1, dtype=np.float32)
     # Enough of the past for windows of some days to be filled.
-    learned = (times >= last - 5 * DAY_MS) & (times < last - DAY_MS)
+    learned = (times >= last - 5 * DAY_MS) & (times < last - DAY_MS) & ~is_apart(shifted)
     settings = Settings(partitions=1, drift=Drift(consecutive_windows=1))
     monitor = DataMonitor(settings, Fixed(Reference("v1", found[learned], score[learned])))
     seen = [
-        msgspec.json.decode(
-            encode(Score(event, event.subject, SCHEMA, packed(vector), "pass", 0.1, 0.9, "m", "v1")), type=ScoreSeen
-        )
+        msgspec.json.decode(encode(scored(event, vector)), type=ScoreSeen)
         for event, vector, time in zip(shifted, found, times.tolist(), strict=True)
         if last - DAY_MS <= time <= last + HOUR_MS
     ]
@@ -219,15 +221,15 @@ def test_another_unit_is_a_data_fault_of_the_measure() -> None:
 def test_the_gate_is_reachable() -> None:
     """A model of a few days passes, and one that has learned nothing does not."""
     known = world(16, 900, counterparts=150, positive_rate=0.05)
-    times = known.times
+    times = known.times[known.own]
     settled = times <= times.max() - DELAY.delay_ms
     data = Dataset(
-        vectors(known, DELAY),
+        vectors(known, DELAY)[known.own],
         times,
-        np.array([event.measure for event in known.events]),
-        known.positive & settled,
+        np.array([event.measure for event in known.events])[known.own],
+        known.positive[known.own] & settled,
         settled,
-        subject_hash(event.subject for event in known.events),
+        subject_hash(event.subject for event in known.events)[known.own],
     )
     split = by_time(times, data.subject, settled, int(times[settled].max()), 0.25, 0.5)
     family = families.load()

@@ -17,7 +17,7 @@ from features.base.events import Event as EventOfTheDomain
 from features.base.events import Label, Outcome
 from features.base.sections import Features, Labels
 from features.history.state import SubjectState
-from features.transform.columns import Columns, from_events
+from features.transform.columns import Columns, from_events, is_apart
 from features.transform.counterpart_tiles import Counterpart
 from features.transform.counterpart_tiles import update as count
 from features.transform.fill import fill
@@ -38,6 +38,11 @@ class World:
     events: list[Event]
     positive: NDArray[np.bool_]
     labels: list[Label]
+
+    @property
+    def own(self) -> NDArray[np.bool_]:
+        """Which events are of the kind that is scored and learned from, [n]."""
+        return ~is_apart(self.events)
 
     @property
     def times(self) -> NDArray[np.int64]:
@@ -84,7 +89,12 @@ def vectors(known: World, labels: Labels) -> NDArray[np.float32]:
 def _counterparts(known: World, columns: Columns) -> Profiles:
     """The tiles of all outcomes: a reading stops at its horizon by itself."""
     state: dict[str, Counterpart] = {}
-    count(state, (_outcome(event, bool(yes)) for event, yes in zip(known.events, known.positive, strict=True)))
+    count(
+        state,
+        (_outcome(event, bool(yes)) for event, yes, own in zip(known.events, known.positive, known.own, strict=True) if own),
+    )
+    # One that was only ever given money back has no outcome.
+    state.update((event.counterpart, Counterpart()) for event in known.events if event.counterpart not in state)
     names = list(state)
     tiles = [state[name].tiles for name in names]
     ends = np.cumsum([len(part) for part in tiles])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -12,8 +12,9 @@ import pytest
 from features.base import active
 from features.base.domain import Domain, FallbackRule, Reach, Reason, RowFlag
 from features.base.event import Event
-from features.base.roles import DomainError, roles_of
+from features.base.roles import MOST_KINDS, DomainError, roles_of
 from features.domains.card_fraud import DOMAIN
+from features.history.row_layout import OTHER_KINDS
 
 CHANGES: dict[str, Callable[[Domain], Any]] = {
     "watched": lambda d: replace(d, watched=(*d.watched, "counts_1d")),
@@ -27,6 +28,7 @@ CHANGES: dict[str, Callable[[Domain], Any]] = {
     "present": lambda d: replace(d, present=("emv",)),
     "one name": lambda d: replace(d, features=(*d.features, d.features[0])),
     "room for three": lambda d: replace(d, row_flags=(*d.row_flags, RowFlag("more", "flag == 1", "more"))),
+    "the same in the same order": lambda d: replace(d, kinds=d.kinds[::-1]),
     "for 5 modes": lambda d: replace(d, columns=replace(d.columns, modes=d.columns.modes[1:])),
 }
 
@@ -64,3 +66,26 @@ def test_roles_are_names_on_the_wire() -> None:
     roles = roles_of(Visit)
     assert (roles.subject, roles.measure, roles.flag, roles.mode, roles.place) == ("guest", "seconds", "flag", None, None)
     assert set(msgspec.to_builtins(Visit("a", 1, "b", "c", 2))) >= {"guest", "seconds"}
+
+
+def test_a_row_has_room_for_the_kinds() -> None:
+    assert MOST_KINDS == 1 + OTHER_KINDS
+
+
+def test_kinds_are_texts_and_as_many_as_a_row_can_tell_apart() -> None:
+    class Paid(Event):
+        kind: Literal["buy", "back"] | None = None
+
+    assert (roles_of(Paid).kind, roles_of(Paid).kinds) == ("kind", ("buy", "back"))
+
+    class Many(Event):
+        kind: Literal["a", "b", "c", "d", "e", "f", "g", "h", "i"] | None = None
+
+    with pytest.raises(DomainError, match="kind has 9 values, and 8"):
+        roles_of(Many)
+
+    class Number(Event):
+        kind: int | None = None
+
+    with pytest.raises(DomainError, match="kind must be a Literal"):
+        roles_of(Number)

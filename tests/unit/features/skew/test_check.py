@@ -2,11 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from features.archive import layout
 from features.archive.days import newest_complete_day
+from features.base.events import Score
 from features.base.settings import Settings, load
 from features.catalogue.vector import FEATURES, N_STREAM
+from features.domains.card_fraud.event import Payment
 from features.skew.check import SOURCES, check
 from features.skew.sample import read
 from streams.simulate.card_fraud.options import Options
@@ -70,3 +74,29 @@ def test_a_sample_is_of_a_few_cards_and_of_others_each_day(settings: Settings, r
     assert subjects[0] == subjects[1] != subjects[2]
     assert set(first.history.column("card_id").to_pylist()) == subjects[0]
     assert first.history.num_rows > first.served.num_rows
+
+
+def test_files_from_before_kinds_hold_purchases(settings: Settings, rows: list[Archived]) -> None:
+    """The folder went on under a version that has the column; some of its files, or all, have none."""
+    layout.create(settings)
+    payments = [row.event.event for row in rows if isinstance(row.event, Score)]
+    archive(settings, served([payment for payment in payments if isinstance(payment, Payment) and payment.kind is None]))
+    wanted = check(settings, checked_day(settings))
+    files = sorted((settings.archive / "scores").glob("day=*/*.parquet"))
+    for part in (files[::2], files):
+        for file in part:
+            old = pq.ParquetFile(file).read()
+            pq.write_table(old.drop_columns([name for name in ("kind",) if name in old.column_names]), file)
+        report = check(settings, checked_day(settings))
+        assert report.sources["history"].differing == 0
+        assert report.vectors == wanted.vectors > 0
+
+
+def test_the_empty_file_of_before_gets_the_columns_of_today(settings: Settings) -> None:
+    empty = settings.archive / "scores" / "_schema" / "empty.parquet"
+    layout.write(layout.SCORES.empty_table().drop_columns(["kind"]), empty)
+    layout.create(settings)
+    assert "kind" in pq.read_schema(empty).names
+    written = empty.stat().st_mtime_ns
+    layout.create(settings)
+    assert empty.stat().st_mtime_ns == written

@@ -27,6 +27,7 @@ SOME = [
     Payment("a", 1_600_000_000_000, "c1", "t1", 100, mode="chip", flag=True, latitude=1.25, longitude=-3.5),
     Payment("b", 1_600_000_001_000, "c2", "t2", 200, category="groceries", flag=False),
     Payment("c", 1_600_000_002_000, "c1", "t1", 0, mode="online"),
+    Payment("d", 1_600_000_003_000, "c1", "t1", 100, kind="refund"),
 ]
 
 
@@ -43,6 +44,16 @@ def test_a_table_gives_the_columns_that_the_events_give(events: list[Payment]) -
         np.testing.assert_array_equal(left, right, err_msg=field.name)
         if isinstance(right, np.ndarray):
             assert left.dtype == right.dtype, field.name
+
+
+def test_an_archive_from_before_kinds_holds_purchases() -> None:
+    table = archived(SOME)
+    assert from_table(table).kind.tolist() == [0, 0, 0, 1]
+    assert from_table(table.drop_columns(["kind"])).kind.tolist() == [0, 0, 0, 0]
+    at = table.schema.get_field_index("kind")
+    foreign = table.set_column(at, "kind", pa.array(["refund", None, "barter", None]))
+    with pytest.raises(ValueError, match="kind has 'barter'; it is one of purchase, refund"):
+        from_table(foreign)
 
 
 def test_unknown_values_survive_pandas() -> None:

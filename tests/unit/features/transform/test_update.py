@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from features.base.active import DOMAIN
+from features.base.active import DOMAIN, ROLES
 from features.catalogue.vector import INDEX, N_STREAM, NAMES
 from features.catalogue.windows import MAX_ROWS
 from features.history.row_layout import COLUMNS_A_SUBJECT, ROW_BYTES
@@ -221,6 +221,55 @@ def test_states_of_different_cards_merge() -> None:
     assert_same(in_batches(more, [], merged), in_batches(more, [], whole))
 
 
+def test_a_measure_that_is_not_known_is_presumed_to_be_what_is_usual_and_leaves_nothing() -> None:
+    bought = [Event("a", START + i * HOUR, 1_700) for i in range(12)]
+    state = SubjectState()
+    in_batches(bought, [], state)
+    before = state.arrays()
+    nowhere = in_batches([Event("a", START + 12 * HOUR, 0, kind=-1), Event("new", START, 0, kind=-1)], [], state)
+    usual = (12 * 1_700 + 2 * 5_000) / 14
+    assert nowhere[0, INDEX["amount"]] == np.float32(round(usual) / 100)
+    assert nowhere[1, INDEX["amount"]] == 50.0, "without a history, what the domain presumes"
+    np.testing.assert_allclose(nowhere[:, INDEX["ratio_to_robust_mean"]], 1.0, atol=1e-3)
+    assert (nowhere[:, INDEX["count_90d"]] == [13, 1]).all(), "this one included"
+    for name, array in before.items():
+        if name in ("subjects", "subject_ends", "lengths"):
+            continue
+        np.testing.assert_array_equal(state.arrays()[name], array, err_msg=name)
+    assert_same(
+        in_batches([Event("a", START + 13 * HOUR, 5)], [], state),
+        in_batches([*bought, Event("a", START + 13 * HOUR, 5)], [])[-1:],
+    )
+
+
+def test_other_kinds_lie_beside_a_card_and_cost_only_where_there_are_any() -> None:
+    bought = [Event(f"c{i % 50}", START + i * HOUR, 100 + i) for i in range(500)]
+    plain, mixed = SubjectState(), SubjectState()
+    in_batches(bought, [], plain)
+    in_batches(bought, [], mixed)
+    in_batches([Event("c7", START + 500 * HOUR, 5, kind=3), Event("c9", START + 501 * HOUR, 5, kind=1)], [], mixed)
+    assert (plain.subjects, plain.numbers) == (50, 50)
+    assert (mixed.subjects, mixed.numbers) == (50, 52)
+    assert mixed.rows == plain.rows + 2
+    again = SubjectState.from_arrays(mixed.arrays())
+    assert (again.subjects, again.numbers) == (50, 52)
+    later = [Event("c7", START + 500 * HOUR + 60_000, 700), Event("c9", START + 502 * HOUR, 700)]
+    got = in_batches(later, [], again)
+    assert_same(got, in_batches(later, [], mixed))
+    assert got[:, INDEX["declined_1h"]].tolist() == [1, 0]
+    assert got[:, INDEX["refunds_1d"]].tolist() == [0, 1]
+
+
+def test_a_hot_card_of_other_kinds_is_bounded_and_counts_its_newest_rows() -> None:
+    tried = [Event("hot", START + i * 1_000, 99, kind=1 + i % 3) for i in range(6_000)]
+    state = SubjectState()
+    in_batches(tried, [500] * 11, state)
+    assert state.rows <= 2 * MAX_ROWS
+    (bought,) = in_batches([Event("hot", START + 6_000_000, 100)], [], state)
+    assert bought[INDEX["declined_1d"]] + bought[INDEX["refunds_1d"]] == MAX_ROWS
+    assert bought[INDEX["count_90d"]] == 1
+
+
 def test_no_batch_no_rows() -> None:
     assert in_batches([], []).shape == (0, N_STREAM)
 
@@ -235,4 +284,9 @@ def test_columns_that_cannot_be_taken_are_named_before_anything_is_read() -> Non
         amounts[2] = wrong
         with pytest.raises(ValueError, match=f"measure goes from .*{wrong}.*; give 0 to"):
             update(state, dataclasses.replace(some, measure=amounts), DOMAIN.measure_limit)
+    for wrong in (-2, len(ROLES.kinds)):
+        kinds = some.kind.copy()
+        kinds[1] = wrong
+        with pytest.raises(ValueError, match=f"kind goes from .*{wrong}.*; give -1 to 3"):
+            update(state, dataclasses.replace(some, kind=kinds), DOMAIN.measure_limit)
     assert state.subjects == 0

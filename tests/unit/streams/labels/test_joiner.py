@@ -7,10 +7,11 @@ import random
 import msgspec
 import pytest
 
-from features.base.events import DeadLetter, Label, Outcome
+from features.base.events import DeadLetter, Label, Outcome, Score
 from streams.engine import commit_metadata
 from streams.engine.settings_history import History, Since, went_on
 from streams.kafka.records import Record
+from streams.labels import metrics
 from streams.labels.joiner import LabelJoiner
 from tests.unit.streams.records import DAY, HOUR, T0, ahead, label, outcomes, record, score
 
@@ -351,3 +352,23 @@ def test_each_partition_of_labels_has_its_own_history() -> None:
     joiner.forget([("labels", 0), ("scores", 0)])
     joiner.restore([refused])
     assert joiner.held == 2, "a history goes with its partition"
+
+
+def refund(event_id: str, time: int) -> Score:
+    return msgspec.structs.replace(score(event_id, T0 + time, value=None), decision="apart")
+
+
+def test_what_is_no_purchase_has_no_outcome_whenever_its_label_comes(stream: Stream) -> None:
+    before = metrics.IGNORED._value.get()
+    assert stream._feed(record("scores", 0, refund("x", 0))) == []
+    assert stream.label("x", 0, True, HOUR) == []
+    assert stream.label("y", HOUR, True, 2 * HOUR) == []
+    assert stream._feed(record("scores", 1, refund("y", HOUR))) == []
+    # Time passes with them, and makes nothing of them.
+    stream.score("z", 2 * HOUR)
+    assert [o.event_id for o in stream._feed(record("scores", 2, refund("w", DELAY + 3 * HOUR)))] == ["z"]
+    assert metrics.IGNORED._value.get() == before, "counted once it is committed"
+    counted = [stream.joiner.process([record("labels", 9, label("w", T0, True, T0))]).counted]
+    for count in counted[0]:
+        count()
+    assert metrics.IGNORED._value.get() == before + 1

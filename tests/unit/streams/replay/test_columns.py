@@ -37,12 +37,15 @@ def test_amounts_by_type_and_currency() -> None:
     ("column", "reason"),
     [
         (pa.array([1.0, None]), "1 missing values"),
-        (pa.array([-0.01]), "below 0"),
+        (pa.array([-0.01]), "below 0; no amount is negative.* kind refund.*--map kind=COLUMN"),
+        (pa.array([-5]), "below 0"),
+        (pa.array([Decimal("-12.50")]), "below 0"),
+        (pa.array([Decimal("-1000000000000")]), "below 0"),
         (pa.array([1e12]), "a thousand million"),
         (pa.array([float("nan")]), "not finite"),
         (pa.array(["12.00"]), "must be a number"),
         (pa.array([Decimal("0.005")]), "more than 2 decimals"),
-        (pa.array([10**17]), "below 0 or above"),
+        (pa.array([10**17]), "above a thousand million"),
     ],
 )
 def test_amounts_that_cannot_be(column: pa.Array, reason: str) -> None:

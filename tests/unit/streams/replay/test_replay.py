@@ -4,11 +4,13 @@ from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from features.base.durations import DAY_MS
+from features.domains.card_fraud.event import Payment
 from streams.publish.batch import Batch
 from streams.publish.encode import encode_events
 from streams.replay.errors import ReplayError
@@ -85,6 +87,24 @@ def test_another_file_by_its_own_names(tmp_path: Path) -> None:
     assert batch.transactions.measure.tolist() == [10, 11]
     assert batch.transactions.currency.tolist() == ["JPY", "JPY"]
     assert len(batch.labels) == 0
+
+
+def test_kinds_of_payments_come_with_the_file_and_only_purchases_are_frauds(tmp_path: Path) -> None:
+    path = tmp_path / "kinds.parquet"
+    kinds = ["refund", None, "purchase", "declined", "reversal", "purchase"]
+    frauds = pa.array([1] * 6)
+    own = table(ROWS).slice(0, 6)
+    at = own.schema.get_field_index("TX_FRAUD")
+    pq.write_table(own.set_column(at, "TX_FRAUD", frauds).append_column("what", pa.array(kinds)), path)
+    batches = list(Replay(path, FileColumns(parse_map(["kind=what"]))).batches())
+    decode = msgspec.json.Decoder(Payment).decode
+    sent = [decode(row) for batch in batches for row in encode_events(batch.transactions)]
+    assert [payment.kind for payment in sent] == ["refund", None, None, "declined", "reversal", None]
+    labelled = [event_id for batch in batches for event_id in batch.labels.event_id.tolist()]
+    assert labelled == [payment.event_id for payment in sent if payment.kind is None]
+    pq.write_table(own.append_column("kind", pa.array(["gift"] * 6)), path)
+    with pytest.raises(ReplayError, match="column kind holds 'gift'; kind is one of purchase, refund, reversal, declined"):
+        list(Replay(path, FileColumns(parse_map(["kind=kind"]))).batches())
 
 
 def test_a_file_out_of_order_is_refused(tmp_path: Path) -> None:
