@@ -32,6 +32,7 @@ from features.base.sections import (
     Storage,
     Topics,
     Training,
+    Units,
     Writers,
     domains_model,
 )
@@ -83,6 +84,7 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     storage: Storage = Storage()
     features: Features = Field(default_factory=Features)
+    units: Units = Field(default_factory=Units)
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
     writers: Writers = Writers()
@@ -283,7 +285,7 @@ def load(folder: Path | str | None = None) -> Settings:
     for setting, place in settings.places.items():
         if why := storage_url.refusal(place):
             raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {setting}: {why}")
-    if why := identity.refusal(root, Identity(settings.domain, settings.topic_prefix)):
+    if why := identity.refusal(root, Identity(settings.domain, settings.topic_prefix, settings.units.reference)):
         raise SettingsError(why)
     if refusal := _unwritable(settings):
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal}")

@@ -41,6 +41,9 @@ _OPTIONAL = {
     name: field.encode_name for field in msgspec.structs.fields(DOMAIN.event) for name in (field.name,) if name in _KINDS
 }
 
+#: In which measures are asked about: as they count (docs/money.md).
+_PART = f"1/{DOMAIN.parameters.unit:g} of units.reference" if DOMAIN.unit_field else "its smallest unit"
+
 REQUEST = RequestSource(
     name="transaction",
     schema=[
@@ -50,7 +53,7 @@ REQUEST = RequestSource(
             description=f"time of the {WORDS.event}",
             tags={"unit": "ms since 1970, UTC"},
         ),
-        Field(name=ROLES.measure, dtype=Int64, description=WORDS.measure, tags={"unit": "its smallest unit"}),
+        Field(name=ROLES.measure, dtype=Int64, description=WORDS.measure, tags={"unit": _PART}),
         *(
             Field(name=wire, dtype=_KINDS[name], description=f"{name}; NaN or empty if unknown", tags={"unit": "as on the wire"})
             for name, wire in _OPTIONAL.items()

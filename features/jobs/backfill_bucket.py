@@ -20,6 +20,7 @@ from features.transform.arrow import Recomputation, lists, number
 
 _TRANSACTION = (
     *layout.EVENT.names,
+    *("reference_measure", "measure_unknown"),
     *("kafka_partition", "kafka_offset"),
 )
 #: A backfilled row: the transaction, its vector and that vector's schema, and its time as Feast asks for it.

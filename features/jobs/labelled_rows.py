@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 #: What the jobs read of the archive, told to Spark so that it need not open every file to find out.
-SCORES = ddl_of(layout.SCORES, (*layout.EVENT.names, "schema", "features"))
+SCORES = ddl_of(layout.SCORES, (*layout.EVENT.names, "reference_measure", "measure_unknown", "schema", "features"))
 OUTCOMES = ddl_of(layout.OUTCOMES, ("event_id", "outcome_time_ms", "positive", "late", "revision"))
 
 

@@ -27,6 +27,7 @@ from features.catalogue.vector import NAMES, vector_schema
 from features.jobs.labelled_rows import OUTCOMES, SCORES, clean_scores, training_rows
 from features.offline.as_of import joined
 from features.transform.arrow import lists, number
+from features.transform.columns import counted_measures
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,9 +35,11 @@ if TYPE_CHECKING:
 #: Rows of a file, and of a join: a vector, its tiles and its keys take some 2 kB.
 ROWS_A_FILE = 200_000
 MANIFEST = "_training_set.json"
-#: The columns of the set; ``features`` in the order of ``features.catalogue.vector.NAMES``.
+#: The columns of the set; ``reference_measure``: what the event counted, 0 where that is not known;
+#: ``features`` in the order of ``features.catalogue.vector.NAMES``.
 COLUMNS = (
     *(ROLES.id, ROLES.subject, ROLES.counterpart, ROLES.time, ROLES.measure),
+    "reference_measure",
     *("schema", "features", "positive", "known"),
 )
 names.check(f"{__name__}.COLUMNS", COLUMNS, (*layout.SCORES.names, "positive", "known"), "column of the labelled rows")
@@ -89,7 +92,9 @@ def training_set(
     parts = _parts(sorted((scratch / "labelled").glob("day=*/[!._]*.parquet")))
     for i, files in enumerate(parts):
         table = pa.concat_tables(pq.ParquetFile(file).read() for file in files).sort_by("event_time_ms")
-        table = table.set_column(table.column_names.index("features"), "features", lists(joined(settings, table))).select(COLUMNS)
+        table = table.set_column(table.column_names.index("features"), "features", lists(joined(settings, table)))
+        at = table.column_names.index("reference_measure")
+        table = table.set_column(at, "reference_measure", pa.array(counted_measures(table))).select(COLUMNS)
         day = number(table, "event_time_ms", np.int64) // DAY_MS
         for epoch_day in np.unique(day).tolist():
             layout.write(table.filter(pa.array(day == epoch_day)), fresh / day_name(epoch_day) / f"part-{i:05d}.parquet")

@@ -24,6 +24,7 @@ TRANSFORMED = (
     *(ROLES.time, ROLES.subject, ROLES.counterpart, ROLES.measure),
     *(ROLES.place or ()),
     *(name for name in (ROLES.category, ROLES.mode, ROLES.flag, ROLES.kind) if name is not None),
+    *("reference_measure", "measure_unknown"),
     *("kafka_partition", "kafka_offset"),
 )
 names.check(f"{__name__}.TRANSFORMED", TRANSFORMED, layout.SCORES.names, "column of the archive of scores")

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from features.base.active import DOMAIN, WORDS
+from features.base.settings import Settings
 
 #: Wide enough for every table of ours: piped into a file, rich would else break the lines at 80.
 _PIPE_WIDTH = 200
@@ -27,8 +28,22 @@ def figure(value: float | None, digits: int = 3) -> str:
 
 
 def measure(value: int | None, unit: str | None) -> str:
-    """Return a measure in the unit that persons read: ``12.50 EUR``; the domain's own unit where the event names none."""
-    return "-" if value is None else f"{value / DOMAIN.parameters.unit:,.2f} {unit or WORDS.unit}"
+    """Return a measure in the unit that the event names, with its own decimal places: ``12.50 EUR``, ``5,000 JPY``; in
+    the domain's where it names none."""
+    if value is None:
+        return "-"
+    if not unit:
+        return f"{value / DOMAIN.parameters.unit:,.2f} {WORDS.unit}"
+    if unit not in DOMAIN.unit_places:
+        return f"{value:,} of the smallest part of {unit}"
+    places = DOMAIN.unit_places[unit]
+    whole, rest = divmod(value, 10**places)
+    return f"{whole:,}.{rest:0{places}d} {unit}" if places else f"{whole:,} {unit}"
+
+
+def reference(settings: Settings) -> str:
+    """Return the unit of what was counted: means, sums and limits of measures."""
+    return settings.units.reference or WORDS.unit
 
 
 def printable(text: str) -> str:

@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from features.base import identity, private_files
+from features.base import identity, kept_rates, private_files
 from features.base.domain_name import DEFAULT_DOMAIN
 from features.base.identity import Identity
+from features.base.rates import RatesError
 from features.base.settings import ADMIN, Settings, domain_in, prefix_in
 from infra.errors import ComponentFailed, PlatformError
 from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
@@ -82,7 +83,8 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
             settings = ports.remember(settings, "domain", f'"{settings.domain}"')
         if settings.topic_prefix != prefix_in(settings.dir):
             settings = ports.remember(settings, "topic_prefix", f'"{settings.topic_prefix}"')
-        identity.keep(settings.dir, Identity(settings.domain, settings.topic_prefix))
+        _take_rates(settings, progress, began)
+        identity.keep(settings.dir, Identity(settings.domain, settings.topic_prefix, settings.units.reference))
         make_token(settings)
         if settings.secure:
             secrets.prepare(settings, acl.USERS)
@@ -106,6 +108,16 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
                 progress("features", "applied", time.monotonic() - began)
         bring_up(settings, [part for part in wanted if part.stage == 1], progress, began)
     return settings
+
+
+def _take_rates(settings: Settings, progress: Progress, began: float) -> None:
+    """Take in the file of ``units.rates``; of a folder that is made now they count from the beginning. Raises PlatformError."""
+    try:
+        new = kept_rates.take(settings, identity.read(settings.dir) is None)
+    except RatesError as error:
+        raise PlatformError(f"units.rates: {error}") from error
+    if new:
+        progress("rates", f"{len(new)} taken in", time.monotonic() - began)
 
 
 def down(settings: Settings, progress: Progress = _silent) -> None:

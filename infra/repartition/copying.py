@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
+import numpy as np
 
 from features.base import names
 from features.base.durations import DAY_MS
@@ -26,6 +27,7 @@ from streams.kafka.records import Record
 from streams.labels.label_intake import LabelIntake
 from streams.scoring.admission.admission import Admission
 from streams.scoring.intake import Intake, admission, limits_of
+from streams.scoring.measures import Measures
 
 #: Told (what, of how many records) as it goes on.
 Tell = Callable[[str, int], None]
@@ -82,13 +84,25 @@ class Taken:
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
         # Those that lay elsewhere than their subject's were moved, and the moved ones were taken.
-        self._intake = Intake(settings.scoring, self._of, homes_of(settings))
+        self._intake = Intake(settings.scoring, self._of, Measures(settings), homes_of(settings))
+        self._measures: dict[tuple[int, int], int] = {}
         for partition, history in histories.items():
             self._intake.decided((topics.EVENTS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
         """Return those of ``records`` that were taken. They are of one partition and follow those of the call before."""
-        return [record for taken in self._intake.again(records) for record in taken.records]
+        kept = []
+        for taken in self._intake.again(records):
+            kept += taken.records
+            counted = np.where(taken.unknown, -1, taken.columns.measure).tolist()
+            for record, event, measure in zip(taken.records, taken.events, counted, strict=True):
+                if measure != event.measure:
+                    self._measures[record.partition, record.offset] = measure
+        return kept
+
+    def measure(self, record: Record) -> int | None:
+        """Return what was counted of a record that was taken, where that is not the event's own measure; asked for once."""
+        return self._measures.pop((record.partition, record.offset), None)
 
     def _of(self, partition: int) -> Admission:
         if partition not in self._admissions:
@@ -156,9 +170,15 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
             taken = taken_of(settings, topic, journal.topics[topic].limits)
             parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
+            measure = taken.measure if isinstance(taken, Taken) else _nothing
             for record in merged(parts):
                 headers = [header for header in record.headers if header[0] != HEADER]
-                writer.put(temporary(topic), target(record), record, [*headers, marks.of(record).header()])
+                writer.put(
+                    temporary(topic),
+                    target(record),
+                    record,
+                    [*headers, marks.of(record)._replace(measure=measure(record)).header()],
+                )
                 copied += 1
             writer.flush()
             counts = {p: writer.counts.get((temporary(topic), p), 0) for p in range(journal.partitions)}
@@ -166,6 +186,10 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
                 raise PlatformError(f"somebody else writes to {temporary(topic)}; end that, and run it again")
             journal.topics[topic].counts = counts
             tell(f"{topic} copied", copied)
+
+
+def _nothing(record: Record) -> int | None:
+    return None
 
 
 def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -> Taken | TakenLabels | None:

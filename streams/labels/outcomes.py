@@ -27,7 +27,16 @@ class JoinedScore(msgspec.Struct, gc=False):
     threshold: float | None = None
     model_version: str | None = None
     unusual: bool | None = None
+    reference_measure: Measure | None = None
+    measure_unknown: bool = False
     decision: str = ""
+
+    @property
+    def measure(self) -> int | None:
+        """Return what it counted of the event, in parts of the reference unit; None where that is not known."""
+        if self.measure_unknown:
+            return None
+        return self.event.measure if self.reference_measure is None else self.reference_measure
 
     @property
     def is_apart(self) -> bool:
@@ -62,7 +71,7 @@ def labelled(
         outcome_time_ms=outcome_ms,
         positive=label.positive,
         source=label.source,
-        measure=score.event.measure if score else None,
+        measure=score.measure if score else None,
         score=score.score if score else None,
         threshold=score.threshold if score else None,
         model_version=score.model_version if score else None,
@@ -83,7 +92,7 @@ def matured(score: JoinedScore, outcome_ms: int) -> Outcome:
         outcome_time_ms=outcome_ms,
         positive=False,
         source="matured",
-        measure=event.measure,
+        measure=score.measure,
         score=score.score,
         threshold=score.threshold,
         model_version=score.model_version,

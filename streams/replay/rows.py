@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from features.base.active import ROLES
+from features.domains.card_fraud.currencies import PLACES
 from streams.publish.batch import Events
 from streams.publish.limits import first_wrong
 from streams.replay.cells import Column
@@ -24,13 +25,6 @@ from streams.replay.texts import ids, text
 _MOST_PATTERNS = 100
 #: What the ground truth calls each pattern.
 PATTERNS = ("genuine", *(f"scenario_{i}" for i in range(1, _MOST_PATTERNS + 1)))
-#: Currencies whose minor unit is not a hundredth (ISO 4217).
-_EXPONENTS = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
 
 
 class FileColumns:
@@ -41,7 +35,7 @@ class FileColumns:
 
     def __init__(self, mapping: Mapping | None = None, currency: str = "EUR") -> None:
         if not _is_currency(currency):
-            raise ReplayError(f"--currency is {currency!r}; write three capital letters, as in EUR")
+            raise ReplayError(f"--currency is {currency!r}; write one of ISO 4217, three capital letters as in EUR")
         self._wanted, self._currency = mapping or parse_map([]), currency
         self._have: dict[Field, Rule] = {}
 
@@ -141,7 +135,7 @@ class FileColumns:
                 at = int(np.flatnonzero(currency == code)[0]) if code is not None else currency.tolist().index(None)
                 raise ReplayError(
                     f"column {self._have['currency'].name}, row {int(piece.rows[at]):,}: "
-                    f"{'the value is missing' if code is None else repr(code)}; a currency is three capital letters, as in EUR"
+                    f"{'the value is missing' if code is None else repr(code)}; write codes of ISO 4217, as in EUR"
                 )
         of_rows = np.fromiter((places[code] for code in currency.tolist()), dtype=np.int64, count=len(currency))
         return minor_units(self._number("amount", piece), of_rows, self._have["amount"].rounded)
@@ -156,9 +150,9 @@ def no_events() -> Events:
 
 
 def _is_currency(text: str) -> bool:
-    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
+    return text in PLACES
 
 
 def exponent(currency: str) -> int:
     """Return the decimal places of a currency's minor unit: 2 for EUR, 0 for JPY."""
-    return _EXPONENTS.get(currency, 2)
+    return PLACES.get(currency, 2)

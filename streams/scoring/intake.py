@@ -7,7 +7,7 @@ batches were.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import msgspec
@@ -25,15 +25,16 @@ from streams.engine.core import dead_letter
 from streams.engine.future import ahead, reason
 from streams.engine.homes import ANYWHERE, WHERE_THEY_LIE, Homes, Stray
 from streams.engine.moved_header import appended_ms, moved
-from streams.engine.repartition_header import copied
+from streams.engine.repartition_header import Copied, copied
 from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
-from streams.scoring.admission.admission import ASTRAY, CONFLICT, DUPLICATE, NEW, Admission, Origins
+from streams.scoring.admission.admission import ASTRAY, DUPLICATE, NEW, Admission, Origins
 from streams.scoring.admission.digests import digests
 from streams.scoring.admission.event_clock import NEVER
+from streams.scoring.measures import DEAD_LETTER, OWN, Measures
 
-#: A verdict beside those of streams.scoring.admission.admission: from the future.
-_AHEAD = 4
+#: Verdicts beside those of streams.scoring.admission.admission: from the future; no measure in the reference unit.
+_AHEAD, _UNMEASURED = 4, 5
 _PROCESSOR = "scorer"
 
 
@@ -43,7 +44,8 @@ class ConflictingTransaction(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """n new transactions. ``bodies``: their canonical JSON; ``spread``: each partition with its rows, in their order."""
+    """n new transactions. ``bodies``: their canonical JSON; ``columns``: with measures in parts of the reference unit, and
+    ``unknown``: which have none; ``spread``: each partition with its rows, in their order."""
 
     records: list[Record]
     events: list[Event]
@@ -51,6 +53,7 @@ class Taken:
     columns: Columns
     spread: list[tuple[int, NDArray[np.int64]]]
     late: NDArray[np.bool_]
+    unknown: NDArray[np.bool_]
 
 
 class Judged(NamedTuple):
@@ -65,13 +68,15 @@ class Judged(NamedTuple):
 
 
 class IntakeLimits(NamedTuple):
-    """See the settings ``scoring.duplicate_horizon_hours``, ``allowed_lateness_hours`` and ``allowed_lead_hours``."""
+    """See the settings ``scoring.duplicate_horizon_hours``, ``allowed_lateness_hours`` and ``allowed_lead_hours``, and
+    for ``units`` ``streams.scoring.measures``."""
 
     horizon_ms: int
     lateness_ms: int
     lead_ms: int
     #: See ``streams.engine.homes``.
     partitioner: int = ANYWHERE
+    units: int = OWN
 
 
 def limits_of(scoring: Scoring, partitioner: int = ANYWHERE) -> IntakeLimits:
@@ -88,10 +93,18 @@ def admission(scoring: Scoring) -> Admission:
 
 
 class Intake:
-    """``admission_of`` gives the admission of a partition, which the records change; ``homes``: where records belong."""
+    """``admission_of`` gives the admission of a partition, which the records change; ``measures`` converts; ``homes``: where
+    records belong."""
 
-    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission], homes: Homes = WHERE_THEY_LIE) -> None:
-        self.limits = limits_of(scoring, homes.code)
+    def __init__(
+        self,
+        scoring: Scoring,
+        admission_of: Callable[[int], Admission],
+        measures: Measures,
+        homes: Homes = WHERE_THEY_LIE,
+    ) -> None:
+        self.limits = limits_of(scoring, homes.code)._replace(units=measures.mode)
+        self._measures = measures
         self._homes = homes
         self._histories = Histories()
         self._admission_of = admission_of
@@ -145,10 +158,15 @@ class Intake:
         verdict = np.full(len(events), _AHEAD, dtype=np.int8)
         lie, spread = _by_partition(records)
         astray = self._astray(lie, names, of_then) & ~before
+        columns, unknown, reasons = self._measured(records, events, columns, appended, before, of_then)
         for partition, every in spread:
             limits = of_then.get(partition, self.limits)
             future = ahead(columns.event_time_ms[every], appended[every], limits.lead_ms) & ~before[every]
             rows = every[~future]
+            if reasons and limits.units == DEAD_LETTER:
+                unmeasured = unknown[rows] & ~before[rows] & ~astray[rows]
+                verdict[rows[unmeasured]] = _UNMEASURED
+                rows = rows[~unmeasured]
             of_partition = self._admission_of(partition)
             of_partition.use(limits.horizon_ms, limits.lateness_ms)
             verdict[rows], late[rows], clock_ms[rows] = of_partition.admit(
@@ -161,10 +179,12 @@ class Intake:
         # One from the future is judged where it belongs.
         verdict[astray] = ASTRAY
         if not verdict.any():
-            return Judged(Taken(records, events, bodies, columns, spread, late), dead, 0, [])
+            return Judged(Taken(records, events, bodies, columns, spread, late, unknown), dead, 0, [])
         repeated = int((verdict == DUPLICATE).sum())
-        for i in np.flatnonzero((verdict == CONFLICT) | (verdict == _AHEAD)).tolist():
-            why = reason(events[i].event_time_ms, int(appended[i])) if verdict[i] == _AHEAD else _conflict()
+        for i in np.flatnonzero((verdict != NEW) & (verdict != DUPLICATE) & ~astray).tolist():
+            why: ValueError = reasons[i] if verdict[i] == _UNMEASURED else _conflict()
+            if verdict[i] == _AHEAD:
+                why = reason(events[i].event_time_ms, int(appended[i]))
             dead.append(dead_letter(records[i], _PROCESSOR, why))
         elsewhere = [Stray(records[i], names[i], int(clock_ms[i])) for i in np.flatnonzero(astray).tolist()]
         kept = np.flatnonzero(verdict == NEW)
@@ -178,6 +198,7 @@ class Intake:
             columns.take(kept),
             _by_partition(records)[1],
             late[kept],
+            unknown[kept],
         )
         return Judged(new, dead, repeated, elsewhere)
 
@@ -193,6 +214,36 @@ class Intake:
             of_code = np.array([codes.get(partition, self.limits.partitioner) == code for partition in lie.tolist()])
             elsewhere |= of_code & self._homes.astray(lie, subjects, code)
         return elsewhere
+
+    def _measured(
+        self,
+        records: Sequence[Record],
+        events: Sequence[Event],
+        columns: Columns,
+        appended: NDArray[np.int64],
+        before: NDArray[np.bool_],
+        of_then: Mapping[int, IntakeLimits],
+    ) -> tuple[Columns, NDArray[np.bool_], dict[int, ValueError]]:
+        """Return the columns with measures in parts of the reference unit, which are not known, bool [n], and why not, by row."""
+        converted = self._measures.of(events, columns.measure, columns.event_time_ms, appended)
+        measure, reasons = converted.measure, converted.reasons
+        unknown = np.zeros(len(events), dtype=np.bool_)
+        unknown[list(reasons)] = True
+        own = [partition for partition, limits in of_then.items() if limits.units == OWN]
+        if own and self._measures.mode != OWN:
+            # Of before there were rates: as it stood.
+            rows = np.isin(np.array([record.partition for record in records]), own)
+            measure, unknown = np.where(rows, columns.measure, measure), unknown & ~rows
+        if before.any():
+            # A copy has another time at the broker, and says itself what it counted.
+            measure, unknown = measure.copy(), unknown.copy()
+            for i in np.flatnonzero(before).tolist():
+                counted = (copied(records[i]) or Copied()).measure
+                measure[i], unknown[i] = columns.measure[i] if counted is None else max(counted, 0), (counted or 0) < 0
+        if measure is columns.measure and not unknown.any():
+            return columns, unknown, reasons
+        kind = np.where(unknown, -1, columns.kind).astype(np.int8)
+        return replace(columns, measure=measure, kind=kind), unknown, reasons
 
 
 def _explained(error: Exception) -> Exception:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
 from features.base.model_client import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, vector_schema
@@ -40,6 +41,7 @@ from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Partition, Record
 from streams.scoring import fallback_rules, metrics
 from streams.scoring.intake import Intake, IntakeLimits, Taken, admission
+from streams.scoring.measures import Measures
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version
 from streams.scoring.score_records import Scored, count, score_records
@@ -79,7 +81,9 @@ class Scorer:
         self._model = model
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
-        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, homes)
+        self._reference = settings.units.reference
+        own = Measures(settings)
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, own, homes)
         self._homes, self._moved = homes, MovedCounts(homes)
         self._ask_again_at = 0.0
 
@@ -110,6 +114,8 @@ class Scorer:
             taken.records,
             events,
             taken.bodies,
+            batch.measure,
+            taken.unknown,
             vectors,
             prediction,
             ages,
@@ -160,7 +166,7 @@ class Scorer:
     @property
     def state_version(self) -> str:
         """Return the name of the code that can go on with a snapshot (``streams.engine.core.Snapshotted``)."""
-        return version()
+        return version() if self._reference == DOMAIN.reference_unit else f"{version()}-{self._reference}"
 
     def copy(self, partition: int) -> PartitionCopy:
         """Begin a copy of a partition's state (``streams.engine.core.Snapshotted``)."""

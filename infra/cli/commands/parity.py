@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from features.archive import mirror
-from features.base.active import WORDS
+from features.base.active import DOMAIN, WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context, spark
 from streams.topics import SCORES as SCORES_TOPIC
@@ -42,6 +43,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     from features.archive.locks import reading
+    from features.jobs.counted import recounted
     from features.jobs.parity import compare
     from features.jobs.sources import NothingThere, archived, from_topic, history_from
     from infra.errors import PlatformError
@@ -68,16 +70,19 @@ def command(
             raise PlatformError(str(error)) from error
         store = settings if profiles else None
         differences = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
+        measures, wrong = recounted(scores, settings, start_ms, end_ms) if DOMAIN.unit_field else (0, 0)
     if not differences.vectors:
         schema = vector_schema(settings.features)
         raise PlatformError(
             f"no score in that range has a vector of schema {schema}, so nothing was compared; see --from, --to and [features]"
         )
     if as_json:
-        show.document(differences)
+        show.document(msgspec.to_builtins(differences) | {"measures": measures, "miscounted": wrong})
     else:
         _print(differences, "features" if profiles else f"{WORDS.subject} features")
-    if differences.differing:
+        if measures:
+            print(f"{measures:,} {WORDS.measure}s counted again by the table of rates: {wrong:,} differ")
+    if differences.differing or wrong:
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from features.base.active import DOMAIN, WORDS
 
 DRIFT_HELP = f"A drift of the simulated world of {DOMAIN.name}, as docs/simulator.md writes it. May be given several times."
 FAULT_HELP = "A data fault, KIND@DAY:DAYS. May be given several times."
+UNIT_HELP = f"What {WORDS.measure}s are in, the first for half of them (docs/simulator.md). May be given several times."
 KIND_HELP = f"How many {WORDS.events} of another kind, KIND=SHARE, where {DOMAIN.name} has kinds. May be given several times."
 RESUME_HELP = (
     "Go on where the last run of the same simulation stopped. With --from-day, where nothing of it was published: the days "
@@ -38,6 +39,10 @@ def command(
     kind: Annotated[list[str] | None, typer.Option(help=KIND_HELP)] = None,
     drift: Annotated[list[str] | None, typer.Option(help=DRIFT_HELP)] = None,
     fault: Annotated[list[str] | None, typer.Option(help=FAULT_HELP)] = None,
+    unit: Annotated[list[str] | None, typer.Option(help=UNIT_HELP)] = None,
+    rates: Annotated[
+        Path | None, typer.Option(help="Write the rates of these days to this CSV file, before anything else.")
+    ] = None,
     speed: Annotated[str, typer.Option(help="max, or how many times faster than real time.")] = "max",
     lockstep: Annotated[str, typer.Option(help="Wait for every processor at each 1d, 6h, 30m of event time.")] = "",
     lockstep_timeout: Annotated[float, typer.Option(min=1.0, help="Seconds without progress before giving up.")] = 300.0,
@@ -65,10 +70,13 @@ def command(
             drifts=tuple(drift or []),
             faults=tuple(fault or []),
             withdrawn_rate=withdrawn_rate,
+            units=tuple(unit or []),
             kinds=tuple(kind or []),
         )
         simulation = simulator(world)
         check_plan(plan)
+        if rates is not None:
+            rates.write_text(simulation.rates(from_day or 0, (from_day or 0) + days))
         carry_out(work_of(simulation, world, from_day, days, all_labels), plan)
     except SettingsError:
         raise

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.simulate.card_fraud import kinds, patterns
+from streams.simulate.card_fraud.currencies import in_currency, of_terminals, table
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
 from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, MAX_REVERSAL_DAYS, label, withdrawn
@@ -38,6 +39,7 @@ class Simulation:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.world: World = build(options)
+        self._currency = of_terminals(options.seed, options.currencies, options.terminals)
         self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
 
         #: No label comes later after its payment.
@@ -102,6 +104,10 @@ class Simulation:
         joined = concat_labels(parts)
         return joined.take(joined.label_time_ms >= start)
 
+    def rates(self, first: int, end: int) -> str:
+        """Return what currencies are worth on the days [first, end), as ``units.rates`` takes it."""
+        return table(self.options.seed, self.options.currencies, self.options.start_ms, first, end)
+
     def _factor(self, n: int) -> NDArray[np.float64]:
         """Return what amounts are multiplied by in each minute of day ``n`` [1440]; the latest drift counts."""
         minute = n + np.arange(1440) / 1440.0
@@ -146,14 +152,15 @@ class Simulation:
         # The day is part of the number, so that ids are unique whichever days are made.
         prefix = f"{letter}{self.options.seed}-{n:04d}"
         ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
+        currency = self._currency[rows.terminal]
         return Events(
             event_id=ids,
             event_time_ms=start + rows.time,
             subject=world.subject[rows.card],
             counterpart=world.counterpart[rows.terminal],
-            measure=rows.amount,
+            measure=in_currency(rows.amount, currency, self.options.seed, n),
             others={
-                "currency": np.full(len(rows), "EUR", dtype=object),
+                "currency": currency,
                 "latitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
                 "longitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
                 "country": world.terminal_country[rows.terminal],

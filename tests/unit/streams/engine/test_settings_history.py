@@ -10,6 +10,7 @@ import pytest
 
 from features.base.events import Outcome
 from features.base.sections import Scoring
+from features.base.settings import Settings
 from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import MOST, Histories, History, Since, by_limits, went_on
@@ -17,6 +18,7 @@ from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.admission.event_clock import SUBJECTS
 from streams.scoring.intake import Intake, admission, limits_of
+from streams.scoring.measures import OWN, Measures
 from streams.scoring.partition_state import PartitionState
 from tests.unit.streams.records import label, score
 
@@ -86,7 +88,7 @@ class Life:
 
     def __init__(self, scoring: Scoring, history: History, offset: int) -> None:
         self.state = PartitionState(admission(scoring))
-        self.intake = Intake(scoring, lambda _: self.state.admission)
+        self.intake = Intake(scoring, lambda _: self.state.admission, Measures(Settings()))
         self.history = went_on(history, offset, self.intake.limits)
         self.intake.decided((topics.EVENTS, 0), self.history)
 
@@ -217,4 +219,4 @@ def test_lives_of_the_joiner_say_together_what_one_says_of_the_labels_that_were_
 def test_settings_become_limits_in_ms(scoring: Scoring) -> None:
     limits = limits_of(scoring)
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
-    assert tuple(limits) == (*(int(span * HOUR) for span in hours), 0)
+    assert tuple(limits) == (*(int(span * HOUR) for span in hours), 0, OWN)

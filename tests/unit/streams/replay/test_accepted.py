@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features.base.sections import Scoring
+from features.base.sections import Scoring, Units
+from features.base.settings import Settings
 from streams import topics
 from streams.kafka.records import Record
 from streams.labels.label_intake import LabelIntake
@@ -25,6 +26,7 @@ from streams.replay.mapping import parse_map
 from streams.replay.replay import Replay
 from streams.replay.rows import FileColumns
 from streams.scoring.intake import Intake, admission
+from streams.scoring.measures import Measures
 from tests.unit.streams.replay.files import SPECS, good
 
 START = datetime(2018, 4, 1, 8)
@@ -82,7 +84,7 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
 def taken(replay: Replay) -> int:
     """Give the scorer's and the joiner's intake all that would be published; return how many events. Nothing may be dead."""
     only = admission(Scoring())
-    scorer, joiner = Intake(Scoring(), lambda _: only), LabelIntake(0)
+    scorer, joiner = Intake(Scoring(), lambda _: only, Measures(Settings(units=Units(missing="mark")))), LabelIntake(0)
     rows = 0
     for batch in replay.batches():
         values = encode_events(batch.transactions)

@@ -6,17 +6,19 @@ import msgspec
 
 from features.base.events import DeadLetter
 from features.base.sections import Scoring
+from features.base.settings import Settings
 from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import Since
 from streams.kafka.records import Record
 from streams.scoring.intake import Intake, admission
+from streams.scoring.measures import Measures
 from tests.unit.streams.records import HOUR, T0, record
 
 
 def intake() -> Intake:
     only = admission(Scoring())
-    return Intake(Scoring(), lambda _: only)
+    return Intake(Scoring(), lambda _: only, Measures(Settings()))
 
 
 def event(offset: int, event_id: str, amount: int = 100) -> Record:

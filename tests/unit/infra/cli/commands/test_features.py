@@ -95,6 +95,33 @@ def test_history_is_the_newest_in_the_order_of_their_time(archive: Path, capsys:
     assert lines[-1].split()[-3:] == ["0.250", str(INDEX["amount"] + 4), str(INDEX["count_1h"] + 4)]
 
 
+def test_history_shows_the_currency_that_was_sent(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {
+        "transaction_id": ["y", "k"],
+        "amount_minor": [5000, 12_345],
+        "currency": ["JPY", "KWD"],
+        "reference_measure": [3035, 3748],
+    }
+    both = {
+        "card_id": "bug",
+        "terminal_id": "m1",
+        "schema": SCHEMA,
+        "decision": "pass",
+        "event_time_ms": AT,
+        "kafka_partition": 0,
+    }
+    values = (
+        rows | {name: [value] * 2 for name, value in both.items()} | {"kafka_offset": [0, 1], "features": [[0.0] * WIDTH] * 2}
+    )
+    columns = [pa.array(values[f.name], type=f.type) if f.name in values else pa.nulls(2, f.type) for f in layout.SCORES]
+    place = load(archive).archive / "scores" / "day=2026-01-03" / "scores-0-c.parquet"
+    layout.write(pa.table(columns, schema=layout.SCORES), place)
+    assert main.run(["features", "history", "card", "bug"]) == 0
+    out = capsys.readouterr().out
+    assert "5,000 JPY" in out
+    assert "12.345 KWD" in out
+
+
 def test_history_for_programs_has_every_feature(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "history", "card", "c1", "--json"]) == 0
     past = json.loads(capsys.readouterr().out)

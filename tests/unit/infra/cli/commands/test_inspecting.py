@@ -53,6 +53,12 @@ def _store(folder: Path, *versions: str, document: ServingDocument) -> None:
     (folder / "models" / "serving.json").write_bytes(encode_document(document))
 
 
+def test_an_alert_shows_the_currency_that_was_sent() -> None:
+    for minor, currency, shown in ((5000, "JPY", "5,000 JPY"), (12_345, "KWD", "12.345 KWD")):
+        paid = Payment("t", AT, "c1", "m1", minor, currency)
+        assert shown in alerts.row(Alert(paid, "c1", 0.9, 0.5, "fraud", "v1", [], {}))
+
+
 def test_alert_row() -> None:
     alert = Alert(
         Payment("t", AT, "c1", "m1", 1250),
