@@ -42,8 +42,8 @@ def refusal(folder: Path, asked: Identity) -> str:
     if made is None or made == asked:
         return ""
     name = "domain" if made.domain != asked.domain else "topic_prefix"
-    before, now = getattr(made, name), getattr(asked, name)
+    before, current = getattr(made, name), getattr(asked, name)
     return (
-        f"{folder} was made with {name} = {before!r}, and holds its archive and models; {name} is {now!r} now:"
+        f"{folder} was made with {name} = {before!r}, and holds its archive and models; {name} is {current!r} now:"
         " take it back, or choose another folder with --dir"
     )

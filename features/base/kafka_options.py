@@ -26,8 +26,8 @@ def client(settings: Settings) -> dict[str, str]:
     Raises SettingsError where a file or a variable that they name is not there.
     """
     given = {**(_own(settings) if settings.secure_broker else {}), **settings.kafka}
-    found = {name: _value(settings, name, value) for name, value in given.items()}
-    return {**found, "bootstrap.servers": settings.bootstrap}
+    options = {name: _value(settings, name, value) for name, value in given.items()}
+    return {**options, "bootstrap.servers": settings.bootstrap}
 
 
 def encrypted(settings: Settings) -> bool:

@@ -363,13 +363,13 @@ _UNTOLD = ("kafka", "redis", "registry_path", "spark", "storage")
 
 def _told(error: ValidationError) -> str:
     wrong = []
-    for one in error.errors(include_url=False):
-        place = [str(part) for part in one["loc"]]
+    for problem in error.errors(include_url=False):
+        place = [str(part) for part in problem["loc"]]
         # A table that is wrong as a whole may hold a secret, too, and so may a name that stands in the wrong table.
-        misplaced = one["type"] == "extra_forbidden"
-        untold = not place or set(place) & set(_UNTOLD) or isinstance(one["input"], (dict, list)) or misplaced
-        value = "" if untold else f", not {one['input']!r:.60}"
+        misplaced = problem["type"] == "extra_forbidden"
+        untold = not place or set(place) & set(_UNTOLD) or isinstance(problem["input"], (dict, list)) or misplaced
+        value = "" if untold else f", not {problem['input']!r:.60}"
         name = ".".join(place)
-        why = f"it is called {RENAMED[name]} now" if misplaced and name in RENAMED else one["msg"]
+        why = f"it is called {RENAMED[name]} now" if misplaced and name in RENAMED else problem["msg"]
         wrong.append(f"{name or 'settings'}: {why}{value}")
     return "; ".join(wrong)

@@ -124,16 +124,16 @@ def _known(value: Any) -> Any:
 
 
 def _profiles(inputs: pd.DataFrame, as_of: NDArray[np.int64]) -> Profiles:
-    found = unknown(len(inputs))
+    profiles = unknown(len(inputs))
     for row, (time_ms, profile, usual) in enumerate(zip(as_of, inputs["profile"], inputs["usual"], strict=True)):
         if time_ms and _has(profile, PROFILE_WIDTH):
-            found.owner[row] = profile
+            profiles.owner[row] = profile
             if _has(usual, USUAL_WIDTH):
-                found.usual[row] = usual
+                profiles.usual[row] = usual
     tiles = [_tiles(cell) for cell in inputs["tiles"]]
     lengths = np.array([len(rows) for rows in tiles], dtype=np.int64)
     end = np.cumsum(lengths)
-    return replace(found, owner_ts_ms=as_of, tiles=np.concatenate([empty(), *tiles]), begin=end - lengths, end=end)
+    return replace(profiles, owner_ts_ms=as_of, tiles=np.concatenate([empty(), *tiles]), begin=end - lengths, end=end)
 
 
 def _has(cell: Any, length: int) -> bool:

@@ -121,13 +121,13 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     rows = rows.sort_values([ROLES.subject, ROLES.time], kind="stable")
-    found: list[tuple[str, int, list[float], list[int]]] = []
+    profiles: list[tuple[str, int, list[float], list[int]]] = []
     subject, day, habits = "", -1, Habits()
 
     def close() -> None:
         if day >= 0:
             profile, usual = habits.profile()
-            found.append((subject, (day + 1) * DAY_MS, profile.tolist(), usual.tolist()))
+            profiles.append((subject, (day + 1) * DAY_MS, profile.tolist(), usual.tolist()))
 
     n = len(rows)
     latitudes, longitudes = (rows[name] for name in ROLES.place) if ROLES.place else (pd.Series(np.full(n, np.nan)),) * 2
@@ -148,7 +148,7 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
         day = time // DAY_MS
         habits.add(time, measure, counterpart, category, place if present_there else None)
     close()
-    return pd.DataFrame(found, columns=[ROLES.subject, "event_time_ms", "profile", "usual"])
+    return pd.DataFrame(profiles, columns=[ROLES.subject, "event_time_ms", "profile", "usual"])
 
 
 def _or_none(column: pd.Series[str]) -> list[str | None]:

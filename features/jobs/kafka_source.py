@@ -81,14 +81,14 @@ def _readable(batch: pa.RecordBatch) -> tuple[list[int], list[Score]]:
     """Return the rows of the batch that decode, and what they decode to."""
     decode = msgspec.json.Decoder(Score).decode
     kept: list[int] = []
-    found: list[Score] = []
+    scores: list[Score] = []
     for i, value in enumerate(batch.column("value").to_pylist()):
         try:
-            found.append(decode(value))
+            scores.append(decode(value))
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         kept.append(i)
-    return kept, found
+    return kept, scores
 
 
 def _floats(score: Score) -> NDArray[np.float32]:

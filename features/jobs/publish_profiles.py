@@ -49,12 +49,12 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
 
 def newest(rows: list[ProfileRow]) -> list[ProfileRow]:
     """Return the newest row of each subject."""
-    found: dict[str, ProfileRow] = {}
+    by_subject: dict[str, ProfileRow] = {}
     for row in rows:
-        known = found.get(row.subject)
+        known = by_subject.get(row.subject)
         if known is None or row.event_time_ms > known.event_time_ms:
-            found[row.subject] = row
-    return list(found.values())
+            by_subject[row.subject] = row
+    return list(by_subject.values())
 
 
 def profile_rows(table: pa.Table) -> list[ProfileRow]:

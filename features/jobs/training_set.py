@@ -74,8 +74,8 @@ def training_set(
     from pyspark.sql import functions as f
 
     settled_ms = end_ms - settings.labels.delay_ms
-    found = TrainingSet(vector_schema(settings.features), NAMES, start_ms, end_ms, settled_ms)
-    clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), found.schema, end_ms, exclude)
+    manifest = TrainingSet(vector_schema(settings.features), NAMES, start_ms, end_ms, settled_ms)
+    clean = clean_scores(spark.read.schema(SCORES).parquet(*map(str, scores)), manifest.schema, end_ms, exclude)
     outcomes = spark.read.schema(OUTCOMES).parquet(str(mirror.archive(settings) / "outcomes"))
     day = f.date_format(f.timestamp_millis("event_time_ms"), "yyyy-MM-dd")
     labelled = training_rows(clean, outcomes, start_ms, settled_ms).withColumn("day", day)
@@ -90,31 +90,31 @@ def training_set(
         table = pa.concat_tables(pq.ParquetFile(file).read() for file in files).sort_by("event_time_ms")
         table = table.set_column(table.column_names.index("features"), "features", lists(joined(settings, table))).select(COLUMNS)
         day = number(table, "event_time_ms", np.int64) // DAY_MS
-        for one in np.unique(day).tolist():
-            layout.write(table.filter(pa.array(day == one)), fresh / day_name(one) / f"part-{i:05d}.parquet")
-        found.rows += table.num_rows
-        found.known += int(number(table, "known", np.bool_).sum())
-        found.positives += int(number(table, "positive", np.bool_).sum())
-        tell(i + 1, len(parts), found.rows)
+        for epoch_day in np.unique(day).tolist():
+            layout.write(table.filter(pa.array(day == epoch_day)), fresh / day_name(epoch_day) / f"part-{i:05d}.parquet")
+        manifest.rows += table.num_rows
+        manifest.known += int(number(table, "known", np.bool_).sum())
+        manifest.positives += int(number(table, "positive", np.bool_).sum())
+        tell(i + 1, len(parts), manifest.rows)
     fresh.mkdir(parents=True, exist_ok=True)
-    write_json(fresh / MANIFEST, found)
+    write_json(fresh / MANIFEST, manifest)
     shutil.rmtree(out, ignore_errors=True)
     move_folder(fresh, out)
-    return found
+    return manifest
 
 
 def _parts(files: Sequence[Path]) -> list[list[Path]]:
     """Group the files that are joined together, of ROWS_A_FILE rows or one file: a join costs seconds, however few its rows."""
-    found: list[list[Path]] = []
+    parts: list[list[Path]] = []
     rows = ROWS_A_FILE
     for file in files:
         more = pq.read_metadata(file).num_rows
         if rows + more > ROWS_A_FILE:
-            found.append([])
+            parts.append([])
             rows = 0
-        found[-1].append(file)
+        parts[-1].append(file)
         rows += more
-    return found
+    return parts
 
 
 def read(folder: Path) -> pa.Table:

@@ -57,14 +57,14 @@ class Recomputation:
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
         """Return float32 [n, WIDTH] of a table with TRANSFORMED; owner and counterpart columns hold their missing values."""
-        found = np.empty((table.num_rows, WIDTH), dtype=np.float32)
+        matrix = np.empty((table.num_rows, WIDTH), dtype=np.float32)
         partition = number(table, "kafka_partition", np.int64)
         batch = from_table(table)
-        for one in np.unique(partition).tolist():
-            rows = np.flatnonzero(partition == one)
-            state = self._state(one)
-            found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._measure_limit)
-        return found
+        for partition_number in np.unique(partition).tolist():
+            rows = np.flatnonzero(partition == partition_number)
+            state = self._state(partition_number)
+            matrix[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._measure_limit)
+        return matrix
 
     def _state(self, partition: int) -> SubjectState:
         generation = generations.of(partition)

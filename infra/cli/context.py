@@ -88,6 +88,6 @@ def settings() -> Settings:
     from features.base.settings import load
     from infra.security import secrets
 
-    found = load()
-    secrets.export(found)
-    return found
+    loaded = load()
+    secrets.export(loaded)
+    return loaded

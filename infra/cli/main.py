@@ -80,12 +80,12 @@ def _named(name: str) -> Any:
 
 def _loaded(name: str) -> Any:
     module, attribute = COMMANDS[name].target.split(":")
-    found: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
+    target: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(name, help=COMMANDS[name].summary)(found)
-        found = single
-    command = typer.main.get_command(found)
+        single.command(name, help=COMMANDS[name].summary)(target)
+        target = single
+    command = typer.main.get_command(target)
     command.name = name
     return command
 

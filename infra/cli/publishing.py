@@ -125,8 +125,8 @@ def _none_ahead(batches: Iterable[Batch], lead_ms: int, all_labels: bool) -> Ite
         times = {"event time": batch.transactions.event_time_ms}
         if all_labels:
             times["label time"] = batch.labels.label_time_ms
-        for what, found in times.items():
-            newest_ms = int(found.max(initial=0))
+        for what, moments in times.items():
+            newest_ms = int(moments.max(initial=0))
             if lead_ms and newest_ms > time.time() * 1000 + lead_ms:
                 raise ValueError(
                     f"{what} reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and nothing is "

@@ -101,8 +101,8 @@ def replayed(path: Path, days: int | None) -> Story:
 
     replay = Replay(path, label_delay_days=7.0)
     first, last, rows = extent(path)
-    there = (last - first).days + 1
-    total = min(days or there, there)
+    file_days = (last - first).days + 1
+    total = min(days or file_days, file_days)
     if total <= HISTORY_DAYS:
         raise ReplayError(
             f"{path.name}: {total} days are too few; the demo learns from {HISTORY_DAYS} and then goes on, so ask for more"
@@ -113,7 +113,7 @@ def replayed(path: Path, days: int | None) -> Story:
         days=total,
         injections=(),
         settings={
-            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / there), "min_positives_first": 100},
+            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / file_days), "min_positives_first": 100},
             "labels": {"step_hours": 24},
             "writers": {"linger_s": 0.1},
             "training": {"days": 60.0},

@@ -43,15 +43,15 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     from rich.table import Table
     from rich.text import Text
 
-    found = list(rows)
-    if not found:
+    all_rows = list(rows)
+    if not all_rows:
         print(empty)
         return
     out = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in columns:
         right = name.startswith(">")
         out.add_column(name.removeprefix(">"), justify="right" if right else "left", overflow="fold")
-    for row in found:
+    for row in all_rows:
         # Text: nor must it be read as rich's markup.
         out.add_row(*(Text(printable(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(out)

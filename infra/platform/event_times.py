@@ -56,10 +56,10 @@ def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
         seen = newest_each(settings, EVENTS, _LAST, timeout_s=timeout_s).records
     except PlatformError:
         return None
-    found = [(event.event_time_ms, one.timestamp_ms) for one in seen if (event := decode(one)) is not None]
-    if not found:
+    stamps = [(event.event_time_ms, record.timestamp_ms) for record in seen if (event := decode(record)) is not None]
+    if not stamps:
         return None
-    times, appended = np.array(found, dtype=np.int64).T
+    times, appended = np.array(stamps, dtype=np.int64).T
     sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * HOUR_MS))]
     return int(sane.max()) if len(sane) else None
 

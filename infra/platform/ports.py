@@ -55,12 +55,12 @@ def port_range() -> range:
     text = os.environ.get(RANGE_VARIABLE)
     if not text:
         return range(FIRST, LAST)
-    found = re.fullmatch(r"\s*(\d{1,5})-(\d{1,5})\s*", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]) <= 65_535:
+    match = re.fullmatch(r"\s*(\d{1,5})-(\d{1,5})\s*", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]) <= 65_535:
         raise SettingsError(
             f"{RANGE_VARIABLE} is {text!r}; write two ports from 1 to 65535, the lower one first, as in 20000-21999"
         )
-    return range(int(found[1]), int(found[2]) + 1)
+    return range(int(match[1]), int(match[2]) + 1)
 
 
 def missing(ports: Ports, processes: tuple[str, ...]) -> tuple[list[str], list[str]]:

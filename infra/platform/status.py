@@ -81,15 +81,17 @@ class Status(TypedDict):
 def status(settings: Settings) -> Status:
     """Ask every component of the platform. Takes some seconds where one hangs; raises nothing for one that is down."""
     running = supervisor.processes(settings)
-    found = [component(settings, part, running.get(part.name)) for part in components.of(settings)]
-    healthy = sum(one.health == "healthy" for one in found)
-    stopped = sum(one.health == "stopped" for one in found)
-    reachable = bool(settings.bootstrap_servers) or any(one.name == "kafka" and one.health == "healthy" for one in found)
+    reports = [component(settings, part, running.get(part.name)) for part in components.of(settings)]
+    healthy = sum(report.health == "healthy" for report in reports)
+    stopped = sum(report.health == "stopped" for report in reports)
+    reachable = bool(settings.bootstrap_servers) or any(
+        report.name == "kafka" and report.health == "healthy" for report in reports
+    )
     kafka = _ask(settings) if reachable else FromKafka()
     return Status(
         dir=str(settings.dir),
-        state="up" if healthy == len(found) else "down" if stopped == len(found) else "partly up",
-        components=[asdict(one) for one in found],
+        state="up" if healthy == len(reports) else "down" if stopped == len(reports) else "partly up",
+        components=[asdict(report) for report in reports],
         addresses=addresses(settings),
         lag=kafka.lag,
         refused=kafka.refused,
@@ -149,15 +151,15 @@ def addresses(settings: Settings) -> Addresses:
 
 
 def _ask(settings: Settings) -> FromKafka:
-    found = FromKafka()
+    kafka = FromKafka()
     try:
         check(settings)
-        found.lag = group_lags(settings)
-        found.published_ms = newest_published(settings)
-        found.less_safe = provision.less_safe_topics(settings)
+        kafka.lag = group_lags(settings)
+        kafka.published_ms = newest_published(settings)
+        kafka.less_safe = provision.less_safe_topics(settings)
     except SettingsError as error:
-        found.refused = str(error)
+        kafka.refused = str(error)
     except KafkaException as error:
         refusal = refused(settings, error.args[0])
-        found.refused = None if refusal is None else str(refusal)
-    return found
+        kafka.refused = None if refusal is None else str(refusal)
+    return kafka

@@ -183,8 +183,8 @@ def _private(parent: Path, run: Path) -> None:
     if parent == run:
         return
     parent.mkdir(mode=0o700, exist_ok=True)
-    found = parent.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = parent.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PlatformError(f"{parent} belongs to someone else or is open to others; remove it or choose a shorter --dir")
 
 
@@ -205,24 +205,29 @@ def processes(settings: Settings) -> dict[str, Process]:
     """Return all components by name; empty where supervisor does not run. Raises Unanswered where it hangs: what it started may
     run."""
     try:
-        found = _call(settings, "getAllProcessInfo")
+        entries = _call(settings, "getAllProcessInfo")
     except Unanswered:
         raise
     except (OSError, HTTPException, xmlrpc.client.Error):
         return {}
     return {
-        one["name"]: Process(
-            one["name"], one["statename"], one["pid"], float(one["start"]), _exit_status(settings, one), str(one["spawnerr"])
+        entry["name"]: Process(
+            entry["name"],
+            entry["statename"],
+            entry["pid"],
+            float(entry["start"]),
+            _exit_status(settings, entry),
+            str(entry["spawnerr"]),
         )
-        for one in found
+        for entry in entries
     }
 
 
-def _exit_status(settings: Settings, one: dict[str, Any]) -> int:
+def _exit_status(settings: Settings, entry: dict[str, Any]) -> int:
     # Of a process that ended too soon supervisor says 0, whatever it was; its log knows better.
-    if one["statename"] not in {"BACKOFF", "FATAL"}:
-        return int(one["exitstatus"])
-    return last_exit(logs(settings) / "supervisor.log", one["name"])
+    if entry["statename"] not in {"BACKOFF", "FATAL"}:
+        return int(entry["exitstatus"])
+    return last_exit(logs(settings) / "supervisor.log", entry["name"])
 
 
 def last_exit(path: Path, name: str) -> int:

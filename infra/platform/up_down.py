@@ -187,24 +187,24 @@ def _create_topics(settings: Settings, wanted: list[Component], progress: Progre
 def bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
     """Start these, and return when they are healthy. For a holder of the platform's lock. Raises ComponentFailed."""
     running = _once_none_is_stopping(settings, parts)
-    there = {part.name for part in parts if part.name in running and running[part.name].wanted}
+    present = {part.name for part in parts if part.name in running and running[part.name].wanted}
     for part in parts:
-        if part.name in there and running[part.name].state == "BACKOFF":
+        if part.name in present and running[part.name].state == "BACKOFF":
             # It waits for its next try, and would be judged by its last: what was wrong may be mended.
             supervisor.stop_component(settings, part.name)
-            there.remove(part.name)
-        if part.name not in there:
+            present.remove(part.name)
+        if part.name not in present:
             supervisor.start_component(settings, part.name)
             progress(part.name, "starting", time.monotonic() - began)
     started = time.monotonic()
     pids: dict[str, set[int]] = {part.name: set() for part in parts}
     waiting = list(parts)
     while waiting:
-        now = supervisor.processes(settings)
+        processes = supervisor.processes(settings)
         for part in list(waiting):
-            if _is_healthy(settings, part, now.get(part.name), pids[part.name], time.monotonic() - started):
+            if _is_healthy(settings, part, processes.get(part.name), pids[part.name], time.monotonic() - started):
                 waiting.remove(part)
-                progress(part.name, "was healthy already" if part.name in there else "healthy", time.monotonic() - began)
+                progress(part.name, "was healthy already" if part.name in present else "healthy", time.monotonic() - began)
         time.sleep(_POLL_S)
 
 
@@ -260,9 +260,9 @@ def stop_parts(settings: Settings, parts: list[Component], progress: Progress, b
     deadline = time.monotonic() + max(part.stop_s for part in parts) + 5
     waiting = {part.name for part in parts if part.name in running and running[part.name].wanted}
     while waiting and time.monotonic() < deadline:
-        now = supervisor.processes(settings)
+        processes = supervisor.processes(settings)
         for name in sorted(waiting):
-            if name not in now or not now[name].wanted:
+            if name not in processes or not processes[name].wanted:
                 waiting.remove(name)
                 progress(name, "stopped", time.monotonic() - began)
         time.sleep(_POLL_S)

@@ -51,7 +51,7 @@ class Wish:
     partitions: int
     partitioner: Name | None = None
     timeout_s: float = 300.0
-    agree: Callable[[str], None] = lambda told: None
+    agree: Callable[[str], None] = lambda plan: None
 
 
 def repartition(settings: Settings, wish: Wish, progress: Progress) -> Journal:
@@ -114,18 +114,18 @@ class _Run:
     def _begin(self, admin: AdminClient) -> Journal:
         """Work up to whole copies: nothing is changed until then, so whatever goes wrong, the platform goes on as before."""
         before, wanted = self._settings.partitions, self._wish.partitions
-        there = broker.partitions(admin, SPREAD)
+        existing = broker.partitions(admin, SPREAD)
         for topic in SPREAD:
-            if len(there.get(topic, {})) != before:
+            if len(existing.get(topic, {})) != before:
                 raise PlatformError(
-                    f"topic {topic} has {len(there.get(topic, {}))} partitions and the setting partitions says {before}; "
+                    f"topic {topic} has {len(existing.get(topic, {}))} partitions and the setting partitions says {before}; "
                     "only topics that are as driftloop up made them can be repartitioned; set partitions (driftloop.toml) to "
                     "what they have: repartition changes the setting, too"
                 )
         if wanted == before:
             raise PlatformError(f"--partitions is {wanted}, which is what the topics have")
         self._drain()
-        held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
+        held = {topic: broker.bounds(self._admin_settings, topic, existing[topic]) for topic in SPREAD}
         offsets = sum(end - begin for bounds in held.values() for begin, end in bounds.values())
         self._wish.agree(
             f"{len(SPREAD)} topics, up to {offsets:,} records, are copied from {before} to {wanted} partitions; the processors "
@@ -140,7 +140,7 @@ class _Run:
         )
         repartition_journal.write(self._settings, plan)
         try:
-            self._copy(admin, plan, there)
+            self._copy(admin, plan, existing)
         except BaseException:
             self._abandon(admin, plan)
             raise
@@ -173,7 +173,7 @@ class _Run:
     def _ends(self) -> dict[str, dict[int, int]]:
         return {topic: broker.ends(self._admin_settings, topic, range_of(self._settings.partitions)) for topic in SPREAD}
 
-    def _copy(self, admin: AdminClient, plan: Journal, there: dict[str, dict[int, int]]) -> None:
+    def _copy(self, admin: AdminClient, plan: Journal, existing: dict[str, dict[int, int]]) -> None:
         settings = self._admin_settings
         self._stop(plan.running)
         others = readers.others(settings, admin, plan.before)
@@ -182,13 +182,13 @@ class _Run:
             if waiting := lockstep.waiting_for():
                 raise PlatformError(f"records came while the processors were stopped ({waiting[0]}); stop producers first")
         plan.readers = others
-        held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
+        held = {topic: broker.bounds(self._admin_settings, topic, existing[topic]) for topic in SPREAD}
         noted = readers.noted(settings, plan.before)
         for topic in SPREAD:
             ends = {p: end for p, (_, end) in held[topic].items()}
             plan.topics[topic] = TopicPlan(
                 broker.config(admin, topic),
-                there[topic][0],
+                existing[topic][0],
                 ends,
                 copies={p: note.copied for p, note in noted[topic].items()},
                 limits={p: note.limits for p, note in noted[topic].items()},
@@ -240,8 +240,8 @@ class _Run:
     def _start(self, names: list[str]) -> None:
         if not names:
             return
-        there = supervisor.processes(self._settings)
-        if "redis" not in there or not there["redis"].wanted:
+        processes = supervisor.processes(self._settings)
+        if "redis" not in processes or not processes["redis"].wanted:
             # The platform went down in between: half of it is no use.
             self._tell("processors", "start with driftloop up")
             return

@@ -103,10 +103,10 @@ def _ivy() -> Path:
 
     spec = find_spec("pyspark")
     places = spec.submodule_search_locations if spec else None
-    found = [jar for place in places or [] for jar in Path(place, "jars").glob("ivy-*.jar")]
-    if not found:
+    jars = [jar for place in places or [] for jar in Path(place, "jars").glob("ivy-*.jar")]
+    if not jars:
         raise PlatformError("the package pyspark is missing (its Ivy fetches the jars); install the extra driftloop[retrain]")
-    return found[0]
+    return jars[0]
 
 
 def _retrieve(bundle: Bundle, work: Path, into: Path) -> None:

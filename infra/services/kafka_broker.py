@@ -150,10 +150,10 @@ def _refuse_newer(log: Path) -> None:
 def metadata_level(log: Path) -> int:
     """Return the level of metadata.version for which a log folder was formatted; 0 where the folder does not say."""
     try:
-        found = re.search(rb"metadata\.version(..)", (log / "bootstrap.checkpoint").read_bytes(), re.DOTALL)
+        match = re.search(rb"metadata\.version(..)", (log / "bootstrap.checkpoint").read_bytes(), re.DOTALL)
     except OSError:
         return 0
-    return int.from_bytes(found[1], "big", signed=True) if found else 0
+    return int.from_bytes(match[1], "big", signed=True) if match else 0
 
 
 def command(settings: Settings) -> list[str]:

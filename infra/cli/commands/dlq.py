@@ -58,13 +58,17 @@ def list_letters(
         return letter is not None and shown and wanted.wants(seen, letter)
 
     seen = tail.newest(settings, DLQ, n, keep).records
-    found = [(one, letter, done.get((one.partition, one.offset))) for one in seen if (letter := decode(one)) is not None]
+    letters = [
+        (record, letter, done.get((record.partition, record.offset))) for record in seen if (letter := decode(record)) is not None
+    ]
     if as_json:
-        show.document([described(*one) for one in found])
+        show.document([described(*entry) for entry in letters])
     elif everything:
-        show.table((*COLUMNS, "handled"), ((*row(one, letter), str(end or "-")) for one, letter, end in found), "no dead letters")
+        show.table(
+            (*COLUMNS, "handled"), ((*row(record, letter), str(end or "-")) for record, letter, end in letters), "no dead letters"
+        )
     else:
-        show.table(COLUMNS, (row(one, letter) for one, letter, _ in found), "no dead letters")
+        show.table(COLUMNS, (row(record, letter) for record, letter, _ in letters), "no dead letters")
 
 
 @app.command("show", help="One dead letter with its original record.")

@@ -154,8 +154,8 @@ def training_set(
     low, high = start_ms or 0, min(end_ms or newest_ms(archive), newest_ms(archive))
     folders = day_folders(source, low, high + 1)
     if not folders:
-        there = [day.name.removeprefix("day=") for day in day_folders(source)]
-        how = f"there are some of {there[0]} to {there[-1]}" if there else "run driftloop job backfill first"
+        days = [day.name.removeprefix("day=") for day in day_folders(source)]
+        how = f"there are some of {days[0]} to {days[-1]}" if days else "run driftloop job backfill first"
         raise PlatformError(f"there are no {vectors} vectors of that time in {source}; {how}")
     begun = time.monotonic()
     with reading(archive), spark.session("training-set", size) as (running, work):

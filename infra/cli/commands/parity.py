@@ -67,30 +67,30 @@ def command(
         except NothingThere as error:
             raise PlatformError(str(error)) from error
         store = settings if profiles else None
-        found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
-    if not found.vectors:
+        differences = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
+    if not differences.vectors:
         schema = vector_schema(settings.features)
         raise PlatformError(
             f"no score in that range has a vector of schema {schema}, so nothing was compared; see --from, --to and [features]"
         )
     if as_json:
-        show.document(found)
+        show.document(differences)
     else:
-        _print(found, "features" if profiles else f"{WORDS.subject} features")
-    if found.differing:
+        _print(differences, "features" if profiles else f"{WORDS.subject} features")
+    if differences.differing:
         raise typer.Exit(1)
 
 
-def _print(found: Differences, compared: str) -> None:
+def _print(differences: Differences, compared: str) -> None:
     from infra.inspect import show
 
     print(
-        f"{found.vectors:,} events x {found.features} {compared} computed again in batch: {found.differing:,} of "
-        f"{found.values:,} values differ, by {found.mean:g} on average and {found.largest:g} at most"
+        f"{differences.vectors:,} events x {differences.features} {compared} computed again in batch: {differences.differing:,} "
+        f"of {differences.values:,} values differ, by {differences.mean:g} on average and {differences.largest:g} at most"
     )
-    if not found.differing:
+    if not differences.differing:
         return
-    print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
+    print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in differences.by_feature.items()) + "; the earliest:")
     columns = ("event time", "history", "event", "partition:offset", "feature", ">served", ">in batch")
     rows = (
         (
@@ -102,6 +102,6 @@ def _print(found: Differences, compared: str) -> None:
             repr(d.served),
             repr(d.recomputed),
         )
-        for d in found.first
+        for d in differences.first
     )
     show.table(columns, rows, "")

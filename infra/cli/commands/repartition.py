@@ -28,9 +28,9 @@ def command(
     if partitioner and partitioner not in names:
         raise typer.BadParameter(f"--partitioner is {partitioner!r}; choose {' or '.join(names)}")
 
-    def agree(told: str) -> None:
+    def agree(plan: str) -> None:
         if not yes:
-            typer.confirm(f"{told}. Go on?", abort=True)
+            typer.confirm(f"{plan}. Go on?", abort=True)
 
     def progress(what: str, how: str, seconds: float) -> None:
         print(f"  {what:<24} {how:<24} {seconds:6.1f} s", flush=True)
