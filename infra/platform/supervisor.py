@@ -16,7 +16,7 @@ import sys
 import time
 import xmlrpc.client
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,14 @@ class Unanswered(PlatformError, TimeoutError):
     """
 
     exit_code = 1
+
+
+class Closed(Unanswered):
+    """Supervisor is there, and its socket is open to another user only."""
+
+
+#: How a connection fails where no supervisor is there: no socket, one that nobody listens at any more, or one that ends just now.
+_NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionError, RemoteDisconnected)
 
 
 def folder(settings: Settings) -> Path:
@@ -189,9 +197,11 @@ def _private(parent: Path, run: Path) -> None:
 
 
 def running(settings: Settings) -> bool:
-    """Tell whether this platform's supervisor answers; one that hangs does not."""
+    """Tell whether this platform's supervisor answers; one that hangs does not. Raises Unanswered where another user's does."""
     try:
         return bool(_call(settings, "getState")["statename"])
+    except Closed:
+        raise
     except (OSError, HTTPException, xmlrpc.client.Error):
         return False
 
@@ -202,14 +212,19 @@ def pid(settings: Settings) -> int:
 
 
 def processes(settings: Settings) -> dict[str, Process]:
-    """Return all components by name; empty where supervisor does not run. Raises Unanswered where it hangs: what it started may
-    run."""
+    """Return all components by name; empty where supervisor does not run. Raises Unanswered where it hangs, does not let us in,
+    or answers with something else: what it started may run."""
     try:
         entries = _call(settings, "getAllProcessInfo")
+    except _NOBODY:
+        return {}
     except Unanswered:
         raise
-    except (OSError, HTTPException, xmlrpc.client.Error):
-        return {}
+    except (OSError, HTTPException, xmlrpc.client.Error) as error:
+        raise Unanswered(
+            f"the supervisor of {settings.dir} does not say what runs ({' '.join(str(error).split()) or type(error).__name__});"
+            " look again, or run driftloop down, which ends all of it, then up"
+        ) from error
     return {
         entry["name"]: Process(
             entry["name"],
@@ -276,6 +291,11 @@ def _call(settings: Settings, method: str, *arguments: str | bool) -> Any:
         raise Unanswered(
             f"the supervisor of {settings.dir} does not answer (tried for {_ANSWER_S:.0f} s), and what it started may still run;"
             " run driftloop down, which ends all of it, then up"
+        ) from error
+    except PermissionError as error:
+        raise Closed(
+            f"the platform in {settings.dir} belongs to another user, who alone may ask its supervisor what runs"
+            f" ({socket_path(settings)}); run this as that user, or choose another folder with --dir"
         ) from error
     finally:
         transport.close()

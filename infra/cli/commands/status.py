@@ -53,6 +53,8 @@ def _show(report: Status) -> None:
     console.print(f"token         {where['token_file']}", highlight=False, soft_wrap=True)
     for line in report["less_safe_topics"] or []:
         console.print(line, highlight=False, soft_wrap=True)
+    for line in report["unanswered"]:
+        console.print(f"not known: {line}", highlight=False, soft_wrap=True, markup=False)
     if report["lag"]:
         lags = Table("consumer group", "topic", "behind", box=box.SIMPLE_HEAD)
         for group, topics in report["lag"].items():
