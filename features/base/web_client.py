@@ -73,6 +73,20 @@ def read_url(url: str, timeout_s: float) -> bytes:
         return answer.read()
 
 
+def java_proxies() -> list[str]:
+    """Return the environment's proxies as Java's options: Java does not read ``http_proxy``."""
+    options = []
+    for scheme in ("http", "https"):
+        parts = urlsplit(getproxies().get(scheme, ""))
+        if parts.hostname:
+            options += [f"-D{scheme}.proxyHost={parts.hostname}", f"-D{scheme}.proxyPort={parts.port or 80}"]
+    if options and (spared := getproxies().get("no", "")):
+        # A name stands for its sub-domains, too; Java says that with a star.
+        names = [name.strip().lstrip(".") for name in spared.split(",") if name.strip()]
+        options.append("-Dhttp.nonProxyHosts=" + "|".join(part for name in names for part in (name, f"*.{name}")))
+    return options
+
+
 def why(error: Exception) -> str:
     """Return why a URL could not be read, in a few words that stay the same from one try to the next."""
     reason = getattr(error, "reason", error)

@@ -52,6 +52,7 @@ def carry_out(batches: Iterable[Batch], plan: Plan) -> None:
     from streams.publish.spans import parse_span, parse_speed
 
     # All input is looked at before the first record goes out.
+    context.check_named()
     speed = parse_speed(plan.speed)
     boundary_ms = parse_span(plan.lockstep, "--lockstep") if plan.lockstep else None
     for field, path in (("--out", plan.out), ("--truth", plan.truth)):
