@@ -123,7 +123,8 @@ def sentence(harmful: Mapping[str, str]) -> str:
 def python_path(value: str) -> tuple[str, list[str]]:
     """Divide PYTHONPATH: return what may stay, as it was written, and the entries that bring a package which is pinned here."""
     own = {Path(sysconfig.get_path(name)).resolve() for name in ("purelib", "platlib")}
-    kept, dropped = [], []
+    kept: list[str] = []
+    dropped: list[str] = []
     for entry in value.split(os.pathsep):
         (dropped if entry and Path(entry).resolve() not in own and _brings_pinned(Path(entry)) else kept).append(entry)
     return os.pathsep.join(kept), dropped

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from features.base.broker_names import PREFIX_PATTERN
+from features.base.feast_settings import REDIS
 from features.base.network import HOST
 from features.base.renamed import RENAMED
 
@@ -26,6 +27,7 @@ _PATTERNS = {
     HOST: "an IPv4 address or a host name (for IPv6 use a name)",
     "^[A-Za-z0-9_-]{1,64}$": "1 to 64 letters, digits, _ and -",
     r"^$|^[A-Za-z0-9_.-]{1,64}$": "at most 64 letters, digits, _, . and -",
+    REDIS: "host:port, then options as in ,password=${NAME}",
     PREFIX_PATTERN: "at most 64 letters, digits, ., _ and -",
 }
 

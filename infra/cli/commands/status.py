@@ -31,13 +31,13 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="For programs."
 
 def _show(report: Status) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from infra.inspect.show import console as wide
     from infra.inspect.show import when
 
-    console = Console()
-    console.print(f"driftloop in {report['dir']} is {report['state']}", highlight=False)
+    console = wide()
+    console.print(f"driftloop in {report['dir']} is {report['state']}", highlight=False, soft_wrap=True, markup=False)
     table = Table("component", "health", "pid", "ports", "uptime", "memory", box=box.SIMPLE_HEAD)
     for component in report["components"]:
         ports = " ".join(f"{name} {port or '-'}" for name, port in component["ports"].items())
