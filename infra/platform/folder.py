@@ -13,6 +13,8 @@ from infra.errors import PlatformError
 
 #: Settings in the environment that say where a platform's broker is: a process of it may run in a folder that holds nothing yet.
 _PLACES = ("DRIFTLOOP_BOOTSTRAP_SERVERS", "DRIFTLOOP_PORTS")
+#: How much of two names must be the same for the one to be meant by the other, from 0 to 1.
+_ALIKE = 0.75
 
 
 def holds_platform(folder: Path) -> bool:
@@ -45,7 +47,7 @@ def nearby(folder: Path) -> Path | None:
         names = [place.name for place in folder.parent.iterdir() if place != folder and holds_platform(place)]
     except OSError:
         return None
-    match = difflib.get_close_matches(folder.name, names, 1)
+    match = difflib.get_close_matches(folder.name, names, 1, _ALIKE)
     return folder.parent / match[0] if match else None
 
 

@@ -1,0 +1,89 @@
+"""Every command on a folder that is no platform: one line that names it, exit code 2, and nothing is made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.cli import main
+
+#: A whole command line of each command that looks at a platform.
+LINES = [
+    ["status"],
+    ["logs"],
+    ["down"],
+    ["run", "scorer"],
+    ["topology"],
+    ["simulate", "--days", "1", "--subjects", "300"],
+    ["simulate", "--days", "1", "--subjects", "300", "--out", "out.jsonl"],
+    ["models"],
+    ["alerts"],
+    ["drift"],
+    ["hash", "c1"],
+    ["retrain", "--reason", "why"],
+    ["rollback", "--reason", "why"],
+    ["features", "list"],
+    ["features", "show", "card", "c1"],
+    ["features", "history", "card", "c1"],
+    ["repartition", "--partitions", "8", "--yes"],
+    ["dlq", "list"],
+    ["dlq", "show", "0:1"],
+    ["dlq", "replay", "--yes"],
+    ["dlq", "discard", "--reason", "why", "--yes"],
+    ["archive", "status"],
+    ["archive", "compact"],
+    ["pipeline", "compile", "--out", "ir.yaml"],
+    ["job", "backfill"],
+    ["job", "profile"],
+    ["job", "training-set", "--out", "set"],
+    ["parity"],
+]
+#: They make a platform, or need a file first.
+MAKERS, WITH_FILES = {"up", "demo"}, {"replay"}
+
+
+def test_each_command_is_looked_at() -> None:
+    assert {line[0] for line in LINES} == main.COMMANDS.keys() - MAKERS - WITH_FILES
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("line", LINES, ids=" ".join)
+def test_a_folder_that_is_no_platform_is_one_line_and_stays_as_it_is(
+    line: list[str], there: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRIFTLOOP_DIR", "")
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "mistyped"
+    if there:
+        folder.mkdir()
+    assert main.run(["--dir", str(folder), *line]) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert f"there is no platform in {folder}: " in output.err
+    assert "choose its folder with --dir" in output.err
+    assert [path.name for path in tmp_path.iterdir()] == ["mistyped"] * there
+    assert not there or not any(folder.iterdir())
+
+
+@pytest.mark.parametrize("line", [["status"], ["down"], ["models"], ["run", "scorer"]])
+def test_nor_is_the_folder_of_nobodys_choice_made(
+    line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DRIFTLOOP_DIR")
+    monkeypatch.chdir(tmp_path)
+    assert main.run(line) == 2
+    assert f"there is no platform in {tmp_path / '.driftloop'}: there is no such folder" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_needs_no_platform_needs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DRIFTLOOP_DIR")
+    monkeypatch.chdir(tmp_path)
+    assert main.run(["features", "list"]) == main.run(["topology"]) == 0
+    assert not any(tmp_path.iterdir())
+
+
+def test_help_is_given_everywhere(tmp_path: Path) -> None:
+    assert main.run(["--dir", str(tmp_path / "none"), "status", "--help"]) == 0
