@@ -264,7 +264,7 @@ def load(folder: Path | str | None = None) -> Settings:
     path = root / FILE_NAME
     if path.exists():
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
@@ -305,7 +305,7 @@ def prefix_in(folder: Path) -> str:
 
 def _text_in(folder: Path, name: str) -> str:
     try:
-        value = tomllib.loads((folder / FILE_NAME).read_text()).get(name)
+        value = tomllib.loads((folder / FILE_NAME).read_text("utf-8-sig")).get(name)
     except (OSError, ValueError):
         return ""
     return value if isinstance(value, str) else ""

@@ -76,7 +76,7 @@ def _choose_prefix(folder: Path) -> None:
 def _written(folder: Path, name: str) -> str | None:
     """Read a top-level text of the platform's file; None where it has none or cannot be read: who loads the settings says so."""
     try:
-        value = tomllib.loads((folder / "driftloop.toml").read_text()).get(name)
+        value = tomllib.loads((folder / "driftloop.toml").read_text("utf-8-sig")).get(name)
     except (OSError, ValueError):
         return None
     return value if isinstance(value, str) else None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from infra.cli import main
+from tests.unit.streams.replay.test_replay import ROWS, table
 
+#: Stands for a file of payments.
+FILE = "FILE"
 #: A whole command line of each command that looks at a platform.
 LINES = [
     ["status"],
@@ -17,6 +21,7 @@ LINES = [
     ["topology"],
     ["simulate", "--days", "1", "--subjects", "300"],
     ["simulate", "--days", "1", "--subjects", "300", "--out", "out.jsonl"],
+    ["replay", FILE],
     ["models"],
     ["alerts"],
     ["drift"],
@@ -39,24 +44,37 @@ LINES = [
     ["job", "training-set", "--out", "set"],
     ["parity"],
 ]
-#: They make a platform, or need a file first.
-MAKERS, WITH_FILES = {"up", "demo"}, {"replay"}
+#: They make a platform.
+MAKERS = {"up", "demo"}
+
+
+@pytest.fixture(scope="module")
+def payments(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("files") / "payments.parquet"
+    pq.write_table(table(ROWS), path)
+    return path
 
 
 def test_each_command_is_looked_at() -> None:
-    assert {line[0] for line in LINES} == main.COMMANDS.keys() - MAKERS - WITH_FILES
+    assert {line[0] for line in LINES} == main.COMMANDS.keys() - MAKERS
 
 
 @pytest.mark.parametrize("there", [True, False])
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_a_folder_that_is_no_platform_is_one_line_and_stays_as_it_is(
-    line: list[str], there: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    line: list[str],
+    there: bool,
+    payments: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "mistyped"
     if there:
         folder.mkdir()
+    line = [str(payments) if word == FILE else word for word in line]
     assert main.run(["--dir", str(folder), *line]) == 2
     output = capsys.readouterr()
     assert output.out == ""
@@ -71,7 +89,7 @@ def test_a_folder_that_is_no_platform_is_one_line_and_stays_as_it_is(
 def test_nor_is_the_folder_of_nobodys_choice_made(
     line: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("DRIFTLOOP_DIR")
+    monkeypatch.delenv("DRIFTLOOP_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     assert main.run(line) == 2
     assert f"there is no platform in {tmp_path / '.driftloop'}: there is no such folder" in capsys.readouterr().err
@@ -79,7 +97,7 @@ def test_nor_is_the_folder_of_nobodys_choice_made(
 
 
 def test_what_needs_no_platform_needs_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DRIFTLOOP_DIR")
+    monkeypatch.delenv("DRIFTLOOP_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
     assert main.run(["features", "list"]) == main.run(["topology"]) == 0
     assert not any(tmp_path.iterdir())
