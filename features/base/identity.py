@@ -22,8 +22,10 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 def read(folder: Path) -> Identity | None:
-    """Read what is written; None before the first ``up``. Raises OSError, msgspec.MsgspecError where it cannot be read: that is no
-    sign that nothing was written."""
+    """Read what is written; None before the first ``up``.
+
+    Raises OSError, msgspec.MsgspecError where it cannot be read: that is no sign that nothing was written.
+    """
     try:
         return msgspec.json.decode((folder / NAME).read_bytes(), type=Identity)
     except (FileNotFoundError, NotADirectoryError):

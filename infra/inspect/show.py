@@ -43,7 +43,7 @@ def printable(text: str) -> str:
 
 
 def console() -> Console:
-    """Return a console for tables: as wide as the terminal, but no narrower than a table can be read; wide where there is none,
+    """Return a console for tables: as wide as the screen, but no narrower than a table can be read; wide where there is none,
     whatever ``COLUMNS`` and ``TERM`` say."""
     from rich.console import Console
 
