@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from dashboards.build import FOLDER
 from dashboards.promql import legend_labels, queries, selectors
 from dashboards.scrape import LABELS
 from features.base.settings import Settings
+from features.base.web_client import read_url
 
 #: Stands for the labels of a metric that is declared but has no sample yet, so that its labels cannot be seen.
 ANY_LABEL = "*"
@@ -82,8 +82,7 @@ def scrape(settings: Settings, timeout_s: float = 5.0) -> dict[str, Exposed]:
     by_process = {}
     for name, port in settings.ports.metrics.items():
         if port:
-            with urllib.request.urlopen(settings.metrics_url(name), timeout=timeout_s) as answer:
-                by_process[name] = exposed_metrics(answer.read().decode())
+            by_process[name] = exposed_metrics(read_url(settings.metrics_url(name), timeout_s).decode())
     return by_process
 
 

@@ -12,8 +12,8 @@ import os
 import sys
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
+from features.base.cache_root import compiled_root
 from features.base.domain import Domain
 from features.base.domain_name import DEFAULT_DOMAIN, serving
 from features.base.roles import DomainError
@@ -50,8 +50,7 @@ def _keep_compiled_apart(domain: Domain) -> None:
     windows and numbers are constants in them that it does not look at."""
     numbers = (tuple(domain.windows.items()), domain.counterpart_days, domain.row_flags, domain.parameters, domain.present)
     key = hashlib.sha256(repr(numbers).encode()).hexdigest()[:10]
-    root = Path(os.environ.get("DRIFTLOOP_CACHE") or Path.home() / ".cache" / "driftloop") / "compiled"
-    os.environ[_NUMBA] = str(root / f"{domain.name}-{key}")
+    os.environ[_NUMBA] = str(compiled_root() / f"{domain.name}-{key}")
     if (numba := sys.modules.get("numba")) is not None:
         numba.config.CACHE_DIR = os.environ[_NUMBA]
 

@@ -25,10 +25,13 @@ class Identity(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read(folder: Path) -> Identity | None:
-    """Read what is written; None before the first ``up``, or where nobody can read it."""
+    """Read what is written; None before the first ``up``.
+
+    Raises OSError, msgspec.MsgspecError where it cannot be read: that is no sign that nothing was written.
+    """
     try:
         return msgspec.json.decode((folder / NAME).read_bytes(), type=Identity)
-    except (OSError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
 
 
@@ -43,7 +46,10 @@ def keep(folder: Path, identity: Identity) -> None:
 
 def refusal(folder: Path, asked: Identity) -> str:
     """Tell why the folder cannot serve what is asked, with the way out; empty where it can."""
-    made = read(folder)
+    try:
+        made = read(folder)
+    except (OSError, msgspec.MsgspecError) as error:
+        return f"{folder / NAME} cannot be read ({error}), and says what the folder was made for; restore it or mend its rights"
     if made is None:
         return ""
     settings = {"domain": "domain", "topic_prefix": "topic_prefix"} | ({"reference": "units.reference"} if made.reference else {})

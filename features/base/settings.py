@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as NoJson
 
 from features.base import identity, storage_url
 from features.base.broker_names import PREFIX, PREFIX_PATTERN, PREFIX_VARIABLE
@@ -19,7 +20,6 @@ from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.feast_settings import Feast
 from features.base.identity import Identity
 from features.base.network import LOOPBACK, Network, Server
-from features.base.renamed import RENAMED
 from features.base.sections import (
     Drift,
     Features,
@@ -36,6 +36,7 @@ from features.base.sections import (
     Writers,
     domains_model,
 )
+from features.base.setting_errors import no_json, sentences
 
 FILE_NAME = "driftloop.toml"
 
@@ -268,7 +269,7 @@ def load(folder: Path | str | None = None) -> Settings:
     path = root / FILE_NAME
     if path.exists():
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
@@ -277,9 +278,9 @@ def load(folder: Path | str | None = None) -> Settings:
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
-    except ValueError as error:
-        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+        raise SettingsError(sentences(error, Settings, path)) from None
+    except NoJson as error:
+        raise SettingsError(no_json(error, path)) from error
     if settings.storage.rows and settings.feast.root:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: storage.rows and feast.root both say where rows lie; keep one")
     for setting, place in settings.places.items():
@@ -309,7 +310,7 @@ def prefix_in(folder: Path) -> str:
 
 def _text_in(folder: Path, name: str) -> str:
     try:
-        value = tomllib.loads((folder / FILE_NAME).read_text()).get(name)
+        value = tomllib.loads((folder / FILE_NAME).read_text("utf-8-sig")).get(name)
     except (OSError, ValueError):
         return ""
     return value if isinstance(value, str) else ""
@@ -360,21 +361,3 @@ def _unwritable(settings: Settings) -> str:
             " so that no record would ever count as written; lower the one or raise the other"
         )
     return ""
-
-
-#: Tables and fields whose values may be secrets: what is wrong there is told without them.
-_UNTOLD = ("kafka", "redis", "registry_path", "spark", "storage")
-
-
-def _told(error: ValidationError) -> str:
-    wrong = []
-    for problem in error.errors(include_url=False):
-        place = [str(part) for part in problem["loc"]]
-        # A table that is wrong as a whole may hold a secret, too, and so may a name that stands in the wrong table.
-        misplaced = problem["type"] == "extra_forbidden"
-        untold = not place or set(place) & set(_UNTOLD) or isinstance(problem["input"], (dict, list)) or misplaced
-        value = "" if untold else f", not {problem['input']!r:.60}"
-        name = ".".join(place)
-        why = f"it is called {RENAMED[name]} now" if misplaced and name in RENAMED else problem["msg"]
-        wrong.append(f"{name or 'settings'}: {why}{value}")
-    return "; ".join(wrong)

@@ -59,8 +59,8 @@ def never_given(
     time_ms: NDArray[np.int64],
     counted: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
-    """Return which of n events never counted what was ``counted`` of them, bool [n]. ``own``: their measures in their units; -1 in
-    ``counted``: not known."""
+    """Return which of n events never counted what was ``counted`` of them, bool [n]. ``own``: their measures in their units; -1
+    in ``counted``: not known."""
     converter = kept_rates.converter(settings, rates)
     wrong = np.ones(len(units), dtype=np.bool_)
     # Newest first: what came late is rare, and few are left to look at again. 1: before there was a late row.

@@ -6,6 +6,7 @@ Spark or Feast. A module exposes either ``command``, a function, or ``app``, a g
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from features.base import environment
 from infra.cli import context
 from infra.errors import PlatformError
 
@@ -69,7 +71,10 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if command:
-            context.choose_names(Path(ctx.params.get("folder") or ".driftloop"))
+            folder = Path(ctx.params.get("folder") or ".driftloop")
+            source = ctx.get_parameter_source("folder")
+            context.by_name(source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT"))
+            context.choose_names(folder)
         return name, _loaded(args[0]) if command else None, rest
 
 
@@ -113,6 +118,9 @@ def _choose(
 
 def main() -> None:
     """Run the command line. Wrong input is one line on stderr and exit code 2, never a traceback."""
+    environment.begin_again()
+    # What is made here must not be for everybody to change, whatever the shell says: settings may hold passwords.
+    os.umask(os.umask(0o077) | 0o022)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -64,6 +64,8 @@ def check_plan(plan: Plan) -> Pace:
     from streams.publish.files import check_out
     from streams.publish.spans import parse_span, parse_speed
 
+    # All input is looked at before the first record goes out.
+    context.check_named()
     pace = Pace(parse_speed(plan.speed), parse_span(plan.lockstep, "--lockstep") if plan.lockstep else None)
     for field, path in (("--out", plan.out), ("--truth", plan.truth)):
         if path is not None and not path.absolute().parent.is_dir():

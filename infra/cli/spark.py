@@ -93,7 +93,7 @@ def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkS
         try:
             spark = spark_session(
                 f"driftloop {name}",
-                cache_folder.folder(),
+                cache_folder.made_or(scratch),
                 scratch,
                 size.driver_memory,
                 size.master,

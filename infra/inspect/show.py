@@ -5,14 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from features.base.active import DOMAIN, WORDS
 from features.base.settings import Settings
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 #: Wide enough for every table of ours: piped into a file, rich would else break the lines at 80.
 _PIPE_WIDTH = 200
+#: Below this the cells of a table break within words.
+_LEAST_WIDTH = 80
 
 
 def when(time_ms: int | None) -> str:
@@ -51,10 +57,21 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
+def console() -> Console:
+    """Return a console for tables: as wide as the screen, but no narrower than a table can be read; wide where there is none,
+    whatever ``COLUMNS`` and ``TERM`` say."""
+    from rich.console import Console
+
+    if not sys.stdout.isatty():
+        # With a height, too: else rich goes by TERM.
+        return Console(width=_PIPE_WIDTH, height=25, highlight=False)
+    own = Console(highlight=False)
+    return own if own.width >= _LEAST_WIDTH else Console(width=_LEAST_WIDTH, height=own.height, highlight=False)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> None:
     """Print a table; ``empty`` where there are no rows. A column whose name begins with ``>`` is set to the right."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -69,7 +86,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> 
     for row in all_rows:
         # Text: nor must it be read as rich's markup.
         out.add_row(*(Text(printable(cell)) for cell in row))
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(out)
+    console().print(out)
 
 
 def document(value: object) -> None:

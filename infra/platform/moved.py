@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import urllib.request
-from http.client import HTTPException
 from typing import TypedDict
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from features.base.settings import Settings
+from features.base.web_client import FAILURES, open_url
 
 _MOVED, _CONSUMED = "driftloop_moved_records_total", "driftloop_records_consumed_total"
 #: Who moves records, by the name that it has on its page.
@@ -16,8 +15,6 @@ _MOVERS = frozenset({"scorer", "label-joiner"})
 _NO_PARTITIONER = frozenset({"no key", "another key"})
 #: Above this share of records most come elsewhere.
 _MOST = 0.5
-#: Loopback goes through no proxy.
-_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
 class Moved(TypedDict):
@@ -87,8 +84,7 @@ def _most_first(counts: dict[str, int]) -> dict[str, int]:
 
 def _page(url: str, timeout_s: float) -> str:
     try:
-        with _open(url, timeout=timeout_s) as answer:
-            text: str = answer.read().decode()
-            return text
-    except (OSError, HTTPException):
+        with open_url(url, timeout_s) as answer:
+            return answer.read().decode()
+    except FAILURES:
         return ""

@@ -82,7 +82,7 @@ def assign(settings: Settings, processes: tuple[str, ...]) -> Settings:
     new = {name: next(fresh) for name in fields}
     new_metrics = {name: next(fresh) for name in metrics}
     path = settings.dir / FILE_NAME
-    text = path.read_text() if path.exists() else _HEADER
+    text = path.read_text("utf-8-sig") if path.exists() else _HEADER
     text = extended(extended(text, "ports", new), "ports.metrics", new_metrics)
     _check(path, text, new, new_metrics)
     _write(path, text)
@@ -92,7 +92,7 @@ def assign(settings: Settings, processes: tuple[str, ...]) -> Settings:
 def remember(settings: Settings, name: str, value: str) -> Settings:
     """Write one top-level setting down, in TOML's words, in the place of an older one; all else stays. Raises SettingsError."""
     path = settings.dir / FILE_NAME
-    lines = (path.read_text() if path.exists() else _HEADER).splitlines()
+    lines = (path.read_text("utf-8-sig") if path.exists() else _HEADER).splitlines()
     # Top-level settings stand before the first table.
     end = next((i for i, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
     head = [line for line in lines[:end] if line.split("=")[0].strip() != name]

@@ -10,6 +10,7 @@ import psutil
 from confluent_kafka import KafkaException
 
 from features.base.settings import Settings, SettingsError
+from infra.inspect.tail import Unreachable
 from infra.platform import components, health, provision, supervisor
 from infra.platform.components import Component
 from infra.platform.event_times import EventTime, event_times, newest_published
@@ -48,6 +49,7 @@ class FromKafka:
     published_ms: int | None = None
     refused: str | None = None
     less_safe: list[str] | None = None
+    unanswered: str = ""
 
 
 class Addresses(TypedDict):
@@ -67,7 +69,9 @@ class Status(TypedDict):
     """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
     refuses our user. ``refused``: why it refuses something to our user, and the way out.
     ``less_safe_topics``: those with fewer copies than the settings say, a line each. ``event_time``: by processor, see
-    ``infra.platform.event_times``. ``moved``: by topic, records that came to another partition than their subject's."""
+    ``infra.platform.event_times``. ``moved``: by topic, records that came to another partition than their subject's.
+    ``unanswered``: what was asked of something that is healthy and could not be learned, a line each: what is missing in the
+    answer for that reason is not known, which is not the same as nothing."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
@@ -78,6 +82,7 @@ class Status(TypedDict):
     less_safe_topics: list[str] | None
     event_time: dict[str, EventTime]
     moved: dict[str, Moved]
+    unanswered: list[str]
 
 
 def status(settings: Settings) -> Status:
@@ -90,6 +95,11 @@ def status(settings: Settings) -> Status:
         report.name == "kafka" and report.health == "healthy" for report in reports
     )
     kafka = _ask(settings) if reachable else FromKafka()
+    unanswered = [kafka.unanswered] if kafka.unanswered else []
+    here = {report.name for report in reports if report.health == "healthy"}
+    # One that runs on a host of its own is asked, too.
+    asked = here | set(settings.network.hosts.metrics)
+    times = event_times(settings, kafka.published_ms, processes=asked, silent=unanswered)
     return Status(
         dir=str(settings.dir),
         state="up" if healthy == len(reports) else "down" if stopped == len(reports) else "partly up",
@@ -98,8 +108,9 @@ def status(settings: Settings) -> Status:
         lag=kafka.lag,
         refused=kafka.refused,
         less_safe_topics=kafka.less_safe,
-        event_time=event_times(settings, kafka.published_ms),
+        event_time=times,
         moved=moved(settings),
+        unanswered=unanswered,
     )
 
 
@@ -162,7 +173,11 @@ def _ask(settings: Settings) -> FromKafka:
         kafka.less_safe = provision.less_safe_topics(settings)
     except SettingsError as error:
         kafka.refused = str(error)
+    except Unreachable as error:
+        kafka.unanswered = str(error)
     except KafkaException as error:
         refusal = refused(settings, error.args[0])
         kafka.refused = None if refusal is None else str(refusal)
+        if refusal is None:
+            kafka.unanswered = f"Kafka at {settings.bootstrap} does not say how far the processors are: {error.args[0].str()}"
     return kafka

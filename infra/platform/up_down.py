@@ -6,18 +6,19 @@ down:  our processes -> kafka, redis -> supervisor -> whatever else still carrie
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from features.base import identity, kept_rates, private_files
+from features.base import environment, identity, kept_rates, private_files
 from features.base.domain_name import DEFAULT_DOMAIN
 from features.base.identity import Identity
 from features.base.rates import RatesError
 from features.base.settings import ADMIN, Settings, domain_in, prefix_in
 from infra.errors import ComponentFailed, PlatformError
-from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
+from infra.platform import components, folder, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component
 from infra.platform.log_tail import last_lines
 from infra.platform.supervisor import Process
@@ -76,6 +77,8 @@ def services(settings: Settings, progress: Progress = _silent) -> Settings:
 
 def _up(settings: Settings, wanted: list[Component], progress: Progress, topics: bool = True) -> Settings:
     began = time.monotonic()
+    if refusal := folder.refusal(settings.dir):
+        raise PlatformError(refusal)
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         settings = ports.assign(settings, tuple(components.PROCESSES))
         if settings.domain != domain_in(settings.dir) and settings.domain != DEFAULT_DOMAIN:
@@ -93,6 +96,8 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
             _end_leftovers(settings)
             _check_ports(settings, wanted)
             _prepare(settings, wanted, progress, began)
+            if harmful := environment.harms(os.environ):
+                progress("environment", environment.sentence(harmful), time.monotonic() - began)
             supervisor.start(settings, components.of(settings))
         else:
             _check_ports(settings, wanted)

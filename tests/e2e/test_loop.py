@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from dashboards.check import check_live
 from features.base.settings import FILE_NAME, Settings, load
+from features.base.web_client import open_url
 from infra.demo.collect import Collected, collect
 from infra.demo.tell import toml
 from infra.demo.truth import Truth, average_precision
@@ -172,12 +172,9 @@ def test_the_commands_show_it(story: Story, collected: Collected) -> None:
 
 
 def _predict(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{settings.rest_url}/v1/models/{settings.model}:predict",
-        json.dumps(body).encode(),
-        {"Authorization": f"Bearer {settings.token_file.read_text().strip()}", "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
+    headers = {"Authorization": f"Bearer {settings.token_file.read_text().strip()}", "Content-Type": "application/json"}
+    url = f"{settings.rest_url}/v1/models/{settings.model}:predict"
+    with open_url(url, 20, headers, json.dumps(body).encode()) as answer:
         prediction: dict[str, Any] = json.load(answer)
     return prediction
 

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from redis.retry import Retry
 
 from features.base.events import DeadLetter, ModelEvent
 from features.base.settings import Settings, load
+from features.base.web_client import open_url
 from features.jobs.kafka_source import options
 from infra.cli import main
 from infra.inspect.decode import newest_events
@@ -161,7 +161,7 @@ def test_every_processor_tells_what_it_does(secure: Settings) -> None:
 
 
 def page(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+    with open_url(f"http://127.0.0.1:{port}/metrics", 10) as reply:
         return str(reply.read().decode())
 
 

@@ -54,7 +54,8 @@ def list_features(as_json: AsJson = False) -> None:
     from features.catalogue.vector import FEATURES
     from infra.inspect import show
 
-    schema = vector_schema(context.settings().features)
+    context.check_named()
+    schema = vector_schema(context.settings(made=False).features)
     if as_json:
         show.document({"schema": schema, "features": [{"position": i} | asdict(f) for i, f in enumerate(FEATURES)]})
     else:

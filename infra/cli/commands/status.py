@@ -32,14 +32,14 @@ def command(as_json: Annotated[bool, typer.Option("--json", help="For programs."
 
 def _show(report: Status, partitioner: str) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from infra.inspect.show import console as wide
     from infra.inspect.show import when
     from infra.platform.moved import advice
 
-    console = Console()
-    console.print(f"driftloop in {report['dir']} is {report['state']}", highlight=False)
+    console = wide()
+    console.print(f"driftloop in {report['dir']} is {report['state']}", highlight=False, soft_wrap=True, markup=False)
     table = Table("component", "health", "pid", "ports", "uptime", "memory", box=box.SIMPLE_HEAD)
     for component in report["components"]:
         ports = " ".join(f"{name} {port or '-'}" for name, port in component["ports"].items())
@@ -57,6 +57,8 @@ def _show(report: Status, partitioner: str) -> None:
         console.print(line, highlight=False, soft_wrap=True)
     for topic, of_topic in report["moved"].items():
         console.print(advice(topic, of_topic, partitioner), highlight=False, soft_wrap=True)
+    for line in report["unanswered"]:
+        console.print(f"not known: {line}", highlight=False, soft_wrap=True, markup=False)
     if report["lag"]:
         lags = Table("consumer group", "topic", "behind", box=box.SIMPLE_HEAD)
         for group, topics in report["lag"].items():

@@ -14,8 +14,10 @@ COLUMNS = ("processor", "reads -> writes", "group", "guarantee", "process")
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that an entry says.")] = False) -> None:
     """List the processors: what each reads and writes, its consumer group, its guarantee, and the process that runs it."""
+    from infra.cli import context
     from infra.inspect import show
 
+    context.check_named()
     if as_json:
         show.document([describe(processor) for processor in TOPOLOGY])
         return

@@ -12,7 +12,7 @@ import pytest
 from features.base.model_client import ModelRefused, ModelUnavailable
 from features.catalogue.vector import SCHEMA
 from serving.client import wire
-from serving.client.client import KServeClient
+from serving.client.client import KServeClient, options
 from tests.integration.serving.process import ROWS, TOKEN, Server, v2_body
 from tests.unit.serving.tiny_models import WIDTH
 
@@ -186,7 +186,8 @@ def test_bad_calls_on_grpc_are_refused(server: Server, client: KServeClient) -> 
 
 
 def test_garbage_on_grpc_does_no_harm(server: Server, client: KServeClient) -> None:
-    with grpc.insecure_channel(server.settings.grpc_address) as channel:
+    address = server.settings.grpc_address
+    with grpc.insecure_channel(address, options=options(address)) as channel:
         call = channel.unary_unary(wire.METHOD)
         for request in (b"", b"\xff\xff\xff", b"\x0a\x05fraud"):
             with pytest.raises(grpc.RpcError):

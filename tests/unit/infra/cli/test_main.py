@@ -42,6 +42,7 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
+    (tmp_path / "driftloop.toml").touch()
     assert main.run(["--dir", str(tmp_path), *arguments]) == 2
     line = capsys.readouterr().err
     assert line.startswith("driftloop: ")

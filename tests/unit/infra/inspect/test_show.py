@@ -62,3 +62,18 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert json.loads(out[: out.index("}") + 1]) == {"a": [1]}
     assert out.endswith('\n{"b":2}\n')
+
+
+@pytest.mark.parametrize(("columns", "term"), [("7", ""), ("7", "dumb"), ("x", "xterm")])
+def test_a_pipe_is_wide_whatever_the_environment_says(columns: str, term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", term)
+    assert show.console().width == 200
+
+
+@pytest.mark.parametrize(("columns", "width"), [("7", 80), ("120", 120)])
+def test_a_terminal_is_no_narrower_than_a_table(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", "25")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert show.console().width == width

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from configparser import RawConfigParser
 from contextlib import suppress
+from http.client import BadStatusLine
 from pathlib import Path
 
 import psutil
@@ -147,3 +148,41 @@ def test_how_a_process_ended_is_read_from_the_supervisors_log(tmp_path: Path) ->
     path.write_text("x" * 100_000 + "\n" + LOG)
     codes = {name: supervisor.last_exit(path, name) for name in ("scorer", "writers", "control", "score", "redis")}
     assert codes == {"scorer": 2, "writers": -1, "control": 0, "score": -1, "redis": -1}
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (PermissionError(13, "Permission denied"), "belongs to another user"),
+        (OSError(24, "Too many open files"), "does not say what runs"),
+        (BadStatusLine("what?"), "does not say what runs"),
+    ],
+)
+def test_a_look_that_fails_is_not_nothing(
+    failure: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(supervisor._Connection, "connect", fail)
+    with pytest.raises(supervisor.Unanswered, match=reason):
+        supervisor.processes(load(tmp_path))
+
+
+def test_another_users_platform_is_not_taken_for_one_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(supervisor._Connection, "connect", fail)
+    with pytest.raises(PlatformError, match="run this as that user, or choose another folder with --dir"):
+        supervisor.running(load(tmp_path))
+
+
+@pytest.mark.parametrize(("mask", "kept"), [(0o000, "022"), (0o022, "022"), (0o077, "077"), (0o027, "027")])
+def test_nobody_else_may_change_what_is_written(mask: int, kept: str, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        text = supervisor.configuration(load(tmp_path), ())
+    finally:
+        os.umask(before)
+    assert f"\numask={kept}\n" in text

@@ -19,6 +19,7 @@ from tests.unit.streams.records import DAY, HOUR, T0, record, score
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     settings = load(tmp_path)
     sink = ArchiveSink(settings)
     for offset, at in enumerate((T0, T0 + HOUR, T0 + 2 * DAY, T0 + 2 * DAY)):
@@ -42,6 +43,7 @@ def test_status_says_how_far_it_is_complete(settings: Settings, capsys: pytest.C
 
 def test_an_empty_archive_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     assert main.run(["archive", "status"]) == 0
     assert "nothing is archived in" in capsys.readouterr().out
 

@@ -25,6 +25,7 @@ AT = 1_767_225_600_000
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     return tmp_path
 
 

@@ -42,6 +42,7 @@ def _manifest(version: str) -> Manifest:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     return tmp_path
 
 

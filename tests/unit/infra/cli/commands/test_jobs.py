@@ -21,6 +21,8 @@ DAY = 20_500
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Two days, the second until noon; what else the commands look for is there."""
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path / "p"))
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "driftloop.toml").touch()
     settings = load(tmp_path / "p")
     for day, name in ((DAY, "2026-02-16"), (DAY + 1, "2026-02-17")):
         folder = settings.archive / "scores" / f"day={name}"
