@@ -35,6 +35,7 @@ PARTITION = (
     _ENGINE / "future.py",
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
+    _STREAMS / "wire",
 )
 
 

@@ -18,6 +18,7 @@ from typer.core import TyperGroup
 
 from infra.cli import context
 from infra.errors import PlatformError
+from streams.wire.errors import RegistryAway
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,8 @@ def run(arguments: list[str]) -> int:
         message = error.format_message() or "name a command; --help lists them"
         # A missing argument's choices stand on lines of their own.
         return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
-    except PlatformError as error:
-        return _told(str(error), error.exit_code)
+    except (PlatformError, RegistryAway) as error:
+        return _told(str(error), error.exit_code if isinstance(error, PlatformError) else 1)
     except ValueError as error:
         from features.base.roles import DomainError
         from features.base.settings import SettingsError

@@ -10,6 +10,7 @@ from serving.server import auth
 from streams.engine.shell import NEW_S, Shell
 from streams.scoring.scorer import Scorer
 from streams.scoring.warm_up import warm
+from streams.wire import wire
 
 
 def build(settings: Settings) -> Shell:
@@ -22,4 +23,4 @@ def core(settings: Settings) -> Scorer:
     """Build the scorer with its real clients, without a shell."""
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s, settings.model_authority)
-    return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
+    return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast), wire=wire.of(settings))

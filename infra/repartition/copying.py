@@ -17,6 +17,7 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
+from streams.engine.codec import UNREADABLE, Decoder
 from streams.engine.repartition_header import HEADER, negative
 from streams.engine.settings_history import History
 from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
@@ -24,6 +25,8 @@ from streams.kafka.records import Record
 from streams.labels.label_intake import LabelIntake
 from streams.scoring.admission.admission import Admission
 from streams.scoring.intake import Intake, admission, limits_of
+from streams.wire import wire as registered
+from streams.wire.wire import Wire
 
 #: Told (what, of how many records) as it goes on.
 Tell = Callable[[str, int], None]
@@ -54,11 +57,11 @@ for _said in (Score, Alert, Outcome):
 class Target:
     """The new partition of a record: by its key; by its subject, where it has no key."""
 
-    def __init__(self, partitioner: Name, partitions: int) -> None:
+    def __init__(self, partitioner: Name, partitions: int, wire: Wire | None = None) -> None:
         self._hashed = HASHES[partitioner]
         self._partitions = partitions
-        self._of_producers = msgspec.json.Decoder(_OfProducers).decode
-        self._of_ours = msgspec.json.Decoder(_OfOurs).decode
+        self._of_producers = Decoder(_OfProducers, wire).decode
+        self._of_ours = Decoder(_OfOurs).decode
 
     def __call__(self, record: Record) -> int:
         # Outcomes are written by the label joiner alone, whose producer spreads keys as Java does.
@@ -67,8 +70,8 @@ class Target:
         if not key:
             try:
                 read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
-                key = read(record.value or b"").subject.encode()
-            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                key = read(record).subject.encode()
+            except UNREADABLE:
                 return record.partition % self._partitions
         return hashed(key) % self._partitions
 
@@ -80,7 +83,7 @@ class Taken:
         """Set up with ``histories``: by partition, by what it was processed (``streams.engine.settings_history``)."""
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
-        self._intake = Intake(settings.scoring, self._of)
+        self._intake = Intake(settings.scoring, self._of, registered.of(settings))
         for partition, history in histories.items():
             self._intake.decided((topics.EVENTS, partition), history)
 
@@ -97,10 +100,10 @@ class Taken:
 class TakenLabels:
     """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
 
-    def __init__(self, lead_ms: int, histories: Mapping[int, History]) -> None:
+    def __init__(self, lead_ms: int, histories: Mapping[int, History], wire: Wire | None = None) -> None:
         """Set up with ``lead_ms``: where ``histories``, by partition, does not say by what it was processed
         (``streams.engine.settings_history``)."""
-        self._intake = LabelIntake(lead_ms)
+        self._intake = LabelIntake(lead_ms, wire)
         for partition, history in histories.items():
             self._intake.decided((topics.LABELS, partition), history)
 
@@ -117,6 +120,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
     """
     delays = journal.topics[topics.SCORES].limits
     marks, evidence = Marks(journal.before, settings.labels.delay_ms, delays), Evidence(journal.before)
+    wire = registered.of(settings)
     with _reader(settings, journal) as reader:
         for topic in (topics.EVENTS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
             seen = 0
@@ -130,7 +134,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
                         for record in records:
                             evidence.see(topic, partition, record.key)
                     if topic == topics.EVENTS and begins.get(partition, 0) > 0:
-                        times = [time for time in map(time_of, records) if time is not None]
+                        times = [time for record in records if (time := time_of(record, wire)) is not None]
                         first = min(times, default=None) if first is None else first
                         newest = max(times, default=newest)
                 if begins.get(partition, 0) > 0 and topic == topics.EVENTS:
@@ -164,13 +168,14 @@ def chosen(evidence: Evidence, asked: Name | None) -> Name:
 
 def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None:
     """Fill the temporary topics, which are there and empty, and write into the journal how many records they hold."""
-    target = Target(journal.partitioner, journal.partitions)
+    wire = registered.of(settings)
+    target = Target(journal.partitioner, journal.partitions, wire)
     with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
             taken = taken_of(settings, topic, journal.topics[topic].limits)
             parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
-            for record in merged(parts):
+            for record in merged(parts, wire):
                 headers = [header for header in record.headers if header[0] != HEADER]
                 writer.put(temporary(topic), target(record), record, [*headers, marks.of(record).header()])
                 copied += 1
@@ -187,7 +192,7 @@ def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -
     if topic == topics.EVENTS:
         return Taken(settings, histories)
     if topic == topics.LABELS:
-        return TakenLabels(limits_of(settings.scoring).lead_ms, histories)
+        return TakenLabels(limits_of(settings.scoring).lead_ms, histories, registered.of(settings))
     return None
 
 

@@ -41,7 +41,7 @@ from features.base.settings import Settings
 from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine.codec import BatchDecoder, encode
-from streams.engine.core import Output
+from streams.engine.core import Output, Wait
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
@@ -49,11 +49,13 @@ from streams.kafka.records import Partition, Produce, Record
 from streams.labels.label_intake import PROCESSOR, JoinLimits, LabelIntake
 from streams.labels.outcomes import JoinedScore
 from streams.labels.partition_memory import PartitionMemory
+from streams.wire import wire as registered
+from streams.wire.wire import Wire
 
 
 class LabelJoiner:
     """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
-    0: any."""
+    0: any; ``wire`` reads labels that are not plain JSON."""
 
     name = PROCESSOR
     inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
@@ -61,14 +63,14 @@ class LabelJoiner:
     #: In this order, see above.
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
-    def __init__(self, delay_ms: int, lead_ms: int = 0) -> None:
+    def __init__(self, delay_ms: int, lead_ms: int = 0, wire: Wire | None = None) -> None:
         self.limits = JoinLimits(delay_ms, lead_ms)
         #: Of scores; those of labels are with the intake.
         self._histories = Histories()
         self._restoring = False
         self._partitions: dict[int, PartitionMemory] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
-        self._labels = LabelIntake(lead_ms)
+        self._labels = LabelIntake(lead_ms, wire)
 
     def process(self, records: Sequence[Record]) -> Output:
         """Return the outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the
@@ -81,6 +83,16 @@ class LabelJoiner:
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
         output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output
+
+    def wait_with(self, wait: Wait) -> None:
+        """Wait for a schema registry by ``wait`` from now on (``streams.engine.core.Waits``)."""
+        if self._labels.wire is not None:
+            self._labels.wire.wait_with(wait)
+
+    @property
+    def waits_for(self) -> str:
+        """Return what is waited for, where it has a name (``streams.engine.core.SaysWhy``)."""
+        return self._labels.wire.waits_for if self._labels.wire is not None else ""
 
     def restore(self, records: Sequence[Record]) -> None:
         """Do the same, and say nothing: these outcomes are in the log already."""
@@ -148,5 +160,5 @@ class LabelJoiner:
 
 def build(settings: Settings) -> Shell:
     """Build the joiner with its shell."""
-    core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS))
+    core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS), registered.of(settings))
     return Shell(settings, core, max_batch=SINK_BATCH, new_s=NEW_S)

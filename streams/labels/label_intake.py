@@ -16,6 +16,7 @@ from streams.engine.core import dead_letter
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
+from streams.wire.wire import Wire
 
 #: Who refuses a record, in its dead letter.
 PROCESSOR = "label-joiner"
@@ -30,12 +31,14 @@ class JoinLimits(NamedTuple):
 
 
 class LabelIntake:
-    """Decides for each record by itself; a pure function of the log and of the limits that counted at the time."""
+    """Decides for each record by itself; a pure function of the log and of the limits that counted at the time. ``wire`` reads
+    what is not plain JSON; None: nothing does."""
 
-    def __init__(self, lead_ms: int) -> None:
+    def __init__(self, lead_ms: int, wire: Wire | None = None) -> None:
+        self.wire = wire
         self._lead_ms = lead_ms
         self._histories = Histories()
-        self._decoder = BatchDecoder(Label, PROCESSOR)
+        self._decoder = BatchDecoder(Label, PROCESSOR, wire)
 
     def take(self, records: Iterable[Record]) -> tuple[list[Record], list[Label], list[Produce]]:
         """Return the records that are taken, their labels, and the dead letters of the others."""
@@ -58,7 +61,7 @@ class LabelIntake:
         Only here are copies what they say: a producer may set any header. A copy was taken in its old log, and that counts: the
         times at which the broker took the two differ, and so may the limits.
         """
-        good, labels, _ = self._decoder.decode(records)
+        good, labels, _ = self._decoder.decode(records, again=True)
         taken = [
             (record, label)
             for record, label in zip(good, labels, strict=True)
@@ -68,7 +71,10 @@ class LabelIntake:
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Drop partitions that went to another member."""
-        self._histories.forget(partitions)
+        gone = list(partitions)
+        self._histories.forget(gone)
+        if self.wire is not None:
+            self.wire.forget(gone)
 
     def _lead_at(self, record: Record) -> int:
         of_then = self._histories.at(record)

@@ -26,6 +26,7 @@ from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
 from streams.scoring.admission.admission import CONFLICT, DUPLICATE, NEW, Admission
 from streams.scoring.admission.digests import digests
+from streams.wire.wire import Wire
 
 #: A verdict beside those of streams.scoring.admission.admission: from the future.
 _AHEAD = 3
@@ -79,13 +80,15 @@ def admission(scoring: Scoring) -> Admission:
 
 
 class Intake:
-    """``admission_of`` gives the admission of a partition, which the records change."""
+    """``admission_of`` gives the admission of a partition, which the records change. ``wire`` reads what is not plain JSON; None:
+    nothing does."""
 
-    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission]) -> None:
+    def __init__(self, scoring: Scoring, admission_of: Callable[[int], Admission], wire: Wire | None = None) -> None:
+        self.wire = wire
         self.limits = limits_of(scoring)
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Event, _PROCESSOR)
+        self._decoder = BatchDecoder(Event, _PROCESSOR, wire)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -100,6 +103,8 @@ class Intake:
     def forget(self, partitions: Sequence[Partition]) -> None:
         """Drop partitions that went to another member."""
         self._histories.forget(partitions)
+        if self.wire is not None:
+            self.wire.forget(partitions)
 
     def again(self, records: Sequence[Record]) -> Iterator[Taken]:
         """Yield those records that were taken when they were processed before, in parts.
@@ -107,7 +112,7 @@ class Intake:
         Only here are copies what they say: a producer may set any header.
         """
         for part, limits in self._histories.parts(records):
-            good, events, dead = self._decoder.decode(part)
+            good, events, dead = self._decoder.decode(part, again=True)
             of_then = {number: IntakeLimits(*bounds) for (_, number), bounds in limits.items()}
             new = self._judge(good, events, _taken_before(good), dead, of_then).new if events else None
             if new is not None:

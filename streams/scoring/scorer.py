@@ -39,6 +39,7 @@ from streams.scoring.intake import Intake, Taken, admission
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version
 from streams.scoring.score_records import Scored, count, score_records
+from streams.wire.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,9 @@ class Scorer:
     outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
     replays: tuple[str, ...] = (topics.EVENTS,)
 
-    def __init__(self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep) -> None:
+    def __init__(
+        self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep, wire: Wire | None = None
+    ) -> None:
         self._wait = wait
         self._model_name = settings.model
         self._scoring = settings.scoring
@@ -66,7 +69,7 @@ class Scorer:
         self._model = model
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
-        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission)
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, wire)
         self._ask_again_at = 0.0
 
     def process(self, records: Sequence[Record]) -> Output:
@@ -102,6 +105,13 @@ class Scorer:
     def wait_with(self, wait: Wait) -> None:
         """Wait by ``wait`` from now on (``streams.engine.core.Waits``)."""
         self._wait = wait
+        if self._intake.wire is not None:
+            self._intake.wire.wait_with(wait)
+
+    @property
+    def waits_for(self) -> str:
+        """Return what is waited for, where it has a name (``streams.engine.core.SaysWhy``)."""
+        return self._intake.wire.waits_for if self._intake.wire is not None else ""
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the subject state again, without scoring."""
