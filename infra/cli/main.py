@@ -48,6 +48,7 @@ COMMANDS = {
     "features": Entry("infra.cli.commands.features:app", "Look at features: what they mean, and their values."),
     "repartition": Entry("infra.cli.commands.repartition:command", "Change the number of partitions, in place."),
     "dlq": Entry("infra.cli.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),
+    "schemas": Entry("infra.cli.commands.schemas:app", "Print our schemas; register them at a schema registry."),
     "archive": Entry("infra.cli.commands.archive:app", "See how far the archive is complete; merge its small files."),
     "pipeline": Entry("infra.cli.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.cli.commands.job:app", "Run a Spark job: backfill, profile or training-set."),

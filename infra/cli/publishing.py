@@ -16,7 +16,9 @@ from infra.cli import context
 from infra.errors import PlatformError
 
 if TYPE_CHECKING:
+    from features.base.settings import Settings
     from streams.publish.batch import Batch, Labels
+    from streams.publish.encode import Written
 
 
 class PublishingFailed(PlatformError):
@@ -27,7 +29,8 @@ class PublishingFailed(PlatformError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How to publish, as it was asked for on the command line; ``pending`` are labels owed from earlier days."""
+    """How to publish, as it was asked for on the command line; ``pending`` are labels owed from earlier days;
+    ``form``: one of ``streams.wire.ours.FORMATS``."""
 
     speed: str = "max"
     lockstep: str = ""
@@ -36,6 +39,7 @@ class Plan:
     out: Path | None = None
     truth: Path | None = None
     pending: Labels | None = None
+    form: str = "json"
 
 
 def parse_date(text: str, field: str) -> date:
@@ -50,6 +54,7 @@ def carry_out(batches: Iterable[Batch], plan: Plan) -> None:
     """Publish or write the batches and print what was done. Raises ValueError for a wrong plan, PublishingFailed."""
     from streams.publish.files import TruthFile, check_out, write_files
     from streams.publish.spans import parse_span, parse_speed
+    from streams.wire.ours import FORMATS
 
     # All input is looked at before the first record goes out.
     speed = parse_speed(plan.speed)
@@ -59,6 +64,10 @@ def carry_out(batches: Iterable[Batch], plan: Plan) -> None:
             raise ValueError(f"{field} is {path}; there is no folder {path.absolute().parent}, make it first")
     if plan.out is not None:
         check_out(plan.out)
+    if plan.form not in FORMATS:
+        raise ValueError(f"--format is {plan.form!r}; it is one of {', '.join(FORMATS)}")
+    if plan.out is not None and plan.form != "json":
+        raise ValueError(f"--format {plan.form} is for records, and --out writes files; leave one of them out")
 
     with TruthFile(plan.truth) if plan.truth is not None else nullcontext() as truth:
         watched = batches if truth is None else truth.watch(batches)
@@ -89,6 +98,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
     repartition_journal.refuse_unfinished(settings)
     if speed is None:
         batches = _none_ahead(batches, int(settings.scoring.allowed_lead_hours * HOUR_MS), plan.all_labels)
+    written = _written(settings, plan.form)
     acting = settings.as_user("producer")
     check(acting, writes=(EVENTS, LABELS))
     try:
@@ -102,6 +112,7 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
                 on_boundary=_show if sys.stderr.isatty() else None,
                 speed=speed,
                 pending=plan.pending,
+                written=written,
             ) as publisher,
         ):
             report = publisher.publish(batches)
@@ -116,6 +127,33 @@ def _publish(batches: Iterable[Batch], plan: Plan, speed: float | None, boundary
         f"{report.transactions:,} {WORDS.events} ({report.positives:,} {WORDS.positives}) and {report.labels:,} labels published "
         f"in {report.seconds:.1f} s{waited}; {report.labels_pending:,} labels are not due yet"
     )
+
+
+def _written(settings: Settings, form: str) -> Written | None:
+    """Return how values are written in a format; None: as JSON. Raises PlatformError where its schemas are not registered."""
+    from streams.publish.encode import Written
+    from streams.schemas import registered
+    from streams.topics import EVENTS, LABELS
+    from streams.wire.encode import Encode, encoder
+    from streams.wire.ours import FORMATS
+    from streams.wire.registry import Registry, RegistryRefused
+
+    if form == "json":
+        return None
+    if not settings.schema_registry.url:
+        raise PlatformError(f"--format {form} needs schemas, and schema_registry.url is empty; name the registry there")
+    registry, encoders = Registry(settings), list[Encode]()
+    wanted = next(one for one in FORMATS if one == form)
+    for topic in (EVENTS, LABELS):
+        try:
+            found = registered.found(registry, wanted, topic)
+        except RegistryRefused as error:
+            raise PlatformError(f"the schema registry at {registry.url} says no: {error}") from error
+        if found is None:
+            command = f"driftloop schemas publish {form.removesuffix('-schema')}"
+            raise PlatformError(f"our {form} schema of {topic} is not registered; run {command} first")
+        encoders.append(encoder(wanted, topic, found.id))
+    return Written(*encoders)
 
 
 def _none_ahead(batches: Iterable[Batch], lead_ms: int, all_labels: bool) -> Iterator[Batch]:

@@ -83,27 +83,27 @@ def _fix(part: Part, schema: Schema, named: Mapping[str, Any]) -> Fix | None:
         raise unfit(part, "null")
     if part.kind == "other":
         return None
-    fixes = [_of_branch(part, branch, named) for branch in branches]
+    fixes = [_of_branch(part, branch) for branch in branches]
     if len(branches) > 1 and any(fix is not None for fix in fixes):
         raise unfit(part, "a union of several types", "keep null and one other")
     return fixes[0]
 
 
-def _of_branch(part: Part, branch: Schema, named: Mapping[str, Any]) -> Fix | None:
-    name = branch if isinstance(branch, str) else branch["type"]
-    logical = "" if isinstance(branch, str) else branch.get("logicalType", "")
+def _of_branch(part: Part, branch: Schema) -> Fix | None:
+    described = branch if isinstance(branch, dict) else {"type": branch}
+    name, logical, scale = described["type"], described.get("logicalType", ""), described.get("scale", 0)
     if name not in _PLAIN[part.kind]:
         raise unfit(part, _named(name, logical), _WHOLE_HINT if part.kind == "whole" else "")
     if part.kind == "time":
         return _time(part, name, logical)
     if name in ("bytes", "fixed"):
-        if logical != "decimal" or branch.get("scale", 0):
-            raise unfit(part, f"{_named(name, logical)} of scale {branch.get('scale', 0)}", _WHOLE_HINT)
+        if logical != "decimal" or scale:
+            raise unfit(part, f"{_named(name, logical)} of scale {scale}", _WHOLE_HINT)
         return lambda value: int.from_bytes(value, "big", signed=True)
     if logical and name in ("int", "long"):
         raise unfit(part, _named(name, logical))
     if name == "enum":
-        symbols = {symbol: choice_of(part, symbol) for symbol in branch["symbols"]}
+        symbols = {symbol: choice_of(part, symbol) for symbol in described["symbols"]}
         return symbols.__getitem__ if any(symbol != value for symbol, value in symbols.items()) else None
     return None
 

@@ -55,7 +55,8 @@ class Known:
         #: What is waited for, in words; empty: nothing.
         self.waits_for = ""
         self._by_key: dict[Key, Registered] = {}
-        self._given_up: dict[Key, tuple[float, UnknownSchema]] = {}
+        #: By whether a log was read again, for there another member's newer answer may count, and by id.
+        self._given_up: dict[tuple[bool, Key], tuple[float, UnknownSchema]] = {}
         self._spent_at: deque[float] = deque()
         self._unknown_at: deque[float] = deque()
 
@@ -68,6 +69,10 @@ class Known:
         if known is None:
             known = self._by_key[key] = self._look(key, again)
         return known
+
+    def forget(self) -> None:
+        """Ask again for what was given up."""
+        self._given_up.clear()
 
     def _look(self, key: Key, again: bool) -> Registered:
         kept = self._kept(key)
@@ -88,7 +93,7 @@ class Known:
 
     def _asked(self, source: Source, key: Key, again: bool) -> Registered:
         """Ask the registry, however long it is away."""
-        self._refuse_given_up(key)
+        self._refuse_given_up(key, again)
         pauses, away_s, pause = iter(_PAUSES_S), 0.0, _FIRST_PAUSE_S
         try:
             while True:
@@ -98,7 +103,7 @@ class Known:
                     # Said by one answer where no time is left for more.
                     following = None if again else next(pauses, None)
                     if following is None or not self._may_spend(following):
-                        self._give_up(key, error)
+                        self._give_up(key, again, error)
                         raise
                     self.wait(following)
                 except RegistryAway as error:
@@ -113,9 +118,9 @@ class Known:
         finally:
             self.waits_for = ""
 
-    def _refuse_given_up(self, key: Key) -> None:
+    def _refuse_given_up(self, key: Key, again: bool) -> None:
         now_s = self._clock()
-        until_s, error = self._given_up.get(key, (0.0, None))
+        until_s, error = self._given_up.get((again, key), (0.0, None))
         if error is not None and now_s < until_s:
             raise UnknownSchema(str(error))
         while self._unknown_at and self._unknown_at[0] < now_s - _BUDGET_S:
@@ -126,11 +131,11 @@ class Known:
                 " once that ends, driftloop dlq replay sends the record again"
             )
 
-    def _give_up(self, key: Key, error: UnknownSchema) -> None:
+    def _give_up(self, key: Key, again: bool, error: UnknownSchema) -> None:
         now_s = self._clock()
         for old in [old for old, (until_s, _) in self._given_up.items() if until_s <= now_s]:
             del self._given_up[old]
-        self._given_up[key] = (now_s + GIVEN_UP_S, error)
+        self._given_up[again, key] = (now_s + GIVEN_UP_S, error)
         self._unknown_at.append(now_s)
 
     def _may_spend(self, seconds: float) -> bool:

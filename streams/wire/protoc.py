@@ -33,7 +33,7 @@ def compiled(text: str, imports: Mapping[str, str]) -> descriptor_pb2.FileDescri
             [*command, MAIN], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, cwd=root, stdin=subprocess.DEVNULL
         )
         if done.returncode or not out.exists():
-            why = " / ".join(line.replace(f"{MAIN}:", "line ") for line in done.stderr.splitlines()[:3])
+            why = " / ".join(line.replace(f"{root}/", "").replace(f"{MAIN}:", "line ") for line in done.stderr.splitlines()[:3])
             raise UnmappableSchema(f"the schema cannot be compiled as Protobuf: {why[:500]}")
         return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
 

@@ -77,6 +77,7 @@ class Wire:
         """Drop what is known of partitions that went to another member."""
         self._unsettled = []
         self._refusals.forget(partitions)
+        self._known.forget()
 
     def _row(self, record: Record, value: Framed, again: bool) -> dict[str, Any]:
         registered = self._schema(record, value, again)

@@ -24,6 +24,7 @@ def command(
     all_labels: Annotated[bool, typer.Option(help="At the end, publish the labels that are not due yet, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write .parquet or .jsonl files here instead of publishing.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
+    form: Annotated[str, typer.Option("--format", help="json, or avro, protobuf or json-schema of a registry.")] = "json",
 ) -> None:
     """Publish a Parquet file of transactions, and its labels after a delay, in event-time order."""
     from features.base.active import DOMAIN
@@ -46,7 +47,7 @@ def command(
             raise ValueError("--resume needs --from, the first day that was not published yet")
         source = Replay(file, FileColumns(parse_map(columns or []), currency), label_delay_days)
         pending = source.pending_labels(begin) if resume and begin is not None else None
-        carry_out(source.batches(begin, end), Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending))
+        carry_out(source.batches(begin, end), Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending, form))
     except SettingsError:
         raise
     except ValueError as error:

@@ -34,6 +34,7 @@ def command(
     all_labels: Annotated[bool, typer.Option(help="At the end, publish the labels that are not due yet, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write .parquet or .jsonl files here instead of publishing.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
+    form: Annotated[str, typer.Option("--format", help="json, or avro, protobuf or json-schema of a registry.")] = "json",
 ) -> None:
     """Publish simulated events and labels in event-time order."""
     from features.base.settings import SettingsError
@@ -54,7 +55,7 @@ def command(
             )
         )
         pending = simulation.pending_labels(from_day) if resume else None
-        plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending)
+        plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, pending, form)
         carry_out(simulation.days(from_day, from_day + days), plan)
     except SettingsError:
         raise
