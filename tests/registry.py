@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -15,6 +16,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from features.base.files import move_folder
@@ -41,6 +43,23 @@ _MODULE = f"""<ivy-module version="2.0" xmlns:m="http://ant.apache.org/ivy/maven
   </dependencies>
 </ivy-module>
 """
+
+
+@dataclass(frozen=True)
+class Running:
+    """A registry; ``url``: of Confluent's API."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Answer nothing within the block. Its schemas are in memory, so it only stands still."""
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
 
 def runner() -> Path:
@@ -73,9 +92,9 @@ def _fetched(work: Path) -> Path:
 
 
 @contextmanager
-def running(folder: Path, port: int | None = None) -> Iterator[str]:
-    """Run a registry that is empty; yield its URL. ``folder``: for its log; ``port`` None: any free one."""
-    port = port or next(free_ports(set()))
+def running(folder: Path) -> Iterator[Running]:
+    """Run a registry that is empty. ``folder``: for its log."""
+    port = next(free_ports(set()))
     command = [str(java.find()), "-Xmx400m", "-XX:TieredStopAtLevel=1", "-Dquarkus.http.host=127.0.0.1"]
     command += [f"-Dquarkus.http.port={port}", "-jar", str(runner())]
     with (folder / f"registry-{port}.log").open("wb") as log:
@@ -83,8 +102,9 @@ def running(folder: Path, port: int | None = None) -> Iterator[str]:
         try:
             url = f"http://127.0.0.1:{port}/apis/ccompat/v7"
             _wait(url, process)
-            yield url
+            yield Running(url, process)
         finally:
+            process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
                 process.wait(20)

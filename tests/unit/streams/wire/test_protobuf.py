@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ ROW: dict[str, Any] = {"transaction_id": "t", "event_time_ms": T0, "card_id": "c
 class Proto:
     """A .proto file whose message ``M`` can be written and read."""
 
-    def __init__(self, text: str, indexes: tuple[int, ...] = (0,), name: str = "p.M", **imports: str) -> None:
+    def __init__(self, text: str, indexes: tuple[int, ...] = (0,), name: str = "p.M", imports: Mapping[str, str] = {}) -> None:
         files = protoc.compiled(text, imports)
         self.read: Callable[[bytes], dict[str, Any]] = protobuf.reader(files, indexes, parts_of(Event))
         pool = descriptor_pool.DescriptorPool()
@@ -98,12 +98,12 @@ def test_the_message_indexes_choose_the_message() -> None:
 def test_imports_of_the_registry_are_compiled_along() -> None:
     text = f'{HEAD} import "our/mode.proto"; message M {{ {NEEDED} {AMOUNT} optional our.Mode entry_mode = 6; }}'
     mode = 'syntax = "proto3"; package our; enum Mode { CHIP = 0; ONLINE = 1; }'
-    assert Proto(text, **{"our/mode.proto": mode}).event(entry_mode=0).mode == "chip"
+    assert Proto(text, imports={"our/mode.proto": mode}).event(entry_mode=0).mode == "chip"
     with pytest.raises(UnmappableSchema, match=r"cannot be compiled as Protobuf: .*our/mode.proto"):
         Proto(text)
     for name in ("../mode.proto", "/tmp/mode.proto", "a/../../b.proto", ""):
         with pytest.raises(UnmappableSchema, match="no relative path"):
-            Proto(text, **{name: mode})
+            Proto(text, imports={name: mode})
 
 
 @pytest.mark.parametrize(
