@@ -126,7 +126,7 @@ def render_page() -> str:
         "",
         "Written by `python -m streams.schemas.generate` from `features/base/events.py`; do not edit by hand.",
         "",
-        "Values are JSON. Money is an integer in minor units, times are epoch milliseconds, UTC; integers are written without a",
+        "Values are JSON; producers may also send Avro and Protobuf ([schema-registry.md](schema-registry.md)). Money is an integer in minor units, times are epoch milliseconds, UTC; integers are written without a",
         "fraction (`5`, not `5.0`, which JSON Schema cannot tell apart). Unknown fields are ignored, so a producer may",
         "send more. The JSON Schemas are in `streams/schemas/`. A record that does not match goes to `dlq` with the reason.",
         "",

@@ -27,6 +27,7 @@ from streams.engine.shell import Shell
 from streams.kafka.clients import consumer, producer
 from streams.kafka.create_topics import create
 from streams.kafka.records import Produce, Record
+from streams.schemas import registered
 from streams.scoring.intake import Intake, admission
 from streams.topics import Topic
 from streams.wire import wire
@@ -215,9 +216,10 @@ def test_the_stream_waits_for_a_registry_that_is_away_and_a_restart_needs_none(
     settings: Settings, server: Running, api: Registry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert run(settings, "schemas", "publish", "protobuf") == 0
-    schema = int(api.ask("/subjects/transactions-value/versions/latest")["id"])
+    ours = registered.found(api, "protobuf", topics.EVENTS)
+    assert ours is not None
     settings.schema_registry.timeout_s = 3.0
-    write = encoder("protobuf", topics.EVENTS, schema)
+    write = encoder("protobuf", topics.EVENTS, ours.id)
     name = uuid.uuid4().hex[:8]
     source, target = f"in-{name}", f"out-{name}"
     create(settings, [Topic(source, 2), Topic(target, 2)])
