@@ -15,12 +15,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from features.base.durations import HOUR_MS
 from features.base.events import Event
-from features.base.settings import Settings
+from features.base.settings import Settings, SettingsError
 from infra.errors import PlatformError
 from infra.inspect.decode import decoder
 from infra.inspect.tail import newest_each
 from streams.engine.future import ahead
 from streams.topics import EVENTS
+from streams.wire import wire
+from streams.wire.wire import Wire
 
 #: Records are a little out of order, and some cannot be read.
 _LAST = 50
@@ -51,7 +53,7 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
 def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
     """Return the newest event time, ms, among the last events of each partition that the scorer can take; None where Kafka does
     not answer or there is none."""
-    decode = decoder(Event)
+    decode = decoder(Event, EVENTS, _wire(settings))
     try:
         seen = newest_each(settings, EVENTS, _LAST, timeout_s=timeout_s).records
     except PlatformError:
@@ -62,6 +64,14 @@ def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
     times, appended = np.array(found, dtype=np.int64).T
     sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * HOUR_MS))]
     return int(sane.max()) if len(sane) else None
+
+
+def _wire(settings: Settings) -> Wire | None:
+    """Return what reads Avro and Protobuf without waiting; None where this user may not have the registry's password."""
+    try:
+        return wire.of(settings, again_s=0.0)
+    except SettingsError:
+        return None
 
 
 def _seen(url: str, timeout_s: float) -> dict[str, float]:

@@ -46,6 +46,10 @@ def reader(text: str, references: Sequence[str], parts: Sequence[Part]) -> Reade
         bare = fastavro.parse_schema(_bare(json.loads(text)), named_schemas=bare_names)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
         raise UnmappableSchema(f"the schema is not valid Avro: {type(error).__name__}: {str(error)[:300]}") from error
+    if (name := _of_nothing(bare, bare_names)) is not None:
+        raise UnmappableSchema(
+            f"the schema has an array of {name}, which takes no bytes: a few of them could be any number of items"
+        )
     if not isinstance(whole, dict) or whole.get("type") != "record":
         raise UnmappableSchema("the schema is no record; register the event's record itself, not a union around it")
     fields = {field["name"]: field["type"] for field in whole["fields"]}
@@ -125,6 +129,36 @@ def _branches(schema: Schema, named: Mapping[str, Any]) -> list[Schema]:
     if isinstance(schema["type"], dict | list):
         return _branches(schema["type"], named)
     return [schema | {"type": named[schema["type"]]["type"]} if schema["type"] in named else schema]
+
+
+def _of_nothing(schema: Schema, named: Mapping[str, Any]) -> str | None:
+    """Return the type of an array's items where they take no bytes; None where there is no such array."""
+    if isinstance(schema, list):
+        return next((name for branch in schema if (name := _of_nothing(branch, named))), None)
+    if not isinstance(schema, dict):
+        return None
+    if schema["type"] == "array" and _takes_nothing(schema["items"], named, frozenset()):
+        return str(schema["items"] if isinstance(schema["items"], str) else schema["items"].get("name", "empty values"))
+    inner = [field["type"] for field in schema.get("fields", ())] + [schema[key] for key in ("items", "values") if key in schema]
+    inner += [schema["type"]] if isinstance(schema["type"], dict | list) else []
+    return next((name for part in inner if (name := _of_nothing(part, named))), None)
+
+
+def _takes_nothing(schema: Schema, named: Mapping[str, Any], within: frozenset[str]) -> bool:
+    if isinstance(schema, str):
+        # A record within itself takes something, or could not end.
+        return schema == "null" or (
+            schema in named and schema not in within and _takes_nothing(named[schema], named, within | {schema})
+        )
+    if isinstance(schema, list):
+        return False
+    if schema["type"] == "record":
+        inside = within | {schema["name"]}
+        return all(_takes_nothing(field["type"], named, inside) for field in schema["fields"])
+    if schema["type"] == "fixed":
+        return bool(schema["size"] == 0)
+    # ``{"type": ...}`` around a type or its name.
+    return schema["type"] not in ("array", "map", "enum") and _takes_nothing(schema["type"], named, within)
 
 
 def _named(name: str, logical: str) -> str:

@@ -34,7 +34,7 @@ GIVEN_UP_S = 10.0
 _MOST_UNKNOWN = 100
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 #: So long a log that is read again waits for a registry that is away; then its process ends, and is started anew.
-_AGAIN_S = 30.0
+AGAIN_S = 30.0
 
 
 class _Kept(msgspec.Struct, frozen=True):
@@ -45,11 +45,18 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 class Known:
-    """See the module. ``source``: None where there is no registry. ``wait``: how to wait for it."""
+    """See the module. ``source``: None where there is no registry. ``wait``: how to wait for it; ``again_s``: how long a log that
+    is read again waits."""
 
     def __init__(
-        self, source: Source | None, store: Store, wait: Wait = time.sleep, clock: Callable[[], float] = time.monotonic
+        self,
+        source: Source | None,
+        store: Store,
+        wait: Wait = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        again_s: float = AGAIN_S,
     ) -> None:
+        self._again_s = again_s
         self._source, self._store, self._clock = source, store, clock
         self.wait = wait
         #: What is waited for, in words; empty: nothing.
@@ -107,7 +114,7 @@ class Known:
                         raise
                     self.wait(following)
                 except RegistryAway as error:
-                    if again and away_s >= _AGAIN_S:
+                    if again and away_s >= self._again_s:
                         raise
                     if not self.waits_for:
                         self.waits_for = str(error)

@@ -16,7 +16,7 @@ from features.base.storage import Store, open_store
 from streams.kafka.records import Partition, Record
 from streams.wire.errors import UndecodableValue, UnknownSchema, UnmappableSchema
 from streams.wire.framing import Framed, framed, message_indexes
-from streams.wire.known import Key, Known, Wait
+from streams.wire.known import AGAIN_S, Key, Known, Wait
 from streams.wire.parts import Reader, parts_of
 from streams.wire.refusals import Refusals
 from streams.wire.registry import Registered, Registry, Source
@@ -31,11 +31,12 @@ _WRITE_PAUSE_S = 1.0
 class Wire:
     """Reads what plain JSON is not. One for each processor, which says how to wait (``streams.engine.core.Waits``).
 
-    ``store``: where schemas and refusals are kept; ``source``: None where there is no registry.
+    ``store``: where schemas and refusals are kept; ``source``: None where there is no registry; ``again_s``: how long a log
+    that is read again waits for one that is away.
     """
 
-    def __init__(self, source: Source | None, store: Store, wait: Wait = time.sleep) -> None:
-        self._known = Known(source, store, wait)
+    def __init__(self, source: Source | None, store: Store, wait: Wait = time.sleep, again_s: float = AGAIN_S) -> None:
+        self._known = Known(source, store, wait, again_s=again_s)
         self._refusals = Refusals(store)
         self._readers: dict[tuple[str, Key, tuple[int, ...]], Reader | UnmappableSchema] = {}
         self._unsettled: list[tuple[Record, Key]] = []
@@ -52,8 +53,8 @@ class Wire:
     def event(self, record: Record, kind: type[T], *, again: bool) -> T | None:
         """Return the record as a ``kind``: the event of its topic, or a view of it. None: the record names no schema.
 
-        ``again``: it was processed before, and is decided as it was then. Raises WireError, msgspec.ValidationError where the
-        event's own limits are broken, and what a wait raises.
+        ``again``: it was processed before, and is decided as it was then. Raises WireError, msgspec.ValidationError where the event's
+        own limits are broken, RegistryAway where ``again`` and nobody can say, and what a wait raises.
         """
         value = framed(record)
         if value is None or record.topic not in EVENT_OF:
@@ -108,10 +109,10 @@ class Wire:
             raise
 
 
-def of(settings: Settings) -> Wire:
-    """Make the wire of a platform. Raises SettingsError where its registry's secrets cannot be read."""
+def of(settings: Settings, again_s: float = AGAIN_S) -> Wire:
+    """Make the wire of a platform (``again_s``: see ``Wire``). Raises SettingsError where a secret of it is not there."""
     source = Registry(settings) if settings.schema_registry.url else None
-    return Wire(source, open_store(settings.schema_cache, "snapshots.path"))
+    return Wire(source, open_store(settings.schema_cache, "snapshots.path"), again_s=again_s)
 
 
 def _reader(registered: Registered, indexes: tuple[int, ...], topic: str) -> Reader:

@@ -132,3 +132,14 @@ def test_a_value_of_another_schema_is_said_and_nothing_of_it() -> None:
         with pytest.raises(UndecodableValue) as raised:
             row_of(payload)
         assert "Avro schema" in str(raised.value)
+
+
+EMPTY = {"type": "record", "name": "Empty", "fields": [{"name": "a", "type": "null"}]}
+
+
+@pytest.mark.parametrize("items", ["null", EMPTY, {"type": "fixed", "name": "F", "size": 0}, {"type": "null"}])
+def test_an_array_of_nothing_cannot_fill_the_memory(items: Any) -> None:
+    for kind in ({"type": "array", "items": items}, ["null", {"type": "map", "values": {"type": "array", "items": items}}]):
+        with pytest.raises(UnmappableSchema, match="takes no bytes"):
+            reader({**NEEDED, "extra": kind})
+    reader({**NEEDED, "extra": {"type": "array", "items": ["null", "string"]}, "one": items})
