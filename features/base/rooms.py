@@ -35,7 +35,7 @@ PARTITION = (
     _ENGINE / "future.py",
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
-    _STREAMS / "wire",
+    *(_STREAMS / "wire" / f"{name}.py" for name in ("framing", "parts", "avro", "protobuf", "refusals", "wire")),
 )
 
 

@@ -31,7 +31,7 @@ _TIMES = {"timestamp-millis": 1, "timestamp-micros": 1000, "timestamp-nanos": 1_
 _WHOLE_HINT = "send whole numbers of the smallest unit, as a long or a decimal of scale 0"
 
 
-def reader(text: str, references: Sequence[str], parts: Sequence[Part]) -> Reader:
+def avro_reader(text: str, references: Sequence[str], parts: Sequence[Part]) -> Reader:
     """Return a reader of payloads that were written with the schema ``text``; ``references``: schemas that it names, each after
     those that it needs itself. Raises UnmappableSchema."""
     named: dict[str, Any] = {}
@@ -56,10 +56,10 @@ def reader(text: str, references: Sequence[str], parts: Sequence[Part]) -> Reade
     fixes = {part.name: _fix(part, fields[part.name], named) for part in parts if part.name in fields}
     if absent := [part for part in parts if part.required and part.name not in fields]:
         raise missing(absent[0], list(fields))
-    return _reader(bare, tuple(fixes), [(name, fix) for name, fix in fixes.items() if fix is not None])
+    return _row_reader(bare, tuple(fixes), [(name, fix) for name, fix in fixes.items() if fix is not None])
 
 
-def _reader(schema: Schema, names: tuple[str, ...], fixes: list[tuple[str, Fix]]) -> Reader:
+def _row_reader(schema: Schema, names: tuple[str, ...], fixes: list[tuple[str, Fix]]) -> Reader:
     read = fastavro.schemaless_reader
 
     def row_of(payload: bytes) -> dict[str, Any]:

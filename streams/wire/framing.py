@@ -17,7 +17,7 @@ from uuid import UUID
 from streams.kafka.records import Record
 from streams.wire.errors import UndecodableValue
 
-HEADER = "__value_schema_id"
+SCHEMA_HEADER = "__value_schema_id"
 _ID_END, _GUID_END = 5, 17
 #: Messages within messages; protoc itself stops at fewer.
 _MOST_INDEXES = 32
@@ -44,7 +44,7 @@ def framed(record: Record) -> Framed | None:
     if not value:
         return None
     for name, head in record.headers:
-        if name == HEADER and head:
+        if name == SCHEMA_HEADER and head:
             if head[0] == 0 and len(head) >= _ID_END:
                 return Framed(int.from_bytes(head[1:_ID_END], "big"), value, head[_ID_END:])
             if head[0] == 1 and len(head) >= _GUID_END:

@@ -2,7 +2,7 @@
 
 A field without presence (proto3 without ``optional``) reads the same when it was left out as when it holds 0 or false. Where the
 event needs the field, that is its value. Where it may be left out, only text and enums with an UNSPECIFIED value are taken so: a
-place at 0° or "no PIN" that nobody sent would be silently wrong.
+place at 0° or "no" that nobody sent would be silently wrong.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _FITS: dict[Kind, frozenset[str]] = {
     "real": _REAL | _WHOLE,
     "yes_no": frozenset({"bool"}),
 }
-_TYPES = {number: name.removeprefix("TYPE_").lower() for name, number in descriptor_pb2.FieldDescriptorProto.Type.items()}
+_TYPES = {number: label.removeprefix("TYPE_").lower() for label, number in descriptor_pb2.FieldDescriptorProto.Type.items()}
 _TIMESTAMP = "google.protobuf.Timestamp"
 _WRAPPERS = frozenset(
-    f"google.protobuf.{name}Value" for name in ("String", "Int32", "Int64", "UInt32", "UInt64", "Float", "Double", "Bool")
+    f"google.protobuf.{wrapped}Value" for wrapped in ("String", "Int32", "Int64", "UInt32", "UInt64", "Float", "Double", "Bool")
 )
 _WITHOUT_PRESENCE = "write optional before it, for 0 or false would also stand for a field left out"
 _UNSET = ("UNSPECIFIED", "UNKNOWN", "UNSET")
 
 
-def reader(files: descriptor_pb2.FileDescriptorSet, indexes: Sequence[int], parts: Sequence[Part]) -> Reader:
+def message_reader(files: descriptor_pb2.FileDescriptorSet, indexes: Sequence[int], parts: Sequence[Part]) -> Reader:
     """Return a reader of payloads of the message that ``indexes`` choose in the last of ``files`` (``streams.wire.framing``).
 
     Raises UnmappableSchema.

@@ -53,8 +53,8 @@ class Wire:
     def event(self, record: Record, kind: type[T], *, again: bool) -> T | None:
         """Return the record as a ``kind``: the event of its topic, or a view of it. None: the record names no schema.
 
-        ``again``: it was processed before, and is decided as it was then. Raises WireError, msgspec.ValidationError where the event's
-        own limits are broken, RegistryAway where ``again`` and nobody can say, and what a wait raises.
+        ``again``: it was processed before, and is decided as it was then. Raises WireError, msgspec.ValidationError where the
+        event's own limits are broken, RegistryAway where ``again`` and nobody can say, and what a wait raises.
         """
         value = framed(record)
         if value is None or record.topic not in EVENT_OF:
@@ -89,7 +89,7 @@ class Wire:
         reader = self._readers.get(key)
         if reader is None:
             try:
-                reader = _reader(registered, indexes, record.topic)
+                reader = _reader_of(registered, indexes, record.topic)
             except UnmappableSchema as error:
                 reader = UnmappableSchema(f"schema {value.schema}: {error}")
             self._readers[key] = reader
@@ -115,17 +115,18 @@ def of(settings: Settings, again_s: float = AGAIN_S) -> Wire:
     return Wire(source, open_store(settings.schema_cache, "snapshots.path"), again_s=again_s)
 
 
-def _reader(registered: Registered, indexes: tuple[int, ...], topic: str) -> Reader:
+def _reader_of(registered: Registered, indexes: tuple[int, ...], topic: str) -> Reader:
     parts = parts_of(EVENT_OF[topic])
     if registered.type == "AVRO":
-        from streams.wire import avro
+        from streams.wire.avro import avro_reader
 
-        return avro.reader(registered.schema, [text for _, text in registered.references], parts)
+        return avro_reader(registered.schema, [text for _, text in registered.references], parts)
     if find_spec("grpc_tools") is None:
         raise SettingsError("a producer sends Protobuf, and the package grpcio-tools is missing; install driftloop[streams]")
-    from streams.wire import protobuf, protoc
+    from streams.wire.protobuf import message_reader
+    from streams.wire.protoc import compiled
 
-    return protobuf.reader(protoc.compiled(registered.schema, dict(registered.references)), indexes, parts)
+    return message_reader(compiled(registered.schema, dict(registered.references)), indexes, parts)
 
 
 def _object(payload: bytes) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def record_of(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def reader(fields: dict[str, Any], kind: type[msgspec.Struct] = Event, references: tuple[str, ...] = ()) -> Reader:
-    return avro.reader(json.dumps(record_of(fields)), references, parts_of(kind))
+    return avro.avro_reader(json.dumps(record_of(fields)), references, parts_of(kind))
 
 
 def read(fields: dict[str, Any], row: dict[str, Any]) -> Payment:
@@ -123,7 +123,7 @@ def test_a_field_that_is_not_there_is_named() -> None:
 )
 def test_what_is_no_record_is_said(text: str) -> None:
     with pytest.raises(UnmappableSchema):
-        avro.reader(text, (), parts_of(Event))
+        avro.avro_reader(text, (), parts_of(Event))
 
 
 def test_a_value_of_another_schema_is_said_and_nothing_of_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streams.kafka.records import Record
 from streams.wire.errors import UndecodableValue
-from streams.wire.framing import HEADER, Framed, encoded_indexes, framed, message_indexes, prefix
+from streams.wire.framing import SCHEMA_HEADER, Framed, encoded_indexes, framed, message_indexes, prefix
 
 GUID = UUID("3f2504e0-4f89-11d3-9a0c-0305e82c3301")
 
@@ -19,14 +19,17 @@ def record(value: bytes | None, *headers: tuple[str, bytes | None]) -> Record:
 
 def test_the_id_stands_before_the_payload_or_in_the_header() -> None:
     assert framed(record(b"\0\0\0\1\2abc")) == Framed(258, b"abc")
-    assert framed(record(b"abc", (HEADER, b"\0\0\0\1\2"))) == Framed(258, b"abc", b"")
-    assert framed(record(b"abc", (HEADER, b"\1" + GUID.bytes + b"\0"))) == Framed(GUID, b"abc", b"\0")
+    assert framed(record(b"abc", (SCHEMA_HEADER, b"\0\0\0\1\2"))) == Framed(258, b"abc", b"")
+    assert framed(record(b"abc", (SCHEMA_HEADER, b"\1" + GUID.bytes + b"\0"))) == Framed(GUID, b"abc", b"\0")
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\0", b"\0\0\0\1", b"\1\0\0\0\1x", b" {}"])
 def test_what_names_no_schema_is_none(value: bytes | None) -> None:
     assert framed(record(value)) is None
-    assert framed(record(value, (HEADER, None), (HEADER, b""), (HEADER, b"\2xxxx"), ("other", b"\0\0\0\0\1"))) is None
+    assert (
+        framed(record(value, (SCHEMA_HEADER, None), (SCHEMA_HEADER, b""), (SCHEMA_HEADER, b"\2xxxx"), ("other", b"\0\0\0\0\1")))
+        is None
+    )
 
 
 @pytest.mark.parametrize("indexes", [(0,), (1,), (0, 3), (2, 0, 64), (5000,)])

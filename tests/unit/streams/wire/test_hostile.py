@@ -13,7 +13,7 @@ from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.codec import BatchDecoder
 from streams.kafka.records import Record
-from streams.wire.framing import HEADER
+from streams.wire.framing import SCHEMA_HEADER
 from streams.wire.ours import FORMATS, Format
 from tests.unit.streams.wire.source import T0, Schemas, wire, written
 
@@ -34,7 +34,7 @@ def test_changed_bytes_are_an_event_or_one_dead_letter(form: Format, tmp_path: P
             value[at : at + draw.randint(0, 2)] = draw.randbytes(draw.randint(0, 3))
             value = value or bytearray(b"\0")
         header: list[tuple[str, bytes | None]] = (
-            [(HEADER, draw.randbytes(draw.choice((0, 1, 4, 5, 17, 30))))] if offset % 10 == 0 else []
+            [(SCHEMA_HEADER, draw.randbytes(draw.choice((0, 1, 4, 5, 17, 30))))] if offset % 10 == 0 else []
         )
         records.append(Record(topics.EVENTS, 0, offset, b"k", bytes(value), header, T0))
     taken, events, dead = BatchDecoder(Event, "scorer", wire(tmp_path, source)).decode(records)

@@ -27,7 +27,7 @@ class Proto:
 
     def __init__(self, text: str, indexes: tuple[int, ...] = (0,), name: str = "p.M", imports: Mapping[str, str] = {}) -> None:
         files = protoc.compiled(text, imports)
-        self.read: Callable[[bytes], dict[str, Any]] = protobuf.reader(files, indexes, parts_of(Event))
+        self.read: Callable[[bytes], dict[str, Any]] = protobuf.message_reader(files, indexes, parts_of(Event))
         pool = descriptor_pool.DescriptorPool()
         for file in files.file:
             pool.Add(file)
@@ -135,4 +135,4 @@ def test_a_value_that_is_no_message_is_said() -> None:
 
 def test_a_label_needs_its_fields() -> None:
     with pytest.raises(UnmappableSchema, match="no field is_fraud"):
-        protobuf.reader(protoc.compiled(f"{HEAD} message M {{ {NEEDED} }}", {}), (0,), parts_of(Label))
+        protobuf.message_reader(protoc.compiled(f"{HEAD} message M {{ {NEEDED} }}", {}), (0,), parts_of(Label))

@@ -24,7 +24,7 @@ from streams.kafka.partitioners import HASHES
 from streams.kafka.records import Produce, Record
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.intake import Intake, admission
-from streams.wire.framing import HEADER, prefix
+from streams.wire.framing import SCHEMA_HEADER, prefix
 from streams.wire.ours import FORMATS, Format
 from streams.wire.wire import Wire
 from tests.unit.streams.records import label, record, score
@@ -91,7 +91,7 @@ def test_a_schema_in_the_header_is_read(form: Format, tmp_path: Path) -> None:
     indexes = b"\0" if form == "protobuf" else b""
     payload = before if form == "json" else before[5 + len(indexes) :]
     for head in (b"\1" + guid.bytes + indexes, prefix(schema) + indexes):
-        of_header = Record(topics.EVENTS, 0, 0, None, payload, [(HEADER, head)], T0)
+        of_header = Record(topics.EVENTS, 0, 0, None, payload, [(SCHEMA_HEADER, head)], T0)
         assert BatchDecoder(Event, "scorer", wire(tmp_path, source)).decode([of_header])[1] == [FULL]
 
 
