@@ -40,13 +40,13 @@ def avro_reader(text: str, references: Sequence[str], parts: Sequence[Part]) -> 
             fastavro.parse_schema(json.loads(reference), named_schemas=named)
         whole = fastavro.parse_schema(json.loads(text), named_schemas=named)
         # Without logical types numbers stay numbers: a time would become a datetime, and be one again.
-        bare_names: dict[str, Any] = {}
+        plain_names: dict[str, Any] = {}
         for reference in references:
-            fastavro.parse_schema(_bare(json.loads(reference)), named_schemas=bare_names)
-        bare = fastavro.parse_schema(_bare(json.loads(text)), named_schemas=bare_names)
+            fastavro.parse_schema(bare(json.loads(reference)), named_schemas=plain_names)
+        plain = fastavro.parse_schema(bare(json.loads(text)), named_schemas=plain_names)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
         raise UnmappableSchema(f"the schema is not valid Avro: {type(error).__name__}: {str(error)[:300]}") from error
-    if (name := _of_nothing(bare, bare_names)) is not None:
+    if (name := _of_nothing(plain, plain_names)) is not None:
         raise UnmappableSchema(
             f"the schema has an array of {name}, which takes no bytes: a few of them could be any number of items"
         )
@@ -56,7 +56,7 @@ def avro_reader(text: str, references: Sequence[str], parts: Sequence[Part]) -> 
     fixes = {part.name: _fix(part, fields[part.name], named) for part in parts if part.name in fields}
     if absent := [part for part in parts if part.required and part.name not in fields]:
         raise missing(absent[0], list(fields))
-    return _row_reader(bare, tuple(fixes), [(name, fix) for name, fix in fixes.items() if fix is not None])
+    return _row_reader(plain, tuple(fixes), [(name, fix) for name, fix in fixes.items() if fix is not None])
 
 
 def _row_reader(schema: Schema, names: tuple[str, ...], fixes: list[tuple[str, Fix]]) -> Reader:
@@ -165,14 +165,15 @@ def _named(name: str, logical: str) -> str:
     return f"{name} ({logical})" if logical else name
 
 
-def _bare(schema: Schema) -> Schema:
+def bare(schema: Schema) -> Schema:
+    """Return a schema without logical types: whole numbers stay whole numbers."""
     if isinstance(schema, list):
-        return [_bare(option) for option in schema]
+        return [bare(option) for option in schema]
     if not isinstance(schema, dict):
         return schema
     # A default or a doc may hold anything, a key of this name too.
     kept = {key: value for key, value in schema.items() if key not in ("logicalType", "default", "doc")}
     for key in ("type", "items", "values", "fields"):
         if key in kept:
-            kept[key] = _bare(kept[key])
+            kept[key] = bare(kept[key])
     return kept

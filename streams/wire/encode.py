@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any, TypeAlias
@@ -33,9 +32,9 @@ def encoder(form: Format, topic: str, schema: int = 0) -> Encode:
 def _avro(topic: str, head: bytes) -> Encode:
     import fastavro
 
-    schema: Any = fastavro.parse_schema(
-        json.loads(json.dumps(ours.avro(topic)).replace('"logicalType": "timestamp-millis"', '"doc": ""'))
-    )
+    from streams.wire.avro import bare
+
+    schema = fastavro.parse_schema(bare(ours.avro(topic)))
     write = fastavro.schemaless_writer
     none: frozenset[str] = frozenset()
 

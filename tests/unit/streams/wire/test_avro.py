@@ -37,7 +37,7 @@ def reader(fields: dict[str, Any], kind: type[msgspec.Struct] = Event, reference
 
 def read(fields: dict[str, Any], row: dict[str, Any]) -> Payment:
     out = BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(avro._bare(record_of(fields))), row)
+    fastavro.schemaless_writer(out, fastavro.parse_schema(avro.bare(record_of(fields))), row)
     return msgspec.convert(reader(fields)(out.getvalue()), Payment)
 
 
