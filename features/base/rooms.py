@@ -41,6 +41,7 @@ PARTITION = (
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
     _STREAMS / "kafka" / "partitioners.py",
+    *(_STREAMS / "wire" / f"{name}.py" for name in ("framing", "parts", "avro", "protobuf", "refusals", "wire")),
 )
 
 

@@ -20,6 +20,7 @@ from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.feast_settings import Feast
 from features.base.identity import Identity
 from features.base.network import LOOPBACK, Network, Server
+from features.base.schema_registry import SchemaRegistry
 from features.base.sections import (
     Drift,
     Features,
@@ -76,6 +77,8 @@ class Settings(BaseSettings):
     #: Handed to every Kafka client (librdkafka names). ``{user}`` is the client's user, ``file:PATH`` and ``env:NAME`` stand for
     #: what is there (``features.base.kafka_options``), so that no secret need be in a file of settings.
     kafka: dict[str, str] = {}
+    #: Where the schemas of producers are that send Avro or Protobuf.
+    schema_registry: SchemaRegistry = SchemaRegistry()
     #: The Kafka user of this process and of all its parts, in place of each part's own.
     kafka_user: str = Field(default="", pattern=r"^$|^[A-Za-z0-9_.-]{1,64}$")
     #: The platform's own Kafka and Redis ask for passwords, and Kafka's traffic is encrypted (``driftloop up --secure``).
@@ -206,6 +209,12 @@ class Settings(BaseSettings):
     def snapshot_root(self) -> str:
         """Return the folder or URL of the scorer's snapshots."""
         return self.snapshots.path or str(self.dir / "snapshots")
+
+    @property
+    def schema_cache(self) -> str:
+        """Return the folder or URL beside the snapshots where schemas are kept, so that logs can be read again without a
+        registry."""
+        return f"{self.snapshot_root.rstrip('/')}/schemas"
 
     @property
     def archive(self) -> Path:

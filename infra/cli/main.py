@@ -20,6 +20,7 @@ from typer.core import TyperGroup
 from features.base import environment
 from infra.cli import context
 from infra.errors import PlatformError
+from streams.wire.errors import RegistryAway
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ COMMANDS = {
     "repartition": Entry("infra.cli.commands.repartition:command", "Change the number of partitions, in place."),
     "dlq": Entry("infra.cli.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),
     "rates": Entry("infra.cli.commands.rates:app", "See the rates by which measures are converted; add some."),
+    "schemas": Entry("infra.cli.commands.schemas:app", "Print our schemas; register them at a schema registry."),
     "archive": Entry("infra.cli.commands.archive:app", "See how far the archive is complete; merge its small files."),
     "pipeline": Entry("infra.cli.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.cli.commands.job:app", "Run a Spark job: backfill, profile or training-set."),
@@ -133,8 +135,8 @@ def run(arguments: list[str]) -> int:
         message = error.format_message() or "name a command; --help lists them"
         # A missing argument's choices stand on lines of their own.
         return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
-    except PlatformError as error:
-        return _told(str(error), error.exit_code)
+    except (PlatformError, RegistryAway) as error:
+        return _told(str(error), error.exit_code if isinstance(error, PlatformError) else 1)
     except ValueError as error:
         from features.base.roles import DomainError
         from features.base.settings import SettingsError

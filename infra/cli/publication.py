@@ -146,20 +146,21 @@ def _read_behind(settings: Settings, begun: Begin) -> None:
     """Read which records came behind the last acknowledged boundary: a run that is killed cannot say."""
     from features.base.events import NAMES_ON_THE_WIRE
     from infra.inspect import tail
+    from infra.inspect.decode import decoder
     from streams.topics import EVENTS, LABELS
+    from streams.wire import wire
 
     id_only = msgspec.defstruct("IdOnly", [("event_id", str)], rename={"event_id": NAMES_ON_THE_WIRE["event_id"]})
-    decode: Callable[[bytes], Any] = msgspec.json.Decoder(id_only).decode
+    values = wire.of(settings)
     for topic, ids in ((EVENTS, begun.events), (LABELS, begun.labels)):
         ends = begun.kept.publication.ends.get(topic, {})
         bounds = tail.bounds(settings, topic)
         moved = set(ends) != set(bounds) or any(ends[p] > high for p, (_, high) in bounds.items())
         within = {p: (low if moved else max(low, ends[p]), high) for p, (low, high) in bounds.items()}
+        decode: Callable[[Any], Any] = decoder(id_only, topic, values)
         for seen in tail.scan(settings, topic, within):
-            try:
-                ids.add(decode(seen.value or b"").event_id)
-            except msgspec.MsgspecError:
-                continue
+            if (event := decode(seen)) is not None:
+                ids.add(event.event_id)
 
 
 def remaining(batches: Iterator[Batch], begun: Begin) -> Iterator[Batch]:

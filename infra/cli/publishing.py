@@ -20,6 +20,7 @@ from infra.platform import publications
 if TYPE_CHECKING:
     from features.base.settings import Settings
     from streams.publish.batch import Batch
+    from streams.publish.encode import Written
     from streams.publish.report import PublishReport
 
 
@@ -31,7 +32,7 @@ class PublishingFailed(PlatformError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How to publish, as it was asked for on the command line."""
+    """How to publish, as it was asked for on the command line; ``form``: one of ``streams.wire.ours.FORMATS``."""
 
     speed: str = "max"
     lockstep: str = ""
@@ -41,6 +42,7 @@ class Plan:
     truth: Path | None = None
     resume: bool = False
     again: bool = False
+    form: str = "json"
 
 
 def parse_date(text: str, field: str) -> date:
@@ -63,6 +65,7 @@ def check_plan(plan: Plan) -> Pace:
     """Look at a plan before anything is read or made. Raises ValueError, naming the option; PlatformError without a platform."""
     from streams.publish.files import check_out
     from streams.publish.spans import parse_span, parse_speed
+    from streams.wire.ours import FORMATS
 
     # All input is looked at before the first record goes out.
     context.check_named()
@@ -78,6 +81,10 @@ def check_plan(plan: Plan) -> Pace:
         check_out(plan.out)
     else:
         _platform()
+    if plan.form not in FORMATS:
+        raise ValueError(f"--format is {plan.form!r}; it is one of {', '.join(FORMATS)}")
+    if plan.out is not None and plan.form != "json":
+        raise ValueError(f"--format {plan.form} is for records, and --out writes files; leave one of them out")
     return pace
 
 
@@ -125,6 +132,7 @@ def _publish(work: Work, plan: Plan, pace: Pace, watched: Callable[[Iterable[Bat
 
     settings = _platform()
     _refuse_ahead(settings, work, pace.speed, plan.all_labels)
+    written = _written(settings, plan.form)
     acting = settings.as_user("producer")
     check(acting, writes=(EVENTS, LABELS))
     notes = None
@@ -147,6 +155,7 @@ def _publish(work: Work, plan: Plan, pace: Pace, watched: Callable[[Iterable[Bat
                         on_acknowledged=notes.take,
                         speed=pace.speed,
                         pending=None if begun.pending is None else publication.still_due(begun.pending, begun),
+                        written=written,
                     )
                 )
                 notes.first()
@@ -200,6 +209,33 @@ def _refuse_ahead(settings: Settings, work: Work, speed: float | None, all_label
                 f"{what} reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and nothing is "
                 "taken from the future; choose earlier days, or set scoring.allowed_lead_hours = 0 in driftloop.toml"
             )
+
+
+def _written(settings: Settings, form: str) -> Written | None:
+    """Return how values are written in a format; None: as JSON. Raises PlatformError where its schemas are not registered."""
+    from streams.publish.encode import Written
+    from streams.schemas import registered
+    from streams.topics import EVENTS, LABELS
+    from streams.wire.encode import Encode, encoder
+    from streams.wire.ours import FORMATS
+    from streams.wire.registry import Registry, RegistryRefused
+
+    if form == "json":
+        return None
+    if not settings.schema_registry.url:
+        raise PlatformError(f"--format {form} needs schemas, and schema_registry.url is empty; name the registry there")
+    registry, encoders = Registry(settings), list[Encode]()
+    wanted = next(name for name in FORMATS if name == form)
+    for topic in (EVENTS, LABELS):
+        try:
+            schema = registered.latest(registry, wanted, topic)
+        except RegistryRefused as error:
+            raise PlatformError(f"the schema registry at {registry.url} says no: {error}") from error
+        if schema is None:
+            command = f"driftloop schemas publish {form.removesuffix('-schema')}"
+            raise PlatformError(f"our {form} schema of {topic} is not registered; run {command} first")
+        encoders.append(encoder(wanted, topic, schema.id))
+    return Written(*encoders)
 
 
 def _show(event_time_ms: int) -> None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from features.base.settings import Settings
 from infra.errors import PlatformError
+from streams.engine.replay_log import record_of
 from streams.kafka import clients
 from streams.kafka.access import check
 from streams.kafka.refusal import Refused, refused
@@ -47,6 +48,7 @@ class Seen:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
 
 
 #: Whether a record counts.
@@ -209,7 +211,8 @@ def _pass(consumer: Consumer, topic: str, parts: dict[int, _Backwards], length: 
 
 
 def _seen(message: Message) -> Seen:
-    return Seen(message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value())
+    record = record_of(message)
+    return Seen(record.partition, record.offset, record.appended_ms, record.key, record.value, record.headers)
 
 
 def _unreachable(settings: Settings, error: KafkaException, topic: str) -> Unreachable | Refused:

@@ -15,11 +15,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from features.base import web_client
 from features.base.durations import HOUR_MS
 from features.base.events import Event
-from features.base.settings import Settings
+from features.base.settings import Settings, SettingsError
 from infra.inspect.decode import decoder
 from infra.inspect.tail import UnknownTopic, newest_each
 from streams.engine.future import ahead
 from streams.topics import EVENTS
+from streams.wire import wire
+from streams.wire.wire import Wire
 
 #: Records are a little out of order, and some cannot be read.
 _LAST = 50
@@ -70,7 +72,7 @@ def event_times(
 def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
     """Return the newest event time, ms, among the last events of each partition that the scorer can take; None where there is
     none. Raises Unreachable where Kafka does not answer."""
-    decode = decoder(Event)
+    decode = decoder(Event, EVENTS, _wire(settings))
     try:
         seen = newest_each(settings, EVENTS, _LAST, timeout_s=timeout_s).records
     except UnknownTopic:
@@ -81,6 +83,14 @@ def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
     times, appended = np.array(stamps, dtype=np.int64).T
     sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * HOUR_MS))]
     return int(sane.max()) if len(sane) else None
+
+
+def _wire(settings: Settings) -> Wire | None:
+    """Return what reads Avro and Protobuf without waiting; None where this user may not have the registry's password."""
+    try:
+        return wire.of(settings, again_s=0.0)
+    except SettingsError:
+        return None
 
 
 def _seen(url: str, timeout_s: float) -> dict[str, float]:

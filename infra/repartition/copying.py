@@ -18,6 +18,7 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
+from streams.engine.codec import UNREADABLE, Decoder
 from streams.engine.homes import Homes
 from streams.engine.partitioner_setting import homes_of
 from streams.engine.repartition_header import HEADER, negative
@@ -28,6 +29,8 @@ from streams.labels.label_intake import LabelIntake
 from streams.scoring.admission.admission import Admission
 from streams.scoring.intake import Intake, admission, limits_of
 from streams.scoring.measures import Measures
+from streams.wire import wire as registered
+from streams.wire.wire import Wire
 
 #: Told (what, of how many records) as it goes on.
 Tell = Callable[[str, int], None]
@@ -58,11 +61,11 @@ for _said in (Score, Alert, Outcome):
 class Target:
     """The new partition of a record: its subject's. What a producer took for a key does not count (``streams.engine.homes``)."""
 
-    def __init__(self, partitioner: Name, partitions: int) -> None:
+    def __init__(self, partitioner: Name, partitions: int, wire: Wire | None = None) -> None:
         self._hashed = HASHES[partitioner]
         self._partitions = partitions
-        self._of_producers = msgspec.json.Decoder(_OfProducers).decode
-        self._of_ours = msgspec.json.Decoder(_OfOurs).decode
+        self._of_producers = Decoder(_OfProducers, wire).decode
+        self._of_ours = Decoder(_OfOurs).decode
 
     def __call__(self, record: Record) -> int:
         if record.topic == topics.OUTCOMES and record.key:
@@ -70,8 +73,8 @@ class Target:
             return HASHES["murmur2"](record.key) % self._partitions
         try:
             read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
-            key = read(record.value or b"").subject.encode()
-        except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            key = read(record).subject.encode()
+        except UNREADABLE:
             return record.partition % self._partitions
         return self._hashed(key) % self._partitions
 
@@ -84,7 +87,8 @@ class Taken:
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
         # Those that lay elsewhere than their subject's were moved, and the moved ones were taken.
-        self._intake = Intake(settings.scoring, self._of, Measures(settings), homes_of(settings))
+        own = Measures(settings), homes_of(settings), registered.of(settings)
+        self._intake = Intake(settings.scoring, self._of, *own)
         self._measures: dict[tuple[int, int], int] = {}
         for partition, history in histories.items():
             self._intake.decided((topics.EVENTS, partition), history)
@@ -113,10 +117,10 @@ class Taken:
 class TakenLabels:
     """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
 
-    def __init__(self, lead_ms: int, homes: Homes, histories: Mapping[int, History]) -> None:
+    def __init__(self, lead_ms: int, homes: Homes, histories: Mapping[int, History], wire: Wire | None = None) -> None:
         """Set up with ``lead_ms`` and ``homes``: where ``histories``, by partition, does not say by what it was processed
         (``streams.engine.settings_history``)."""
-        self._intake = LabelIntake(lead_ms, homes)
+        self._intake = LabelIntake(lead_ms, homes, wire)
         for partition, history in histories.items():
             self._intake.decided((topics.LABELS, partition), history)
 
@@ -133,6 +137,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
     """
     delays = journal.topics[topics.SCORES].limits
     marks = Marks(journal.before, settings.labels.delay_ms, delays)
+    wire = registered.of(settings)
     with _reader(settings, journal) as reader:
         for topic in (topics.EVENTS, topics.SCORES, topics.OUTCOMES):
             seen = 0
@@ -143,7 +148,7 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
                     if topic in (topics.SCORES, topics.OUTCOMES):
                         marks.see(records)
                     if topic == topics.EVENTS and begins.get(partition, 0) > 0:
-                        times = [time for time in map(time_of, records) if time is not None]
+                        times = [time for record in records if (time := time_of(record, wire)) is not None]
                         first = min(times, default=None) if first is None else first
                         newest = max(times, default=newest)
                 if begins.get(partition, 0) > 0 and topic == topics.EVENTS:
@@ -164,14 +169,15 @@ def _reaches_back(partition: int, begin: int, first: int | None, newest: int | N
 
 def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None:
     """Fill the temporary topics, which are there and empty, and write into the journal how many records they hold."""
-    target = Target(journal.partitioner, journal.partitions)
+    wire = registered.of(settings)
+    target = Target(journal.partitioner, journal.partitions, wire)
     with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
             taken = taken_of(settings, topic, journal.topics[topic].limits)
             parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
             measure = taken.measure if isinstance(taken, Taken) else _nothing
-            for record in merged(parts):
+            for record in merged(parts, wire):
                 headers = [header for header in record.headers if header[0] != HEADER]
                 writer.put(
                     temporary(topic),
@@ -197,7 +203,7 @@ def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -
     if topic == topics.EVENTS:
         return Taken(settings, histories)
     if topic == topics.LABELS:
-        return TakenLabels(limits_of(settings.scoring).lead_ms, homes_of(settings), histories)
+        return TakenLabels(limits_of(settings.scoring).lead_ms, homes_of(settings), histories, registered.of(settings))
     return None
 
 

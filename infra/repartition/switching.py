@@ -21,6 +21,7 @@ from infra.repartition import broker
 from infra.repartition.copying import Target, temporary
 from infra.repartition.logs import HELD, Reader, Writer
 from streams.kafka.records import Record
+from streams.wire import wire as registered
 
 _MOST_ROUNDS = 5
 
@@ -56,7 +57,7 @@ def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str
         return
     broker.close(admin, topic)
     original = len(partitions) == journal.before
-    target = Target(journal.partitioner, journal.partitions)
+    target = Target(journal.partitioner, journal.partitions, registered.of(settings))
     with Reader(settings, HELD // 10) as reader, Reader(settings, HELD // 10) as other, Writer(settings) as writer:
         copies = {} if original else broker.ends(settings, temporary(topic), plan.counts)
         for partition, (begin, end) in broker.bounds(settings, topic, partitions).items():

@@ -68,6 +68,16 @@ class Waits(Protocol):
         ...
 
 
+@runtime_checkable
+class SaysWhy(Protocol):
+    """A core that says what it waits for."""
+
+    @property
+    def waits_for(self) -> str:
+        """Return it in words; empty where it has no name, or nothing is waited for."""
+        ...
+
+
 class Copy(Protocol):
     """A copy of one partition's state as of the moment it was begun, taken in bounded steps between batches.
 

@@ -46,7 +46,7 @@ from features.base.settings import Settings
 from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine.codec import BatchDecoder, encode
-from streams.engine.core import Output
+from streams.engine.core import Output, Wait
 from streams.engine.homes import WHERE_THEY_LIE, Homes
 from streams.engine.moved_counts import MovedCounts
 from streams.engine.partitioner_setting import homes_of, refuse_another
@@ -58,11 +58,13 @@ from streams.labels import metrics
 from streams.labels.label_intake import PROCESSOR, JoinLimits, LabelIntake
 from streams.labels.outcomes import JoinedScore
 from streams.labels.partition_memory import PartitionMemory
+from streams.wire import wire as registered
+from streams.wire.wire import Wire
 
 
 class LabelJoiner:
     """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
-    0: any; ``homes``: where labels belong (without it, where they lie)."""
+    0: any; ``homes``: where labels belong (without it, where they lie); ``wire`` reads labels that are not plain JSON."""
 
     name = PROCESSOR
     inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
@@ -71,7 +73,7 @@ class LabelJoiner:
     #: In this order, see above.
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
-    def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = WHERE_THEY_LIE) -> None:
+    def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = WHERE_THEY_LIE, wire: Wire | None = None) -> None:
         self.limits = JoinLimits(delay_ms, lead_ms, homes.code, corrects=1)
         self._homes, self._moved = homes, MovedCounts(homes)
         #: Of scores; those of labels are with the intake.
@@ -79,7 +81,7 @@ class LabelJoiner:
         self._restoring = False
         self._partitions: dict[int, PartitionMemory] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
-        self._labels = LabelIntake(lead_ms, homes)
+        self._labels = LabelIntake(lead_ms, homes, wire)
 
     def process(self, records: Sequence[Record]) -> Output:
         """Return the outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the
@@ -97,6 +99,16 @@ class LabelJoiner:
             output.counted.append(partial(metrics.CORRECTIONS.labels(name).inc, count))
         output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output
+
+    def wait_with(self, wait: Wait) -> None:
+        """Wait for a schema registry by ``wait`` from now on (``streams.engine.core.Waits``)."""
+        if self._labels.wire is not None:
+            self._labels.wire.wait_with(wait)
+
+    @property
+    def waits_for(self) -> str:
+        """Return what is waited for, where it has a name (``streams.engine.core.SaysWhy``)."""
+        return self._labels.wire.waits_for if self._labels.wire is not None else ""
 
     def restore(self, records: Sequence[Record]) -> None:
         """Do the same, and say nothing: these outcomes are in the log already."""
@@ -182,5 +194,5 @@ class LabelJoiner:
 def build(settings: Settings) -> Shell:
     """Build the joiner with its shell."""
     lead_ms = int(settings.scoring.allowed_lead_hours * HOUR_MS)
-    core = LabelJoiner(settings.labels.delay_ms, lead_ms, homes_of(settings))
+    core = LabelJoiner(settings.labels.delay_ms, lead_ms, homes_of(settings), registered.of(settings))
     return Shell(settings, core, max_batch=SINK_BATCH, new_s=NEW_S)

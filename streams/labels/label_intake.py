@@ -21,6 +21,7 @@ from streams.engine.moved_header import appended_ms
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.kafka.records import Partition, Produce, Record
+from streams.wire.wire import Wire
 
 #: Who refuses a record, in its dead letter.
 PROCESSOR = "label-joiner"
@@ -49,13 +50,15 @@ class TakenLabels(NamedTuple):
 
 
 class LabelIntake:
-    """Decides for each record by itself; a pure function of the log and of the limits that counted at the time."""
+    """Decides for each record by itself; a pure function of the log and of the limits that counted at the time. ``wire`` reads
+    what is not plain JSON; None: nothing does."""
 
-    def __init__(self, lead_ms: int, homes: Homes = WHERE_THEY_LIE) -> None:
+    def __init__(self, lead_ms: int, homes: Homes = WHERE_THEY_LIE, wire: Wire | None = None) -> None:
+        self.wire = wire
         self._lead_ms = lead_ms
         self._homes = homes
         self._histories = Histories()
-        self._decoder = BatchDecoder(Label, PROCESSOR)
+        self._decoder = BatchDecoder(Label, PROCESSOR, wire)
 
     def take(self, records: Iterable[Record]) -> TakenLabels:
         """Judge a batch of the log."""
@@ -85,7 +88,7 @@ class LabelIntake:
         Only here are copies what they say: a producer may set any header. A copy was taken in its old log, and that counts: the
         times at which the broker took the two differ, and so may the limits.
         """
-        good, labels, _ = self._decoder.decode(records)
+        good, labels, _ = self._decoder.decode(records, again=True)
         limits = [self._at(record) for record in good]
         elsewhere = np.zeros(len(good), dtype=np.bool_)
         for code in {of_then.partitioner for of_then in limits}:
@@ -109,7 +112,10 @@ class LabelIntake:
 
     def forget(self, partitions: Iterable[Partition]) -> None:
         """Drop partitions that went to another member."""
-        self._histories.forget(partitions)
+        gone = list(partitions)
+        self._histories.forget(gone)
+        if self.wire is not None:
+            self.wire.forget(gone)
 
     def _at(self, record: Record) -> JoinLimits:
         of_then = self._histories.at(record)

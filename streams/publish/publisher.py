@@ -15,7 +15,7 @@ from streams import topics
 from streams.kafka.clients import producer
 from streams.kafka.partitioners import SETTING
 from streams.publish.batch import Batch, Labels, no_labels
-from streams.publish.encode import encode_events, encode_labels, keys
+from streams.publish.encode import Written, encode_events, encode_labels, keys
 from streams.publish.limits import check
 from streams.publish.lockstep import Lockstep
 from streams.publish.merge import Chunk, due, segments
@@ -39,7 +39,8 @@ class Publisher:
     ``boundary_ms``: at each multiple of it in event time everything is flushed, ``lockstep`` (where given) waits until the loop
     has caught up, and ``on_boundary(event_time_ms)`` is called. ``on_acknowledged(reached)`` is called as soon as everything
     before a boundary is acknowledged, before the lockstep waits. ``speed``: event time over wall time, None for as fast as can
-    be. ``pending``: labels owed from before the first batch. Use as a context manager, or call ``close()``.
+    be. ``pending``: labels owed from before the first batch; ``written``: how values are written, by default as JSON. Use as a
+    context manager, or call ``close()``.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Publisher:
         on_acknowledged: Callable[[Reached], None] | None = None,
         speed: float | None = None,
         pending: Labels | None = None,
+        written: Written | None = None,
     ) -> None:
         extra: dict[str, Any] = {
             "linger.ms": 20,
@@ -68,6 +70,7 @@ class Publisher:
         self._on_acknowledged = on_acknowledged
         self._speed = speed
         self._pending = pending if pending is not None else no_labels()
+        self._written = written or Written()
         self._failed = 0
         self._lost = False
         self._reason = ""
@@ -125,7 +128,7 @@ class Publisher:
         """Publish the labels that are still pending, at once, as if event time had gone on. There is no boundary in it."""
         started = time.monotonic()
         labels, self._pending = self._pending, no_labels()
-        for key, value in zip(keys(labels.subject), encode_labels(labels), strict=True):
+        for key, value in zip(keys(labels.subject), encode_labels(labels, self._written.labels), strict=True):
             self._produce(topics.LABELS, key, value)
             self._labels += 1
         self._flush()
@@ -154,8 +157,8 @@ class Publisher:
                 raise PublishError(f"there is no topic {name} at {settings.bootstrap}; run driftloop up first")
 
     def _send(self, chunk: Chunk) -> None:
-        events = zip(keys(chunk.transactions.subject), encode_events(chunk.transactions), strict=True)
-        labels = zip(keys(chunk.labels.subject), encode_labels(chunk.labels), strict=True)
+        events = zip(keys(chunk.transactions.subject), encode_events(chunk.transactions, self._written.events), strict=True)
+        labels = zip(keys(chunk.labels.subject), encode_labels(chunk.labels, self._written.labels), strict=True)
         for event_time, is_label in zip(chunk.times.tolist(), chunk.is_label.tolist(), strict=True):
             if self._speed is not None:
                 self._pause_until(event_time)

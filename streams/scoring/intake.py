@@ -32,6 +32,7 @@ from streams.scoring.admission.admission import ASTRAY, DUPLICATE, NEW, Admissio
 from streams.scoring.admission.digests import digests
 from streams.scoring.admission.event_clock import NEVER
 from streams.scoring.measures import DEAD_LETTER, OWN, Measures
+from streams.wire.wire import Wire
 
 #: Verdicts beside those of streams.scoring.admission.admission: from the future; no measure in the reference unit.
 _AHEAD, _UNMEASURED = 4, 5
@@ -94,7 +95,7 @@ def admission(scoring: Scoring) -> Admission:
 
 class Intake:
     """``admission_of`` gives the admission of a partition, which the records change; ``measures`` converts; ``homes``: where
-    records belong."""
+    records belong; ``wire`` reads what is not plain JSON (without it nothing does)."""
 
     def __init__(
         self,
@@ -102,13 +103,15 @@ class Intake:
         admission_of: Callable[[int], Admission],
         measures: Measures,
         homes: Homes = WHERE_THEY_LIE,
+        wire: Wire | None = None,
     ) -> None:
+        self.wire = wire
         self.limits = limits_of(scoring, homes.code)._replace(units=measures.mode)
         self._measures = measures
         self._homes = homes
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Event, _PROCESSOR, _explained)
+        self._decoder = BatchDecoder(Event, _PROCESSOR, wire, _explained)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -123,6 +126,8 @@ class Intake:
     def forget(self, partitions: Sequence[Partition]) -> None:
         """Drop partitions that went to another member."""
         self._histories.forget(partitions)
+        if self.wire is not None:
+            self.wire.forget(partitions)
 
     def again(self, records: Sequence[Record]) -> Iterator[Taken]:
         """Yield those records that were taken when they were processed before, in parts.
@@ -130,7 +135,7 @@ class Intake:
         Only here are copies what they say: a producer may set any header.
         """
         for part, limits in self._histories.parts(records):
-            good, events, dead = self._decoder.decode(part)
+            good, events, dead = self._decoder.decode(part, again=True)
             of_then = {number: IntakeLimits(*bounds) for (_, number), bounds in limits.items()}
             new = self._judge(good, events, _taken_before(good), dead, of_then).new if events else None
             if new is not None:

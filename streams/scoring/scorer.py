@@ -45,6 +45,7 @@ from streams.scoring.measures import Measures
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version
 from streams.scoring.score_records import Scored, count, score_records
+from streams.wire.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Scorer:
         profiles: Reader,
         wait: Wait = time.sleep,
         homes: Homes = WHERE_THEY_LIE,
+        wire: Wire | None = None,
     ) -> None:
         self._wait = wait
         self._model_name = settings.model
@@ -82,8 +84,8 @@ class Scorer:
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
         self._reference = settings.units.reference
-        own = Measures(settings)
-        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, own, homes)
+        own = Measures(settings), homes, wire
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, *own)
         self._homes, self._moved = homes, MovedCounts(homes)
         self._ask_again_at = 0.0
 
@@ -136,6 +138,13 @@ class Scorer:
     def wait_with(self, wait: Wait) -> None:
         """Wait by ``wait`` from now on (``streams.engine.core.Waits``)."""
         self._wait = wait
+        if self._intake.wire is not None:
+            self._intake.wire.wait_with(wait)
+
+    @property
+    def waits_for(self) -> str:
+        """Return what is waited for, where it has a name (``streams.engine.core.SaysWhy``)."""
+        return self._intake.wire.waits_for if self._intake.wire is not None else ""
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the subject state again, without scoring."""

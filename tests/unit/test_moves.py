@@ -63,6 +63,13 @@ NOT_HASHED = {
         "features.transform.update": "what is served of a history, not what is kept of it",
         "streams.engine.core": "how a record is refused: all processors stand on it",
         "streams.kafka.records": "a record as it lies in its topic",
+        "features.base.settings": "where the registry and its cache are",
+        "features.base.storage": "where the registry and its cache are",
+        "features.base.types": "the earliest time tells a time from another number",
+        "streams.wire.errors": "what a dead letter is called",
+        "streams.wire.known": "an id stands for one schema for ever; what was refused is remembered",
+        "streams.wire.protoc": "Protobuf's own compiler",
+        "streams.wire.registry": "an id stands for one schema for ever",
         **{
             f"features.{name}": "in the hash of cards"
             for name in ("history.state", "history.copy_on_write", "transform.columns", "base.compiled", "catalogue.windows")

@@ -82,7 +82,9 @@ def show_letter(
     from infra.errors import PlatformError
     from infra.inspect import show, tail
     from infra.inspect.decode import decoder
+    from streams.kafka.records import Record
     from streams.topics import DLQ
+    from streams.wire.framing import framed
 
     settings = context.settings()
     partition, offset = parsed(place)
@@ -98,6 +100,10 @@ def show_letter(
     lines.append(f"{'handled:':<11}{end or 'no'}")
     lines.append(f"{'key:':<11}{text(letter.key)}")
     lines += [f"{'header:':<11}{header} = {text(value)}" for header, value in letter.headers]
+    if (
+        value := framed(Record(letter.topic, letter.partition, letter.offset, letter.key, letter.value, letter.headers))
+    ) is not None:
+        lines.append(f"{'schema:':<11}{value.schema}")
     lines.append(f"value:\n{text(letter.value)}")
     print(show.printable("\n".join(lines)))
 

@@ -53,6 +53,7 @@ def command(
     all_labels: Annotated[bool, typer.Option(help="At the end, publish the labels that are not due yet, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write .parquet or .jsonl files here instead of publishing.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
+    form: Annotated[str, typer.Option("--format", help="json, or avro, protobuf or json-schema of a registry.")] = "json",
 ) -> None:
     """Publish a file of transactions, and its labels after a delay, in event-time order. All of it is checked first."""
     from features.base.active import DOMAIN
@@ -73,7 +74,7 @@ def command(
         end = parse_date(last, "--to") if last else None
         if begin is not None and end is not None and end < begin:
             raise ValueError(f"--to is {last}, before --from {first}")
-        plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, resume, again)
+        plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, resume, again, form)
         mapping = read_otherwise(parse_map(columns or [], map_file), decimal, time_unit)
         shape = CsvShape("\t" if separator == "tab" else separator, tuple(header.split(",")) if header else ())
         source = Replay(file, FileColumns(mapping, currency), label_delay_days, shape)

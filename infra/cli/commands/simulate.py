@@ -51,6 +51,7 @@ def command(
     all_labels: Annotated[bool, typer.Option(help="At the end, publish the labels that are not due yet, too.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write .parquet or .jsonl files here instead of publishing.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write the ground truth to this Parquet file.")] = None,
+    form: Annotated[str, typer.Option("--format", help="json, or avro, protobuf or json-schema of a registry.")] = "json",
 ) -> None:
     """Publish simulated events and labels in event-time order."""
     from features.base.settings import SettingsError
@@ -59,7 +60,7 @@ def command(
     from streams.simulate.simulator import Request, simulator
 
     try:
-        plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, resume, again)
+        plan = Plan(speed, lockstep, lockstep_timeout, all_labels, out, truth, resume, again, form)
         world = Request(
             start=parse_date(start, "--start"),
             seed=seed,

@@ -81,8 +81,8 @@ def test_a_folder_that_is_no_platform_is_one_line_and_stays_as_it_is(
     assert output.err.count("\n") == 1
     assert f"there is no platform in {folder}: " in output.err
     assert "choose its folder with --dir" in output.err
-    assert [path.name for path in tmp_path.iterdir()] == ["mistyped"] * files
-    assert not files or not any(folder.iterdir())
+    assert [path.name for path in tmp_path.iterdir()] == ["mistyped"] * exists
+    assert not exists or not any(folder.iterdir())
 
 
 @pytest.mark.parametrize("line", [["status"], ["down"], ["models"], ["run", "scorer"]])
