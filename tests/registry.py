@@ -13,13 +13,13 @@ import subprocess
 import tarfile
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from features.base.files import move_folder
+from features.base.web_client import FAILURES, read_url
 from infra.platform.ports import free_ports
 from infra.services import cache_folder, jars, java
 from infra.services.locks import exclusive
@@ -114,13 +114,13 @@ def running(folder: Path) -> Iterator[Running]:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
     deadline = time.monotonic() + _START_S
     while True:
         try:
-            with ask(f"{url}/subjects", timeout=2):
-                return
-        except OSError:
+            read_url(f"{url}/subjects", 2)
+        except FAILURES:
             assert process.poll() is None, "the registry ended at its start; see its log"
             assert time.monotonic() < deadline, "the registry does not answer; see its log"
             time.sleep(0.3)
+        else:
+            return

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from features.base.rates import Rate, moment
 
 #: The largest measure that an event may have (``features.base.types.Measure``), and so a converted one.
-MOST = 1_000_000_000_00
+MOST_COUNTED = 1_000_000_000_00
 _INT64 = 1 << 62
 
 
@@ -94,7 +94,7 @@ class Converter:
                 reasons |= dict.fromkeys(listed, self._unknown(unit))
             else:
                 self._foreign(unit, rows, measure, time_ms, appended_ms, converted, reasons)
-        for i in np.flatnonzero(converted > MOST).tolist():
+        for i in np.flatnonzero(converted > MOST_COUNTED).tolist():
             reasons[i] = self._too_large(units[i], int(measure[i]))
             converted[i] = 0
         return Converted(converted, reasons)
@@ -153,14 +153,14 @@ class Converter:
 
     def _too_large(self, unit: str, measure: int) -> MeasureTooLarge:
         return MeasureTooLarge(
-            f"{measure} in the smallest part of {unit} is more than {MOST // self._parts:,} {self.reference}, the most that is"
-            f" counted; correct the {self._event}, or the rate"
+            f"{measure} in the smallest part of {unit} is more than {MOST_COUNTED // self._parts:,} {self.reference}, the most"
+            f" that is counted; correct the {self._event}, or the rate"
         )
 
 
 def scaled(measure: NDArray[np.int64], factor: Fraction) -> NDArray[np.int64]:
-    """Multiply non-negative integers [n] by a positive fraction, rounded half to even. What is above MOST comes as some number
-    above it."""
+    """Multiply non-negative integers [n] by a positive fraction, rounded half to even. What is above MOST_COUNTED comes as some
+    number above it."""
     top, bottom = factor.numerator, factor.denominator
     if not len(measure):
         return measure.copy()
@@ -169,4 +169,4 @@ def scaled(measure: NDArray[np.int64], factor: Fraction) -> NDArray[np.int64]:
         twice = 2 * rest
         return np.asarray(whole + ((twice > bottom) | ((twice == bottom) & (whole % 2 == 1))), dtype=np.int64)
     # round() of a Fraction is half to even.
-    return np.array([min(round(value * factor), MOST + 1) for value in measure.tolist()], dtype=np.int64)
+    return np.array([min(round(value * factor), MOST_COUNTED + 1) for value in measure.tolist()], dtype=np.int64)

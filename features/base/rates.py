@@ -15,7 +15,7 @@ from typing import Literal
 
 import msgspec
 
-HEADER = ("unit", "valid_from", "rate")
+COLUMN_NAMES = ("unit", "valid_from", "rate")
 #: Digits of a rate, and the powers of ten that it may have.
 _MOST_DIGITS, _MOST_POWER = 18, 18
 
@@ -68,8 +68,8 @@ def parse(text: str, name: str, reference: str, units: Mapping[str, int], field:
         where = f"{name}, line {lines.line_num}"
         if header is None:
             header = ["unit" if cell == field else cell for cell in values]
-            if sorted(header) != sorted(HEADER):
-                raise RatesError(f"{where}: the columns are {', '.join(values)}; begin the file with {','.join(HEADER)}")
+            if sorted(header) != sorted(COLUMN_NAMES):
+                raise RatesError(f"{where}: the columns are {', '.join(values)}; begin the file with {','.join(COLUMN_NAMES)}")
             continue
         if len(values) != len(header):
             raise RatesError(f"{where} has {len(values)} values; write {','.join(header)}")
@@ -79,7 +79,7 @@ def parse(text: str, name: str, reference: str, units: Mapping[str, int], field:
         if not alike(before, rate):
             raise RatesError(f"{where}: {rate.shown()} contradicts {before.shown()} above; keep one of them")
     if header is None:
-        raise RatesError(f"{name} is empty; begin it with {','.join(HEADER)}")
+        raise RatesError(f"{name} is empty; begin it with {','.join(COLUMN_NAMES)}")
     return list(rows.values())
 
 

@@ -11,9 +11,9 @@ import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPException, HTTPResponse
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
-from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener, getproxies, proxy_bypass
+from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Request, build_opener, getproxies, proxy_bypass
 
 from features.base.network import is_loopback
 
@@ -54,17 +54,25 @@ def open_url(
     headers: Mapping[str, str] | None = None,
     body: bytes | None = None,
     trust: ssl.SSLContext | None = None,
+    follow: bool = True,
 ) -> HTTPResponse:
     """Send GET, or POST where there is a ``body``; return the answer, to be closed by the caller.
 
-    ``trust``: whom to believe over https; None: the system's authorities. Raises OSError (urllib.error.HTTPError for a status of
+    ``trust``: whom to believe over https; None: the system's authorities. ``follow``: to where a redirect sends, with the same
+    headers. Raises OSError (urllib.error.HTTPError for a status of
     400 and more), http.client.HTTPException where the answer is no HTTP.
     """
     proxy = proxy_for(url)
     # An empty ProxyHandler replaces the one that reads the environment.
     proxies = ProxyHandler({} if proxy is None else {urlsplit(url).scheme: proxy})
     request = Request(url, body, dict(headers or {}))
-    return cast(HTTPResponse, build_opener(proxies, HTTPSHandler(context=trust)).open(request, timeout=timeout_s))
+    redirects = HTTPRedirectHandler if follow else _NoRedirects
+    return cast(HTTPResponse, build_opener(proxies, HTTPSHandler(context=trust), redirects()).open(request, timeout=timeout_s))
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Leave the answer as it is, which makes an HTTPError of it."""
 
 
 def read_url(url: str, timeout_s: float) -> bytes:

@@ -38,7 +38,8 @@ class Source(Protocol):
 @dataclass(frozen=True)
 class Work:
     """What is asked for. ``days``: a digest of each of its days, by ISO date. ``first``: the first day where one was named.
-    ``newest_ms``: its newest event time, and ``newest_label_ms`` that of its labels."""
+    ``newest_ms``: its newest event time, and ``newest_label_ms`` that of its labels; ``units``: the earliest event time of each
+    unit that its events name, ms."""
 
     command: str
     name: str
@@ -48,6 +49,7 @@ class Work:
     first: date | None
     newest_ms: int
     newest_label_ms: int
+    units: Mapping[str, int]
 
 
 @dataclass

@@ -73,6 +73,10 @@ def check_plan(plan: Plan) -> Pace:
     for field, path in (("--out", plan.out), ("--truth", plan.truth)):
         if path is not None and not path.absolute().parent.is_dir():
             raise ValueError(f"{field} is {path}; there is no folder {path.absolute().parent}, make it first")
+    if plan.form not in FORMATS:
+        raise ValueError(f"--format is {plan.form!r}; it is one of {', '.join(FORMATS)}")
+    if plan.out is not None and plan.form != "json":
+        raise ValueError(f"--format {plan.form} is for records, and --out writes files; leave one of them out")
     if plan.resume and plan.again:
         raise ValueError("--resume and --again exclude each other: go on, or publish all of it once more")
     if plan.resume and plan.truth is not None and plan.truth.exists():
@@ -81,10 +85,6 @@ def check_plan(plan: Plan) -> Pace:
         check_out(plan.out)
     else:
         _platform()
-    if plan.form not in FORMATS:
-        raise ValueError(f"--format is {plan.form!r}; it is one of {', '.join(FORMATS)}")
-    if plan.out is not None and plan.form != "json":
-        raise ValueError(f"--format {plan.form} is for records, and --out writes files; leave one of them out")
     return pace
 
 
@@ -132,6 +132,7 @@ def _publish(work: Work, plan: Plan, pace: Pace, watched: Callable[[Iterable[Bat
 
     settings = _platform()
     _refuse_ahead(settings, work, pace.speed, plan.all_labels)
+    _refuse_uncounted(settings, work)
     written = _written(settings, plan.form)
     acting = settings.as_user("producer")
     check(acting, writes=(EVENTS, LABELS))
@@ -209,6 +210,22 @@ def _refuse_ahead(settings: Settings, work: Work, speed: float | None, all_label
                 f"{what} reaches {datetime.fromtimestamp(newest_ms / 1000, UTC):%Y-%m-%d}, which is not yet, and nothing is "
                 "taken from the future; choose earlier days, or set scoring.allowed_lead_hours = 0 in driftloop.toml"
             )
+
+
+def _refuse_uncounted(settings: Settings, work: Work) -> None:
+    """Raise ValueError where the scorer would refuse events for want of a rate of their unit (docs/money.md)."""
+    import numpy as np
+
+    from features.base import kept_rates
+
+    if not work.units or settings.units.missing != "dead-letter":
+        return
+    times = np.array(list(work.units.values()), dtype=np.int64)
+    taken_ms = np.full(len(times), time.time_ns() // 1_000_000, dtype=np.int64)
+    converter = kept_rates.converter(settings, kept_rates.read(settings))
+    reasons = converter.convert(list(work.units), np.zeros(len(times), dtype=np.int64), times, taken_ms).reasons
+    if reasons:
+        raise ValueError(f"{work.name}: {next(iter(reasons.values()))}")
 
 
 def _written(settings: Settings, form: str) -> Written | None:

@@ -54,6 +54,7 @@ def work_of(source: Replay, path: Path, first: date | None, last: date | None) -
         first=first,
         newest_ms=checked.last_ms or 0,
         newest_label_ms=checked.newest_label_ms,
+        units=checked.units,
     )
 
 

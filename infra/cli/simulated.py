@@ -10,6 +10,7 @@ from features.base.active import DOMAIN
 from infra.cli.publication import Work
 from streams.publish.batch import Batch, Labels
 from streams.publish.limits import check
+from streams.replay.check import earliest_by_unit
 from streams.simulate.simulator import Request, Simulator
 
 
@@ -37,7 +38,8 @@ def work_of(simulation: Simulator, request: Request, from_day: int | None, days:
     """
     first = from_day or 0
     end = first + days
-    check(simulation.day(first))
+    begun = simulation.day(first)
+    check(begun)
     last = simulation.day(end - 1)
     check(last)
     owed = simulation.pending_labels(end).label_time_ms if all_labels else last.transactions.event_time_ms[:0]
@@ -55,4 +57,5 @@ def work_of(simulation: Simulator, request: Request, from_day: int | None, days:
         first=None if from_day is None else request.start + timedelta(days=from_day),
         newest_ms=int(last.transactions.event_time_ms.max(initial=0)),
         newest_label_ms=int(owed.max(initial=0)),
+        units=earliest_by_unit(last.transactions) | earliest_by_unit(begun.transactions),
     )

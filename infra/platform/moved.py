@@ -40,7 +40,9 @@ def summed(pages: str) -> dict[str, Moved]:
     clients: dict[str, dict[str, int]] = {}
     for family in text_string_to_metric_families(pages):
         for sample in family.samples:
-            topic, count = sample.labels.get("topic", ""), int(sample.value)
+            if sample.name not in (_CONSUMED, _MOVED):
+                continue  # some are no whole numbers, and some are none at all
+            topic, count = sample.labels["topic"], int(sample.value)
             if sample.name == _CONSUMED and sample.labels["processor"] in _MOVERS:
                 consumed[topic] = consumed.get(topic, 0) + count
             elif sample.name == _MOVED:

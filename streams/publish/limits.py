@@ -6,7 +6,7 @@ They are read from the structs themselves (``msgspec.inspect``), so what passes 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -69,13 +69,13 @@ class _Limits:
 def first_wrong(events: Events) -> Wrong | None:
     """Return the first value of ``events`` that the domain's event must not have, None where all is well."""
     columns = ((name, events.column(name)) for name in _limits(DOMAIN.event) if _is_there(events, name))
-    return _first(DOMAIN.event, columns, len(ROLES.modes))
+    return _first(DOMAIN.event, columns, {"mode": len(ROLES.modes), "kind": len(ROLES.kinds)})
 
 
 def first_wrong_label(labels: Labels) -> Wrong | None:
     """Return the first value of ``labels`` that a label must not have, None where all is well."""
     columns = ((name, getattr(labels, name)) for name in _limits(Label))
-    return _first(Label, columns, len(SOURCES))
+    return _first(Label, columns, {"source": len(SOURCES)})
 
 
 def check(batch: Batch) -> None:
@@ -92,10 +92,10 @@ def _is_there(events: Events, name: str) -> bool:
     return hasattr(events, name)
 
 
-def _first(kind: type[msgspec.Struct], columns: Iterable[tuple[str, NDArray[Any]]], codes: int) -> Wrong | None:
+def _first(kind: type[msgspec.Struct], columns: Iterable[tuple[str, NDArray[Any]]], codes: Mapping[str, int]) -> Wrong | None:
     limits = _limits(kind)
     for name, column in columns:
-        at, why = _wrong_in(column, limits[name], codes if name in ("mode", "source") else 2)
+        at, why = _wrong_in(column, limits[name], codes.get(name, 2))
         if why is not None:
             return Wrong(name, limits[name].name, at, why)
     return None

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
 from features.base.durations import DAY_MS
 from streams.publish.batch import Events
 
@@ -19,6 +20,7 @@ class Checked:
     """A file that can be published. ``skipped``: rows that its mapping leaves out. Times are epoch ms, None without rows.
 
     ``days``: a digest of each UTC day that has rows, by ISO date, of its ids and times: equal ones are the same day again.
+    ``units``: the earliest event time by unit of the measure, ms; none where events name no unit.
     """
 
     rows: int
@@ -27,6 +29,7 @@ class Checked:
     last_ms: int | None
     newest_label_ms: int
     days: dict[str, str]
+    units: dict[str, int]
 
 
 @dataclass
@@ -35,10 +38,13 @@ class Seen:
 
     _hashes: list[NDArray[np.int64]] = field(default_factory=list)
     _days: dict[int, tuple[blake2b, blake2b]] = field(default_factory=dict)
+    units: dict[str, int] = field(default_factory=dict)
 
     def add(self, events: Events) -> None:
         """Take events in order of time."""
         self._hashes.append(hashes(events))
+        for unit, earliest_ms in earliest_by_unit(events).items():
+            self.units.setdefault(unit, earliest_ms)
         days = events.event_time_ms // DAY_MS
         cuts = [0, *(np.flatnonzero(np.diff(days)) + 1).tolist(), len(days)]
         for a, b in pairwise(cuts):
@@ -65,6 +71,14 @@ class Seen:
 def hashes(events: Events) -> NDArray[np.int64]:
     """Return a hash of each id [n], the same within one process."""
     return np.fromiter(map(hash, events.event_id.tolist()), dtype=np.int64, count=len(events))
+
+
+def earliest_by_unit(events: Events) -> dict[str, int]:
+    """Return the earliest event time of each unit that the events name, ms."""
+    if not DOMAIN.unit_field:
+        return {}
+    units = events.column(DOMAIN.unit_field)
+    return {unit: int(events.event_time_ms[units == unit].min()) for unit in set(units.tolist())}
 
 
 def iso_day(ms: int) -> str:

@@ -103,7 +103,7 @@ class Replay:
             )
         skipped = self._skipped
         self._refuse_repeated(seen.repeated(), first, last)
-        return Checked(rows, skipped, first_ms, last_ms, newest_label_ms, seen.days)
+        return Checked(rows, skipped, first_ms, last_ms, newest_label_ms, seen.days, seen.units)
 
     def _newest_label(self, part: _Part) -> int:
         """Return when the part's newest label becomes known, 0 without one. Raises ReplayError where that is no event time."""

@@ -13,10 +13,10 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base import kept_rates
 from features.base.active import DOMAIN
 from features.base.conversion import Converted
 from features.base.event import Event
+from features.base.kept_rates import LOOK_S, content, converter, decoded
 from features.base.settings import Settings
 
 #: What becomes of an event whose measure cannot be counted; kept among the limits by which a log was processed
@@ -35,7 +35,7 @@ class Measures:
         self._units: Callable[[Event], str] = attrgetter(DOMAIN.unit_field) if DOMAIN.unit_field else str
         if self.mode != OWN:
             self._content = b""
-            self._converter = kept_rates.converter(settings, [])
+            self._converter = converter(settings, [])
             self._looked: float | None = None
 
     def of(
@@ -52,10 +52,10 @@ class Measures:
     def _look(self) -> None:
         # The time before the look: what is added meanwhile may have been missed.
         began = self._clock()
-        if self._looked is not None and began - self._looked <= kept_rates.LOOK_S:
+        if self._looked is not None and began - self._looked <= LOOK_S:
             return
-        content = kept_rates.content(self._settings)
-        if content != self._content:
-            self._converter = kept_rates.converter(self._settings, kept_rates.decoded(content))
-            self._content = content
+        table = content(self._settings)
+        if table != self._content:
+            self._converter = converter(self._settings, decoded(table))
+            self._content = table
         self._looked = began

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 import ssl
-import urllib.error
-import urllib.request
 from typing import Any, Literal, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.error import HTTPError
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 
-from features.base.network import is_loopback
 from features.base.secret_values import resolve
 from features.base.settings import Settings, SettingsError
+from features.base.web_client import FAILURES, open_url, why
 from streams.wire.errors import RegistryAway, UnknownSchema
 
 _JSON = "application/vnd.schemaregistry.v1+json"
@@ -68,13 +66,7 @@ class Registry:
         self.url = own.url.rstrip("/")
         self._timeout_s = own.timeout_s
         self._headers = {"Accept": f"{_JSON}, application/json", "User-Agent": "driftloop", **_credentials(settings)}
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
-        host = urlsplit(own.url).hostname or ""
-        if is_loopback(host):
-            handlers.append(urllib.request.ProxyHandler({}))
-        if own.ca:
-            handlers.append(urllib.request.HTTPSHandler(context=_context(settings)))
-        self._open = urllib.request.build_opener(*handlers).open
+        self._trust = _context(settings) if own.ca else None
 
     def fetch(self, schema: int | UUID) -> Registered:
         path = f"/schemas/guids/{schema}" if isinstance(schema, UUID) else f"/schemas/ids/{schema}"
@@ -90,16 +82,15 @@ class Registry:
         Raises RegistryRefused where it says no, RegistryAway where it does not answer or cannot say.
         """
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, self._headers | ({} if data is None else {"Content-Type": _JSON}))
+        headers = self._headers | ({} if data is None else {"Content-Type": _JSON})
         try:
-            with self._open(request, timeout=self._timeout_s) as answer:
+            with open_url(self.url + path, self._timeout_s, headers, data, self._trust, follow=False) as answer:
                 text = answer.read(_MOST_BYTES + 1)
-        except urllib.error.HTTPError as error:
+        except HTTPError as error:
             with error:
                 raise _refusal(self.url, error) from error
-        except (OSError, http.client.HTTPException) as error:
-            why = getattr(error, "reason", None) or error
-            raise RegistryAway(f"the schema registry at {self.url} does not answer ({why})") from error
+        except FAILURES as error:
+            raise RegistryAway(f"the schema registry at {self.url} does not answer ({why(error)})") from error
         if len(text) > _MOST_BYTES:
             raise RegistryRefused(f"its answer is longer than {_MOST_BYTES} bytes", 200)
         try:
@@ -135,7 +126,7 @@ def _registered(answer: Any, references: list[tuple[str, str]]) -> Registered:
     return Registered(kind, str(answer["schema"]), references)
 
 
-def _refusal(url: str, error: urllib.error.HTTPError) -> Exception:
+def _refusal(url: str, error: HTTPError) -> Exception:
     text = error.read(10_000)
     try:
         answer = json.loads(text)
@@ -167,8 +158,3 @@ def _context(settings: Settings) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(path))
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"schema_registry.ca: {path} cannot be read as PEM ({error.strerror or error})") from error
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none; the answer becomes an HTTPError."""

@@ -61,6 +61,8 @@ NOT_HASHED = {
         "features.base.redaction": "how the reason of a refusal is worded",
         "features.base.sections": "the limits that count are kept with the offsets",
         "features.transform.update": "what is served of a history, not what is kept of it",
+        "features.base.event": "how the wire looks",
+        "features.base.kept_rates": "where the rates are; a row that counts stays as it is",
         "streams.engine.core": "how a record is refused: all processors stand on it",
         "streams.kafka.records": "a record as it lies in its topic",
         "features.base.settings": "where the registry and its cache are",

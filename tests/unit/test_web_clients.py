@@ -19,6 +19,9 @@ READERS = ("urllib.request", "requests", "httpx", "urllib3", "websockets", "webs
 ALLOWED = {
     # session.trust_env = False
     "benchmarks/streams/peers/by_quix.py": {"requests"},
+    # trust_env=False: the clients themselves are what is tested.
+    "tests/integration/serving/kserve_calls.py": {"httpx"},
+    "tests/integration/serving/test_clients.py": {"httpx"},
 }
 #: Calls that go straight unless they are told of the environment, and what would tell them.
 STRAIGHT = {"ClientSession": "trust_env"}

@@ -61,7 +61,7 @@ def list_features(as_json: AsJson = False) -> None:
     else:
         show.table(LIST_COLUMNS, (listed(i, feature) for i, feature in enumerate(FEATURES)), "")
         if DOMAIN.unit_field:
-            print(f"{WORDS.unit}: {show.reference(context.settings())}")
+            print(f"{WORDS.unit}: {show.reference(context.settings(made=False))}")
         print(f"schema {schema}")
 
 

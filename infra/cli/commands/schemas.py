@@ -30,6 +30,7 @@ def show_schemas(
     from streams.schemas.registered import text
     from streams.wire.ours import PUBLISHED
 
+    context.check_named()
     chosen = [name for name in PUBLISHED if topic in ("", name, plain(name))]
     if not chosen:
         raise typer.BadParameter(f"--topic is {topic!r}; producers write to {' and '.join(map(plain, PUBLISHED))}")

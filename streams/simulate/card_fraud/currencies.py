@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from features.base.durations import DAY_MS
-from features.base.rates import HEADER, moment
+from features.base.rates import COLUMN_NAMES, moment
 from features.domains.card_fraud.currencies import PLACES, REFERENCE
 
 #: About what one is worth in EUR.
@@ -53,4 +53,4 @@ def table(seed: int, currencies: Sequence[str], start_ms: int, first: int, end: 
         for code in currencies
         if code != REFERENCE
     ]
-    return "\n".join((",".join(HEADER), *rows, ""))
+    return "\n".join((",".join(COLUMN_NAMES), *rows, ""))

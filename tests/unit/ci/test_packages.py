@@ -30,8 +30,8 @@ class Machine:
         (folder / "bin").mkdir()
         for name in ("bash", "env", "chmod"):
             (folder / "bin" / name).symlink_to(str(shutil.which(name)))
-        self.add("ip", "")  # there, but for the test that takes it away
-        self.add("curl", "")
+        for name in ("ip", "curl", "kcat", "jq", "javac", "node", "npm"):
+            self.add(name, "")  # there, but for the tests that take one away
 
     def add(self, name: str, script: str) -> None:
         path = self.folder / "bin" / name

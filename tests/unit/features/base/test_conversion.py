@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from features.base.conversion import MOST, Converter, MeasureTooLarge, RateMissing, UnknownUnit, scaled
+from features.base.conversion import MOST_COUNTED, Converter, MeasureTooLarge, RateMissing, UnknownUnit, scaled
 from features.base.rates import Rate
 from features.domains.card_fraud.currencies import PLACES
 
@@ -52,7 +52,7 @@ def test_random_tables_give_what_decimals_give(seed: int) -> None:
             rates.append(Rate(unit, day * DAY, text, dice.choice((0, 0, 50, 80))))
     n = 200
     units = [dice.choice((*OTHERS, reference)) for _ in range(n)]
-    measure = [dice.choice((0, 1, 5, dice.randint(0, 100_000), dice.randint(0, MOST))) for _ in range(n)]
+    measure = [dice.choice((0, 1, 5, dice.randint(0, 100_000), dice.randint(0, MOST_COUNTED))) for _ in range(n)]
     time = [dice.randint(0, 10 * DAY) for _ in range(n)]
     appended = [dice.choice((0, 40, 50, 60, 90)) for _ in range(n)]
     converted = converter(rates, reference).convert(
@@ -62,7 +62,7 @@ def test_random_tables_give_what_decimals_give(seed: int) -> None:
         wanted = naive(rates, reference, units[i], measure[i], time[i], appended[i])
         if wanted is None:
             assert isinstance(converted.reasons[i], RateMissing)
-        elif wanted > MOST:
+        elif wanted > MOST_COUNTED:
             assert isinstance(converted.reasons[i], MeasureTooLarge)
         else:
             assert i not in converted.reasons
@@ -131,5 +131,5 @@ def test_an_unknown_unit_is_none() -> None:
 
 
 def test_what_is_too_large_in_the_reference_unit_is_refused() -> None:
-    assert "is more than 1,000,000,000 EUR" in reason_of(converter([Rate("USD", 0, "1.1")]), "USD", MOST)
-    assert isinstance(convert(converter([], "JPY"), "JPY", MOST), MeasureTooLarge)
+    assert "is more than 1,000,000,000 EUR" in reason_of(converter([Rate("USD", 0, "1.1")]), "USD", MOST_COUNTED)
+    assert isinstance(convert(converter([], "JPY"), "JPY", MOST_COUNTED), MeasureTooLarge)

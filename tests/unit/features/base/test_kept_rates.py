@@ -77,7 +77,7 @@ def test_a_folder_of_before_there_were_rates_gets_its_reference_at_the_next_up(t
 
 def test_a_reference_that_is_no_unit_is_refused(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_text('[units]\nreference = "EURO"\n')
-    with pytest.raises(SettingsError, match=r"units.reference: .* knows no such unit; .* as in EUR"):
+    with pytest.raises(SettingsError, match=r"units.reference is .EURO.; .* knows no such unit; .* as in EUR"):
         load(tmp_path)
 
 

@@ -40,7 +40,7 @@ class Days:
 
 def work(length: int = 6, **changed: object) -> Work:
     digests = {(START + timedelta(n)).isoformat(): f"day {n}" for n in range(length)}
-    made = Work("replay", "f.parquet", {"--currency": "EUR"}, digests, Days(length), None, START_MS + length * DAY_MS, 0)
+    made = Work("replay", "f.parquet", {"--currency": "EUR"}, digests, Days(length), None, START_MS + length * DAY_MS, 0, {})
     return replace(made, **changed)  # type: ignore[arg-type] # each of its field's type
 
 

@@ -15,6 +15,8 @@ driftloop_moved_records_total{topic="labels",came_by="another key",client="unnam
 driftloop_records_consumed_total{processor="scorer",topic="transactions"} 175.0
 driftloop_records_consumed_total{processor="archive",topic="transactions"} 1000.0
 driftloop_records_consumed_total{processor="label-joiner",topic="labels"} 9.0
+# TYPE driftloop_drift_share gauge
+driftloop_drift_share{model_version="v1"} NaN
 """
 
 

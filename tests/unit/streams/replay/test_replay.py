@@ -105,7 +105,7 @@ def test_kinds_of_payments_come_with_the_file_and_only_purchases_are_frauds(tmp_
     labelled = [event_id for batch in batches for event_id in batch.labels.event_id.tolist()]
     assert labelled == [payment.event_id for payment in sent if payment.kind is None]
     pq.write_table(own.append_column("kind", pa.array(["gift"] * 6)), path)
-    with pytest.raises(ReplayError, match="column kind holds 'gift'; kind is one of purchase, refund, reversal, declined"):
+    with pytest.raises(ReplayError, match="column kind, row 1: 'gift'; kind is one of purchase, refund, reversal, declined"):
         list(Replay(path, FileColumns(parse_map(["kind=kind"]))).batches())
 
 

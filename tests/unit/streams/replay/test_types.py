@@ -270,8 +270,8 @@ def test_other_limits_of_the_schema() -> None:
     cases: list[tuple[Field, Any, str]] = [
         ("merchant_category", "x" * 65, "may have 64 at most"),
         ("country", "x" * 65, "may have 64 at most"),
-        ("currency", "eur", "three capital letters"),
-        ("currency", "EURO", "three capital letters"),
+        ("currency", "eur", "codes of ISO 4217"),
+        ("currency", "EURO", "codes of ISO 4217"),
         ("latitude", 90.5, "beyond 90 degrees"),
         ("longitude", -180.5, "beyond 180 degrees"),
         ("entry_mode", "wave", "one of chip, contactless"),

@@ -11,7 +11,7 @@ import pytest
 
 from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import DeadLetter, Event, Label
-from features.base.sections import Scoring
+from features.base.sections import Scoring, Units
 from features.base.settings import Settings
 from features.base.storage import FolderStore, open_store
 from features.domains.card_fraud.event import Payment
@@ -129,7 +129,7 @@ def test_json_asks_nobody(tmp_path: Path) -> None:
 
 def intake(folder: Path, source: Schemas | None) -> Intake:
     of_partition = admission(Scoring())
-    return Intake(Scoring(), lambda _: of_partition, Measures(Settings()), wire=wire(folder, source))
+    return Intake(Scoring(), lambda _: of_partition, Measures(Settings(units=Units(missing="mark"))), wire=wire(folder, source))
 
 
 def test_what_was_unknown_is_not_taken_when_its_log_is_read_again(tmp_path: Path) -> None:

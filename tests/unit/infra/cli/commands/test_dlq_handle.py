@@ -20,6 +20,7 @@ def test_an_interrupt_says_how_many_were_done(
     arguments: list[str], what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").write_text("")
     monkeypatch.setattr(dlq_handle, "_look", lambda *_: (Counts(letters=9), {}))
 
     def interrupted(*given: object) -> Counts:

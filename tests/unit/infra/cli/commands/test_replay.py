@@ -5,16 +5,25 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from features.base import kept_rates
+from features.base.rates import Rate
+from features.base.settings import load
 from infra.cli import main
+from streams.replay.mapping import parse_map
+from streams.replay.replay import Replay
+from streams.replay.rows import FileColumns
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path / "platform"))
+    (tmp_path / "platform").mkdir()
+    (tmp_path / "platform" / "driftloop.toml").write_text("")
     return tmp_path
 
 
@@ -44,7 +53,7 @@ def test_a_bad_last_row_stops_it_before_the_first_is_written(folder: Path, capsy
     path = written(folder / "f.parquet", TX_AMOUNT=pa.array([10.0] * 2999 + [-12.0]))
     line = refused(capsys, "replay", str(path), "--out", str(folder / "part.jsonl"))
     assert "column TX_AMOUNT, row 3,000: -12.0 is below 0" in line
-    assert "refunds" in line
+    assert "kind refund" in line
     assert not list(folder.glob("*part*"))
     assert main.run(["replay", str(path), "--to", "2018-04-05", "--out", str(folder / "part.jsonl")]) == 0
     assert len((folder / "part.jsonl").read_bytes().splitlines()) == 2500
@@ -69,6 +78,28 @@ def test_half_cents_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]
     path = written(folder / "f.parquet", TX_AMOUNT=pa.array([0.285] * 3000))
     line = refused(capsys, "replay", str(path), "--out", str(folder / "o.jsonl"))
     assert "column TX_AMOUNT, row 1: 0.285 has more than the 2 decimals of its currency" in line
+
+
+def test_a_currency_without_a_rate_is_refused_before_anything_is_published(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would come to the dlq one by one is told of the file; by rates from its first day on it is not."""
+    monkeypatch.setenv("DRIFTLOOP_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    path = written(folder / "f.parquet", currency=pa.array(["EUR", "HUF"] * 1500))
+    assert main.run(["replay", str(path), "--map", "currency=currency"]) == 2
+    _, line = capsys.readouterr().err.strip().splitlines()
+    assert "HUF" in line
+    assert "driftloop rates add" in line
+    settings = load(folder / "platform")
+    checked = Replay(path, FileColumns(parse_map(["currency=currency"]))).check(None, None)
+    assert set(checked.units) == {"EUR", "HUF"}
+    kept = [Rate("HUF", min(checked.units.values()), "0.0026")]
+    reasons = (
+        kept_rates.converter(settings, kept)
+        .convert(["HUF"], np.zeros(1, dtype=np.int64), np.array([checked.units["HUF"]]), np.zeros(1, dtype=np.int64))
+        .reasons
+    )
+    assert reasons == {}
 
 
 def test_layouts_are_listed_without_a_file(capsys: pytest.CaptureFixture[str]) -> None:

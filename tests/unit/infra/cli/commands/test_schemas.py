@@ -14,6 +14,7 @@ from infra.cli import main
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").write_text("")
     return str(tmp_path)
 
 
