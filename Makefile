@@ -71,6 +71,7 @@ bench: $(STAMP) ## Measure the streams (throughput beside Quix Streams and Faust
 	$(BIN)/python -m benchmarks.streams.growth --json $(RESULTS)/streams-growth.json
 	$(BIN)/python -m benchmarks.streams.cards --json $(RESULTS)/streams-cards.json
 	$(BIN)/python -m benchmarks.streams.state --json $(RESULTS)/streams-state.json
+	$(BIN)/python -m benchmarks.wire --json $(RESULTS)/wire.json
 	$(BIN)/python -m benchmarks.report docs/benchmarks.md
 
 chaos: $(STAMP) ## Inject faults into a running platform and write docs/chaos.md (SEED=1 FAULTS=200).

@@ -13,6 +13,7 @@ from benchmarks.handbook import report as handbook
 from benchmarks.marks import put
 from benchmarks.streams.tables import cards, growth, latency, state, throughput, tuning
 from benchmarks.transform import report as transform
+from benchmarks.wire import report as wire
 
 #: By the name of its result and of its marks: what makes Markdown of the result's file.
 SECTIONS: dict[str, Callable[[Path], str]] = {
@@ -25,6 +26,7 @@ SECTIONS: dict[str, Callable[[Path], str]] = {
     "streams-growth": growth.section,
     "streams-cards": cards.section,
     "streams-state": state.section,
+    "wire": wire.section,
 }
 
 

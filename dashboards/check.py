@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from dashboards.build import FOLDER
 from dashboards.promql import legend_labels, queries, selectors
 from dashboards.scrape import LABELS
 from features.base.settings import Settings
+from features.base.web_client import read_url
 
 #: Stands for the labels of a metric that is declared but has no sample yet, so that its labels cannot be seen.
 ANY_LABEL = "*"
@@ -28,13 +28,13 @@ Exposed = dict[str, set[str]]
 
 def exposed_metrics(text: str) -> Exposed:
     """Return the labels of each sample name in an exposition ``text``; ``{ANY_LABEL}`` where it is declared without samples."""
-    found: Exposed = {}
+    exposed: Exposed = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            found.setdefault(sample.name, set()).update(sample.labels)
+            exposed.setdefault(sample.name, set()).update(sample.labels)
         for suffix in _SUFFIXES.get(family.type, ("",)):
-            found.setdefault(family.name + suffix, {ANY_LABEL})
-    return found
+            exposed.setdefault(family.name + suffix, {ANY_LABEL})
+    return exposed
 
 
 def missing_metrics(dashboard: dict[str, Any], exposed: Mapping[str, set[str]]) -> list[str]:
@@ -79,12 +79,11 @@ def wrong_processes(dashboard: dict[str, Any], by_process: Mapping[str, Exposed]
 
 def scrape(settings: Settings, timeout_s: float = 5.0) -> dict[str, Exposed]:
     """Read what each process of a running platform exposes, by its name. Raises OSError where one does not answer."""
-    found = {}
+    by_process = {}
     for name, port in settings.ports.metrics.items():
         if port:
-            with urllib.request.urlopen(settings.metrics_url(name), timeout=timeout_s) as answer:
-                found[name] = exposed_metrics(answer.read().decode())
-    return found
+            by_process[name] = exposed_metrics(read_url(settings.metrics_url(name), timeout_s).decode())
+    return by_process
 
 
 def check_live(settings: Settings) -> list[str]:
@@ -101,6 +100,6 @@ def check_live(settings: Settings) -> list[str]:
     problems = []
     for path in sorted(FOLDER.glob("*.json")):
         dashboard = json.loads(path.read_text())
-        found = missing_metrics(dashboard, together)
-        problems += [f"{path.name}: {line}" for line in found or wrong_processes(dashboard, by_process)]
+        missing = missing_metrics(dashboard, together)
+        problems += [f"{path.name}: {line}" for line in missing or wrong_processes(dashboard, by_process)]
     return problems

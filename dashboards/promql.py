@@ -92,7 +92,7 @@ def legend_labels(legend: str) -> frozenset[str]:
 
 def queries(dashboard: dict[str, Any]) -> list[PanelQuery]:
     """Return every query in a dashboard's JSON: of the panels, those within rows too, and of the annotations."""
-    found = [
+    panel_queries = [
         PanelQuery(f"annotation {note.get('name', '')}", note["expr"])
         for note in dashboard.get("annotations", {}).get("list", [])
         if note.get("expr")
@@ -101,8 +101,8 @@ def queries(dashboard: dict[str, Any]) -> list[PanelQuery]:
     for panel in panels:
         # Grows while it is walked: a row's panels come after the rest.
         panels.extend(panel.get("panels", []))
-        found += [
+        panel_queries += [
             PanelQuery(panel.get("title", ""), target["expr"], target.get("legendFormat", ""))
             for target in panel.get("targets", [])
         ]
-    return found
+    return panel_queries

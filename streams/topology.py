@@ -258,7 +258,7 @@ TOPOLOGY = Topology(
             build="infra.platform.scorer:build",
             guarantee="exactly once",
             reads=(topics.EVENTS,),
-            writes=(topics.SCORES, topics.ALERTS, topics.DLQ),
+            writes=(topics.SCORES, topics.ALERTS, topics.EVENTS, topics.DLQ),
             replays=(topics.EVENTS,),
         ),
         Processor(
@@ -286,7 +286,7 @@ TOPOLOGY = Topology(
             build="streams.labels.joiner:build",
             guarantee="exactly once",
             reads=(topics.LABELS, topics.SCORES),
-            writes=(topics.OUTCOMES, topics.DLQ),
+            writes=(topics.OUTCOMES, topics.LABELS, topics.DLQ),
             replays=(topics.LABELS, topics.SCORES),
         ),
         Processor(

@@ -113,17 +113,17 @@ def outcomes(events: Sequence[Payment], labels: Sequence[Label], how: LabelSetti
 
     Of two terminals in three from the beginning on, of the others up to the end, for as long as tiles are kept.
     """
-    told = {label.event_id: label for label in labels if label.label_time_ms <= label.event_time_ms + how.delay_ms}
+    by_event = {label.event_id: label for label in labels if label.label_time_ms <= label.event_time_ms + how.delay_ms}
     times = [event.event_time_ms for event in events]
     first, last, kept = min(times), max(times), keep_hours(how.delay_ms) * HOUR_MS - DAY_MS
-    found = []
+    joined = []
     for event in events:
         kind = _kind(event.counterpart)
         time = event.event_time_ms
         if kind == 0 or not (time < first + kept if kind < 7 else time > last - kept):
             continue
-        label = told.get(event.event_id)
-        found.append(
+        label = by_event.get(event.event_id)
+        joined.append(
             Outcome(
                 event.event_id,
                 event.subject,
@@ -136,7 +136,7 @@ def outcomes(events: Sequence[Payment], labels: Sequence[Label], how: LabelSetti
                 unusual=_kind(event.event_id) % 2 == 0,
             )
         )
-    return sorted(found, key=lambda outcome: outcome.outcome_time_ms)
+    return sorted(joined, key=lambda outcome: outcome.outcome_time_ms)
 
 
 def profiles(events: Sequence[Payment], rules: Feast) -> list[ProfileRow]:
@@ -147,7 +147,7 @@ def profiles(events: Sequence[Payment], rules: Feast) -> list[ProfileRow]:
     of: dict[str, list[Payment]] = defaultdict(list)
     for event in events:
         of[event.subject].append(event)
-    found = []
+    rows = []
     for subject, mine in of.items():
         mine.sort(key=lambda event: event.event_time_ms)
         times = [event.event_time_ms for event in mine]
@@ -160,18 +160,18 @@ def profiles(events: Sequence[Payment], rules: Feast) -> list[ProfileRow]:
             after_a_gap = [k for k in range(1, len(mine)) if times[k] - times[k - 1] > lead]
             made = times[min(after_a_gap, key=lambda k: abs(k - middle), default=0)]
             if kind <= 5:
-                found.append(_profile(subject, times[0] - age - 1, mine[-5:]))
-        found.append(_profile(subject, made, [event for event in mine if event.event_time_ms < made] or mine))
-    return found
+                rows.append(_profile(subject, times[0] - age - 1, mine[-5:]))
+        rows.append(_profile(subject, made, [event for event in mine if event.event_time_ms < made] or mine))
+    return rows
 
 
 def _profile(subject: str, made_ms: int, mine: Sequence[Payment]) -> ProfileRow:
     habits = Habits()
     for event in mine:
-        there = None
+        position = None
         if event.mode in PRESENT and event.latitude is not None and event.longitude is not None:
-            there = event.latitude, event.longitude
-        habits.add(event.event_time_ms, event.measure, event.counterpart, event.category, there)
+            position = event.latitude, event.longitude
+        habits.add(event.event_time_ms, event.measure, event.counterpart, event.category, position)
     return ProfileRow(subject, made_ms, *habits.profile())
 
 

@@ -34,9 +34,9 @@ def profile_row(subject: str, time_ms: int, mean_measure: float, seed: int = 0) 
 def tiles(time_ms: int, hours: int, seed: int = 0) -> Tiles:
     """int64 [hours, 4]: one tile every seven hours, the newest eight days before ``time_ms``."""
     draw = np.random.default_rng(seed)
-    found = np.zeros((hours, 4), dtype=np.int64)
-    found[:, 0] = (time_ms - 8 * DAY_MS) // HOUR_MS - 7 * np.arange(hours)[::-1]
-    found[:, 1] = draw.integers(1, 4, hours)
-    found[:, 2] = draw.integers(0, found[:, 1] + 1)
-    found[:, 3] = draw.integers(0, found[:, 2] + 1)
-    return found
+    rows = np.zeros((hours, 4), dtype=np.int64)
+    rows[:, 0] = (time_ms - 8 * DAY_MS) // HOUR_MS - 7 * np.arange(hours)[::-1]
+    rows[:, 1] = draw.integers(1, 4, hours)
+    rows[:, 2] = draw.integers(0, rows[:, 1] + 1)
+    rows[:, 3] = draw.integers(0, rows[:, 2] + 1)
+    return rows

@@ -63,8 +63,8 @@ def run(data: Path, engines: list[str]) -> Result:
                 identical = _same_vectors(base, out)
             elif name != "transform":
                 ours = ours or _ours(base)
-                found = agreement.compare(ours, _theirs(out))
-                row = msgspec.structs.replace(row, agreement=found)
+                agreed = agreement.compare(ours, _theirs(out))
+                row = msgspec.structs.replace(row, agreement=agreed)
             print(f"{name}: {row.wall_s:.1f} s, {row.cpu_s:.1f} CPU s, {row.peak_mib:,.0f} MiB", file=sys.stderr, flush=True)
             rows.append(row)
     order = list(ENGINES)
@@ -75,16 +75,16 @@ def run(data: Path, engines: list[str]) -> Result:
 def _measure(name: str, data: Path, out: Path) -> Row:
     command = [sys.executable, "-m", "benchmarks.backfill.engines", name, "--data", str(data), "--out", str(out)]
     used = watch.run(command)
-    told = json.loads(used.output.splitlines()[-1])
+    seconds = json.loads(used.output.splitlines()[-1])
     features = N_STREAM if name in OURS else len(subset.names())
     return Row(
         engine=name,
         features=features,
         threads=_THREADS.get(name, 1),
         wall_s=round(used.wall_s, 2),
-        ready_s=round(told["ready"], 2),
-        work_s=round(told["work"], 2),
-        cpu_s=round(max(used.cpu_s, told["cpu"]), 2),
+        ready_s=round(seconds["ready"], 2),
+        work_s=round(seconds["work"], 2),
+        cpu_s=round(max(used.cpu_s, seconds["cpu"]), 2),
         peak_mib=round(used.peak_mib, 1),
     )
 
@@ -106,8 +106,8 @@ def _matrix(folder: Path) -> NDArray[np.float32]:
     return np.asarray(flat.reshape(-1, WIDTH)[np.argsort(ids)], dtype=np.float32)
 
 
-def _same_vectors(one: Path, other: Path) -> bool:
-    return bool(np.array_equal(_matrix(one).view(np.uint32), _matrix(other).view(np.uint32)))
+def _same_vectors(folder: Path, other: Path) -> bool:
+    return bool(np.array_equal(_matrix(folder).view(np.uint32), _matrix(other).view(np.uint32)))
 
 
 def _ours(folder: Path) -> dict[str, NDArray[np.float32]]:

@@ -29,8 +29,8 @@ def by_transform(data: Path, out: Path) -> Callable[[], None]:
 
     def work() -> None:
         file = read(data)
-        found = pa.table({ID: file.transaction, VECTOR: lists(vectors(file))})
-        pq.write_table(found, out / "part.parquet", compression="zstd")
+        table = pa.table({ID: file.transaction, VECTOR: lists(vectors(file))})
+        pq.write_table(table, out / "part.parquet", compression="zstd")
 
     return work
 
@@ -62,9 +62,9 @@ def _pandas(data: Path, out: Path, style: str) -> Callable[[], None]:
         table = table.sort_values(["TX_DATETIME", "TRANSACTION_ID"], ignore_index=True)
         names = {"TRANSACTION_ID": ID, "TX_DATETIME": "time", "CUSTOMER_ID": "card", "TX_AMOUNT": "amount"}
         events = table.rename(columns=names)
-        found = getattr(peer, style)(events)
-        found.insert(0, ID, events[ID])
-        found.astype(dict.fromkeys(found.columns[1:], "float32")).to_parquet(out / "part.parquet", compression="zstd")
+        features = getattr(peer, style)(events)
+        features.insert(0, ID, events[ID])
+        features.astype(dict.fromkeys(features.columns[1:], "float32")).to_parquet(out / "part.parquet", compression="zstd")
 
     return work
 
@@ -79,8 +79,8 @@ def by_polars(data: Path, out: Path) -> Callable[[], None]:
     def work() -> None:
         columns = {"TRANSACTION_ID": ID, "TX_DATETIME": "time", "CUSTOMER_ID": "card", "TX_AMOUNT": "amount"}
         events = pl.read_parquet(data, columns=list(columns)).rename(columns).sort("time", ID)
-        found = rolling(events).select(ID, *(pl.col(name).cast(pl.Float32) for name in names()))
-        found.write_parquet(out / "part.parquet", compression="zstd")
+        features = rolling(events).select(ID, *(pl.col(name).cast(pl.Float32) for name in names()))
+        features.write_parquet(out / "part.parquet", compression="zstd")
 
     return work
 

@@ -39,8 +39,8 @@ def read(data: Path) -> File:
         column: Any = table.column(name)
         if name == "TX_DATETIME":
             column = column.cast(pa.timestamp("ms"))
-        found: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
-        return found
+        numbers: NDArray[np.int64] = column.cast(pa.int64()).to_numpy()
+        return numbers
 
     minor = np.rint(table.column("TX_AMOUNT").to_numpy() * 100).astype(np.int64)
     return File(number("TRANSACTION_ID"), number("TX_DATETIME"), number("CUSTOMER_ID"), number("TERMINAL_ID"), minor)

@@ -40,10 +40,10 @@ def archive(data: Path, folder: Path) -> None:
             "kafka_offset": np.arange(n, dtype=np.int64),
         }
     )
-    for one in np.unique(day).tolist():
-        path = folder / "scores" / day_name(one) / "part.parquet"
+    for epoch_day in np.unique(day).tolist():
+        path = folder / "scores" / day_name(epoch_day) / "part.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        begin, end = np.searchsorted(day, [one, one + 1]).tolist()
+        begin, end = np.searchsorted(day, [epoch_day, epoch_day + 1]).tolist()
         pq.write_table(table.slice(begin, end - begin), path, compression="zstd")
 
 

@@ -82,7 +82,7 @@ def run(settings: Settings, entities: int) -> Result:
 
 def _measure(what: str, prepare: Callable[[str, int, int], Callable[[], object]]) -> list[Row]:
     """The three ways in turn, call by call, so that what else the machine does hits all of them."""
-    found = []
+    all_rows = []
     number = 0
     for batch, calls in CALLS.items():
         wall: dict[str, list[float]] = {OURS: [], FEAST: [], PLAIN: []}
@@ -96,9 +96,9 @@ def _measure(what: str, prepare: Callable[[str, int, int], Callable[[], object]]
                 if i >= _WARM:
                     cpu[way].append(time.process_time() - used)
                     times.append(time.perf_counter() - began)
-        found += [_row(way, batch, wall[way], cpu[way]) for way in wall]
-        print(f"{what}, batches of {batch}: " + ", ".join(f"{r.way} {r.p50_ms:.2f} ms" for r in found[-3:]), file=sys.stderr)
-    return found
+        all_rows += [_row(way, batch, wall[way], cpu[way]) for way in wall]
+        print(f"{what}, batches of {batch}: " + ", ".join(f"{r.way} {r.p50_ms:.2f} ms" for r in all_rows[-3:]), file=sys.stderr)
+    return all_rows
 
 
 def _row(way: str, batch: int, wall: Sequence[float], cpu: Sequence[float]) -> Row:

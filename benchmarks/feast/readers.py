@@ -47,8 +47,8 @@ def by_feast(store: FeatureStore) -> Callable[[Sequence[str], Sequence[str]], di
 
     def read(counterparts: Sequence[str], subjects: Sequence[str]) -> dict[str, list[Any]]:
         rows = [{"terminal_id": t, "card_id": c} for t, c in zip(counterparts, subjects, strict=True)]
-        found: dict[str, list[Any]] = store.get_online_features(features=names, entity_rows=rows).to_dict()
-        return found
+        columns: dict[str, list[Any]] = store.get_online_features(features=names, entity_rows=rows).to_dict()
+        return columns
 
     return read
 
@@ -62,10 +62,10 @@ def plain(store: FeatureStore, settings: Settings) -> Callable[[Sequence[str], S
     def read(counterparts: Sequence[str], subjects: Sequence[str]) -> list[list[bytes | None]]:
         with client.pipeline(transaction=False) as pipe:
             for view, ids in zip(VIEWS, (counterparts, subjects), strict=True):
-                for one in ids:
-                    pipe.hmget(encoding.redis_key(prefix[view], one), fields[view])
-            found: list[list[bytes | None]] = pipe.execute()
-        return found
+                for entity in ids:
+                    pipe.hmget(encoding.redis_key(prefix[view], entity), fields[view])
+            replies: list[list[bytes | None]] = pipe.execute()
+        return replies
 
     return read
 
@@ -75,7 +75,9 @@ def stored_bytes(
 ) -> tuple[float, float]:
     """Bytes of a terminal's and of a customer's values in Redis, in the mean over those given."""
     read = plain(store, settings)
-    sizes = [sum(len(value or b"") for row in found for value in row) for found in (read(counterparts, []), read([], subjects))]
+    sizes = [
+        sum(len(value or b"") for row in replies for value in row) for replies in (read(counterparts, []), read([], subjects))
+    ]
     return round(sizes[0] / len(counterparts), 1), round(sizes[1] / len(subjects), 1)
 
 

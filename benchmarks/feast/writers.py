@@ -65,13 +65,13 @@ def by_feast(store: FeatureStore, counterparts: Sequence[CounterpartRow], owners
 def _values(store: FeatureStore, view: str, ids: Sequence[str]) -> dict[str, list[Any]]:
     """All columns of a view for the given ids, as Feast itself reads them back."""
     names = [field.name for field in store.get_feature_view(view).features]
-    found: dict[str, list[Any]] = {VIEWS[view]: [], **{name: [] for name in names}}
+    columns: dict[str, list[Any]] = {VIEWS[view]: [], **{name: [] for name in names}}
     for at in range(0, len(ids), 1000):
-        part = [{VIEWS[view]: one} for one in ids[at : at + 1000]]
+        part = [{VIEWS[view]: entity} for entity in ids[at : at + 1000]]
         read = store.get_online_features(features=[f"{view}:{name}" for name in names], entity_rows=part).to_dict()
-        for name in found:
-            found[name] += read[name]
-    return found
+        for name in columns:
+            columns[name] += read[name]
+    return columns
 
 
 def plain(settings: Settings, counterparts: Sequence[CounterpartRow], owners: Sequence[ProfileRow]) -> Prepare:

@@ -37,10 +37,10 @@ def card_precision(
     A card's score and label of a day are the highest of its transactions. A compromised card that was among the ``k`` is out
     from the next day on. Equal scores go by card number, so that the figure does not depend on the order of rows.
     """
-    found = np.zeros(int(subject.max()) + 1, dtype=np.bool_)
+    known = np.zeros(int(subject.max()) + 1, dtype=np.bool_)
     daily = []
     for today in np.unique(day):
-        rows = np.flatnonzero((day == today) & ~found[subject])
+        rows = np.flatnonzero((day == today) & ~known[subject])
         subjects, place = np.unique(subject[rows], return_inverse=True)
         highest = np.full(len(subjects), -np.inf)
         np.maximum.at(highest, place, scores[rows])
@@ -48,6 +48,6 @@ def card_precision(
         np.logical_or.at(compromised, place, positive[rows])
         top = np.argsort(-highest, kind="stable")[:k]
         caught = subjects[top[compromised[top]]]
-        found[caught] = True
+        known[caught] = True
         daily.append(len(caught) / k)
     return float(np.mean(daily))

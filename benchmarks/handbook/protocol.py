@@ -70,10 +70,10 @@ class Protocol:
         ``train_from`` does not change them, so that all training windows are judged on the same rows.
         """
         never = np.iinfo(np.int64).max
-        found = np.full(int(transactions.subject.max()) + 1, never)
+        first_day = np.full(int(transactions.subject.max()) + 1, never)
         positive = np.flatnonzero(transactions.positive & (transactions.day >= self.train.first))
-        np.minimum.at(found, transactions.subject[positive], transactions.day[positive])
-        known_from = np.where(found == never, never, found + self.delay_days + 1)
+        np.minimum.at(first_day, transactions.subject[positive], transactions.day[positive])
+        known_from = np.where(first_day == never, never, first_day + self.delay_days + 1)
         return np.flatnonzero(self.test.holds(transactions.day) & (transactions.day < known_from[transactions.subject]))
 
 

@@ -30,9 +30,9 @@ def _of_a_customer(rows: Events) -> pd.DataFrame:
         columns |= {f"max_{name}": window.max(), f"std_{name}": std}
         ratio, zscore = relations(rows["amount"].to_numpy(), count.to_numpy(), mean.to_numpy(), std.to_numpy())
         columns |= {f"ratio_to_mean_{name}": pd.Series(ratio, rows.index), f"zscore_{name}": pd.Series(zscore, rows.index)}
-    found = pd.DataFrame({key: column.to_numpy() for key, column in columns.items()})
-    found.index = original
-    return found
+    features = pd.DataFrame({key: column.to_numpy() for key, column in columns.items()})
+    features.index = original
+    return features
 
 
 def grouped(events: Events) -> pd.DataFrame:

@@ -19,7 +19,7 @@ def rolling(events: pl.DataFrame) -> pl.DataFrame:
 
     rows = events.sort("card", "time", maintain_order=True)
     amount = pl.col("amount")
-    found = [rows]
+    frames = [rows]
     for name, length in WINDOWS.items():
         window = rows.rolling("time", period=length, group_by="card", closed="right").agg(
             pl.len().cast(pl.Float64).alias(f"count_{name}"),
@@ -28,8 +28,8 @@ def rolling(events: pl.DataFrame) -> pl.DataFrame:
             amount.max().alias(f"max_{name}"),
             amount.std(ddof=0).alias(f"std_{name}"),
         )
-        found.append(window.select(f"{aggregate}_{name}" for aggregate in AGGREGATES))
-    wide = pl.concat(found, how="horizontal")
+        frames.append(window.select(f"{aggregate}_{name}" for aggregate in AGGREGATES))
+    wide = pl.concat(frames, how="horizontal")
     ratios, zscores = RELATIONS
     for name in WINDOWS:
         count, mean, std = (pl.col(f"{aggregate}_{name}") for aggregate in ("count", "mean", "std"))

@@ -34,13 +34,13 @@ class OneEach:
 
     def step(self, subject: int, time: datetime, amount: float) -> list[float]:
         """Take one transaction in; what ``names`` gives for each window, NaN where there is nothing earlier."""
-        found: list[float] = []
+        features: list[float] = []
         for total, mean, variance in self._subjects[subject]:
             total.update(amount, t=time)
             mean.update(amount, t=time)
             variance.update(amount, t=time)
-            found += _columns(amount, mean.n, total.get(), mean.get(), variance.get())
-        return found
+            features += _columns(amount, mean.n, total.get(), mean.get(), variance.get())
+        return features
 
 
 class VarianceOnly:
@@ -53,12 +53,12 @@ class VarianceOnly:
 
     def step(self, subject: int, time: datetime, amount: float) -> list[float]:
         """As ``OneEach.step``."""
-        found: list[float] = []
+        features: list[float] = []
         for variance in self._subjects[subject]:
             variance.update(amount, t=time)
             mean = variance.mean
-            found += _columns(amount, mean.n, mean.get() * mean.n, mean.get(), variance.get())
-        return found
+            features += _columns(amount, mean.n, mean.get() * mean.n, mean.get(), variance.get())
+        return features
 
 
 def _columns(amount: float, count: float, total: float, mean: float, variance: float) -> tuple[float, ...]:

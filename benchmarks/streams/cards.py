@@ -47,15 +47,15 @@ def run(settings: Settings, events: world.Events, sizes: list[int], measured: in
     world.write_profiles(settings, ids)
     spread = {subjects: spread_over(events, ids[:subjects], _WARM + measured) for subjects in sizes}
     asked = Topics(settings)
-    found: dict[int, Point] = {}
+    points: dict[int, Point] = {}
     for _ in range(rounds):
         for subjects in sizes:
             point = _measure(settings, asked, spread[subjects], subjects, measured)
             rate, cpu_rate = point.events / point.wall_s, point.events / point.cpu_s
             print(f"{point.held:,} cards: {rate:,.0f} events/s, {cpu_rate:,.0f} a CPU second", file=sys.stderr)
-            before = found.get(subjects)
-            found[subjects] = point if before is None or point.cpu_s < before.cpu_s else before
-    return Cards(on, settings.partitions, rounds, len(ids), [found[subjects] for subjects in sizes])
+            before = points.get(subjects)
+            points[subjects] = point if before is None or point.cpu_s < before.cpu_s else before
+    return Cards(on, settings.partitions, rounds, len(ids), [points[subjects] for subjects in sizes])
 
 
 def spread_over(events: world.Events, ids: list[str], drawn: int) -> world.Events:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import urllib.request
-
 from prometheus_client.parser import text_string_to_metric_families
+
+from features.base.web_client import read_url
 
 _TIMEOUT_S = 10.0
 
@@ -14,8 +14,7 @@ def total(port: int, name: str) -> float:
 
     Raises OSError where nobody answers.
     """
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_TIMEOUT_S) as answer:
-        text = answer.read().decode()
+    text = read_url(f"http://127.0.0.1:{port}/metrics", _TIMEOUT_S).decode()
     return sum(
         sample.value for family in text_string_to_metric_families(text) for sample in family.samples if sample.name == name
     )

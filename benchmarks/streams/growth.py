@@ -39,15 +39,15 @@ class Members:
 
     def cpu_s(self) -> float:
         """CPU seconds of all. Raises RuntimeError where one has ended."""
-        return sum(one.cpu_s() for one in self._children)
+        return sum(member.cpu_s() for member in self._children)
 
     def pause(self) -> None:
-        for one in self._children:
-            one.pause()
+        for member in self._children:
+            member.pause()
 
     def resume(self) -> None:
-        for one in self._children:
-            one.resume()
+        for member in self._children:
+            member.resume()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,9 +69,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(settings: Settings, events: world.Events, partitions: int, scorers: int) -> Point:
     spread = settings.model_copy(update={"partitions": partitions})
-    found = Topics(spread)
+    asked = Topics(spread)
     for name in (topics.EVENTS, topics.SCORES, topics.ALERTS):
-        found.anew(name, "scorer")
+        asked.anew(name, "scorer")
     world.fill(spread, topics.EVENTS, events.part(0, _WARM))
     with ExitStack() as stack:
         members = []
@@ -85,11 +85,11 @@ def _measure(settings: Settings, events: world.Events, partitions: int, scorers:
             members.append(stack.enter_context(child.scorer(spread, 10_000, environment)))
         if scorers > 1:
             time.sleep(_SETTLE_S)
-        progress = found.committed("scorer", topics.EVENTS)
+        progress = asked.committed("scorer", topics.EVENTS)
         rest = partial(world.fill, spread, topics.EVENTS, events.part(_WARM, len(events)))
         began, cpu = backlog(Members(members), progress, _WARM, len(events), rest, _TIMEOUT_S)
     point = Point(
-        partitions, scorers, len(events) - _WARM, round(found.newest_ms(topics.SCORES) / 1000 - began, 3), round(cpu, 3)
+        partitions, scorers, len(events) - _WARM, round(asked.newest_ms(topics.SCORES) / 1000 - began, 3), round(cpu, 3)
     )
     print(f"{partitions} partitions, {scorers} scorers: {point.events / point.wall_s:,.0f} events/s", file=sys.stderr)
     return point

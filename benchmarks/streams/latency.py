@@ -65,7 +65,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
     ):
         wait(scorer, asked.committed("scorer", topics.EVENTS), WARM, 120)
         wait(hop, asked.committed(f"hop-{_IN}", _IN), WARM, 120)
-        found: dict[tuple[str, int], list[np.ndarray]] = {}
+        latencies: dict[tuple[str, int], list[np.ndarray]] = {}
         sent: dict[tuple[str, int], list[float]] = {}
         at = WARM
         steady = [(STEADY, STEADY_S, False)] * STEADY_ROUNDS
@@ -77,10 +77,10 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
                 p50, p99 = np.percentile(times, [50, 99])
                 print(f"{way} at {rate}/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms{'' if counts else ' (warm-up)'}", file=sys.stderr)
                 if counts:
-                    found.setdefault((way, rate), []).append(times)
+                    latencies.setdefault((way, rate), []).append(times)
                     sent.setdefault((way, rate), []).append(really)
     hops = []
-    for (way, rate), parts in sorted(found.items(), key=lambda one: (one[0][1], one[0][0] != LIMIT)):
+    for (way, rate), parts in sorted(latencies.items(), key=lambda entry: (entry[0][1], entry[0][0] != LIMIT)):
         times = np.concatenate(parts)
         found_at = [round(value, 2) for value in percentiles(times)]
         hops.append(Hop(way, rate, len(times), round(float(np.mean(sent[way, rate])), 1), *found_at))

@@ -15,8 +15,8 @@ def percentiles(values: NDArray[np.float64]) -> tuple[float, float, float, float
     """
     if not len(values):
         raise ValueError("there are no latencies; nothing was received")
-    found = np.quantile(values, SHARES, method="inverted_cdf")
-    p50, p95, p99, p999 = (float(value) for value in found)
+    quantiles = np.quantile(values, SHARES, method="inverted_cdf")
+    p50, p95, p99, p999 = (float(value) for value in quantiles)
     return p50, p95, p99, p999
 
 

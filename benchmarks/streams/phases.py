@@ -116,7 +116,7 @@ class Timed(Shell):
             self._ended = self._clocks.phases(self._done - done, time.thread_time() - loop_s, time.process_time() - process_s)
 
     @property
-    def found(self) -> Phases:
+    def phases(self) -> Phases:
         """Up to the last batch. Raises ValueError where there were only the first ones."""
         if self._ended is None:
             raise ValueError(f"no batch after the first {_WARM_EVENTS:,} events; give the scorer more")
@@ -133,7 +133,7 @@ def main(arguments: list[str]) -> int:
     spare_collections()
     signal.signal(signal.SIGTERM, lambda *_: shell.stop())
     shell.run()
-    Path(arguments[0]).write_bytes(msgspec.json.encode(shell.found))
+    Path(arguments[0]).write_bytes(msgspec.json.encode(shell.phases))
     return 0
 
 

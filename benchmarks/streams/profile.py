@@ -81,8 +81,8 @@ def summary(profiler: cProfile.Profile, batches: list[int], most: int = 20) -> P
     if not events:
         raise ValueError("no batch was profiled; give the scorer more events")
     entries = sorted(profiler.getstats(), key=lambda entry: entry.inlinetime, reverse=True)
-    lines = [Line(_name(one.code), one.inlinetime / events * 1e6, one.callcount / events) for one in entries[:most]]
-    return Profile(events, len(batches), sum(one.inlinetime for one in entries) / events * 1e6, lines)
+    lines = [Line(_name(entry.code), entry.inlinetime / events * 1e6, entry.callcount / events) for entry in entries[:most]]
+    return Profile(events, len(batches), sum(entry.inlinetime for entry in entries) / events * 1e6, lines)
 
 
 def _name(code: CodeType | str) -> str:

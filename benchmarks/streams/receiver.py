@@ -51,10 +51,10 @@ def main(arguments: list[str]) -> int:
             if time.monotonic() - last > _LONGEST_SILENCE_S:
                 break
             continue
-        now = time.time_ns()
+        received_ns = time.time_ns()
         value = message.value()
         assert value is not None
-        got.append((value, now))
+        got.append((value, received_ns))
         last = time.monotonic()
     reader.close()
     decode = msgspec.json.Decoder(_Either).decode

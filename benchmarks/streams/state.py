@@ -85,14 +85,14 @@ def _grow(subjects: int) -> tuple[Growth, PartitionState]:
     for batch, hashes in prepared:
         _take(made, batch, hashes)
     cpu = time.process_time() - used
-    found = Growth(
+    growth = Growth(
         made.subjects.subjects,
         made.subjects.rows / made.subjects.subjects,
         _MEASURED,
         round(cpu, 3),
         round(made.nbytes / 2**20, 1),
     )
-    return found, made
+    return growth, made
 
 
 def _batches(
@@ -133,12 +133,12 @@ def _keep(made: PartitionState) -> Kept:
         subjects, rows = made.subjects.subjects, made.subjects.rows
         del copy
         began, used = time.perf_counter(), time.process_time()
-        found = store.newest("transactions", 0, state_version(), 1)
-        if found is None:
+        snapshot = store.newest("transactions", 0, state_version(), 1)
+        if snapshot is None:
             raise RuntimeError("the snapshot that was just written is not found")
         read = time.perf_counter() - began
         other = _empty()
-        other.load(found.arrays)
+        other.load(snapshot.arrays)
         load = time.perf_counter() - began - read
         cpu = time.process_time() - used
     if (other.subjects.subjects, other.subjects.rows) != (subjects, rows):

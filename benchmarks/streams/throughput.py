@@ -87,8 +87,8 @@ def _measured(bench: Bench, way: str, note: str, measure: Callable[[Bench], Run]
     return _rate(way, 0, measure(bench), note)
 
 
-def _rate(way: str, most: int, found: Run, note: str = "") -> Rate:
-    rate = Rate(way, most, found.events, round(found.wall_s, 3), round(found.cpu_s, 3), note)
+def _rate(way: str, most: int, run: Run, note: str = "") -> Rate:
+    rate = Rate(way, most, run.events, round(run.wall_s, 3), round(run.cpu_s, 3), note)
     named = f"{way}, {note or f'max batch {most:,}'}" if note or most else way
     print(
         f"{named}: {rate.events:,} events in {rate.wall_s:.2f} s, {rate.cpu_s:.2f} CPU s: "

@@ -66,7 +66,7 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
             world.fill(settings, source, events.part(at, at + WARM // 10))
             at += WARM // 10
             wait(hop, asked.committed(f"hop-{source}", source), WARM // 10, 120)
-        found: list[list[np.ndarray]] = [[] for _ in _CHANGES]
+        latencies: list[list[np.ndarray]] = [[] for _ in _CHANGES]
         for lasting, counts in [(STEADY_S, False)] + [(seconds, True)] * rounds:
             for i in range(len(_CHANGES)):
                 source, target = _topics(i)
@@ -76,9 +76,9 @@ def run(settings: Settings, events: world.Events, rounds: int, seconds: float) -
                 with _broker_with(settings, name, tried) if whose == _BROKER else nullcontext():
                     times, _ = measure(settings, sender, part, source, target, _RATE)
                 if counts:
-                    found[i].append(times)
+                    latencies[i].append(times)
     ways = []
-    for (whose, name, ours, tried), parts in zip(_CHANGES, found, strict=True):
+    for (whose, name, ours, tried), parts in zip(_CHANGES, latencies, strict=True):
         times = np.concatenate(parts)
         p50, p95, p99, _ = percentiles(times)
         ways.append(Changed(whose + name, ours, tried, len(times), p50, p95, p99))

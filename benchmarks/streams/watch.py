@@ -47,10 +47,10 @@ def wait(child: Process, progress: Progress, total: int, patience_s: float) -> N
     before, since = -1, time.monotonic()
     while (done := progress()) < total:
         child.cpu_s()
-        now = time.monotonic()
+        clock_s = time.monotonic()
         if done != before:
-            before, since = done, now
-        elif now - since > patience_s:
+            before, since = done, clock_s
+        elif clock_s - since > patience_s:
             raise TimeoutError(f"still {done} of {total} events after {patience_s:.0f} s; the log ends:\n{child.tail()}")
         time.sleep(_EVERY_S)
 
@@ -98,12 +98,12 @@ class Topics:
         def ask() -> int:
             try:
                 # Not by the admin client: at a coordinator that is loading, librdkafka's call ends the process.
-                found = self._committed.read({group: places}, _CALL_S)[group]
+                commits = self._committed.read({group: places}, _CALL_S)[group]
             except KafkaException as error:
                 if not error.args[0].retriable() and error.args[0].code() not in NOT_YET:
                     raise
                 return 0  # a new broker's coordinator is not there yet
-            return sum(max(0, place.offset) for place in found.values())
+            return sum(max(0, place.offset) for place in commits.values())
 
         return ask
 

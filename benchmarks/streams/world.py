@@ -50,14 +50,14 @@ def simulate(events: int, subjects: int) -> tuple[Events, list[str], list[str]]:
     """``events`` transactions, and the ids of all cards and terminals. Raises ValueError as ``Options``."""
     options = Options(cards=subjects, terminals=max(40, subjects // _CARDS_A_TERMINAL), rate=_RATE, start=_START)
     simulation = Simulation(options)
-    found = Events([], [])
+    stream = Events([], [])
     day = 0
-    while len(found) < events:
+    while len(stream) < events:
         batch = simulation.day(day).transactions
-        found.values.extend(encode_events(batch))
-        found.keys.extend(keys(batch.subject))
+        stream.values.extend(encode_events(batch))
+        stream.keys.extend(keys(batch.subject))
         day += 1
-    return found.part(0, events), simulation.world.subject.tolist(), simulation.world.counterpart.tolist()
+    return stream.part(0, events), simulation.world.subject.tolist(), simulation.world.counterpart.tolist()
 
 
 @contextmanager
@@ -66,16 +66,16 @@ def running(events: int, distinct: int) -> Iterator[tuple[Settings, Events]]:
 
     Redis holds a profile of each card and tiles of each terminal. Raises PlatformError where something does not come up.
     """
-    found, subjects, counterparts = simulate(events, distinct)
+    stream, subjects, counterparts = simulate(events, distinct)
     with tempfile.TemporaryDirectory(prefix="streams-") as folder:
         settings = load(Path(folder) / "platform")
         try:
             settings = up_down.up(settings, only={"kafka", "redis"})
             _fill_redis(settings, subjects, counterparts)
-            sample = [msgspec.json.decode(value, type=Payment) for value in found.values[:20_000]]
+            sample = [msgspec.json.decode(value, type=Payment) for value in stream.values[:20_000]]
             champion.install(settings, Path(folder) / "champion", sample)
             settings = up_down.up(settings, only={"model-server"})
-            yield settings, found
+            yield settings, stream
         finally:
             up_down.down(settings)
 

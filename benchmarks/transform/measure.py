@@ -104,9 +104,9 @@ def pandas_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, repeat
         for _ in range(repeats):
             ours.append(len(same) / _seconds(SubjectState(), same, 0, len(same)))
             began = time.process_time()
-            found = compute(events)
+            features = compute(events)
             rates.append(len(same) / (time.process_time() - began))
-        columns = {column: found[column].to_numpy(dtype=np.float64) for column in found.columns}
+        columns = {column: features[column].to_numpy(dtype=np.float64) for column in features.columns}
         agreed = agreement.compare(_columns(mine), columns)
         return Peer(name, how, len(columns), "", len(same), spread(rates), spread(ours), tuned, agreed)
 
@@ -136,7 +136,7 @@ def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events:
     length = (len(subjects) - first) // segments
 
     def peer(name: str, how: str, tuned: bool, step: Callable[[int, datetime, float], list[float]]) -> Peer:
-        found: list[list[float]] = []
+        rows: list[list[float]] = []
         rates: list[float] = []
         ours: list[float] = []
         state = SubjectState()
@@ -144,7 +144,7 @@ def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events:
         def run(start: int, stop: int) -> float:
             began = time.process_time()
             for subject, when, amount in zip(subjects[start:stop], times[start:stop], amounts[start:stop], strict=True):
-                found.append(step(subject, when, amount))
+                rows.append(step(subject, when, amount))
             return time.process_time() - began
 
         _seconds(state, same, 0, first)
@@ -153,7 +153,7 @@ def river_peers(stream: Stream, wanted: NDArray[np.bool_], mine: Matrix, events:
             start = first + i * length
             ours.append(length / _seconds(state, same, start, start + length))
             rates.append(length / run(start, start + length))
-        columns = dict(zip(names, np.array(found[first:]).T, strict=True))
+        columns = dict(zip(names, np.array(rows[first:]).T, strict=True))
         agreed = agreement.compare(_columns(mine[first : first + segments * length]), columns)
         return Peer(name, how, len(names), "max", segments * length, spread(rates), spread(ours), tuned, agreed)
 

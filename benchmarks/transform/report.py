@@ -91,11 +91,12 @@ def section(path: Path) -> str:
     return "\n".join(lines)
 
 
-def agreed(found: Agreement) -> str:
+def agreed(agreement: Agreement) -> str:
     """A line that says how well a peer's values agree with the transform's."""
     return (
-        f"{found.columns} columns compared, {found.values:,} values, {found.differing:,} differ (one card's payments of the same "
-        f"second); of the others the largest difference is {found.largest:.1e}, in `{found.worst}`."
+        f"{agreement.columns} columns compared, {agreement.values:,} values, {agreement.differing:,} differ "
+        f"(one card's payments of the same second); of the others the largest difference is {agreement.largest:.1e}, "
+        f"in `{agreement.worst}`."
     )
 
 
@@ -128,7 +129,9 @@ def _against(peer: Peer) -> str:
     return goal(f"against {peer.name}, on the same events", _times(peer), least)
 
 
-def _state(found: float) -> str:
-    verdict = "reached" if found <= GOAL_STATE else "MISSED"
+def _state(state_bytes: float) -> str:
+    verdict = "reached" if state_bytes <= GOAL_STATE else "MISSED"
     what = f"state of a card with {STATE_EVENTS} transactions in {STATE_DAYS} days"
-    return f"- Goal, {what}, <= {GOAL_STATE:,.0f} bytes: {found:,.0f}, {verdict} ({found / GOAL_STATE:.2f} of the goal)."
+    return (
+        f"- Goal, {what}, <= {GOAL_STATE:,.0f} bytes: {state_bytes:,.0f}, {verdict} ({state_bytes / GOAL_STATE:.2f} of the goal)."
+    )

@@ -88,12 +88,12 @@ class CompactionFailed(RuntimeError):
 
 def named(folder: Path) -> list[Named]:
     """Return the files of ``folder`` that are named by partition and offsets, in this order."""
-    found = []
+    entries = []
     for path in folder.iterdir() if folder.is_dir() else ():
         name = NAME.fullmatch(path.name)
         if name:
-            found.append(Named(path, name["topic"], int(name["partition"]), int(name["first"]), int(name["last"])))
-    return sorted(found, key=lambda file: (file.topic, file.partition, file.first))
+            entries.append(Named(path, name["topic"], int(name["partition"]), int(name["first"]), int(name["last"])))
+    return sorted(entries, key=lambda file: (file.topic, file.partition, file.first))
 
 
 def last_offsets(folder: Path) -> dict[int, int]:
@@ -105,9 +105,9 @@ def covered(names: Iterable[str]) -> dict[int, int]:
     """Return the highest offset that files of these names cover, by partition."""
     highest: dict[int, int] = {}
     for name in names:
-        if found := NAME.fullmatch(name):
-            partition = int(found["partition"])
-            highest[partition] = max(highest.get(partition, -1), int(found["last"]))
+        if match := NAME.fullmatch(name):
+            partition = int(match["partition"])
+            highest[partition] = max(highest.get(partition, -1), int(match["last"]))
     return highest
 
 
@@ -116,7 +116,7 @@ def runs(folder: Path, least: int) -> list[list[Named]]:
 
     A file whose offsets overlap its predecessor's ends a run: the archive writes none, and guessing would lose or repeat.
     """
-    found: list[list[Named]] = []
+    ended: list[list[Named]] = []
     run: list[Named] = []
     size = 0
     for file in named(folder):
@@ -124,12 +124,12 @@ def runs(folder: Path, least: int) -> list[list[Named]]:
         small = own < SMALL_BYTES
         follows = bool(run) and run[-1].partition == file.partition and run[-1].topic == file.topic and run[-1].last < file.first
         if not (small and follows and size + own <= 2 * SMALL_BYTES):
-            found.append(run)
+            ended.append(run)
             run, size = [], 0
         if small:
             run.append(file)
             size += own
-    return [one for one in (*found, run) if len(one) >= max(least, 2)]
+    return [stretch for stretch in (*ended, run) if len(stretch) >= max(least, 2)]
 
 
 def compact(place: Place, least: int = 2) -> Compacted:
@@ -170,9 +170,9 @@ def _merge(run: list[Named], place: Place) -> int:
     path = place.staging / f"{first.topic}-{first.partition}-{first.first:012d}-{last.last:012d}.parquet"
     expected = written = 0
     with pq.ParquetWriter(path, place.schema, compression="zstd") as writer:
-        for one in run:
-            expected += pq.read_metadata(one.path).num_rows
-            for batch in _batches(one.path, place.schema):
+        for file in run:
+            expected += pq.read_metadata(file.path).num_rows
+            for batch in _batches(file.path, place.schema):
                 writer.write_batch(batch)
                 written += batch.num_rows
     files.sync(path)
@@ -183,11 +183,11 @@ def _merge(run: list[Named], place: Place) -> int:
 
 def _batches(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(path) as source:
-        there = set(source.schema_arrow.names)
+        names = set(source.schema_arrow.names)
         for batch in source.iter_batches(BATCH_ROWS):
             # A file of an older version may lack a column that has come since: nobody knew it then.
             columns = [
-                batch.column(field.name).cast(field.type) if field.name in there else pa.nulls(len(batch), field.type)
+                batch.column(field.name).cast(field.type) if field.name in names else pa.nulls(len(batch), field.type)
                 for field in schema
             ]
             yield pa.RecordBatch.from_arrays(columns, schema=schema)

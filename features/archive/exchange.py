@@ -20,18 +20,19 @@ class ExchangeUnsupported(OSError):
     """This system or file system cannot let two folders change places; the files stay as they are."""
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Let ``one`` and ``other``, on one file system, change places. Whoever opens either finds one or the other, never nothing.
+def exchange(folder: Path, other: Path) -> None:
+    """Let ``folder`` and ``other``, on one file system, change places. Whoever opens either finds one or the other, never
+    nothing.
 
     Raises ExchangeUnsupported where that cannot be done (macOS, some network file systems), OSError for what else goes wrong.
     """
     renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
     if renameat2 is None:
-        raise ExchangeUnsupported(f"{one}: this system has no renameat2, so small files are left as they are")
-    if renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE):
+        raise ExchangeUnsupported(f"{folder}: this system has no renameat2, so small files are left as they are")
+    if renameat2(_AT_FDCWD, os.fsencode(folder), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE):
         code = ctypes.get_errno()
         if code in _NOT_HERE:
-            raise ExchangeUnsupported(f"{one}: its file system cannot exchange folders, so small files are left as they are")
-        raise OSError(code, os.strerror(code), str(one))
-    for parent in {one.parent, other.parent}:
+            raise ExchangeUnsupported(f"{folder}: its file system cannot exchange folders, so small files are left as they are")
+        raise OSError(code, os.strerror(code), str(folder))
+    for parent in {folder.parent, other.parent}:
         sync(parent)

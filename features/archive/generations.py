@@ -27,7 +27,7 @@ STEP = 10_000
 
 class Generation(msgspec.Struct, frozen=True):
     """One repartition. ``partitions`` since then; ``revisions``: what is added to offsets of outcomes; ``letters``: where ``dlq``
-    ended; ``begun_ms``: wall time; ``partitioner``: how its producers spread keys (``streams.kafka.partitioners``).
+    ended; ``begun_ms``: wall time; ``partitioner``: how its subjects are spread (``streams.kafka.partitioners``).
     """
 
     begun_ms: int
@@ -58,7 +58,7 @@ class Generations(msgspec.Struct, frozen=True):
 
     def of_letter(self, offset: int) -> int:
         """Return the generation in which the letter at this offset of ``dlq`` was written."""
-        return bisect_right([one.letters for one in self.generations], offset)
+        return bisect_right([generation.letters for generation in self.generations], offset)
 
 
 class GenerationsBroken(SettingsError):
@@ -83,9 +83,9 @@ def read(archive: Path | Store) -> Generations:
         ) from error
 
 
-def begin(archive: Path | Store, one: Generation) -> None:
+def begin(archive: Path | Store, generation: Generation) -> None:
     """Write the next generation down, once: again with the same ``begun_ms`` changes nothing."""
     store = FolderStore(archive) if isinstance(archive, Path) else archive
-    there = read(store).generations
-    if not any(generation.begun_ms == one.begun_ms for generation in there):
-        store.write(NAME, msgspec.json.format(msgspec.json.encode(Generations((*there, one))), indent=2))
+    existing = read(store).generations
+    if not any(known.begun_ms == generation.begun_ms for known in existing):
+        store.write(NAME, msgspec.json.format(msgspec.json.encode(Generations((*existing, generation))), indent=2))

@@ -85,6 +85,8 @@ SCORES = pa.schema(
         ("degraded", pa.bool_()),
         ("shadow_score", pa.float64()),
         ("profile_age_ms", pa.int64()),
+        ("reference_measure", pa.int64()),
+        ("measure_unknown", pa.bool_()),
         *_PLACE,
         ("event_timestamp", _TIME),
     ]

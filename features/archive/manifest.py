@@ -48,14 +48,14 @@ def read(archive: Path | Store) -> Manifest:
 def advance(archive: Path | Store, seen: Mapping[tuple[str, int], Through]) -> None:
     """Move (topic, partition) on; never back. For a holder of the writers' lock (``features.archive.locks``)."""
     manifest = read(archive)
-    for (topic, partition), now in seen.items():
+    for (topic, partition), through in seen.items():
         partitions = manifest.topics.setdefault(topic, {})
         before = partitions.get(partition)
         if before is not None:
-            if before.next_offset >= now.next_offset:
+            if before.next_offset >= through.next_offset:
                 continue
-            now.newest_event_ms = max(now.newest_event_ms, before.newest_event_ms)
-        partitions[partition] = now
+            through.newest_event_ms = max(through.newest_event_ms, before.newest_event_ms)
+        partitions[partition] = through
     manifest.topics = {topic: dict(sorted(manifest.topics[topic].items())) for topic in sorted(manifest.topics)}
     _store(archive).write(NAME, msgspec.json.format(msgspec.json.encode(manifest), indent=2))
 

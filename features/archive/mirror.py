@@ -52,13 +52,13 @@ def fetch(settings: Settings) -> None:
     here.root.mkdir(parents=True, exist_ok=True)
     with locked(here.root / _LOCK):
         known = _known(here)
-        there = {name: stamp for name, stamp in store.stamps().items() if not any(p.startswith(".") for p in name.split("/"))}
-        wanted = [name for name, stamp in there.items() if known.get(name) != stamp]
+        stamps = {name: stamp for name, stamp in store.stamps().items() if not any(p.startswith(".") for p in name.split("/"))}
+        wanted = [name for name, stamp in stamps.items() if known.get(name) != stamp]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for name, fetched in zip(wanted, pool.map(lambda name: _copy(store, here, name), wanted), strict=True):
                 if fetched:
-                    known[name] = there[name]
-        _remove(here, known, set(known) - set(there))
+                    known[name] = stamps[name]
+        _remove(here, known, set(known) - set(stamps))
         write(here.root / KNOWN, msgspec.json.encode(known))
 
 

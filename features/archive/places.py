@@ -17,15 +17,15 @@ _STAGING = ".compaction"
 def places(settings: Settings) -> list[Place]:
     """List the folders, oldest day first. Staging lies where no reader's pattern reaches, on the same file system."""
     archive = settings.archive
-    found = [
+    folders = [
         Place(archive, day, archive / _STAGING / topic / day.name, schema)
         for topic, schema in (("scores", layout.SCORES), ("outcomes", layout.OUTCOMES))
         for day in sorted((archive / topic).glob("day=*"))
     ]
     counterparts = layout.counterpart_risk_folder(settings)
     if counterparts.is_dir():
-        found.append(Place(archive, counterparts, counterparts.parent / _STAGING / counterparts.name, layout.COUNTERPART_RISK))
-    return found
+        folders.append(Place(archive, counterparts, counterparts.parent / _STAGING / counterparts.name, layout.COUNTERPART_RISK))
+    return folders
 
 
 def least(place: Place) -> int:

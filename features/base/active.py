@@ -12,8 +12,8 @@ import os
 import sys
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
+from features.base.cache_root import compiled_root
 from features.base.domain import Domain
 from features.base.domain_name import DEFAULT_DOMAIN, serving
 from features.base.roles import DomainError
@@ -26,23 +26,23 @@ def load_domain(name: str) -> Domain:
     """Load a domain by its name. Raises DomainError, naming the way out."""
     module, _, attribute = name.partition(":") if ":" in name else (f"features.domains.{name}", ":", "DOMAIN")
     try:
-        found = getattr(import_module(module), attribute)
+        domain = getattr(import_module(module), attribute)
     except Exception as error:  # whatever a module of somebody else's raises
         raise DomainError(
             f"domain = {name!r} cannot be loaded ({type(error).__name__}: {error});"
             " write a folder of features/domains, or package.module:OBJECT"
         ) from error
-    if not isinstance(found, Domain):
-        raise DomainError(f"domain = {name!r} is a {type(found).__name__}, not a features.base.domain.Domain")
+    if not isinstance(domain, Domain):
+        raise DomainError(f"domain = {name!r} is a {type(domain).__name__}, not a features.base.domain.Domain")
     try:
-        found.check()
+        domain.check()
     except DomainError:
         raise
     except Exception as error:  # a part of another type than it should have
         raise DomainError(
-            f"domain {found.name}: {type(error).__name__}: {error}; features/base/domain.py says what each part is"
+            f"domain {domain.name}: {type(error).__name__}: {error}; features/base/domain.py says what each part is"
         ) from error
-    return found
+    return domain
 
 
 def _keep_compiled_apart(domain: Domain) -> None:
@@ -50,8 +50,7 @@ def _keep_compiled_apart(domain: Domain) -> None:
     windows and numbers are constants in them that it does not look at."""
     numbers = (tuple(domain.windows.items()), domain.counterpart_days, domain.row_flags, domain.parameters, domain.present)
     key = hashlib.sha256(repr(numbers).encode()).hexdigest()[:10]
-    root = Path(os.environ.get("DRIFTLOOP_CACHE") or Path.home() / ".cache" / "driftloop") / "compiled"
-    os.environ[_NUMBA] = str(root / f"{domain.name}-{key}")
+    os.environ[_NUMBA] = str(compiled_root() / f"{domain.name}-{key}")
     if (numba := sys.modules.get("numba")) is not None:
         numba.config.CACHE_DIR = os.environ[_NUMBA]
 

@@ -180,9 +180,10 @@ class Domain:
     whose drift is measured. ``unusual``: an event that reaches above any of these is unusual for any subject, or for this one.
     ``aftermath``: by wire name of a field, watched columns that remember faulty values of it, and for how many days. ``loops``:
     the module of the generated loops. ``simulator``: ``package.module:Class`` of a simulated world. ``unit_field``: the
-    event's field that names the unit of its measure; empty where all have one. ``kinds``: those of the event's field ``kind``,
-    in its order; none where it has no such field. ``negative_hint``: what to send where somebody would send a measure below
-    zero."""
+    event's field that names the unit of its measure; empty where all have one. ``unit_places``: the units that it may name, with
+    the decimal places of their smallest parts; ``reference_unit``: default of ``units.reference``, in ``1 / parameters.unit`` of
+    which all measures are counted. ``kinds``: those of the event's field ``kind``, in its order; none where it has no such field.
+    ``negative_hint``: what to send where somebody would send a measure below zero."""
 
     name: str
     version: int
@@ -210,6 +211,8 @@ class Domain:
     published: tuple[Published, ...] = ()
     simulator: str = ""
     unit_field: str = ""
+    unit_places: Mapping[str, int] = field(default_factory=dict)
+    reference_unit: str = ""
     kinds: tuple[Kind, ...] = ()
     negative_hint: str = ""
 
@@ -253,6 +256,7 @@ class Domain:
             raise DomainError(f"domain {self.name}: present names {min(unknown)}, which is no mode")
         if self.unit_field and self.unit_field not in self.event.__struct_fields__:
             raise DomainError(f"domain {self.name}: unit_field names {self.unit_field}, which is no field of the event")
+        self._check_units()
         if tuple(kind.name for kind in self.kinds) != roles.kinds:
             raise DomainError(
                 f"domain {self.name}: kinds are {', '.join(kind.name for kind in self.kinds) or 'none'}, and the event's field"
@@ -292,6 +296,21 @@ class Domain:
         for part, value in above.items():
             if not value > 0:
                 raise DomainError(f"domain {self.name}: {part} is {value}; it must be above zero")
+
+    def _check_units(self) -> None:
+        """Raise DomainError where units and the field that names them do not fit together."""
+        if not self.unit_field:
+            if self.unit_places or self.reference_unit:
+                raise DomainError(f"domain {self.name}: unit_places and reference_unit need unit_field, which names a unit")
+            return
+        if self.reference_unit not in self.unit_places:
+            raise DomainError(
+                f"domain {self.name}: reference_unit is {self.reference_unit!r}, which is not in unit_places;"
+                " list every unit there with its decimal places"
+            )
+        for unit, places in self.unit_places.items():
+            if not isinstance(places, int) or not 0 <= places <= 9:
+                raise DomainError(f"domain {self.name}: unit_places gives {unit} {places!r} decimal places; give 0 to 9")
 
     def _check_windows(self) -> None:
         """Raise DomainError where the compiled history (``features.history``) cannot take these windows."""

@@ -42,7 +42,9 @@ class Score(msgspec.Struct, gc=False):
 
     ``features`` is the vector: little-endian float32 values in the order of ``features.catalogue.vector.NAMES``, in JSON as
     base64;
-    ``schema`` is the hash of that order. ``unusual``: the measure is unusual for any subject, or for this one.
+    ``schema`` is the hash of that order. ``reference_measure``: what the event's measure counts in the vector, in hundredths of
+    ``units.reference``; None where ``measure_unknown`` (no rate, and ``units.missing`` is mark), and in scores of before there
+    were rates, which counted the event's own. ``unusual``: the measure is unusual for any subject, or for this one.
     ``score`` is None while there is no champion, and for an event of another kind than the first (``decision`` apart).
     ``degraded``: profiles from memory, because the store did not answer, or a score by rules (``model`` is then ``rules``),
     because the model server did not. ``late``: the event came further behind the others than is allowed for. ``cold``: part of
@@ -69,6 +71,8 @@ class Score(msgspec.Struct, gc=False):
     scored_at_ms: int = 0
     model_ms: float = 0.0
     profile_ms: float = 0.0
+    reference_measure: Measure | None = None
+    measure_unknown: bool = False
 
     def __post_init__(self) -> None:
         if len(self.features) % 4:
@@ -103,8 +107,14 @@ class Label(msgspec.Struct, gc=False, rename=NAMES_ON_THE_WIRE):
 class Outcome(msgspec.Struct, gc=False):
     """A score joined with its label; ``source`` is ``matured`` where the delay passed without one.
 
-    A label that comes after its event matured gives a second outcome with ``late`` true; the newest counts.
-    ``unusual`` is the score's, None where the score is not known.
+    The newest label of an event counts, by ``label_time_ms``, whoever says it; of two labels of one time the positive one. A
+    label that turns what an earlier outcome said gives another outcome, with ``late`` true and a higher ``revision``.
+    ``revision`` counts how often the verdict turned, beginning with negative: 0 for what matured or was never called positive,
+    1 for positive, 2 for a positive that was withdrawn, 3 for one that was called positive again. Of an event's outcomes the
+    highest revision counts; where two have the same, the one with the newer ``outcome_time_ms``.
+    ``outcome_time_ms`` is the time of the label, or when the label delay was over. ``measure`` is what the score counted: in
+    hundredths of the reference unit, so that outcomes can be summed. It and ``unusual`` are None where the score does not know
+    them, or is not known.
     """
 
     event_id: Id
@@ -120,6 +130,7 @@ class Outcome(msgspec.Struct, gc=False):
     model_version: str | None = None
     unusual: bool | None = None
     late: bool = False
+    revision: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 Verdict = Literal["ok", "drift", "data_fault", "concept_drift"]

@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Days = Annotated[float, Field(ge=0, le=36_500)]
 
 
+#: Redis as Feast writes it.
+REDIS = r"^$|^[^,:\s]+:(\d+|\$\{\w+\})(,\w+=[^,\s]+)*$"
+
+
 class Feast(BaseModel):
     """Stores and limits of the feature store. A maximum age of 0 days means: no limit."""
 
@@ -33,7 +37,7 @@ class Feast(BaseModel):
     #: The database, as SQLAlchemy writes it: sqlite:////srv/registry.db or postgresql+psycopg://user:${PASSWORD}@host/feast.
     registry_path: str = ""
     #: The online store, as Feast writes it: host:port[,ssl=true][,username=..][,password=..][,db=0]. Empty: the platform's own.
-    redis: str = Field(default="", pattern=r"^$|^[^,:\s]+:(\d+|\$\{\w+\})(,\w+=[^,\s]+)*$")
+    redis: str = Field(default="", pattern=REDIS)
 
     #: Older owner profiles and counterpart tiles count as missing, online and in joins (Feast calls it ttl). Event time.
     profile_max_age_days: Days = 90.0

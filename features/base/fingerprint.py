@@ -37,10 +37,10 @@ def modules(place: Path) -> list[Path]:
     """List the modules of a folder; a file is its own only one."""
     if not place.is_dir():
         return [place]
-    found = sorted(place.glob("*.py"))
-    if not found:
+    paths = sorted(place.glob("*.py"))
+    if not paths:
         raise FileNotFoundError(f"{place} holds no modules, and their sources are hashed; install driftloop with its sources")
-    return found
+    return paths
 
 
 @cache

@@ -14,10 +14,8 @@ each processor can have one of its own; ``file:PATH`` stands for the content of 
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from features.base.settings import ADMIN, Settings, SettingsError
+from features.base.secret_values import resolve
+from features.base.settings import ADMIN, Settings
 
 
 def client(settings: Settings) -> dict[str, str]:
@@ -26,8 +24,8 @@ def client(settings: Settings) -> dict[str, str]:
     Raises SettingsError where a file or a variable that they name is not there.
     """
     given = {**(_own(settings) if settings.secure_broker else {}), **settings.kafka}
-    found = {name: _value(settings, name, value) for name, value in given.items()}
-    return {**found, "bootstrap.servers": settings.bootstrap}
+    options = {name: _value(settings, name, value) for name, value in given.items()}
+    return {**options, "bootstrap.servers": settings.bootstrap}
 
 
 def encrypted(settings: Settings) -> bool:
@@ -52,18 +50,4 @@ def _own(settings: Settings) -> dict[str, str]:
 
 def _value(settings: Settings, name: str, value: str) -> str:
     value = value.replace("{user}", settings.user)
-    kind, _, where = value.partition(":")
-    if kind == "file" and where:
-        path = settings.dir / Path(where)
-        try:
-            return path.read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise SettingsError(
-                f"kafka.{name}: {path} cannot be read ({why}); Kafka user {settings.user} needs it, put the secret there"
-            ) from error
-    if kind == "env" and where:
-        if where not in os.environ:
-            raise SettingsError(f"kafka.{name} is {value}, and the environment lacks {where}; set it")
-        return os.environ[where]
-    return value
+    return resolve(settings, f"kafka.{name}", value, f"Kafka user {settings.user}")

@@ -19,7 +19,8 @@ _ALL = "0.0.0.0"
 Server = Literal["kafka", "redis", "model_server", "metrics", "control"]
 _SERVERS: tuple[Server, ...] = get_args(Server)
 #: An IPv4 address or a name. IPv6 goes by a name: ``host:port`` is read in too many places.
-Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$")]
+HOST = r"^[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$"
+Host = Annotated[str, Field(pattern=HOST)]
 
 
 class _Table(BaseModel):

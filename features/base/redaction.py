@@ -39,6 +39,6 @@ def _key(path: Path) -> bytes:
         return secrets.token_bytes(32)
 
 
-def told(error: Exception) -> str:
+def without_values(error: Exception) -> str:
     """Return what may be said of an error about a record: its message without the record's values."""
     return _REPEATED.sub(r"\1\2", str(error))

@@ -27,14 +27,21 @@ COLUMNS = (_TRANSFORM / "columns.py",)
 PROFILES = (_TRANSFORM / "profiles.py", _TRANSFORM / "read_columns.py", _TRANSFORM / "counterpart_tiles.py")
 #: What the scorer takes of a partition's log, and what it keeps of ids and of the clock.
 PARTITION = (
+    _FEATURES / "base" / "conversion.py",
     _FEATURES / "base" / "durations.py",
+    _FEATURES / "base" / "rates.py",
     _SCORING / "admission",
     _SCORING / "intake.py",
+    _SCORING / "measures.py",
     _SCORING / "partition_state.py",
     _ENGINE / "codec.py",
     _ENGINE / "future.py",
+    _ENGINE / "homes.py",
+    _ENGINE / "moved_header.py",
     _ENGINE / "repartition_header.py",
     _ENGINE / "settings_history.py",
+    _STREAMS / "kafka" / "partitioners.py",
+    *(_STREAMS / "wire" / f"{name}.py" for name in ("framing", "parts", "avro", "protobuf", "refusals", "wire")),
 )
 
 

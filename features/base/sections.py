@@ -22,6 +22,10 @@ def _domains_review_cost() -> float:
     return _domain().gate.review_cost
 
 
+def _domains_reference() -> str:
+    return _domain().reference_unit
+
+
 def domains_model() -> str:
     return _domain().model
 
@@ -87,6 +91,30 @@ class Features(_Section):
     def _is_number(cls, value: object) -> object:
         if isinstance(value, bool):
             raise ValueError("write a whole number of units")  # noqa: TRY004 - pydantic wants a ValueError
+        return value
+
+
+class Units(_Section):
+    """What measures are counted in, where events name units of their own (docs/money.md)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    #: Measures enter the features in this unit; a platform's folder keeps it. Where nothing is said: the domain's.
+    reference: str = Field(default_factory=_domains_reference)
+    #: A CSV file of rates, from the platform's folder on, which ``driftloop up`` takes in. Empty: none.
+    rates: str = ""
+    #: What becomes of an event of an unknown unit, or without a rate for its time: a dead letter, or it is scored without its
+    #: measure, and its score says so.
+    missing: Literal["dead-letter", "mark"] = "dead-letter"
+
+    @field_validator("reference")
+    @classmethod
+    def _is_unit(cls, value: str) -> str:
+        domain = _domain()
+        if not domain.unit_field and value:
+            raise ValueError(f"events of {domain.name} name no unit; leave it out")
+        if domain.unit_field and value not in domain.unit_places:
+            raise ValueError(f"{domain.name} knows no such unit; write one that events may name, as in {domain.reference_unit}")
         return value
 
 

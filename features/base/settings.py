@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as NoJson
 
 from features.base import identity, storage_url
 from features.base.broker_names import PREFIX, PREFIX_PATTERN, PREFIX_VARIABLE
@@ -19,7 +20,7 @@ from features.base.domain_name import DEFAULT_DOMAIN, DOMAIN_VARIABLE, serving
 from features.base.feast_settings import Feast
 from features.base.identity import Identity
 from features.base.network import LOOPBACK, Network, Server
-from features.base.renamed import RENAMED
+from features.base.schema_registry import SchemaRegistry
 from features.base.sections import (
     Drift,
     Features,
@@ -32,9 +33,11 @@ from features.base.sections import (
     Storage,
     Topics,
     Training,
+    Units,
     Writers,
     domains_model,
 )
+from features.base.setting_errors import no_json, sentences
 
 FILE_NAME = "driftloop.toml"
 
@@ -66,11 +69,16 @@ class Settings(BaseSettings):
     #: The model's name at the model server. Where nothing is said: the domain's.
     model: str = Field(default_factory=domains_model, pattern="^[A-Za-z0-9_-]{1,64}$")
     partitions: int = Field(default=4, ge=1, le=1000)
+    #: How subjects are spread over partitions: murmur2 as Java's clients do, crc32 as librdkafka's do by default. A record that
+    #: comes elsewhere is moved (``streams.engine.homes``).
+    partitioner: Literal["murmur2", "crc32"] = "murmur2"
     #: Empty means the platform's own broker at ports.kafka.
     bootstrap_servers: str = ""
     #: Handed to every Kafka client (librdkafka names). ``{user}`` is the client's user, ``file:PATH`` and ``env:NAME`` stand for
     #: what is there (``features.base.kafka_options``), so that no secret need be in a file of settings.
     kafka: dict[str, str] = {}
+    #: Where the schemas of producers are that send Avro or Protobuf.
+    schema_registry: SchemaRegistry = SchemaRegistry()
     #: The Kafka user of this process and of all its parts, in place of each part's own.
     kafka_user: str = Field(default="", pattern=r"^$|^[A-Za-z0-9_.-]{1,64}$")
     #: The platform's own Kafka and Redis ask for passwords, and Kafka's traffic is encrypted (``driftloop up --secure``).
@@ -80,6 +88,7 @@ class Settings(BaseSettings):
     topics: Topics = Topics()
     storage: Storage = Storage()
     features: Features = Field(default_factory=Features)
+    units: Units = Field(default_factory=Units)
     scoring: Scoring = Scoring()
     snapshots: Snapshots = Snapshots()
     writers: Writers = Writers()
@@ -202,6 +211,12 @@ class Settings(BaseSettings):
         return self.snapshots.path or str(self.dir / "snapshots")
 
     @property
+    def schema_cache(self) -> str:
+        """Return the folder or URL beside the snapshots where schemas are kept, so that logs can be read again without a
+        registry."""
+        return f"{self.snapshot_root.rstrip('/')}/schemas"
+
+    @property
     def archive(self) -> Path:
         """Return the folder of Parquet by event day: ``archive/scores/day=YYYY-MM-DD/*.parquet`` and ``archive/outcomes/...``."""
         return self.rows / "archive"
@@ -263,7 +278,7 @@ def load(folder: Path | str | None = None) -> Settings:
     path = root / FILE_NAME
     if path.exists():
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text("utf-8-sig"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} is not valid TOML ({error}); mend it or remove it to start from the defaults") from error
     values.pop("dir", None)
@@ -272,15 +287,15 @@ def load(folder: Path | str | None = None) -> Settings:
     try:
         settings = Settings(**values)
     except ValidationError as error:
-        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {_told(error)}") from None
-    except ValueError as error:
-        raise SettingsError(f"{path} or a DRIFTLOOP_ variable holds a wrong setting: {error}") from error
+        raise SettingsError(sentences(error, Settings, path)) from None
+    except NoJson as error:
+        raise SettingsError(no_json(error, path)) from error
     if settings.storage.rows and settings.feast.root:
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: storage.rows and feast.root both say where rows lie; keep one")
     for setting, place in settings.places.items():
         if why := storage_url.refusal(place):
             raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {setting}: {why}")
-    if why := identity.refusal(root, Identity(settings.domain, settings.topic_prefix)):
+    if why := identity.refusal(root, Identity(settings.domain, settings.topic_prefix, settings.units.reference)):
         raise SettingsError(why)
     if refusal := _unwritable(settings):
         raise SettingsError(f"{path} or a DRIFTLOOP_ variable: {refusal}")
@@ -304,7 +319,7 @@ def prefix_in(folder: Path) -> str:
 
 def _text_in(folder: Path, name: str) -> str:
     try:
-        value = tomllib.loads((folder / FILE_NAME).read_text()).get(name)
+        value = tomllib.loads((folder / FILE_NAME).read_text("utf-8-sig")).get(name)
     except (OSError, ValueError):
         return ""
     return value if isinstance(value, str) else ""
@@ -355,21 +370,3 @@ def _unwritable(settings: Settings) -> str:
             " so that no record would ever count as written; lower the one or raise the other"
         )
     return ""
-
-
-#: Tables and fields whose values may be secrets: what is wrong there is told without them.
-_UNTOLD = ("kafka", "redis", "registry_path", "spark", "storage")
-
-
-def _told(error: ValidationError) -> str:
-    wrong = []
-    for one in error.errors(include_url=False):
-        place = [str(part) for part in one["loc"]]
-        # A table that is wrong as a whole may hold a secret, too, and so may a name that stands in the wrong table.
-        misplaced = one["type"] == "extra_forbidden"
-        untold = not place or set(place) & set(_UNTOLD) or isinstance(one["input"], (dict, list)) or misplaced
-        value = "" if untold else f", not {one['input']!r:.60}"
-        name = ".".join(place)
-        why = f"it is called {RENAMED[name]} now" if misplaced and name in RENAMED else one["msg"]
-        wrong.append(f"{name or 'settings'}: {why}{value}")
-    return "; ".join(wrong)

@@ -87,12 +87,12 @@ def open_store(root: str, setting: str) -> Store:
     if is_local(root):
         return FolderStore(local_path(root))
     try:
-        found, path = fsspec.core.url_to_fs(root)
+        filesystem, path = fsspec.core.url_to_fs(root)
     except (ValueError, ImportError, TypeError) as error:  # the URL itself is not shown: it may hold a secret
         raise SettingsError(f"{setting} cannot be used: {error}") from error
-    if isinstance(found, LocalFileSystem):
+    if isinstance(filesystem, LocalFileSystem):
         return FolderStore(Path(path))
-    return ObjectStore(found, path, setting)
+    return ObjectStore(filesystem, path, setting)
 
 
 def local_copy(root: str, setting: str, name: str, cache: Path) -> Path:
@@ -178,10 +178,10 @@ class ObjectStore:
         # Others write there, too.
         self._files.invalidate_cache()
         try:
-            found = self._files.ls(self._at(folder), detail=False)
+            paths = self._files.ls(self._at(folder), detail=False)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        names = {path.rstrip("/").rsplit("/", 1)[-1] for path in found}
+        names = {path.rstrip("/").rsplit("/", 1)[-1] for path in paths}
         return sorted(name for name in names if name and not name.startswith("."))
 
     def remove(self, name: str) -> None:
@@ -192,11 +192,11 @@ class ObjectStore:
         """Return every object below the root, at any depth, by its name, with what is another text once it is put anew."""
         self._files.invalidate_cache()
         try:
-            found: dict[str, dict[str, Any]] = self._files.find(self._path, detail=True)
+            objects: dict[str, dict[str, Any]] = self._files.find(self._path, detail=True)
         except FileNotFoundError:
             return {}
         root = self._path.strip("/") + "/"
-        return {path.strip("/").removeprefix(root): _stamp(about) for path, about in found.items()}
+        return {path.strip("/").removeprefix(root): _stamp(about) for path, about in objects.items()}
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:

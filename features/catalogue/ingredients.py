@@ -41,9 +41,9 @@ _LANES: tuple[tuple[str, str], ...] = (
 
 
 def _windows() -> Ingredients:
-    found: Ingredients = {}
+    ingredients: Ingredients = {}
     for k, w in enumerate(WINDOWS):
-        found |= {
+        ingredients |= {
             f"count_{w}": (f"w.counts[{k}]", f"{WORDS.events} of the {WORDS.subject} in {w}, this one included"),
             f"total_{w}": (f"w.total[{k}]", f"sum of their {WORDS.measure}s, in the smallest unit"),
             f"highest_{w}": (f"w.highest[{k}]", f"their highest {WORDS.measure}, in the smallest unit"),
@@ -51,8 +51,8 @@ def _windows() -> Ingredients:
             f"others_spread_{w}": (f"w.others[{k}]", "the same over the earlier ones alone"),
         }
         for lane, (name, meaning) in enumerate(_LANES):
-            found[f"{name}_{w}"] = (f"w.lanes[{k}] >> {lane} * LANE_BITS & LANE_MASK", f"{meaning} among them")
-    return found
+            ingredients[f"{name}_{w}"] = (f"w.lanes[{k}] >> {lane} * LANE_BITS & LANE_MASK", f"{meaning} among them")
+    return ingredients
 
 
 def _apart() -> Ingredients:
@@ -102,9 +102,9 @@ PROFILE: Ingredients = {
 
 
 def _days() -> Ingredients:
-    found: Ingredients = {}
+    ingredients: Ingredients = {}
     for k, days in enumerate(COUNTERPART_DAYS):
-        found |= {
+        ingredients |= {
             f"outcomes_{days}d": (f"t.outcomes[{k}]", f"known outcomes in the {days} days before the label horizon"),
             f"positives_{days}d": (f"t.positives[{k}]", f"{WORDS.positives} among them"),
             f"unexplained_{days}d": (
@@ -112,7 +112,7 @@ def _days() -> Ingredients:
                 f"{WORDS.positives} among them whose {WORDS.measure} was normal for their {WORDS.subject}",
             ),
         }
-    return found
+    return ingredients
 
 
 OUTCOMES: Ingredients = {

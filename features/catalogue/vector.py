@@ -45,6 +45,7 @@ SERVICE = DOMAIN.service
 N_STREAM = sum(f.source in STREAM for f in FEATURES)
 
 
+@cache
 def _text(features: tuple[Feature, ...], formulas: tuple[Path, ...]) -> str:
     """Return what is hashed: names, order, formulas and what they call, missing values, and the domain's numbers.
 

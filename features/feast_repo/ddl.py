@@ -23,22 +23,22 @@ def schema(event: type[msgspec.Struct]) -> str:
     return ", ".join(f"{field.encode_name} {_spark(field.type)}" for field in _struct(types.type_info(event)).fields)
 
 
-def _struct(found: types.Type) -> types.StructType:
-    if not isinstance(found, types.StructType):
-        raise TypeError(f"{found} is no struct")
-    return found
+def _struct(field_type: types.Type) -> types.StructType:
+    if not isinstance(field_type, types.StructType):
+        raise TypeError(f"{field_type} is no struct")
+    return field_type
 
 
-def _spark(found: types.Type) -> str:
-    if isinstance(found, types.Metadata):
-        return _spark(found.type)
-    if isinstance(found, types.UnionType):
-        (some,) = (kind for kind in found.types if not isinstance(kind, types.NoneType))
+def _spark(field_type: types.Type) -> str:
+    if isinstance(field_type, types.Metadata):
+        return _spark(field_type.type)
+    if isinstance(field_type, types.UnionType):
+        (some,) = (kind for kind in field_type.types if not isinstance(kind, types.NoneType))
         return _spark(some)
-    if isinstance(found, types.StructType):
-        return f"struct<{', '.join(f'{field.encode_name}: {_spark(field.type)}' for field in found.fields)}>"
-    if isinstance(found, types.ListType):
-        return f"array<{_spark(found.item_type)}>"
-    if type(found) not in _SCALARS:
-        raise TypeError(f"{found} has no name in Spark's schema text")
-    return _SCALARS[type(found)]
+    if isinstance(field_type, types.StructType):
+        return f"struct<{', '.join(f'{field.encode_name}: {_spark(field.type)}' for field in field_type.fields)}>"
+    if isinstance(field_type, types.ListType):
+        return f"array<{_spark(field_type.item_type)}>"
+    if type(field_type) not in _SCALARS:
+        raise TypeError(f"{field_type} has no name in Spark's schema text")
+    return _SCALARS[type(field_type)]

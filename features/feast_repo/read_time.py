@@ -41,6 +41,9 @@ _OPTIONAL = {
     name: field.encode_name for field in msgspec.structs.fields(DOMAIN.event) for name in (field.name,) if name in _KINDS
 }
 
+#: In which measures are asked about: as they count (docs/money.md).
+_PART = f"1/{DOMAIN.parameters.unit:g} of units.reference" if DOMAIN.unit_field else "its smallest unit"
+
 REQUEST = RequestSource(
     name="transaction",
     schema=[
@@ -50,7 +53,7 @@ REQUEST = RequestSource(
             description=f"time of the {WORDS.event}",
             tags={"unit": "ms since 1970, UTC"},
         ),
-        Field(name=ROLES.measure, dtype=Int64, description=WORDS.measure, tags={"unit": "its smallest unit"}),
+        Field(name=ROLES.measure, dtype=Int64, description=WORDS.measure, tags={"unit": _PART}),
         *(
             Field(name=wire, dtype=_KINDS[name], description=f"{name}; NaN or empty if unknown", tags={"unit": "as on the wire"})
             for name, wire in _OPTIONAL.items()
@@ -124,16 +127,16 @@ def _known(value: Any) -> Any:
 
 
 def _profiles(inputs: pd.DataFrame, as_of: NDArray[np.int64]) -> Profiles:
-    found = unknown(len(inputs))
+    profiles = unknown(len(inputs))
     for row, (time_ms, profile, usual) in enumerate(zip(as_of, inputs["profile"], inputs["usual"], strict=True)):
         if time_ms and _has(profile, PROFILE_WIDTH):
-            found.owner[row] = profile
+            profiles.owner[row] = profile
             if _has(usual, USUAL_WIDTH):
-                found.usual[row] = usual
+                profiles.usual[row] = usual
     tiles = [_tiles(cell) for cell in inputs["tiles"]]
     lengths = np.array([len(rows) for rows in tiles], dtype=np.int64)
     end = np.cumsum(lengths)
-    return replace(found, owner_ts_ms=as_of, tiles=np.concatenate([empty(), *tiles]), begin=end - lengths, end=end)
+    return replace(profiles, owner_ts_ms=as_of, tiles=np.concatenate([empty(), *tiles]), begin=end - lengths, end=end)
 
 
 def _has(cell: Any, length: int) -> bool:

@@ -91,9 +91,9 @@ def _clear(w: Walk) -> None:
 def _count(h: History, slot: int, time: int, w: Walk) -> None:
     subject, n = segment(h, slot), h.subjects[slot, LENGTH]
     lo = max(n - MAX_ROWS, 0)
-    now = h.subjects[slot, NEWEST] - time
+    event_age = h.subjects[slot, NEWEST] - time
     row = n - 1
-    while row >= lo and age(subject, row) < now:
+    while row >= lo and age(subject, row) < event_age:
         row -= 1
     for k in range(_LENGTHS.shape[0]):
         if k > 0:
@@ -101,7 +101,7 @@ def _count(h: History, slot: int, time: int, w: Walk) -> None:
                 w.apart[APART_COUNT, kind, k] = w.apart[APART_COUNT, kind, k - 1]
                 w.apart[APART_TOTAL, kind, k] = w.apart[APART_TOTAL, kind, k - 1]
         # The oldest rows may or may not be held still: only a late event's windows reach that far.
-        limit = min(now + _LENGTHS[k], KEEP_MS)
+        limit = min(event_age + _LENGTHS[k], KEEP_MS)
         while row >= lo and age(subject, row) < limit:
             other = ((np.int64(subject.flags[row]) & MARKS) >> KIND_BIT) - 1
             w.apart[APART_COUNT, other, k] += 1

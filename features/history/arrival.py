@@ -121,10 +121,10 @@ def _mark_counterpart(subject: Segment, place: int, end: int, sums: NDArray[np.i
     for j in range(before.shape[0]):
         last = max(last, np.int32(j) if before[j] == counterpart else np.int32(-1))
     earlier = np.int64(last) + lo
-    found = last >= 0 and age(subject, earlier) < min(at + LONGEST_MS, KEEP_MS)
+    used_before = last >= 0 and age(subject, earlier) < min(at + LONGEST_MS, KEEP_MS)
     if later <= end:
-        return 0 if found else FIRST_USE
-    if found:
+        return 0 if used_before else FIRST_USE
+    if used_before:
         subject.flags[earlier] &= ~NEWEST_USE
         if sums[VALID]:
             no_longer_newest(sums, earlier)

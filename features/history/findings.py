@@ -91,10 +91,10 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
     if a == 0 and b == 0:
         return float(c)
     # 2^40 a + 2^21 b + c, in two's complement.
-    one = np.uint64(a) << np.uint64(2 * SPLIT)
-    two = np.uint64(b) << np.uint64(SPLIT + 1)
-    lower = one + two
-    upper = (a >> (64 - 2 * SPLIT)) + (b >> (63 - SPLIT)) + (1 if lower < one else 0)
+    first_part = np.uint64(a) << np.uint64(2 * SPLIT)
+    second_part = np.uint64(b) << np.uint64(SPLIT + 1)
+    lower = first_part + second_part
+    upper = (a >> (64 - 2 * SPLIT)) + (b >> (63 - SPLIT)) + (1 if lower < first_part else 0)
     lowest = lower + np.uint64(c)
     upper += 1 if lowest < lower else 0
     return float(upper) * 18446744073709551616.0 + float(lowest)
@@ -104,8 +104,8 @@ def spread(n: int, high: int, low: int, xx: int, xy: int, yy: int) -> float:
 def of_the_last(subject: Segment, first: int, last: int, w: Walk) -> None:
     """Set time, distance and speed from the last row before the event at row ``last``, and whether its counterpart is known."""
     rest = w.rest
-    now = age(subject, last)
-    rest[SINCE_LAST] = (age(subject, last - 1) - now) / 1000.0 if last > first else -1.0
+    event_age = age(subject, last)
+    rest[SINCE_LAST] = (age(subject, last - 1) - event_age) / 1000.0 if last > first else -1.0
     rest[REPEAT] = 0.0 if subject.flags[last] & FIRST_USE else 1.0
     rest[KM] = rest[SPEED] = -1.0
     latitude, longitude = np.float64(subject.latitudes[last]), np.float64(subject.longitudes[last])
@@ -115,17 +115,17 @@ def of_the_last(subject: Segment, first: int, last: int, w: Walk) -> None:
         if not (math.isnan(subject.latitudes[j]) or math.isnan(subject.longitudes[j])):
             km = haversine_km(np.float64(subject.latitudes[j]), np.float64(subject.longitudes[j]), latitude, longitude)
             rest[KM] = km
-            rest[SPEED] = km / max((age(subject, j) - now) / 1000.0, SHORTEST_S) * 3600.0
+            rest[SPEED] = km / max((age(subject, j) - event_age) / 1000.0, SHORTEST_S) * 3600.0
             return
 
 
 @compiled_inside
 def decayed(subject: Segment, week: int, last: int, w: Walk) -> None:
     """Set the decayed count and total of a week's rows, the event last; summed from the oldest on."""
-    now = age(subject, last)
+    event_age = age(subject, last)
     count = total = 0.0
     for j in range(week, last + 1):
-        weight = _DECAY[(age(subject, j) - now) // HOUR_MS]
+        weight = _DECAY[(age(subject, j) - event_age) // HOUR_MS]
         count += weight
         total += weight * measure_of(subject, j)
     w.rest[DECAYED_COUNT], w.rest[DECAYED_TOTAL] = count, total
@@ -134,22 +134,22 @@ def decayed(subject: Segment, week: int, last: int, w: Walk) -> None:
 @compiled_inside
 def high(subject: Segment, first: int, last: int, newest: int, w: Walk) -> None:
     """Set the findings on high measures before the event. ``newest``: the last such row before it, -1 if there is none."""
-    now = age(subject, last)
-    day_14 = back(subject, first, last, now + 14 * DAY_MS)
-    day_3 = back(subject, day_14, last, now + 3 * DAY_MS)
+    event_age = age(subject, last)
+    day_14 = back(subject, first, last, event_age + 14 * DAY_MS)
+    day_3 = back(subject, day_14, last, event_age + 3 * DAY_MS)
     w.rest[RATIO_3D] = _largest(subject.ratios[day_3:last])
     w.rest[RATIO_14D] = max(w.rest[RATIO_3D], _largest(subject.ratios[day_14:day_3]))
     w.rest[HIGH_14D] = count_high(subject.flags[day_14:last])[0] if newest >= day_14 else 0
-    w.rest[SINCE_HIGH] = (age(subject, newest) - now) / DAY_MS if newest >= 0 else -1.0
+    w.rest[SINCE_HIGH] = (age(subject, newest) - event_age) / DAY_MS if newest >= 0 else -1.0
 
 
 @compiled_without_nan
 def _largest(ratios: NDArray[np.float32]) -> float:
     """Return the largest ratio, 0 where there are none."""
-    found = np.float32(0.0)
+    largest = np.float32(0.0)
     for j in range(ratios.shape[0]):
-        found = ratios[j] if ratios[j] > found else found
-    return float(found)
+        largest = ratios[j] if ratios[j] > largest else largest
+    return float(largest)
 
 
 @compiled

@@ -22,11 +22,11 @@ def walk_back(h: History, slot: int, last: int, w: Walk) -> None:
     subject = segment(h, slot)
     n = h.subjects[slot, LENGTH]
     lo = max(n - MAX_ROWS, 0)
-    now = age(subject, last)
+    event_age = age(subject, last)
     j = last
     for k in range(_LENGTHS.shape[0]):
         # The subject's oldest rows may or may not be held still: only a late event's windows reach that far.
-        j = back(subject, lo, j, min(now + _LENGTHS[k], KEEP_MS))
+        j = back(subject, lo, j, min(event_age + _LENGTHS[k], KEEP_MS))
         w.counts[k] = last - j + 1
     _sum_up(subject, last, w)
     _count_counterparts(subject, last, w)

@@ -58,7 +58,7 @@ def find_tight(
     """
     for slot in slots:
         coming[slot] += 1
-    found = 0
+    segments = 0
     for slot in slots:
         more, coming[slot] = coming[slot], 0
         if more == 0 or h.subjects[slot, CAPACITY] >= min(h.subjects[slot, LENGTH] + more, MOST):
@@ -67,11 +67,11 @@ def find_tight(
         need = h.subjects[slot, LENGTH] + more
         if h.subjects[slot, CAPACITY] >= min(need + _spare(need) // 2, MOST):
             continue
-        tight[found] = slot
+        tight[segments] = slot
         room = need + _spare(need)
-        wanted[found] = min(room + (-room) % MULTIPLE, MOST)
-        found += 1
-    return found
+        wanted[segments] = min(room + (-room) % MULTIPLE, MOST)
+        segments += 1
+    return segments
 
 
 @compiled

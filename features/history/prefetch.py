@@ -27,11 +27,11 @@ def _touch(typing: Any, array: Any, row: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = signature.args[0]
-        there = context.make_array(kind)(context, builder, arguments[0])
-        strides = cgutils.unpack_tuple(builder, there.strides, kind.ndim)
+        struct = context.make_array(kind)(context, builder, arguments[0])
+        strides = cgutils.unpack_tuple(builder, struct.strides, kind.ndim)
         offset = builder.mul(arguments[1], strides[0])
         number = ir.IntType(32)
-        address = builder.gep(builder.bitcast(there.data, ir.IntType(8).as_pointer()), [offset])
+        address = builder.gep(builder.bitcast(struct.data, ir.IntType(8).as_pointer()), [offset])
         function = builder.module.declare_intrinsic(
             "llvm.prefetch", [address.type], ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
         )

@@ -125,8 +125,8 @@ def segment_at(h: History, start: int, n: int, newest: int) -> Segment:
 @compiled_inside
 def age(subject: Segment, row: int) -> int:
     """Return by how many milliseconds a row is older than the subject's newest."""
-    there = (np.int64(subject.times[row]) & _LOW_MASK) | (np.int64(subject.flags[row]) >> FLAG_BITS) << _LOW_BITS
-    return int((subject.newest - there) & OLDEST_MS)
+    time = (np.int64(subject.times[row]) & _LOW_MASK) | (np.int64(subject.flags[row]) >> FLAG_BITS) << _LOW_BITS
+    return int((subject.newest - time) & OLDEST_MS)
 
 
 @compiled_inside

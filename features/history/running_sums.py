@@ -129,7 +129,7 @@ def no_longer_newest(s: NDArray[np.int64], row: int) -> None:
 
 @compiled
 def _highest(subject: Segment, begin: int, end: int) -> int:
-    found = np.int64(0)
+    highest = np.int64(0)
     for j in range(begin, end):
-        found = max(found, measure_of(subject, j))
-    return int(found)
+        highest = max(highest, measure_of(subject, j))
+    return int(highest)

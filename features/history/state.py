@@ -69,12 +69,12 @@ class SubjectState:
         """Return the slot of each subject, int64 [n]; new subjects get the next ones."""
         slot = self._slot
         try:
-            found = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
+            numbers = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
         except KeyError:
             for subject in subjects:
                 slot.setdefault(subject, len(slot) + _FIRST_SLOT)
             self._ids += [*islice(reversed(slot), len(slot) - len(self._ids))][::-1]
-            found = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
+            numbers = np.fromiter(map(slot.__getitem__, subjects), dtype=np.int64, count=len(subjects))
         want, have = len(slot) + _FIRST_SLOT, len(self.history.subjects)
         if want > have:
             table = _table(max(want, have + have // _SPARE, 64))
@@ -83,17 +83,17 @@ class SubjectState:
             apart[:have] = self.history.apart
             self.history = self.history._replace(subjects=table, apart=apart)
             self._coming = np.zeros(len(table), dtype=np.int32)
-        return found
+        return numbers
 
     def slots_apart(self, subjects: list[str]) -> NDArray[np.int64]:
         """Return the slots in which events of other kinds lie, int64 [n], of subjects that have slots; new ones get the next."""
         beside = [APART + subject for subject in subjects]
         known = len(self._slot)
-        found = self.slots(beside)
+        numbers = self.slots(beside)
         if len(self._slot) > known:
             self._apart += len(self._slot) - known
-            self.history.apart[self.slots(subjects)] = found
-        return found
+            self.history.apart[self.slots(subjects)] = numbers
+        return numbers
 
     def reserve_to_look(self) -> None:
         """Make room to look at an event that leaves no row (``features.history.look``)."""
@@ -125,8 +125,8 @@ class SubjectState:
 
     def known(self, subjects: Iterable[str]) -> NDArray[np.int64]:
         """Return the numbers of those of ``subjects`` that are here, int64: from 0 on, in the order in which they first came."""
-        found = (self._slot.get(subject) for subject in subjects)
-        return np.array([slot for slot in found if slot is not None], dtype=np.int64) - _FIRST_SLOT
+        numbers = (self._slot.get(subject) for subject in subjects)
+        return np.array([slot for slot in numbers if slot is not None], dtype=np.int64) - _FIRST_SLOT
 
     def beside(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the numbers of what lies beside the subjects with these numbers, int64, where anything does."""

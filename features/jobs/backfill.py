@@ -124,8 +124,8 @@ def _changed(log: Path, root: Path, wanted: range) -> list[int]:
     """Find the done days with another number of rows than the log has of them. The log has none of a day that it has dropped."""
     done = done_days(root)
     folders = day_folders(log / "scores", wanted.start * DAY_MS, wanted.stop * DAY_MS) if done else []
-    there = {day_number(folder.name): rows([folder]) for folder in folders}
-    return [day for day in wanted if day in done and there.get(day, done[day]) != done[day]]
+    counts = {day_number(folder.name): rows([folder]) for folder in folders}
+    return [day for day in wanted if day in done and counts.get(day, done[day]) != done[day]]
 
 
 def _buckets(log: Path, first: int, end: int) -> int:

@@ -20,6 +20,7 @@ from features.transform.arrow import Recomputation, lists, number
 
 _TRANSACTION = (
     *layout.EVENT.names,
+    *("reference_measure", "measure_unknown"),
     *("kafka_partition", "kafka_offset"),
 )
 #: A backfilled row: the transaction, its vector and that vector's schema, and its time as Feast asks for it.
@@ -40,10 +41,10 @@ def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch
             table = pa.Table.from_batches([batch])
             vectors = transform.vectors(table)
             day = number(table, "event_time_ms", np.int64) // DAY_MS
-            for one in np.unique(day[(day >= stretch.first) & (day < stretch.end)]).tolist():
-                if one not in files:
-                    files[one] = _DayFile(stretch.file(one, bucket))
-                files[one].add(_rows(table, vectors, np.flatnonzero(day == one), vector_schema(features)))
+            for epoch_day in np.unique(day[(day >= stretch.first) & (day < stretch.end)]).tolist():
+                if epoch_day not in files:
+                    files[epoch_day] = _DayFile(stretch.file(epoch_day, bucket))
+                files[epoch_day].add(_rows(table, vectors, np.flatnonzero(day == epoch_day), vector_schema(features)))
         for file in files.values():
             file.finish()
     except BaseException:
@@ -56,10 +57,10 @@ def write_bucket(stretch: Stretch, bucket: int, batches: Iterator[pa.RecordBatch
 
 
 def _rows(table: pa.Table, vectors: NDArray[np.float32], rows: NDArray[np.int64], schema_name: str) -> pa.Table:
-    there = table.take(pa.array(rows)).select(_TRANSACTION)
-    time = pa.array(number(there, "event_time_ms", np.int64) * 1000).cast(pa.timestamp("us", tz="UTC"))
+    events = table.take(pa.array(rows)).select(_TRANSACTION)
+    time = pa.array(number(events, "event_time_ms", np.int64) * 1000).cast(pa.timestamp("us", tz="UTC"))
     schema = pa.repeat(pa.scalar(schema_name), len(rows))
-    return pa.table([*there.columns, schema, lists(vectors[rows]), time], names=BACKFILLED.names).cast(BACKFILLED)
+    return pa.table([*events.columns, schema, lists(vectors[rows]), time], names=BACKFILLED.names).cast(BACKFILLED)
 
 
 class _DayFile:

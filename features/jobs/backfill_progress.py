@@ -46,19 +46,19 @@ def file_name(bucket: int, buckets: int) -> str:
 
 def done_days(root: Path) -> dict[int, int]:
     """Return the complete days under ``root``, and the rows of each."""
-    found = {day_number(path.parent.name): path for path in root.glob(f"day=*/{DONE}")}
-    return {day: msgspec.json.decode(path.read_bytes(), type=DoneDay).rows for day, path in found.items()}
+    paths = {day_number(path.parent.name): path for path in root.glob(f"day=*/{DONE}")}
+    return {day: msgspec.json.decode(path.read_bytes(), type=DoneDay).rows for day, path in paths.items()}
 
 
 def runs_of(days: Iterable[int], longest: int) -> list[tuple[int, int]]:
     """Return the days as [first, end) stretches without gaps, of at most ``longest`` days each."""
-    found: list[tuple[int, int]] = []
+    stretches: list[tuple[int, int]] = []
     for day in sorted(days):
-        if found and found[-1][1] == day and day - found[-1][0] < longest:
-            found[-1] = (found[-1][0], day + 1)
+        if stretches and stretches[-1][1] == day and day - stretches[-1][0] < longest:
+            stretches[-1] = (stretches[-1][0], day + 1)
         else:
-            found.append((day, day + 1))
-    return found
+            stretches.append((day, day + 1))
+    return stretches
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,8 @@ class Stretch:
 def started(root: Path, first: int, end: int) -> int | None:
     """Tell into how many buckets a run that was broken off had divided the days [first, end)."""
     name = f"{day_name(first)[4:]}_{day_name(end)[4:]}_of-"
-    found = [path.name.removeprefix(name) for path in sorted((root / "_work").glob(f"{name}*"))]
-    return int(found[-1]) if found else None
+    counts = [path.name.removeprefix(name) for path in sorted((root / "_work").glob(f"{name}*"))]
+    return int(counts[-1]) if counts else None
 
 
 def remove(root: Path, days: Sequence[int]) -> None:

@@ -36,9 +36,11 @@ ROW = f"{ROLES.subject} string, event_time_ms long, profile array<float>, usual 
 #: What a profile is made of.
 NEEDED = tuple(
     name
-    for name in (ROLES.subject, ROLES.counterpart, ROLES.time, ROLES.measure, *(ROLES.place or ()), ROLES.mode, ROLES.category)
+    for name in (ROLES.subject, ROLES.counterpart, ROLES.time, *(ROLES.place or ()), ROLES.mode, ROLES.category)
     if name is not None
 )
+#: What it counts of an event, under a name of its own.
+_COUNTED = "counted"
 #: Subjects are spread over this many groups: fewer cost less overhead, more let hot ones be balanced better.
 GROUPS = 64
 
@@ -112,7 +114,10 @@ def daily_profiles(scores: DataFrame, end_ms: int) -> DataFrame:
     from pyspark.sql import functions as f
 
     last = end_ms // DAY_MS * DAY_MS
-    rows = scores.where(f.col("event_time_ms") < last).select(*NEEDED)
+    counted = f.coalesce("reference_measure", ROLES.measure).alias(_COUNTED)
+    # An event whose measure is not known says nothing of what is usual.
+    known = ~f.coalesce("measure_unknown", f.lit(False))
+    rows = scores.where((f.col("event_time_ms") < last) & known).select(*NEEDED, counted)
     group = f.pmod(f.xxhash64(ROLES.subject), f.lit(GROUPS))
     return rows.groupBy(group).applyInPandas(_of_subjects, ROW)
 
@@ -121,13 +126,13 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     rows = rows.sort_values([ROLES.subject, ROLES.time], kind="stable")
-    found: list[tuple[str, int, list[float], list[int]]] = []
+    profiles: list[tuple[str, int, list[float], list[int]]] = []
     subject, day, habits = "", -1, Habits()
 
     def close() -> None:
         if day >= 0:
             profile, usual = habits.profile()
-            found.append((subject, (day + 1) * DAY_MS, profile.tolist(), usual.tolist()))
+            profiles.append((subject, (day + 1) * DAY_MS, profile.tolist(), usual.tolist()))
 
     n = len(rows)
     latitudes, longitudes = (rows[name] for name in ROLES.place) if ROLES.place else (pd.Series(np.full(n, np.nan)),) * 2
@@ -135,7 +140,7 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
     if ROLES.mode is not None:
         present &= rows[ROLES.mode].isin(PRESENT)
     categories = [None] * n if ROLES.category is None else _or_none(rows[ROLES.category])
-    columns = [rows[name].tolist() for name in (ROLES.subject, ROLES.time, ROLES.measure, ROLES.counterpart)]
+    columns = [rows[name].tolist() for name in (ROLES.subject, ROLES.time, _COUNTED, ROLES.counterpart)]
     places = zip(latitudes.tolist(), longitudes.tolist(), strict=True)
     for owner, time, measure, counterpart, category, present_there, place in zip(
         *columns, categories, present.tolist(), places, strict=True
@@ -148,7 +153,7 @@ def _of_subjects(rows: pd.DataFrame) -> pd.DataFrame:
         day = time // DAY_MS
         habits.add(time, measure, counterpart, category, place if present_there else None)
     close()
-    return pd.DataFrame(found, columns=[ROLES.subject, "event_time_ms", "profile", "usual"])
+    return pd.DataFrame(profiles, columns=[ROLES.subject, "event_time_ms", "profile", "usual"])
 
 
 def _or_none(column: pd.Series[str]) -> list[str | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -17,7 +18,7 @@ VECTOR_MODULE = "jdk.incubator.vector"
 _WRAPPER = """#!/bin/sh
 # Spark asks for a module that this runtime was built without: leave that argument out.
 for argument; do shift; [ "$argument" = "--add-modules={module}" ] || set -- "$@" "$argument"; done
-exec "{java}" "$@"
+exec {java} "$@"
 """
 
 
@@ -50,7 +51,7 @@ def spark_java_home(cache: Path) -> Path:
     if _has_module(home, VECTOR_MODULE):
         return home
     wrapped = cache / "spark-java"
-    script = _WRAPPER.format(module=VECTOR_MODULE, java=home / "bin" / "java")
+    script = _WRAPPER.format(module=VECTOR_MODULE, java=shlex.quote(str(home / "bin" / "java")))
     target = wrapped / "bin" / "java"
     if not target.exists() or target.read_text() != script:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,11 +66,11 @@ def java_version(home: Path) -> int:
         done = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return 0
-    found = re.search(r'version "(\d+)(?:\.(\d+))?', done.stderr + done.stdout)
-    if not found:
+    match = re.search(r'version "(\d+)(?:\.(\d+))?', done.stderr + done.stdout)
+    if not match:
         return 0
-    major = int(found[1])
-    return int(found[2] or 0) if major == 1 else major
+    major = int(match[1])
+    return int(match[2] or 0) if major == 1 else major
 
 
 def _has_module(home: Path, module: str) -> bool:

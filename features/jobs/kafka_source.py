@@ -19,6 +19,7 @@ from features.transform.arrow import schema_of
 #: By its name on the wire, the attribute of an event.
 _EVENT = {field.encode_name: field.name for field in msgspec.structs.fields(DOMAIN.event)}
 _PLACE = ("kafka_partition", "kafka_offset")
+_COUNTED = ("reference_measure", "measure_unknown")
 #: The Kafka user of the jobs.
 USER = "jobs"
 #: Settings that both clients know by one name, and librdkafka's that Java calls otherwise.
@@ -65,12 +66,13 @@ def _quoted(text: str) -> str:
 def decoded(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     """Yield the transactions in batches of scores (columns value, partition, offset), flat, with the place, the vector and its
     schema. Records that do not decode are left out."""
-    schema = schema_of((*_EVENT, *_PLACE, "schema", "features"))
+    schema = schema_of((*_EVENT, *_COUNTED, *_PLACE, "schema", "features"))
     for batch in batches:
         kept, scores = _readable(batch)
         columns: dict[str, object] = {
             name: [getattr(score.event, attribute) for score in scores] for name, attribute in _EVENT.items()
         }
+        columns |= {name: [getattr(score, name) for score in scores] for name in _COUNTED}
         place = batch.take(pa.array(kept, type=pa.int64()))
         columns |= {"kafka_partition": place.column("partition"), "kafka_offset": place.column("offset")}
         columns |= {"schema": [score.schema for score in scores], "features": [_floats(score) for score in scores]}
@@ -81,14 +83,14 @@ def _readable(batch: pa.RecordBatch) -> tuple[list[int], list[Score]]:
     """Return the rows of the batch that decode, and what they decode to."""
     decode = msgspec.json.Decoder(Score).decode
     kept: list[int] = []
-    found: list[Score] = []
+    scores: list[Score] = []
     for i, value in enumerate(batch.column("value").to_pylist()):
         try:
-            found.append(decode(value))
+            scores.append(decode(value))
         except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         kept.append(i)
-    return kept, found
+    return kept, scores
 
 
 def _floats(score: Score) -> NDArray[np.float32]:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 #: What the jobs read of the archive, told to Spark so that it need not open every file to find out.
-SCORES = ddl_of(layout.SCORES, (*layout.EVENT.names, "schema", "features"))
-OUTCOMES = ddl_of(layout.OUTCOMES, ("event_id", "outcome_time_ms", "positive", "late"))
+SCORES = ddl_of(layout.SCORES, (*layout.EVENT.names, "reference_measure", "measure_unknown", "schema", "features"))
+OUTCOMES = ddl_of(layout.OUTCOMES, ("event_id", "outcome_time_ms", "positive", "late", "revision"))
 
 
 def clean_scores(scores: DataFrame, schema: str, end_ms: int, exclude: Sequence[tuple[int, int]] = ()) -> DataFrame:
@@ -40,26 +40,27 @@ def clean_transactions(scores: DataFrame, end_ms: int, exclude: Sequence[tuple[i
     return rows
 
 
-def newest_outcomes(outcomes: DataFrame) -> DataFrame:
-    """Return one row per transaction: its newest outcome. At the same time a late one (which corrects) wins over the first.
+def newest_outcomes(outcomes: DataFrame, known_ms: int) -> DataFrame:
+    """Return one row per transaction: its newest outcome among those known at ``known_ms``.
 
-    Columns: event_id, positive.
+    The highest revision counts; among equal ones a late one (which corrects), then the newer one. Rows that were archived before
+    outcomes had a revision have none, which is 0. Columns: event_id, positive.
     """
     from pyspark.sql import functions as f
 
-    newest = f.max_by("positive", f.struct("outcome_time_ms", "late"))
-    return outcomes.groupBy("event_id").agg(newest.alias("positive"))
+    newest = f.max_by("positive", f.struct(f.coalesce("revision", f.lit(0)), "late", "outcome_time_ms"))
+    return outcomes.where(f.col("outcome_time_ms") <= known_ms).groupBy("event_id").agg(newest.alias("positive"))
 
 
-def training_rows(scores: DataFrame, outcomes: DataFrame, start_ms: int, settled_ms: int) -> DataFrame:
-    """Label the scores from ``start_ms`` on.
+def training_rows(scores: DataFrame, outcomes: DataFrame, start_ms: int, settled_ms: int, known_ms: int) -> DataFrame:
+    """Label the scores from ``start_ms`` on, by what was known at ``known_ms``.
 
     ``known`` says whether an outcome is there. Up to ``settled_ms`` every label has had its time, so rows without an outcome
     are dropped there; after it they are kept, with positive false: training may presume them negative, evaluation may not.
     """
     from pyspark.sql import functions as f
 
-    known = newest_outcomes(outcomes).withColumn("known", f.lit(True))
+    known = newest_outcomes(outcomes, known_ms).withColumn("known", f.lit(True))
     joined = (
         scores.where(f.col("event_time_ms") >= start_ms)
         .join(known, f.col(ROLES.id) == f.col("event_id"), "left")

@@ -67,8 +67,8 @@ def compare(
         return pd.DataFrame({"found": [msgspec.json.encode(of_a_bucket(table, features, low, high, store))]})
 
     bucketed = scores.select(*_COLUMNS, f.pmod(f.xxhash64(ROLES.subject), f.lit(buckets)).alias("bucket"))
-    found = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_rows, "found binary").collect()
-    return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in found), width(store))
+    parts = bucketed.repartition(partitions, "bucket").groupBy("bucket").applyInPandas(of_rows, "found binary").collect()
+    return together((msgspec.json.decode(bytes(row["found"]), type=Differences) for row in parts), width(store))
 
 
 def width(store: Settings | None) -> int:
@@ -85,9 +85,9 @@ def of_a_bucket(rows: pa.Table, features: Features, start_ms: int, end_ms: int, 
     schema = table.column("schema").to_numpy()
     wanted = np.flatnonzero((time >= start_ms) & (time < end_ms) & (schema == vector_schema(features)))
     again = Recomputation(features).vectors(table)[wanted]
-    there = table.take(pa.array(wanted))
+    served = table.take(pa.array(wanted))
     if store is not None:
         from features.offline.as_of import fill_as_of
 
-        fill_as_of(store, there, again)
-    return between(there, vectors(there.column("features")), again, np.arange(width(store)))
+        fill_as_of(store, served, again)
+    return between(served, vectors(served.column("features")), again, np.arange(width(store)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH
 NAME = "daily"
 
 
-def publish_profiles(settings: Settings, folder: Path) -> int:
+def publish_profiles(settings: Settings, folder: Path, tell: Callable[[int], None] = lambda _: None) -> int:
     """Write the daily profiles in ``folder`` (of ``profile.daily_profiles``) to Feast; return how many they are.
 
+    ``tell`` is called with how many are written so far, after each file.
     One file at a time, as all days of a subject lie in one. Raises redis.RedisError where the online store does not take them.
     """
     count = 0
@@ -38,6 +40,7 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
                 writer.write_profiles(newest(rows))
                 written.add(f"{name}.parquet")
                 count += len(rows)
+                tell(count)
     finally:
         writer.close()
     store = stores.rows(settings)
@@ -49,12 +52,12 @@ def publish_profiles(settings: Settings, folder: Path) -> int:
 
 def newest(rows: list[ProfileRow]) -> list[ProfileRow]:
     """Return the newest row of each subject."""
-    found: dict[str, ProfileRow] = {}
+    by_subject: dict[str, ProfileRow] = {}
     for row in rows:
-        known = found.get(row.subject)
+        known = by_subject.get(row.subject)
         if known is None or row.event_time_ms > known.event_time_ms:
-            found[row.subject] = row
-    return list(found.values())
+            by_subject[row.subject] = row
+    return list(by_subject.values())
 
 
 def profile_rows(table: pa.Table) -> list[ProfileRow]:

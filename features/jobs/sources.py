@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
 
 _PLACE = ("kafka_partition", "kafka_offset")
+#: What the scorer counted of an event.
+_COUNTED = ("reference_measure", "measure_unknown")
 #: An event, flat, and its place in the log.
-EVENTS = ddl_of(layout.SCORES, (*layout.EVENT.names, *_PLACE))
+EVENTS = ddl_of(layout.SCORES, (*layout.EVENT.names, *_COUNTED, *_PLACE))
 #: What was served for it.
-SERVED = ddl_of(layout.SCORES, (*layout.EVENT.names, *_PLACE, "schema", "features"))
+SERVED = ddl_of(layout.SCORES, (*layout.EVENT.names, *_COUNTED, *_PLACE, "schema", "features"))
 
 
 class NothingThere(ValueError):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from features.base import environment
 from features.base.domain_name import DOMAIN_VARIABLE, serving
 from features.jobs.java import spark_java_home
 
@@ -33,6 +34,12 @@ def spark_session(
     ``partitions``: of a shuffle. ``jars``: what else is on the class path, Kafka's connector for instance. Times are UTC. Raises
     features.jobs.java.JavaNotFound.
     """
+    local = master.startswith("local")
+    # A cluster's own configuration is how Spark finds it; for one on this machine it is another installation's.
+    environment.drop((*environment.SPARK, *environment.JAVA, *(environment.CLUSTER if local else ())))
+    if local and sys.platform == "linux":
+        # Java reads file names and writes numbers by it.
+        os.environ["LC_ALL"] = environment.LOCALE
     os.environ["JAVA_HOME"] = str(spark_java_home(cache))
     scratch.mkdir(parents=True, exist_ok=True)
     from pyspark.sql import SparkSession
@@ -52,14 +59,14 @@ def spark_session(
     }
     if jars:
         options["spark.jars"] = ",".join(map(str, jars))
-    if master.startswith("local"):
+    if local:
         os.environ["PYSPARK_PYTHON"] = sys.executable
         os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
         options |= {
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             # Start-up and small shuffles dominate at this size; the JIT's second tier never pays off in a run of seconds.
-            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.timezone=UTC",
         }
     for key, value in options.items():
         builder = builder.config(key, value)

@@ -22,9 +22,9 @@ def joined(settings: Settings, rows: pa.Table) -> NDArray[np.float32]:
 
     Raises ValueError where a vector has another length, features.feast_repo.store.StoreMissing before ``driftloop up``.
     """
-    found = vectors(rows.column("features"))
-    fill_as_of(settings, rows, found)
-    return found
+    matrix = vectors(rows.column("features"))
+    fill_as_of(settings, rows, matrix)
+    return matrix
 
 
 def fill_as_of(settings: Settings, rows: pa.Table, vectors: NDArray[np.float32]) -> None:

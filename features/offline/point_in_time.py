@@ -151,11 +151,11 @@ def _owners(store: FeatureStore, subjects: pd.DataFrame) -> tuple[NDArray[np.flo
     usual = np.zeros((len(subjects), USUAL_WIDTH), dtype=np.int64)
     times = np.zeros(len(subjects), dtype=np.int64)
     joined = _join(store, subjects, [f"{view_names.PROFILE}:{name}" for name in ("profile", "usual", "as_of_ms")])
-    found = joined["as_of_ms"].notna().to_numpy()
-    if found.any():
-        owner[found] = np.stack(joined.loc[found, "profile"].to_list())
-        usual[found] = np.stack(joined.loc[found, "usual"].to_list())
-        times[found] = joined.loc[found, "as_of_ms"].to_numpy(dtype=np.int64)
+    known = joined["as_of_ms"].notna().to_numpy()
+    if known.any():
+        owner[known] = np.stack(joined.loc[known, "profile"].to_list())
+        usual[known] = np.stack(joined.loc[known, "usual"].to_list())
+        times[known] = joined.loc[known, "as_of_ms"].to_numpy(dtype=np.int64)
     return owner, usual, times
 
 
@@ -170,14 +170,14 @@ def _tiles(
     n = len(counterparts)
     begin, end, times = (np.zeros(n, dtype=np.int64) for _ in range(3))
     joined = _join(store, counterparts, [f"{view_names.RISK}:revision"])
-    found = joined["revision"].notna().to_numpy()
-    if not found.any():
+    known = joined["revision"].notna().to_numpy()
+    if not known.any():
         return np.zeros((0, COLUMNS), dtype=np.int64), begin, end, times
     wanted = pd.DataFrame(
         {
-            "row": np.flatnonzero(found),
-            ROLES.counterpart: counterparts.loc[found, ROLES.counterpart].to_numpy(),
-            "revision": joined.loc[found, "revision"].to_numpy(dtype=np.int64),
+            "row": np.flatnonzero(known),
+            ROLES.counterpart: counterparts.loc[known, ROLES.counterpart].to_numpy(),
+            "revision": joined.loc[known, "revision"].to_numpy(dtype=np.int64),
         }
     )
     with duckdb.connect() as connection:

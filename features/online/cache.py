@@ -46,15 +46,15 @@ class EntityRows:
 
     def slots(self, entities: Sequence[str]) -> NDArray[np.int64]:
         """Return the slot of each of these different ``entities``, int64 [n]; new ones get an empty row. They count as used."""
-        found = np.fromiter((self._slot.get(entity, -1) for entity in entities), dtype=np.int64, count=len(entities))
-        for i in np.flatnonzero(found < 0).tolist():
-            found[i] = self._new(entities[i])
+        slots = np.fromiter((self._slot.get(entity, -1) for entity in entities), dtype=np.int64, count=len(entities))
+        for i in np.flatnonzero(slots < 0).tolist():
+            slots[i] = self._new(entities[i])
         if len(self._entities) > len(self.time_ms):
             self._grow(max(1024, 2 * len(self._entities)))
         self._batch += 1
-        self._used[found] = self._batch
-        self._weight[found] = np.maximum(self._weight[found], 1)
-        return found
+        self._used[slots] = self._batch
+        self._weight[slots] = np.maximum(self._weight[slots], 1)
+        return slots
 
     def fresh(self, slots: NDArray[np.int64], now_s: float, at_ms: int, wall_s: float, event_ms: int) -> NDArray[np.bool_]:
         """Tell which rows were read less than ``wall_s`` ago, for events at most ``event_ms`` away from ``at_ms``."""
@@ -111,11 +111,11 @@ class OwnerRows(EntityRows):
         self.owner = np.zeros((0, PROFILE_WIDTH), dtype=np.float32)
         self.usual = np.zeros((0, USUAL_WIDTH), dtype=np.int64)
 
-    def put(self, slots: NDArray[np.int64], found: Profiles, now_s: float, at_ms: int) -> None:
-        """Put in the owners of ``found``, row by row."""
-        self._mark(slots, found.owner_ts_ms, now_s, at_ms)
-        self.owner[slots] = found.owner
-        self.usual[slots] = found.usual
+    def put(self, slots: NDArray[np.int64], profiles: Profiles, now_s: float, at_ms: int) -> None:
+        """Put in the owners of ``profiles``, row by row."""
+        self._mark(slots, profiles.owner_ts_ms, now_s, at_ms)
+        self.owner[slots] = profiles.owner
+        self.usual[slots] = profiles.usual
 
     def _grow(self, size: int) -> None:
         more = size - len(self.time_ms)
@@ -137,13 +137,13 @@ class CounterpartRows(EntityRows):
         self.tiles: list[Tiles] = []
         self.sizes = np.zeros(0, dtype=np.int64)
 
-    def put(self, slots: NDArray[np.int64], found: Profiles, now_s: float, at_ms: int) -> None:
-        """Put in the counterparts of ``found``, row by row."""
-        self._mark(slots, found.counterpart_ts_ms, now_s, at_ms)
-        self.sizes[slots] = found.end - found.begin
+    def put(self, slots: NDArray[np.int64], profiles: Profiles, now_s: float, at_ms: int) -> None:
+        """Put in the counterparts of ``profiles``, row by row."""
+        self._mark(slots, profiles.counterpart_ts_ms, now_s, at_ms)
+        self.sizes[slots] = profiles.end - profiles.begin
         self._weight[slots] = 1 + self.sizes[slots] // _TILES_A_WEIGHT
-        for slot, begin, end in zip(slots.tolist(), found.begin.tolist(), found.end.tolist(), strict=True):
-            self.tiles[slot] = found.tiles[begin:end].copy()  # a view would keep the whole batch in memory
+        for slot, begin, end in zip(slots.tolist(), profiles.begin.tolist(), profiles.end.tolist(), strict=True):
+            self.tiles[slot] = profiles.tiles[begin:end].copy()  # a view would keep the whole batch in memory
 
     def _grow(self, size: int) -> None:
         more = size - len(self.time_ms)

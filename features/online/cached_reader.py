@@ -81,21 +81,21 @@ class Reader:
         """Read profiles of n transactions, in their order; ids may repeat. ``event_time_ms`` int64 [n]."""
         if not len(event_time_ms):
             return Read(unknown(0), degraded=False)
-        now, at = self._clock(), int(event_time_ms.max())
+        clock_s, at = self._clock(), int(event_time_ms.max())
         distinct_subjects, subject_row = _unique(subjects)
         places, place_row = _unique(counterparts)
         owners, distinct_counterparts = self._owners.slots(distinct_subjects), self._counterparts.slots(places)
-        old_subjects = np.flatnonzero(~self._owners.fresh(owners, now, at, self._cache_s, self._cache_ms))
-        old_places = np.flatnonzero(~self._counterparts.fresh(distinct_counterparts, now, at, self._cache_s, self._cache_ms))
+        old_subjects = np.flatnonzero(~self._owners.fresh(owners, clock_s, at, self._cache_s, self._cache_ms))
+        old_places = np.flatnonzero(~self._counterparts.fresh(distinct_counterparts, clock_s, at, self._cache_s, self._cache_ms))
         answered = True
         if len(old_subjects) or len(old_places):
-            found = self._ask(
-                [distinct_subjects[i] for i in old_subjects.tolist()], [places[i] for i in old_places.tolist()], now
+            answer = self._ask(
+                [distinct_subjects[i] for i in old_subjects.tolist()], [places[i] for i in old_places.tolist()], clock_s
             )
-            answered = found is not None
-            if found is not None:
-                self._owners.put(owners[old_subjects], found, now, at)
-                self._counterparts.put(distinct_counterparts[old_places], found, now, at)
+            answered = answer is not None
+            if answer is not None:
+                self._owners.put(owners[old_subjects], answer, clock_s, at)
+                self._counterparts.put(distinct_counterparts[old_places], answer, clock_s, at)
         _count_lookups(_OWNER, len(distinct_subjects), len(old_subjects), answered)
         _count_lookups(_COUNTERPART, len(places), len(old_places), answered)
         profiles = self._aligned(owners[subject_row], distinct_counterparts, place_row)
@@ -103,9 +103,9 @@ class Reader:
         self._counterparts.trim()
         return Read(self._judged(profiles, event_time_ms), degraded=not answered)
 
-    def _ask(self, subjects: list[str], places: list[str], now: float) -> Profiles | None:
+    def _ask(self, subjects: list[str], places: list[str], clock_s: float) -> Profiles | None:
         """Return what the store says; None where it does not answer, or failed less than a moment ago."""
-        if now < self._retry_at:
+        if clock_s < self._retry_at:
             return None
         try:
             return self._source.read(subjects, places)

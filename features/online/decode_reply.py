@@ -73,13 +73,13 @@ def _items(data: NDArray[np.uint8], begin: int, end: int, tag_length: int) -> in
 @njit
 def _milliseconds(data: NDArray[np.uint8], begin: int, end: int) -> np.int64:
     """Return the milliseconds of the protobuf Timestamp in ``[begin, end)``."""
-    found = np.int64(0)
+    total_ms = np.int64(0)
     position = begin
     while position < end:
         field = data[position]
         position, value = _varint(data, position + 1)
-        found += value * 1000 if field == 0x08 else value // 1_000_000
-    return found
+        total_ms += value * 1000 if field == 0x08 else value // 1_000_000
+    return total_ms
 
 
 @njit(cache=True)

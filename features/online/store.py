@@ -108,15 +108,17 @@ class ProfileReader:
                 _COUNTERPART_FIELDS[:OF_A_COUNTERPART],
             ),
         )
-        found = decode(values, len(distinct_subjects))
+        profiles = decode(values, len(distinct_subjects))
         if len(distinct_subjects) < len(subjects):
             rows = _rows(distinct_subjects, subjects)
-            owner, usual, times = found.owner[rows], found.usual[rows], found.owner_ts_ms[rows]
-            found = replace(found, owner=owner, usual=usual, owner_ts_ms=times)
+            owner, usual, times = profiles.owner[rows], profiles.usual[rows], profiles.owner_ts_ms[rows]
+            profiles = replace(profiles, owner=owner, usual=usual, owner_ts_ms=times)
         if len(distinct_counterparts) < len(counterparts):
             rows = _rows(distinct_counterparts, counterparts)
-            found = replace(found, begin=found.begin[rows], end=found.end[rows], counterpart_ts_ms=found.counterpart_ts_ms[rows])
-        return found
+            profiles = replace(
+                profiles, begin=profiles.begin[rows], end=profiles.end[rows], counterpart_ts_ms=profiles.counterpart_ts_ms[rows]
+            )
+        return profiles
 
     def activity(self, subjects: Sequence[str]) -> list[Activity | None]:
         """Read the latest vector of each subject, None where there is none. Compare its ``schema`` before use.
@@ -126,16 +128,16 @@ class ProfileReader:
         keys = [encoding.redis_key(_SUBJECT, subject) for subject in subjects]
         values = self._fetch((keys, _ACTIVITY_FIELDS))
         width = len(_ACTIVITY_FIELDS)
-        found: list[Activity | None] = []
+        activities: list[Activity | None] = []
         for i, subject in enumerate(subjects):
             row = values[i * width : (i + 1) * width]
             vector = encoding.read_floats(row[1])
             if vector is None:
-                found.append(None)
+                activities.append(None)
                 continue
             schema, score, transaction = encoding.read_text(row[2]), encoding.read_number(row[3]), encoding.read_text(row[4])
-            found.append(Activity(subject, encoding.read_timestamp(row[0]), vector, schema or "", score, transaction or ""))
-        return found
+            activities.append(Activity(subject, encoding.read_timestamp(row[0]), vector, schema or "", score, transaction or ""))
+        return activities
 
     def close(self) -> None:
         self._hashes.close()
@@ -149,7 +151,7 @@ class ProfileReader:
 
 def _rows(different: list[str], ids: Sequence[str]) -> NDArray[np.int64]:
     """Return the row of each of ``ids`` among the ``different`` ones."""
-    place = {one: i for i, one in enumerate(different)}
+    place = {entity: i for i, entity in enumerate(different)}
     return np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
 
 

@@ -50,9 +50,9 @@ def check(settings: Settings, day: int) -> SkewReport:
             pass
         else:
             sources = list(SOURCES)
-    found = {source: between(rows, served, again, SOURCES[source]) for source in sources}
+    by_source = {source: between(rows, served, again, SOURCES[source]) for source in sources}
     degraded = int(np.sum(rows.column("degraded").to_numpy())) if rows.num_rows else 0
-    return SkewReport(day, sample.subjects, rows.num_rows, degraded, time.monotonic() - begun, found)
+    return SkewReport(day, sample.subjects, rows.num_rows, degraded, time.monotonic() - begun, by_source)
 
 
 def recompute(sample: Sample, day: int, features: Features) -> tuple[pa.Table, NDArray[np.float32], NDArray[np.float32]]:

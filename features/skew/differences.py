@@ -90,19 +90,19 @@ def between(
 
 def together(parts: Iterable[Differences], features: int) -> Differences:
     """Return what was found in several sets of vectors, of ``features`` values each."""
-    found = list(parts)
-    differing = sum(part.differing for part in found)
+    all_parts = list(parts)
+    differing = sum(part.differing for part in all_parts)
     counts: dict[str, int] = {}
-    for part in found:
+    for part in all_parts:
         for name, count in part.by_feature.items():
             counts[name] = counts.get(name, 0) + count
-    first = sorted((one for part in found for one in part.first), key=_when)[:SHOWN]
+    first = sorted((difference for part in all_parts for difference in part.first), key=_when)[:SHOWN]
     return Differences(
-        vectors=sum(part.vectors for part in found),
+        vectors=sum(part.vectors for part in all_parts),
         features=features,
         differing=differing,
-        mean=sum(part.mean * part.differing for part in found) / differing if differing else 0.0,
-        largest=max((part.largest for part in found), default=0.0),
+        mean=sum(part.mean * part.differing for part in all_parts) / differing if differing else 0.0,
+        largest=max((part.largest for part in all_parts), default=0.0),
         by_feature=_by_feature(counts),
         first=first,
     )
@@ -112,5 +112,5 @@ def _by_feature(counts: dict[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _when(one: Difference) -> tuple[int, int, int, int]:
-    return one.event_time_ms, one.kafka_partition, one.kafka_offset, NAMES.index(one.feature)
+def _when(difference: Difference) -> tuple[int, int, int, int]:
+    return difference.event_time_ms, difference.kafka_partition, difference.kafka_offset, NAMES.index(difference.feature)

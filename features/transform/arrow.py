@@ -24,6 +24,7 @@ TRANSFORMED = (
     *(ROLES.time, ROLES.subject, ROLES.counterpart, ROLES.measure),
     *(ROLES.place or ()),
     *(name for name in (ROLES.category, ROLES.mode, ROLES.flag, ROLES.kind) if name is not None),
+    *("reference_measure", "measure_unknown"),
     *("kafka_partition", "kafka_offset"),
 )
 names.check(f"{__name__}.TRANSFORMED", TRANSFORMED, layout.SCORES.names, "column of the archive of scores")
@@ -57,14 +58,14 @@ class Recomputation:
 
     def vectors(self, table: pa.Table) -> NDArray[np.float32]:
         """Return float32 [n, WIDTH] of a table with TRANSFORMED; owner and counterpart columns hold their missing values."""
-        found = np.empty((table.num_rows, WIDTH), dtype=np.float32)
+        matrix = np.empty((table.num_rows, WIDTH), dtype=np.float32)
         partition = number(table, "kafka_partition", np.int64)
         batch = from_table(table)
-        for one in np.unique(partition).tolist():
-            rows = np.flatnonzero(partition == one)
-            state = self._state(one)
-            found[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._measure_limit)
-        return found
+        for partition_number in np.unique(partition).tolist():
+            rows = np.flatnonzero(partition == partition_number)
+            state = self._state(partition_number)
+            matrix[rows] = update(state, batch if len(rows) == len(batch) else batch.take(rows), self._measure_limit)
+        return matrix
 
     def _state(self, partition: int) -> SubjectState:
         generation = generations.of(partition)

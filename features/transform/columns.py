@@ -127,7 +127,8 @@ def category_numbers(categories: Iterable[str | None]) -> NDArray[np.int64]:
 def from_table(table: pa.Table) -> Columns:
     """Return the columns of archived events (``features.archive.layout.SCORES`` or some of its columns), in the table's order.
 
-    An archive from before kinds has no such column: all that was paid then counts as the first kind.
+    Measures are those that the stream counted (``reference_measure``); where a row does not say, the event's own. An archive from
+    before kinds has no such column: all that was paid then counts as the first kind.
     """
     n = table.num_rows
 
@@ -140,18 +141,35 @@ def from_table(table: pa.Table) -> Columns:
         return [None] * n if name is None else table.column(name).to_pylist()
 
     latitude, longitude = ROLES.place or (None, None)
+    kinds = kind_numbers(values(ROLES.kind if ROLES.kind in table.column_names else None))
     return Columns(
         subject=table.column(ROLES.subject).to_pylist(),
         event_time_ms=table.column(ROLES.time).to_numpy().astype(np.int64),
-        measure=table.column(ROLES.measure).to_numpy().astype(np.int64),
+        measure=counted_measures(table),
         counterpart=counterpart_numbers(table.column(ROLES.counterpart).to_pylist()),
         category=category_numbers(values(ROLES.category)),
         latitude=floats(latitude),
         longitude=floats(longitude),
         mode=np.array([mode_number(m) for m in values(ROLES.mode)], dtype=np.int8),
         flag=np.array([-1 if p is None else int(p) for p in values(ROLES.flag)], dtype=np.int8),
-        kind=kind_numbers(values(ROLES.kind if ROLES.kind in table.column_names else None)),
+        kind=np.where(unknown_measures(table), -1, kinds).astype(np.int8),
     )
+
+
+def counted_measures(table: pa.Table) -> NDArray[np.int64]:
+    """Return what each archived event counted, int64 [n], in parts of the reference unit; 0 where that is not known."""
+    measure = table.column(ROLES.measure).to_numpy().astype(np.int64)
+    if "reference_measure" in table.column_names:
+        column = table.column("reference_measure")
+        measure = np.where(column.is_valid().to_numpy(), column.fill_null(0).to_numpy(), measure)
+    return np.asarray(np.where(unknown_measures(table), 0, measure), dtype=np.int64)
+
+
+def unknown_measures(table: pa.Table) -> NDArray[np.bool_]:
+    """Return of which archived events nobody knows what they count, bool [n]."""
+    if "measure_unknown" not in table.column_names:
+        return np.zeros(table.num_rows, dtype=np.bool_)
+    return np.asarray(table.column("measure_unknown").fill_null(False).to_numpy(), dtype=np.bool_)
 
 
 def _optional(name: str | None, attribute: str) -> Callable[[Sequence[Event]], list[Any]]:

@@ -2,8 +2,8 @@
 
 Tiles are int64 [k, 4], one row for each hour with an outcome, ascending: ``hour`` (``event_time_ms // 3_600_000`` of the
 transactions), ``n`` outcomes, ``f`` positives among them, ``u`` positives among those whose measure was normal for their subject,
-so that the subject's own behaviour does not explain them. Counting is commutative: the same outcomes give the same tiles in any
-order.
+so that the subject's own behaviour does not explain them. Counting is commutative: the same first outcomes give the same tiles
+in any order.
 
 An event at time t sees the hours before its horizon: ``t - delay``, rounded down to a whole ``step`` of hours (a multiple of
 the step since 1970). All outcomes before the horizon are known by then, if labels come within the delay, so stream and batch
@@ -13,8 +13,11 @@ read the same values at any time after it, and outcomes that come later change n
 - Newest label, days since the newest positive and negative outcome, and the run of positives look back 60 days. They go by whole
   hours: positives and negative ones of one hour have no order, and an hour that has both ends a run.
 
-How outcomes count: one that is not late, ``n += 1``, and ``f += 1`` if it is positive; a late one belongs to a transaction that
-counted as negative, so positive gives ``f += 1`` (never above n) and negative changes nothing.
+How outcomes count: one that is not late, ``n += 1``, and ``f += 1`` if it is positive. A late one corrects what its transaction
+counted as: positive gives ``f += 1`` (never above n), negative takes back what the positive one had added, in the hour where it
+was added. The positives that are in the tiles are remembered by their ids, so that a correction that comes again, or one of an
+event that is not in the tiles, changes nothing. Tiles of before a correction stay what they were: a row of theirs is what was
+known then.
 """
 
 from __future__ import annotations
@@ -54,11 +57,12 @@ def horizon_hour(time_ms: int, delay_ms: int, step_hours: int) -> int:
 @dataclass(slots=True)
 class Counterpart:
     """What is kept of one counterpart: its tiles, by hour in ``hours``, and the newest outcome time in them (never going
-    back)."""
+    back). ``positives``: by event id, the hour that counts it and what it adds to ``u`` there."""
 
     hours: list[int] = field(default_factory=list)
     counts: list[list[int]] = field(default_factory=list)
     as_of_ms: int = 0
+    positives: dict[str, tuple[int, bool]] = field(default_factory=dict)
 
     @property
     def tiles(self) -> Tiles:
@@ -67,23 +71,33 @@ class Counterpart:
             return empty()
         return np.column_stack([np.array(self.hours, dtype=np.int64), np.array(self.counts, dtype=np.int64)])
 
-    def add(self, event_time_ms: int, positive: bool, unusual: bool | None = None, late: bool = False) -> None:
+    def add(self, event_id: str, event_time_ms: int, positive: bool, unusual: bool | None = None, late: bool = False) -> None:
         """Count one outcome. ``unusual``: whether the measure was unusual for its subject; not known (None) counts as unusual."""
-        hour = event_time_ms // HOUR_MS
+        if late and positive == (event_id in self.positives):
+            return
+        if late and not positive:
+            hour, unexplained = self.positives.pop(event_id)
+            self._count(hour, 0, -1, -unexplained)
+            return
+        hour, unexplained = event_time_ms // HOUR_MS, positive and unusual is False
+        if self._count(hour, not late, positive, unexplained) and positive:
+            self.positives[event_id] = hour, unexplained
+
+    def _count(self, hour: int, outcomes: int, positives: int, unexplained: int) -> bool:
+        """Add to the tile of an hour; tell whether it was done: a correction makes no tile, nor more positives than outcomes."""
         at = bisect.bisect_left(self.hours, hour)
         if at == len(self.hours) or self.hours[at] != hour:
-            if late:
-                return
+            if not outcomes:
+                return False
             self.hours.insert(at, hour)
             self.counts.insert(at, [0, 0, 0])
         counts = self.counts[at]
-        if late:
-            if not positive or counts[1] >= counts[0]:
-                return
-        else:
-            counts[0] += 1
-        counts[1] += positive
-        counts[2] += positive and unusual is False
+        if counts[1] + positives > counts[0] + outcomes:
+            return False
+        counts[0] += outcomes
+        counts[1] += positives
+        counts[2] += unexplained
+        return True
 
     def forget(self, before_hour: int) -> None:
         """Drop the tiles of the hours before ``before_hour``."""
@@ -91,6 +105,7 @@ class Counterpart:
         if old:
             del self.hours[:old]
             del self.counts[:old]
+            self.positives = {name: counted for name, counted in self.positives.items() if counted[0] >= before_hour}
 
 
 def keep_hours(delay_ms: int) -> int:
@@ -109,7 +124,7 @@ def update(state: dict[str, Counterpart], outcomes: Iterable[Outcome], keep: int
         counterpart = state.get(outcome.counterpart)
         if counterpart is None:
             counterpart = state[outcome.counterpart] = Counterpart()
-        counterpart.add(outcome.event_time_ms, outcome.positive, outcome.unusual, outcome.late)
+        counterpart.add(outcome.event_id, outcome.event_time_ms, outcome.positive, outcome.unusual, outcome.late)
         counterpart.as_of_ms = max(counterpart.as_of_ms, outcome.outcome_time_ms)
         if keep is not None and counterpart.hours:
             counterpart.forget(counterpart.hours[-1] - keep)

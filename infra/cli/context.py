@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -15,6 +16,39 @@ if TYPE_CHECKING:
 VARIABLE = "DRIFTLOOP_DIR"
 #: ``features.base.broker_names``, which is made of it as soon as it is loaded.
 _PREFIX = "DRIFTLOOP_TOPIC_PREFIX"
+
+
+#: The arguments of this process's command line, as far as they are known.
+_arguments: list[str] = []
+
+
+def called(arguments: list[str]) -> None:
+    """Note the command line that is carried out."""
+    _arguments[:] = arguments
+
+
+def called_with(option: str = "") -> str:
+    """Return the same command line with ``option``, to be pasted into a shell. ``--again`` is left out of it."""
+    kept = [argument for argument in _arguments if argument != "--again"]
+    return shlex.join(["driftloop", *kept, *([] if option in ("", *kept) else [option])])
+
+
+#: Whether somebody named the folder, by ``--dir`` or in the environment.
+_named = False
+
+
+def by_name(named: bool) -> None:
+    """Remember whether somebody named the folder: the default one need not be there for commands that look at no platform."""
+    global _named  # noqa: PLW0603 - one command line a process, as the folder itself
+    _named = named
+
+
+def check_named() -> None:
+    """Raise PlatformError where somebody named a folder that holds no platform: it is mistyped, whatever the command needs."""
+    from infra.platform.folder import needs_platform
+
+    if _named:
+        needs_platform(Path(os.environ.get(VARIABLE) or ".driftloop"))
 
 
 def choose(folder: Path) -> None:
@@ -58,7 +92,7 @@ def _choose_prefix(folder: Path) -> None:
 def _written(folder: Path, name: str) -> str | None:
     """Read a top-level text of the platform's file; None where it has none or cannot be read: who loads the settings says so."""
     try:
-        value = tomllib.loads((folder / "driftloop.toml").read_text()).get(name)
+        value = tomllib.loads((folder / "driftloop.toml").read_text("utf-8-sig")).get(name)
     except (OSError, ValueError):
         return None
     return value if isinstance(value, str) else None
@@ -83,11 +117,18 @@ def _choose_domain(folder: Path) -> None:
     os.environ[DOMAIN_VARIABLE] = name
 
 
-def settings() -> Settings:
-    """Load the settings of the chosen folder; the environment then has the secrets only it can carry. Raises SettingsError."""
+def settings(made: bool = True) -> Settings:
+    """Load the settings of the chosen folder; the environment then has the secrets only it can carry.
+
+    ``made``: there must be a platform; no command looks at an empty folder as if it were one, nor makes it. Raises
+    SettingsError, PlatformError where there is none.
+    """
     from features.base.settings import load
+    from infra.platform.folder import needs_platform
     from infra.security import secrets
 
-    found = load()
-    secrets.export(found)
-    return found
+    if made:
+        needs_platform(Path(os.environ.get(VARIABLE) or ".driftloop"))
+    loaded = load()
+    secrets.export(loaded)
+    return loaded

@@ -25,6 +25,6 @@ def whole_days(scores: Path, start_ms: int | None, end_ms: int | None, named: bo
     first = max(days[0], -(-start_ms // DAY_MS) if start_ms is not None else days[0])
     end = min(complete + 1, end_ms // DAY_MS if end_ms is not None else complete + 1)
     if first >= end:
-        there = f"{day_name(days[0])[4:]} to {day_name(complete)[4:]}"
-        raise PlatformError(f"no complete day lies between --from and --to; complete are {there}")
+        span = f"{day_name(days[0])[4:]} to {day_name(complete)[4:]}"
+        raise PlatformError(f"no complete day lies between --from and --to; complete are {span}")
     return first, end

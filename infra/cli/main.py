@@ -6,6 +6,7 @@ Spark or Feast. A module exposes either ``command``, a function, or ``app``, a g
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from features.base import environment
 from infra.cli import context
 from infra.errors import PlatformError
+from streams.wire.errors import RegistryAway
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ COMMANDS = {
     "run": Entry("infra.cli.commands.run:command", "Run processors in this process, as the supervisor does."),
     "topology": Entry("infra.cli.commands.topology:command", "List the processors: what each reads and writes, and its process."),
     "simulate": Entry("infra.cli.commands.simulate:command", "Publish simulated events and labels."),
-    "replay": Entry("infra.cli.commands.replay:command", "Publish a Parquet file of transactions and its labels."),
+    "replay": Entry("infra.cli.commands.replay:command", "Publish a file of transactions, Parquet or CSV, and its labels."),
     "demo": Entry("infra.cli.commands.demo:command", "Show the whole loop turning, from the first event to the second model."),
     "models": Entry("infra.cli.commands.models:command", "List model versions and what is served."),
     "alerts": Entry("infra.cli.commands.alerts:command", "Read the newest alerts."),
@@ -47,6 +50,8 @@ COMMANDS = {
     "features": Entry("infra.cli.commands.features:app", "Look at features: what they mean, and their values."),
     "repartition": Entry("infra.cli.commands.repartition:command", "Change the number of partitions, in place."),
     "dlq": Entry("infra.cli.commands.dlq:app", "Records that could not be processed: see them, send them again, put them aside."),
+    "rates": Entry("infra.cli.commands.rates:app", "See the rates by which measures are converted; add some."),
+    "schemas": Entry("infra.cli.commands.schemas:app", "Print our schemas; register them at a schema registry."),
     "archive": Entry("infra.cli.commands.archive:app", "See how far the archive is complete; merge its small files."),
     "pipeline": Entry("infra.cli.commands.pipeline:app", "Compile or run the training pipeline."),
     "job": Entry("infra.cli.commands.job:app", "Run a Spark job: backfill, profile or training-set."),
@@ -68,7 +73,10 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if command:
-            context.choose_names(Path(ctx.params.get("folder") or ".driftloop"))
+            folder = Path(ctx.params.get("folder") or ".driftloop")
+            source = ctx.get_parameter_source("folder")
+            context.by_name(source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT"))
+            context.choose_names(folder)
         return name, _loaded(args[0]) if command else None, rest
 
 
@@ -80,12 +88,12 @@ def _named(name: str) -> Any:
 
 def _loaded(name: str) -> Any:
     module, attribute = COMMANDS[name].target.split(":")
-    found: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
-    if not isinstance(found, typer.Typer):
+    target: typer.Typer | Callable[..., None] = getattr(import_module(module), attribute)
+    if not isinstance(target, typer.Typer):
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(name, help=COMMANDS[name].summary)(found)
-        found = single
-    command = typer.main.get_command(found)
+        single.command(name, help=COMMANDS[name].summary)(target)
+        target = single
+    command = typer.main.get_command(target)
     command.name = name
     return command
 
@@ -112,19 +120,23 @@ def _choose(
 
 def main() -> None:
     """Run the command line. Wrong input is one line on stderr and exit code 2, never a traceback."""
+    environment.begin_again()
+    # What is made here must not be for everybody to change, whatever the shell says: settings may hold passwords.
+    os.umask(os.umask(0o077) | 0o022)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command line; return its exit code."""
+    context.called(arguments)
     try:
         code = app(arguments or ["--help"], prog_name="driftloop", standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message() or "name a command; --help lists them"
         # A missing argument's choices stand on lines of their own.
         return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
-    except PlatformError as error:
-        return _told(str(error), error.exit_code)
+    except (PlatformError, RegistryAway) as error:
+        return _told(str(error), error.exit_code if isinstance(error, PlatformError) else 1)
     except ValueError as error:
         from features.base.roles import DomainError
         from features.base.settings import SettingsError

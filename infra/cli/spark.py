@@ -70,10 +70,10 @@ class Size:
     @property
     def threads(self) -> int:
         """Return how many tasks run at a time, as far as the master's name tells."""
-        found = re.match(r"local(?:\[(\d+|\*))?", self.master)
-        if not found or found[1] == "*":
+        match = re.match(r"local(?:\[(\d+|\*))?", self.master)
+        if not match or match[1] == "*":
             return os.cpu_count() or 2
-        return int(found[1] or 1)
+        return int(match[1] or 1)
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkS
         try:
             spark = spark_session(
                 f"driftloop {name}",
-                cache_folder.folder(),
+                cache_folder.made_or(scratch),
                 scratch,
                 size.driver_memory,
                 size.master,
@@ -111,8 +111,8 @@ def session(name: str, size: Size, kafka: bool = False) -> Iterator[tuple[SparkS
         except PySparkException as error:
             lines = [line.strip() for line in str(error).splitlines() if line.strip()]
             # A task's Python error stands at the end of the traceback that Spark hands over; Java's own stands first.
-            told = next((line for line in reversed(lines) if re.match(r"[A-Za-z_.]+(Error|Exception): ", line)), "")
-            raise JobFailed(f"Spark gave up: {told or (lines or ['no reason'])[0]}") from error
+            cause = next((line for line in reversed(lines) if re.match(r"[A-Za-z_.]+(Error|Exception): ", line)), "")
+            raise JobFailed(f"Spark gave up: {cause or (lines or ['no reason'])[0]}") from error
         finally:
             spark.stop()
 
@@ -155,8 +155,8 @@ def needs_archive(settings: Settings, start_ms: int | None = None, end_ms: int |
         raise PlatformError(f"there is no archive in {settings.rows_root}/archive; publish {WORDS.events} first")
     first = day_folders(scores)[0].name
     if (start_ms is not None and start_ms > newest) or (end_ms is not None and end_ms <= day_number(first) * DAY_MS):
-        there = f"{first.removeprefix('day=')} to {when(newest)} UTC"
-        raise PlatformError(f"nothing is archived between --from and --to; {settings.rows_root}/archive holds events of {there}")
+        extent = f"{first.removeprefix('day=')} to {when(newest)} UTC"
+        raise PlatformError(f"nothing is archived between --from and --to; {settings.rows_root}/archive holds events of {extent}")
     return archive
 
 
@@ -172,7 +172,7 @@ def needs_broker(settings: Settings) -> None:
 
 def intervals(texts: list[str] | None) -> list[tuple[int, int]]:
     """Return each FROM/TO of ``--exclude`` as [start, end) in epoch milliseconds. Raises PlatformError, naming the wrong one."""
-    found = []
+    spans = []
     for text in texts or []:
         try:
             first, last = (milliseconds(datetime.fromisoformat(part).replace(tzinfo=None)) or 0 for part in text.split("/"))
@@ -180,8 +180,8 @@ def intervals(texts: list[str] | None) -> list[tuple[int, int]]:
             raise PlatformError(f"--exclude is {text!r}; write FROM/TO, as in 2026-02-01/2026-02-03T12:00") from error
         if first >= last:
             raise PlatformError(f"--exclude is {text!r}; FROM must be before TO")
-        found.append((first, last))
-    return found
+        spans.append((first, last))
+    return spans
 
 
 def needs_store(settings: Settings) -> None:

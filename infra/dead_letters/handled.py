@@ -51,14 +51,14 @@ class Handled:
 
 def read(settings: Settings) -> Handled:
     """Read what was done; empty where nothing was, or the broker has no such topic yet. Raises infra.inspect.tail.Unreachable."""
-    found = Handled(generations=generations.read(stores.archive(settings)))
+    handled = Handled(generations=generations.read(stores.archive(settings)))
     decode = decoder(HandledLetter)
     try:
         within = tail.bounds(settings, DLQ_HANDLED)
     except UnknownTopic:
-        return found
+        return handled
     for seen in tail.scan(settings, DLQ_HANDLED, within):
         what = decode(seen)
         if what is not None:
-            found.add(seen.timestamp_ms, what)
-    return found
+            handled.add(seen.timestamp_ms, what)
+    return handled

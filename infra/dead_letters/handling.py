@@ -76,9 +76,14 @@ def count(settings: Settings, wanted: Filter, action: Action) -> tuple[Counts, B
     return counts, within
 
 
-def handle(settings: Settings, wanted: Filter, within: Bounds, action: Action, reason: str = "") -> Counts:
-    """Send again, or put aside, what is meant within the bounds. Raises NotDone; what was committed until then stays done."""
-    counts = Counts()
+def handle(
+    settings: Settings, wanted: Filter, within: Bounds, action: Action, reason: str = "", counts: Counts | None = None
+) -> Counts:
+    """Send again, or put aside, what is meant within the bounds. Raises NotDone; what was committed until then stays done.
+
+    ``counts`` is filled meanwhile, for whoever must say how far it came.
+    """
+    counts = Counts() if counts is None else counts
     operator = Operator(settings, action, reason)
     try:
         operator.begin()

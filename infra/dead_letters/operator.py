@@ -62,8 +62,8 @@ class Operator:
         self._sender = clients.producer(self._settings, TRANSACTIONAL_ID, log_level=0)
         self._sender.init_transactions(_BEGIN_S)
         self.done = handled.read(self._settings)
-        there = self._sender.list_topics(timeout=_BEGIN_S).topics
-        self._partitions = {name: len(topic.partitions) for name, topic in there.items()}
+        topics = self._sender.list_topics(timeout=_BEGIN_S).topics
+        self._partitions = {name: len(topic.partitions) for name, topic in topics.items()}
 
     def can_send(self, letter: DeadLetter, letter_offset: int) -> bool:
         """Tell whether there is a topic and a partition for it: a producer would wait half a minute for one that is not, with an
@@ -73,7 +73,7 @@ class Operator:
 
     def left(self, batch: list[Found]) -> list[Found]:
         """Return those that nothing was done about."""
-        return [one for one in batch if (one[0].partition, one[0].offset) not in self.done.by_place]
+        return [entry for entry in batch if (entry[0].partition, entry[0].offset) not in self.done.by_place]
 
     def commit(self, batch: list[Found]) -> int:
         """Do it in one transaction; return how many records were written again. Raises TooLarge, and nothing was done then."""
@@ -133,9 +133,9 @@ def place(letter: DeadLetter, generation: int, generations: Generations) -> int:
         return letter.partition
     if letter.key is None:
         return -1
-    now = generations.generations[-1]
+    current = generations.generations[-1]
     # Outcomes are written by the label joiner alone.
-    return HASHES["murmur2" if letter.topic == OUTCOMES else now.partitioner](letter.key) % now.partitions
+    return HASHES["murmur2" if letter.topic == OUTCOMES else current.partitioner](letter.key) % current.partitions
 
 
 def send_again(

@@ -62,18 +62,18 @@ class Collected:
 def collect(settings: Settings) -> Collected:
     """Read the topics to their ends (read_committed). Raises KafkaException where the broker fails."""
     decode = msgspec.json.Decoder(_Score).decode
-    found = [decode(m.value() or b"") for m in records(settings, topics.SCORES)]
-    found.sort(key=lambda s: s.event.event_time_ms)
+    rows = [decode(m.value() or b"") for m in records(settings, topics.SCORES)]
+    rows.sort(key=lambda s: s.event.event_time_ms)
     scores = Scores(
-        np.array([s.event.event_id for s in found], dtype=object),
-        np.array([s.event.subject for s in found], dtype=object),
-        np.array([s.event.event_time_ms for s in found], dtype=np.int64),
-        np.array([np.nan if s.score is None else s.score for s in found], dtype=np.float64),
-        np.array([s.decision == "alert" for s in found], dtype=np.bool_),
-        np.array([s.model_version or "" for s in found], dtype=object),
-        np.array([s.decision == "apart" for s in found], dtype=np.bool_),
+        np.array([s.event.event_id for s in rows], dtype=object),
+        np.array([s.event.subject for s in rows], dtype=object),
+        np.array([s.event.event_time_ms for s in rows], dtype=np.int64),
+        np.array([np.nan if s.score is None else s.score for s in rows], dtype=np.float64),
+        np.array([s.decision == "alert" for s in rows], dtype=np.bool_),
+        np.array([s.model_version or "" for s in rows], dtype=object),
+        np.array([s.decision == "apart" for s in rows], dtype=np.bool_),
     )
-    counts = {topics.SCORES: len(found)}
+    counts = {topics.SCORES: len(rows)}
     for name in (topics.EVENTS, topics.ALERTS, topics.LABELS, topics.OUTCOMES, topics.DLQ):
         counts[name] = sum(1 for _ in records(settings, name))
     reports = [msgspec.json.decode(m.value() or b"", type=DriftReport) for m in records(settings, topics.DRIFT_REPORTS)]

@@ -100,7 +100,7 @@ def detect_to_promoted_s(events: list[ModelEvent]) -> float | None:
 
 
 def checks(
-    settings: Settings, story: Story, collected: Collected, found: list[Incident], published: int, failed: int
+    settings: Settings, story: Story, collected: Collected, incidents: list[Incident], published: int, failed: int
 ) -> dict[str, bool]:
     """Tell of all that had to hold whether it did."""
     scores = collected.scores
@@ -117,7 +117,7 @@ def checks(
         "no run failed": not any(e.state == "failed" for e in collected.events),
         "no prediction failed": failed == 0,
     }
-    for incident in found:
+    for incident in incidents:
         if incident.kind == "data_fault":
             held["the data fault was called a data fault"] = incident.verdict == "data_fault"
             held["the data fault started no run"] = incident.runs == 0

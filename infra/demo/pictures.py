@@ -47,18 +47,18 @@ def _axes(figure: Figure, rows: int, row: int, title: str) -> Axes:
     return axes
 
 
-def _mark(axes: Axes, story: Story, told: Told) -> None:
+def _mark(axes: Axes, story: Story, demo: Told) -> None:
     """Mark injections, detections and promotions, on any axis of event time."""
-    summary: Summary = told.summary
+    summary: Summary = demo.summary
     for injection, incident in zip(story.injections, summary.incidents, strict=True):
-        end = injection.end_ms or int(told.collected.scores.event_time_ms.max())
+        end = injection.end_ms or int(demo.collected.scores.event_time_ms.max())
         axes.axvspan(_day(injection.start_ms), _day(end), color=_RED, alpha=0.07, linewidth=0)
         axes.axvline(_day(injection.start_ms), color=_RED, linewidth=1)
         _say(axes, injection.start_ms, injection.kind.replace("_", " "), _RED, 0.98)
         if incident.detected_at_ms:
             axes.axvline(_day(incident.detected_at_ms), color="#b7791f", linewidth=1, linestyle="--")
             _say(axes, incident.detected_at_ms, "noticed", "#b7791f", 0.86)
-    for version, at in champions(told.collected):
+    for version, at in champions(demo.collected):
         axes.axvline(_day(at), color=_GREEN, linewidth=1)
         _say(axes, at, f"{version} serves", _GREEN, 0.74)
 
@@ -67,11 +67,11 @@ def _say(axes: Axes, at_ms: int, text: str, colour: str, height: float) -> None:
     axes.text(_day(at_ms), height, f" {text}", color=colour, fontsize=7.5, va="top", transform=axes.get_xaxis_transform())
 
 
-def over_time(story: Story, told: Told) -> str:
+def over_time(story: Story, demo: Told) -> str:
     """Draw daily AP and mean score, with what was done and what the loop did."""
-    scores = told.collected.scores
+    scores = demo.collected.scores
     figure = Figure(figsize=(10, 5.2))
-    days = [(datetime.fromisoformat(d.day).replace(tzinfo=UTC), d.ap) for d in told.summary.daily if d.ap is not None]
+    days = [(datetime.fromisoformat(d.day).replace(tzinfo=UTC), d.ap) for d in demo.summary.daily if d.ap is not None]
     ap = _axes(figure, 2, 1, "Average precision by day (against the ground truth)")
     when = [float(date2num(day)) for day, _ in days]
     ap.plot(when, [value for _, value in days], color=_BLUE, linewidth=1.6, marker="o", markersize=2.5)
@@ -90,14 +90,14 @@ def over_time(story: Story, told: Told) -> str:
     for axes in (ap, mean):
         axes.xaxis_date()
         axes.set_xlim(labels[0], labels[-1])
-        _mark(axes, story, told)
+        _mark(axes, story, demo)
     figure.tight_layout()
     return _svg(figure)
 
 
-def drift(story: Story, told: Told) -> str:
+def drift(story: Story, demo: Told) -> str:
     """Draw the drift score by feature and window: dark is far from the champion's training window."""
-    reports = [r for r in told.collected.reports if r.kind == "data" and r.features]
+    reports = [r for r in demo.collected.reports if r.kind == "data" and r.features]
     figure = Figure(figsize=(10, 4.6))
     axes = _axes(figure, 1, 1, "Distance of each watched column from the champion's training window, by window")
     axes.grid(visible=False)

@@ -24,25 +24,25 @@ th{color:#52606d;font-weight:600} td.n{text-align:right;font-variant-numeric:tab
 """
 
 
-def write(story: Story, told: Told, path: Path) -> None:
+def write(story: Story, demo: Told, path: Path) -> None:
     """Write the report to ``path``."""
-    summary = told.summary
+    summary = demo.summary
     ok = '<span class="ok">all checks hold</span>' if summary.passed else '<span class="bad">a check failed</span>'
     body = [
         f"<h1>driftloop demo: {ok}</h1><p class=note>{escape(story.title)}; {summary.seconds.total:.0f} s in all</p>",
         "<h2>What happened</h2>",
-        pictures.over_time(story, told),
-        _incidents(story, told),
+        pictures.over_time(story, demo),
+        _incidents(story, demo),
         "<h2>Checks</h2>",
         _table(["check", "holds"], [[name, _yes(good)] for name, good in summary.checks.items()]),
         "<h2>Drift</h2>",
-        pictures.drift(story, told),
-        _reports(told),
+        pictures.drift(story, demo),
+        _reports(demo),
         "<h2>Models</h2>",
-        _models(told),
-        _events(told),
+        _models(demo),
+        _events(demo),
         "<h2>Numbers</h2>",
-        _numbers(told),
+        _numbers(demo),
     ]
     head = f"<meta charset=utf-8><title>driftloop demo</title><style>{_STYLE}</style>"
     page = f"<!doctype html><html lang=en>{head}{''.join(body)}</html>"
@@ -67,7 +67,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
-def _incidents(story: Story, told: Told) -> str:
+def _incidents(story: Story, demo: Told) -> str:
     rows = [
         [
             escape(injection.meaning),
@@ -78,7 +78,7 @@ def _incidents(story: Story, told: Told) -> str:
             f"{i.champion_before or ''} → {i.champion_after or ''}",
             f"{_number(i.ap_before)} → {_number(i.ap_during)} → {_number(i.ap_after)}",
         ]
-        for injection, i in zip(story.injections, told.summary.incidents, strict=True)
+        for injection, i in zip(story.injections, demo.summary.incidents, strict=True)
     ]
     if not rows:
         return ""
@@ -87,8 +87,8 @@ def _incidents(story: Story, told: Told) -> str:
     )
 
 
-def _reports(told: Told) -> str:
-    loud = [r for r in told.collected.reports if r.verdict != "ok"][:20]
+def _reports(demo: Told) -> str:
+    loud = [r for r in demo.collected.reports if r.verdict != "ok"][:20]
     rows = [
         [_time(r.window_end_ms), r.kind, escape(r.verdict.replace("_", " ")), r.model_version or "", escape(r.action)]
         for r in loud
@@ -100,8 +100,8 @@ def _reports(told: Told) -> str:
     )
 
 
-def _models(told: Told) -> str:
-    store = ModelStore.of(told.settings)
+def _models(demo: Told) -> str:
+    store = ModelStore.of(demo.settings)
     champion = store.serving().champion
     rows = [
         [
@@ -120,15 +120,15 @@ def _models(told: Told) -> str:
     )
 
 
-def _events(told: Told) -> str:
+def _events(demo: Told) -> str:
     rows = [
-        [_time(e.event_time_ms), e.state, e.version or "", escape(e.cause or ""), escape(e.reason)] for e in told.collected.events
+        [_time(e.event_time_ms), e.state, e.version or "", escape(e.cause or ""), escape(e.reason)] for e in demo.collected.events
     ]
     return _table(["event time", "what", "version", "cause", "reason"], rows)
 
 
-def _numbers(told: Told) -> str:
-    s = told.summary
+def _numbers(demo: Told) -> str:
+    s = demo.summary
     counts = [
         [name, f"{getattr(s, name):,}"]
         for name in ("transactions", "scores", "unscored", "alerts", "dlq", "labels", "outcomes", "failed_predictions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from features.base.durations import DAY_MS
@@ -100,40 +100,24 @@ def replayed(path: Path, days: int | None) -> Story:
     from streams.replay.replay import Replay
 
     replay = Replay(path, label_delay_days=7.0)
-    first, last, rows = extent(path)
-    there = (last - first).days + 1
-    total = min(days or there, there)
+    first, last, rows = replay.extent()
+    file_days = (last - first).days + 1
+    total = min(days or file_days, file_days)
     if total <= HISTORY_DAYS:
         raise ReplayError(
             f"{path.name}: {total} days are too few; the demo learns from {HISTORY_DAYS} and then goes on, so ask for more"
         )
+    replay.check(first, first + timedelta(days=total - 1))
     return Story(
         title=f"{path.name}, {total} days from {first}",
         batches=replay.batches(first, first + timedelta(days=total - 1)),
         days=total,
         injections=(),
         settings={
-            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / there), "min_positives_first": 100},
+            "drift": {"min_labels_first": int((HISTORY_DAYS - 7) * rows / file_days), "min_positives_first": 100},
             "labels": {"step_hours": 24},
             "writers": {"linger_s": 0.1},
             "training": {"days": 60.0},
             "policy": {"cooldown_hours": 240.0, "schedule_days": 14.0},
         },
     )
-
-
-def extent(path: Path) -> tuple[date, date, int]:
-    """Read the first and last day of a file, and its rows. Raises ReplayError where it has none, or no column of event times."""
-    import pyarrow.parquet as pq
-
-    from streams.replay import columns
-    from streams.replay.errors import ReplayError
-    from streams.replay.mapping import HANDBOOK
-
-    name = HANDBOOK["event_time"]
-    table = pq.read_table(path, columns=[name]).combine_chunks()
-    if not table.num_rows:
-        raise ReplayError(f"{path.name} holds no rows")
-    times = columns.times(table.column(name).combine_chunks(), name)
-    first, last = (datetime.fromtimestamp(int(ms) / 1000, UTC).date() for ms in (times.min(), times.max()))
-    return first, last, table.num_rows

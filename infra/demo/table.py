@@ -11,9 +11,9 @@ from infra.demo.story import Story
 from infra.demo.tell import Told
 
 
-def show(story: Story, told: Told, console: Console) -> None:
+def show(story: Story, demo: Told, console: Console) -> None:
     """Print counts, incidents, times and checks."""
-    s = told.summary
+    s = demo.summary
     counts = Table("transactions", "scores", "unscored", "alerts", "DLQ", "labels", "outcomes", "failed predictions")
     numbers = (s.transactions, s.scores, s.unscored, s.alerts, s.dlq, s.labels, s.outcomes, s.failed_predictions)
     counts.add_row(*(f"{n:,}" for n in numbers))

@@ -27,7 +27,8 @@ from streams.kafka.clients import producer
 from streams.publish.groups import GROUPS
 from streams.publish.lockstep import Lockstep
 from streams.publish.probe import control_probe
-from streams.publish.publisher import Publisher, PublishReport
+from streams.publish.publisher import Publisher
+from streams.publish.report import PublishReport
 
 #: A training run may take this long on a busy laptop before the demo gives up on it.
 PATIENCE_S = 420.0
@@ -154,12 +155,12 @@ def _publish(settings: Settings, story: Story, truth: Truth, console: Console) -
             if version and first_model_s is None:
                 first_model_s = time.monotonic() - began
                 _send_malformed(settings, story)
-            now = next((i.meaning for i in story.injections if i.start_ms <= event_time_ms < (i.end_ms or judge.FAR)), "")
-            told = f"champion {version or 'none yet'}" + (f"; [red]{now}[/red]" if now else "")
-            bar.update(task, advance=1, description=told)
+            meaning = next((i.meaning for i in story.injections if i.start_ms <= event_time_ms < (i.end_ms or judge.FAR)), "")
+            status = f"champion {version or 'none yet'}" + (f"; [red]{meaning}[/red]" if meaning else "")
+            bar.update(task, advance=1, description=status)
             day = int(bar.tasks[0].completed)
             if not console.is_terminal and day % 5 == 0:
-                console.print(f"  day {day} of {story.days}, {time.monotonic() - began:.0f} s; {told}")
+                console.print(f"  day {day} of {story.days}, {time.monotonic() - began:.0f} s; {status}")
 
         with (
             Lockstep(settings, GROUPS, [patient], timeout_s=PATIENCE_S) as lockstep,
@@ -191,7 +192,7 @@ def _summary(
     settings: Settings, story: Story, collected: Collected, truth: Truth, report: PublishReport, failed: int, watch: MemoryWatch
 ) -> Summary:
     positive = truth.of(collected.scores)
-    found = judge.incidents(story, collected, positive)
+    incidents = judge.incidents(story, collected, positive)
     flowing = max(report.seconds - report.waited_s, 1e-9)
     return Summary(
         transactions=report.transactions,
@@ -201,10 +202,10 @@ def _summary(
         dlq=collected.counts[topics.DLQ],
         labels=collected.counts[topics.LABELS],
         outcomes=collected.counts[topics.OUTCOMES],
-        incidents=found,
+        incidents=incidents,
         failed_predictions=failed,
         seconds=Seconds(0.0, None, None, 0.0),
-        checks=judge.checks(settings, story, collected, found, report.transactions, failed),
+        checks=judge.checks(settings, story, collected, incidents, report.transactions, failed),
         daily=judge.days(collected.scores, positive),
         memory_mb={**{k: round(v) for k, v in watch.peak_mb.items()}, "total": round(watch.peak_total_mb)},
         throughput={

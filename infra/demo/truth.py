@@ -36,10 +36,10 @@ def average_precision(positive: NDArray[np.bool_], score: NDArray[np.float64]) -
     """Return AP over the rows that have a score; NaN without a positive among them."""
     from sklearn.metrics import average_precision_score
 
-    there = ~np.isnan(score)
-    if not positive[there].any():
+    scored = ~np.isnan(score)
+    if not positive[scored].any():
         return float("nan")
-    return float(average_precision_score(positive[there], score[there]))
+    return float(average_precision_score(positive[scored], score[scored]))
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def daily(scores: Scores, positive: NDArray[np.bool_]) -> list[Daily]:
     positive, subjects found on an earlier day left out.
     """
     days = scores.event_time_ms // DAY_MS
-    found: set[str] = set()
+    known: set[str] = set()
     rows: list[Daily] = []
     for day in np.unique(days):
         here = (days == day) & ~np.isnan(scores.score)
@@ -69,11 +69,11 @@ def daily(scores: Scores, positive: NDArray[np.bool_]) -> list[Daily]:
         subjects, score, truly = scores.subject[here], scores.score[here], positive[here]
         best: dict[str, tuple[float, bool]] = {}
         for subject, value, bad in zip(subjects, score, truly, strict=True):
-            if subject not in found:
+            if subject not in known:
                 before = best.get(subject, (-1.0, False))
                 best[subject] = (max(before[0], value), before[1] or bool(bad))
         top = sorted(best.items(), key=lambda item: -item[1][0])[:100]
         caught = [subject for subject, (_, bad) in top if bad]
-        found.update(caught)
+        known.update(caught)
         rows.append(Daily(int(day) * DAY_MS, len(score), int(truly.sum()), average_precision(truly, score), len(caught) / 100))
     return rows

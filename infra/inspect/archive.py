@@ -40,7 +40,7 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
         return []
     unit, kind = DOMAIN.unit_field or "null", ROLES.kind or "null"
     with reading(archive), duckdb.connect() as connection:
-        found = connection.execute(
+        cursor = connection.execute(
             f"""
             select
                 {ROLES.time} as event_time_ms, {ROLES.id} as event_id, {ROLES.counterpart} as counterpart,
@@ -51,8 +51,8 @@ def history(settings: Settings, subject: str, last: int, names: list[str]) -> li
             """,
             [str(archive / "scores" / "*" / "*.parquet"), subject, last],
         )
-        columns = [column[0] for column in found.description]
-        rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+        columns = [column[0] for column in cursor.description]
+        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
     schema = vector_schema(settings.features)
     for row in rows:
         row["features"] = _named(row["features"], names) if row["schema"] == schema else None

@@ -10,6 +10,10 @@ import msgspec
 
 from features.base.settings import Settings
 from infra.inspect.tail import Seen, newest
+from streams.engine.codec import UNREADABLE, Decoder
+from streams.kafka.records import Record
+from streams.wire.errors import RegistryAway
+from streams.wire.wire import Wire
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -22,14 +26,16 @@ class Events(Generic[T]):
     ends: dict[int, int]
 
 
-def decoder(kind: type[T]) -> Callable[[Seen], T | None]:
-    """Return a function that decodes a record's value: to None where it is no ``kind``."""
-    decode = msgspec.json.Decoder(kind).decode
+def decoder(kind: type[T], topic: str = "", wire: Wire | None = None) -> Callable[[Seen], T | None]:
+    """Return a function that decodes a record's value: to None where it is no ``kind``. ``wire`` reads those of a ``topic`` of
+    producers that are not plain JSON; a registry that is away gives None."""
+    decode = Decoder(kind, wire).decode
 
     def decoded(seen: Seen) -> T | None:
+        record = Record(topic, seen.partition, seen.offset, seen.key, seen.value, seen.headers, seen.timestamp_ms)
         try:
-            return decode(seen.value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            return decode(record)
+        except (*UNREADABLE, RegistryAway):
             return None
 
     return decoded

@@ -14,12 +14,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from features.base.settings import Settings
 from infra.errors import PlatformError
+from streams.engine.replay_log import record_of
 from streams.kafka import clients
 from streams.kafka.access import check
 from streams.kafka.refusal import Refused, refused
@@ -47,6 +48,7 @@ class Seen:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
 
 
 #: Whether a record counts.
@@ -67,7 +69,7 @@ class _Backwards:
 
     low: int
     end: int
-    found: list[Seen]
+    records: list[Seen]
 
 
 def newest(settings: Settings, topic: str, n: int, keep: Keep | None = None, timeout_s: float = 10.0) -> Tail:
@@ -89,12 +91,12 @@ def newest_each(settings: Settings, topic: str, n: int, keep: Keep | None = None
             ends = {p: part.end for p, part in partitions.items()}
             # Twice: in the worst case every record is followed by its own commit marker.
             length = 2 * n + 16
-            while open_ := {p: part for p, part in partitions.items() if part.end > part.low and len(part.found) < n}:
+            while open_ := {p: part for p, part in partitions.items() if part.end > part.low and len(part.records) < n}:
                 _pass(consumer, topic, open_, length, keep, deadline)
                 length *= 8
         except KafkaException as error:
             raise _unreachable(settings, error, topic) from error
-    return Tail([seen for part in partitions.values() for seen in part.found[-n:]] if n else [], ends)
+    return Tail([seen for part in partitions.values() for seen in part.records[-n:]] if n else [], ends)
 
 
 def at(settings: Settings, topic: str, partition: int, offset: int, timeout_s: float = 10.0) -> Seen | None:
@@ -108,7 +110,7 @@ def at(settings: Settings, topic: str, partition: int, offset: int, timeout_s: f
             _pass(consumer, topic, {partition: part}, 1, None, time.monotonic() + timeout_s)
         except KafkaException as error:
             raise _unreachable(settings, error, topic) from error
-    return part.found[0] if part.found else None
+    return part.records[0] if part.records else None
 
 
 def bounds(settings: Settings, topic: str, timeout_s: float = 10.0) -> dict[int, tuple[int, int]]:
@@ -174,12 +176,12 @@ def _open(settings: Settings) -> Consumer:
 
 def _bounds(consumer: Consumer, topic: str, timeout_s: float) -> dict[int, tuple[int, int]]:
     """Return the first and the next offset of each partition of ``topic``."""
-    found = consumer.list_topics(topic, timeout_s).topics[topic]
-    if found.error is not None and found.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-        raise KafkaException(found.error)
-    if found.error is not None:
+    metadata = consumer.list_topics(topic, timeout_s).topics[topic]
+    if metadata.error is not None and metadata.error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise KafkaException(metadata.error)
+    if metadata.error is not None:
         raise UnknownTopic(f"the broker has no topic {topic!r}; driftloop up creates the topics")
-    return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout_s) for p in found.partitions}
+    return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout_s) for p in metadata.partitions}
 
 
 def _pass(consumer: Consumer, topic: str, parts: dict[int, _Backwards], length: int, keep: Keep | None, deadline: float) -> None:
@@ -204,12 +206,13 @@ def _pass(consumer: Consumer, topic: str, parts: dict[int, _Backwards], length: 
                 if keep is None or keep(seen):
                     fresh[p].append(seen)
     for p, part in parts.items():
-        part.found[:0] = fresh[p]
+        part.records[:0] = fresh[p]
         part.end = starts[p]
 
 
 def _seen(message: Message) -> Seen:
-    return Seen(message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value())
+    record = record_of(message)
+    return Seen(record.partition, record.offset, record.appended_ms, record.key, record.value, record.headers)
 
 
 def _unreachable(settings: Settings, error: KafkaException, topic: str) -> Unreachable | Refused:

@@ -6,21 +6,22 @@ the newest event that was published, not with the clock, so that a replay of an 
 
 from __future__ import annotations
 
-import urllib.request
-from http.client import HTTPException
+from collections.abc import Collection
 from typing import TypedDict
 
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
+from features.base import web_client
 from features.base.durations import HOUR_MS
 from features.base.events import Event
-from features.base.settings import Settings
-from infra.errors import PlatformError
+from features.base.settings import Settings, SettingsError
 from infra.inspect.decode import decoder
-from infra.inspect.tail import newest_each
+from infra.inspect.tail import UnknownTopic, newest_each
 from streams.engine.future import ahead
 from streams.topics import EVENTS
+from streams.wire import wire
+from streams.wire.wire import Wire
 
 #: Records are a little out of order, and some cannot be read.
 _LAST = 50
@@ -34,13 +35,33 @@ class EventTime(TypedDict):
     behind_s: float
 
 
-def event_times(settings: Settings, published_ms: int | None = None, timeout_s: float = 2.0) -> dict[str, EventTime]:
-    """Return the event times by processor; those that have seen nothing, or do not answer, are left out. ``published_ms``: see
-    ``newest_published``."""
+def event_times(
+    settings: Settings,
+    published_ms: int | None = None,
+    timeout_s: float = 2.0,
+    processes: Collection[str] | None = None,
+    silent: list[str] | None = None,
+) -> dict[str, EventTime]:
+    """Return the event times by processor; those that have seen nothing are left out.
+
+    ``published_ms``: see ``newest_published``. ``processes``: those to ask, by default all. Of a process that does not answer
+    ``silent`` gets a line: that its processors are not in the answer does not mean that they have seen nothing.
+    """
     newest: dict[str, float] = {}
     for process, port in settings.ports.metrics.items():
-        if port:
-            newest |= _seen(settings.metrics_url(process), timeout_s)
+        if not port or (processes is not None and process not in processes):
+            continue
+        url = settings.metrics_url(process)
+        try:
+            newest |= _seen(url, timeout_s)
+        except web_client.FAILURES as error:
+            reason = web_client.why(error)
+        except ValueError:
+            reason = "what is there is no page of metrics"
+        else:
+            continue
+        if silent is not None:
+            silent.append(f"{process} does not say how far it is in event time, at {url}: {reason}")
     # Never behind what a processor has seen: the newest event need not be among the last records.
     latest = max(newest.values(), default=0.0)
     if published_ms is not None:
@@ -49,27 +70,31 @@ def event_times(settings: Settings, published_ms: int | None = None, timeout_s: 
 
 
 def newest_published(settings: Settings, timeout_s: float = 5.0) -> int | None:
-    """Return the newest event time, ms, among the last events of each partition that the scorer can take; None where Kafka does
-    not answer or there is none."""
-    decode = decoder(Event)
+    """Return the newest event time, ms, among the last events of each partition that the scorer can take; None where there is
+    none. Raises Unreachable where Kafka does not answer."""
+    decode = decoder(Event, EVENTS, _wire(settings))
     try:
         seen = newest_each(settings, EVENTS, _LAST, timeout_s=timeout_s).records
-    except PlatformError:
+    except UnknownTopic:
         return None
-    found = [(event.event_time_ms, one.timestamp_ms) for one in seen if (event := decode(one)) is not None]
-    if not found:
+    stamps = [(event.event_time_ms, record.timestamp_ms) for record in seen if (event := decode(record)) is not None]
+    if not stamps:
         return None
-    times, appended = np.array(found, dtype=np.int64).T
+    times, appended = np.array(stamps, dtype=np.int64).T
     sane = times[~ahead(times, appended, int(settings.scoring.allowed_lead_hours * HOUR_MS))]
     return int(sane.max()) if len(sane) else None
 
 
-def _seen(url: str, timeout_s: float) -> dict[str, float]:
+def _wire(settings: Settings) -> Wire | None:
+    """Return what reads Avro and Protobuf without waiting; None where this user may not have the registry's password."""
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-            text = answer.read().decode()
-    except (OSError, HTTPException):
-        return {}
+        return wire.of(settings, again_s=0.0)
+    except SettingsError:
+        return None
+
+
+def _seen(url: str, timeout_s: float) -> dict[str, float]:
+    text = web_client.read_url(url, timeout_s).decode()
     return {
         sample.labels["processor"]: sample.value
         for family in text_string_to_metric_families(text)

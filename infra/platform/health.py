@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
+from urllib.error import HTTPError, URLError
 
+from features.base import web_client
 from features.base.network import LOOPBACK
 from features.base.settings import ADMIN, Settings, SettingsError
 from infra.security import secrets
@@ -67,16 +68,15 @@ def redis(port: int, timeout_s: float, password: str = "", host: str = LOOPBACK)
 
 def http_health(port: int, timeout_s: float, host: str = LOOPBACK) -> str:
     """Check that GET /healthz gives 200; return its reasons otherwise."""
-    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
     try:
-        connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        body = answer.read(4096)
-    except (OSError, http.client.HTTPException) as error:
+        with web_client.open_url(f"http://{host}:{port}/healthz", timeout_s) as answer:
+            answer.read(4096)
+            return HEALTHY if answer.status == 200 else f"/healthz says {answer.status}"
+    except HTTPError as error:
+        with error:
+            return f"/healthz says {error.code}: {_summary(error.read(4096))}"
+    except web_client.FAILURES as error:
         return _reason(error)
-    finally:
-        connection.close()
-    return HEALTHY if answer.status == 200 else f"/healthz says {answer.status}: {_summary(body)}"
 
 
 def _refused(host: str, port: int, timeout_s: float) -> str:
@@ -88,6 +88,8 @@ def _refused(host: str, port: int, timeout_s: float) -> str:
 
 
 def _reason(error: Exception) -> str:
+    # urllib wraps what the connection raised.
+    error = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
     if isinstance(error, ConnectionRefusedError):
         return "does not listen yet"
     if isinstance(error, TimeoutError):

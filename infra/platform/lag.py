@@ -30,9 +30,9 @@ def group_lags(settings: Settings, timeout_s: float = 5.0) -> dict[str, dict[str
     # The broker's own topics, such as __consumer_offsets, are nobody's input.
     places = [(topic.topic, number) for topic in topics if not topic.topic.startswith("__") for number in topic.partitions]
     with Committed(settings) as committed:
-        found = committed.read(dict.fromkeys(groups, places), timeout_s)
-    ends = _ends(admin, {place for commits in found.values() for place in commits}, timeout_s)
-    by_group = {group: {place: one.offset for place, one in commits.items()} for group, commits in found.items()}
+        positions = committed.read(dict.fromkeys(groups, places), timeout_s)
+    ends = _ends(admin, {place for commits in positions.values() for place in commits}, timeout_s)
+    by_group = {group: {place: commit.offset for place, commit in commits.items()} for group, commits in positions.items()}
     return {group: _by_topic(offsets, ends) for group, offsets in by_group.items() if offsets}
 
 

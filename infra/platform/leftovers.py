@@ -14,15 +14,15 @@ from infra.platform.supervisor import MARKER
 def find(settings: Settings) -> list[psutil.Process]:
     """Find all processes that this platform started and that still run, supervisor among them; never this process."""
     wanted = str(settings.dir)
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             ours = process.pid != os.getpid() and process.environ().get(MARKER) == wanted
             if ours and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
+                processes.append(process)
         except (psutil.Error, OSError):
             continue
-    return found
+    return processes
 
 
 def end(processes: list[psutil.Process], grace_s: float) -> list[psutil.Process]:

@@ -55,12 +55,12 @@ def port_range() -> range:
     text = os.environ.get(RANGE_VARIABLE)
     if not text:
         return range(FIRST, LAST)
-    found = re.fullmatch(r"\s*(\d{1,5})-(\d{1,5})\s*", text)
-    if found is None or not 1 <= int(found[1]) <= int(found[2]) <= 65_535:
+    match = re.fullmatch(r"\s*(\d{1,5})-(\d{1,5})\s*", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]) <= 65_535:
         raise SettingsError(
             f"{RANGE_VARIABLE} is {text!r}; write two ports from 1 to 65535, the lower one first, as in 20000-21999"
         )
-    return range(int(found[1]), int(found[2]) + 1)
+    return range(int(match[1]), int(match[2]) + 1)
 
 
 def missing(ports: Ports, processes: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -82,7 +82,7 @@ def assign(settings: Settings, processes: tuple[str, ...]) -> Settings:
     new = {name: next(fresh) for name in fields}
     new_metrics = {name: next(fresh) for name in metrics}
     path = settings.dir / FILE_NAME
-    text = path.read_text() if path.exists() else _HEADER
+    text = path.read_text("utf-8-sig") if path.exists() else _HEADER
     text = extended(extended(text, "ports", new), "ports.metrics", new_metrics)
     _check(path, text, new, new_metrics)
     _write(path, text)
@@ -92,7 +92,7 @@ def assign(settings: Settings, processes: tuple[str, ...]) -> Settings:
 def remember(settings: Settings, name: str, value: str) -> Settings:
     """Write one top-level setting down, in TOML's words, in the place of an older one; all else stays. Raises SettingsError."""
     path = settings.dir / FILE_NAME
-    lines = (path.read_text() if path.exists() else _HEADER).splitlines()
+    lines = (path.read_text("utf-8-sig") if path.exists() else _HEADER).splitlines()
     # Top-level settings stand before the first table.
     end = next((i for i, line in enumerate(lines) if line.lstrip().startswith("[")), len(lines))
     head = [line for line in lines[:end] if line.split("=")[0].strip() != name]

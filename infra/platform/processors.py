@@ -65,7 +65,7 @@ def _function(processor: Processor) -> Callable[[Settings], Any]:
 def _known(names: list[str], topology: Topology) -> None:
     unknown = [name for name in names if name not in topology]
     if unknown:
-        known = ", ".join(one.name for one in topology)
+        known = ", ".join(processor.name for processor in topology)
         raise PlatformError(f"no processor named {', '.join(unknown)}; there are {known}")
     alone = [name for name in names if topology[name].alone]
     if alone and len(names) > 1:

@@ -7,9 +7,11 @@ from features.online.cached_reader import Reader
 from features.online.store import ProfileReader
 from serving.client.client import KServeClient
 from serving.server import auth
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.shell import NEW_S, Shell
 from streams.scoring.scorer import Scorer
 from streams.scoring.warm_up import warm
+from streams.wire import wire
 
 
 def build(settings: Settings) -> Shell:
@@ -22,4 +24,5 @@ def core(settings: Settings) -> Scorer:
     """Build the scorer with its real clients, without a shell."""
     token = auth.read(settings.token_file)
     model = KServeClient(settings.grpc_address, settings.model, token, settings.scoring.model_timeout_s, settings.model_authority)
-    return Scorer(settings, model, Reader(ProfileReader(settings), settings.feast))
+    profiles = Reader(ProfileReader(settings), settings.feast)
+    return Scorer(settings, model, profiles, homes=homes_of(settings), wire=wire.of(settings))

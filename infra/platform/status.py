@@ -10,10 +10,12 @@ import psutil
 from confluent_kafka import KafkaException
 
 from features.base.settings import Settings, SettingsError
+from infra.inspect.tail import Unreachable
 from infra.platform import components, health, provision, supervisor
 from infra.platform.components import Component
 from infra.platform.event_times import EventTime, event_times, newest_published
 from infra.platform.lag import group_lags
+from infra.platform.moved import Moved, moved
 from infra.platform.supervisor import Process
 from streams.kafka.access import check
 from streams.kafka.refusal import refused
@@ -47,6 +49,7 @@ class FromKafka:
     published_ms: int | None = None
     refused: str | None = None
     less_safe: list[str] | None = None
+    unanswered: str = ""
 
 
 class Addresses(TypedDict):
@@ -66,7 +69,9 @@ class Status(TypedDict):
     """The whole answer of ``driftloop status --json``. ``lag``: by consumer group and topic, None while Kafka does not answer or
     refuses our user. ``refused``: why it refuses something to our user, and the way out.
     ``less_safe_topics``: those with fewer copies than the settings say, a line each. ``event_time``: by processor, see
-    ``infra.platform.event_times``."""
+    ``infra.platform.event_times``. ``moved``: by topic, records that came to another partition than their subject's.
+    ``unanswered``: what was asked of something that is healthy and could not be learned, a line each: what is missing in the
+    answer for that reason is not known, which is not the same as nothing."""
 
     dir: str
     state: Literal["up", "partly up", "down"]
@@ -76,25 +81,36 @@ class Status(TypedDict):
     refused: str | None
     less_safe_topics: list[str] | None
     event_time: dict[str, EventTime]
+    moved: dict[str, Moved]
+    unanswered: list[str]
 
 
 def status(settings: Settings) -> Status:
     """Ask every component of the platform. Takes some seconds where one hangs; raises nothing for one that is down."""
     running = supervisor.processes(settings)
-    found = [component(settings, part, running.get(part.name)) for part in components.of(settings)]
-    healthy = sum(one.health == "healthy" for one in found)
-    stopped = sum(one.health == "stopped" for one in found)
-    reachable = bool(settings.bootstrap_servers) or any(one.name == "kafka" and one.health == "healthy" for one in found)
+    reports = [component(settings, part, running.get(part.name)) for part in components.of(settings)]
+    healthy = sum(report.health == "healthy" for report in reports)
+    stopped = sum(report.health == "stopped" for report in reports)
+    reachable = bool(settings.bootstrap_servers) or any(
+        report.name == "kafka" and report.health == "healthy" for report in reports
+    )
     kafka = _ask(settings) if reachable else FromKafka()
+    unanswered = [kafka.unanswered] if kafka.unanswered else []
+    here = {report.name for report in reports if report.health == "healthy"}
+    # One that runs on a host of its own is asked, too.
+    asked = here | set(settings.network.hosts.metrics)
+    times = event_times(settings, kafka.published_ms, processes=asked, silent=unanswered)
     return Status(
         dir=str(settings.dir),
-        state="up" if healthy == len(found) else "down" if stopped == len(found) else "partly up",
-        components=[asdict(one) for one in found],
+        state="up" if healthy == len(reports) else "down" if stopped == len(reports) else "partly up",
+        components=[asdict(report) for report in reports],
         addresses=addresses(settings),
         lag=kafka.lag,
         refused=kafka.refused,
         less_safe_topics=kafka.less_safe,
-        event_time=event_times(settings, kafka.published_ms),
+        event_time=times,
+        moved=moved(settings),
+        unanswered=unanswered,
     )
 
 
@@ -149,15 +165,19 @@ def addresses(settings: Settings) -> Addresses:
 
 
 def _ask(settings: Settings) -> FromKafka:
-    found = FromKafka()
+    kafka = FromKafka()
     try:
         check(settings)
-        found.lag = group_lags(settings)
-        found.published_ms = newest_published(settings)
-        found.less_safe = provision.less_safe_topics(settings)
+        kafka.lag = group_lags(settings)
+        kafka.published_ms = newest_published(settings)
+        kafka.less_safe = provision.less_safe_topics(settings)
     except SettingsError as error:
-        found.refused = str(error)
+        kafka.refused = str(error)
+    except Unreachable as error:
+        kafka.unanswered = str(error)
     except KafkaException as error:
         refusal = refused(settings, error.args[0])
-        found.refused = None if refusal is None else str(refusal)
-    return found
+        kafka.refused = None if refusal is None else str(refusal)
+        if refusal is None:
+            kafka.unanswered = f"Kafka at {settings.bootstrap} does not say how far the processors are: {error.args[0].str()}"
+    return kafka

@@ -16,10 +16,11 @@ import sys
 import time
 import xmlrpc.client
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
+from features.base.environment import without
 from features.base.settings import Settings
 from infra.errors import PlatformError
 from infra.platform.components import Component
@@ -34,6 +35,9 @@ _ANSWER_S = 10.0
 #: So many bytes of supervisor's log are looked at for how a process ended.
 _LOG_END = 65_536
 _RUNNING = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
+
+#: Supervisor's fault where it is about to end.
+_SHUTTING_DOWN = 6
 
 #: Small processes on a small machine: a pool of threads in each only takes the cores from the others.
 _ENVIRONMENT = {
@@ -81,6 +85,14 @@ class Unanswered(PlatformError, TimeoutError):
     exit_code = 1
 
 
+class Closed(Unanswered):
+    """Supervisor is there, and its socket is open to another user only."""
+
+
+#: How a connection fails where no supervisor is there: no socket, one that nobody listens at any more, or one that ends just now.
+_NOBODY = (FileNotFoundError, NotADirectoryError, ConnectionError, RemoteDisconnected)
+
+
 def folder(settings: Settings) -> Path:
     return settings.dir / "run"
 
@@ -110,8 +122,9 @@ def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
         f"childlogdir={_escaped(logged)}",
         "logfile_maxbytes=5MB",
         "logfile_backups=1",
-        # What a secure platform writes, events among it, is for its owner only.
-        f"umask={'077' if settings.secure else '022'}",
+        # What a secure platform writes, events among it, is for its owner only. Else as the user has it, and never for everybody
+        # to change.
+        f"umask={0o077 if settings.secure else _umask() | 0o022:03o}",
         f"minfds={files if files > 0 else 1024}",
         "[unix_http_server]",
         f"file={_escaped(socket_path(settings))}",
@@ -140,6 +153,13 @@ def configuration(settings: Settings, parts: tuple[Component, ...]) -> str:
     return "\n".join(sections) + "\n"
 
 
+def _umask() -> int:
+    """Return what this process takes away from the rights of new files."""
+    before = os.umask(0o077)
+    os.umask(before)
+    return before
+
+
 def log(settings: Settings, name: str) -> Path:
     """Return the component's log file; older ones beside it end in .1 and .2."""
     return logs(settings) / f"{name}.log"
@@ -158,7 +178,7 @@ def start(settings: Settings, parts: tuple[Component, ...], timeout_s: float = 1
     socket_path(settings).unlink(missing_ok=True)
     path = run / "supervisord.conf"
     path.write_text(configuration(settings, parts))
-    environment = {**os.environ, **_ENVIRONMENT, "DRIFTLOOP_DIR": str(settings.dir), MARKER: str(settings.dir)}
+    environment = {**without(os.environ), **_ENVIRONMENT, "DRIFTLOOP_DIR": str(settings.dir), MARKER: str(settings.dir)}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", str(path)],
         env=environment,
@@ -183,15 +203,17 @@ def _private(parent: Path, run: Path) -> None:
     if parent == run:
         return
     parent.mkdir(mode=0o700, exist_ok=True)
-    found = parent.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    status = parent.lstat()
+    if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PlatformError(f"{parent} belongs to someone else or is open to others; remove it or choose a shorter --dir")
 
 
 def running(settings: Settings) -> bool:
-    """Tell whether this platform's supervisor answers; one that hangs does not."""
+    """Tell whether this platform's supervisor answers; one that hangs does not. Raises Unanswered where another user's does."""
     try:
         return bool(_call(settings, "getState")["statename"])
+    except Closed:
+        raise
     except (OSError, HTTPException, xmlrpc.client.Error):
         return False
 
@@ -202,27 +224,39 @@ def pid(settings: Settings) -> int:
 
 
 def processes(settings: Settings) -> dict[str, Process]:
-    """Return all components by name; empty where supervisor does not run. Raises Unanswered where it hangs: what it started may
-    run."""
+    """Return all components by name; empty where supervisor does not run. Raises Unanswered where it hangs, does not let us in,
+    or answers with something else: what it started may run."""
     try:
-        found = _call(settings, "getAllProcessInfo")
+        entries = _call(settings, "getAllProcessInfo")
+    except _NOBODY:
+        return {}
     except Unanswered:
         raise
-    except (OSError, HTTPException, xmlrpc.client.Error):
-        return {}
+    except (OSError, HTTPException, xmlrpc.client.Error) as error:
+        if isinstance(error, xmlrpc.client.Fault) and error.faultCode == _SHUTTING_DOWN:
+            return {}  # it is about to end, and has ended what it ran
+        raise Unanswered(
+            f"the supervisor of {settings.dir} does not say what runs ({' '.join(str(error).split()) or type(error).__name__});"
+            " look again, or run driftloop down, which ends all of it, then up"
+        ) from error
     return {
-        one["name"]: Process(
-            one["name"], one["statename"], one["pid"], float(one["start"]), _exit_status(settings, one), str(one["spawnerr"])
+        entry["name"]: Process(
+            entry["name"],
+            entry["statename"],
+            entry["pid"],
+            float(entry["start"]),
+            _exit_status(settings, entry),
+            str(entry["spawnerr"]),
         )
-        for one in found
+        for entry in entries
     }
 
 
-def _exit_status(settings: Settings, one: dict[str, Any]) -> int:
+def _exit_status(settings: Settings, entry: dict[str, Any]) -> int:
     # Of a process that ended too soon supervisor says 0, whatever it was; its log knows better.
-    if one["statename"] not in {"BACKOFF", "FATAL"}:
-        return int(one["exitstatus"])
-    return last_exit(logs(settings) / "supervisor.log", one["name"])
+    if entry["statename"] not in {"BACKOFF", "FATAL"}:
+        return int(entry["exitstatus"])
+    return last_exit(logs(settings) / "supervisor.log", entry["name"])
 
 
 def last_exit(path: Path, name: str) -> int:
@@ -271,6 +305,11 @@ def _call(settings: Settings, method: str, *arguments: str | bool) -> Any:
         raise Unanswered(
             f"the supervisor of {settings.dir} does not answer (tried for {_ANSWER_S:.0f} s), and what it started may still run;"
             " run driftloop down, which ends all of it, then up"
+        ) from error
+    except PermissionError as error:
+        raise Closed(
+            f"the platform in {settings.dir} belongs to another user, who alone may ask its supervisor what runs"
+            f" ({socket_path(settings)}); run this as that user, or choose another folder with --dir"
         ) from error
     finally:
         transport.close()

@@ -6,17 +6,19 @@ down:  our processes -> kafka, redis -> supervisor -> whatever else still carrie
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from features.base import identity, private_files
+from features.base import environment, identity, kept_rates, private_files
 from features.base.domain_name import DEFAULT_DOMAIN
 from features.base.identity import Identity
+from features.base.rates import RatesError
 from features.base.settings import ADMIN, Settings, domain_in, prefix_in
 from infra.errors import ComponentFailed, PlatformError
-from infra.platform import components, health, leftovers, ports, provision, repartition_journal, supervisor
+from infra.platform import components, folder, health, leftovers, ports, provision, repartition_journal, supervisor
 from infra.platform.components import Component
 from infra.platform.log_tail import last_lines
 from infra.platform.supervisor import Process
@@ -75,6 +77,8 @@ def services(settings: Settings, progress: Progress = _silent) -> Settings:
 
 def _up(settings: Settings, wanted: list[Component], progress: Progress, topics: bool = True) -> Settings:
     began = time.monotonic()
+    if refusal := folder.refusal(settings.dir):
+        raise PlatformError(refusal)
     with exclusive(settings.dir, _LOCK_S, "up or down"):
         settings = ports.assign(settings, tuple(components.PROCESSES))
         if settings.domain != domain_in(settings.dir) and settings.domain != DEFAULT_DOMAIN:
@@ -82,7 +86,8 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
             settings = ports.remember(settings, "domain", f'"{settings.domain}"')
         if settings.topic_prefix != prefix_in(settings.dir):
             settings = ports.remember(settings, "topic_prefix", f'"{settings.topic_prefix}"')
-        identity.keep(settings.dir, Identity(settings.domain, settings.topic_prefix))
+        _take_rates(settings, progress, began)
+        identity.keep(settings.dir, Identity(settings.domain, settings.topic_prefix, settings.units.reference))
         make_token(settings)
         if settings.secure:
             secrets.prepare(settings, acl.USERS)
@@ -91,6 +96,8 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
             _end_leftovers(settings)
             _check_ports(settings, wanted)
             _prepare(settings, wanted, progress, began)
+            if harmful := environment.harms(os.environ):
+                progress("environment", environment.sentence(harmful), time.monotonic() - began)
             supervisor.start(settings, components.of(settings))
         else:
             _check_ports(settings, wanted)
@@ -106,6 +113,16 @@ def _up(settings: Settings, wanted: list[Component], progress: Progress, topics:
                 progress("features", "applied", time.monotonic() - began)
         bring_up(settings, [part for part in wanted if part.stage == 1], progress, began)
     return settings
+
+
+def _take_rates(settings: Settings, progress: Progress, began: float) -> None:
+    """Take in the file of ``units.rates``; of a folder that is made now they count from the beginning. Raises PlatformError."""
+    try:
+        new = kept_rates.take(settings, identity.read(settings.dir) is None)
+    except RatesError as error:
+        raise PlatformError(f"units.rates: {error}") from error
+    if new:
+        progress("rates", f"{len(new)} taken in", time.monotonic() - began)
 
 
 def down(settings: Settings, progress: Progress = _silent) -> None:
@@ -187,24 +204,24 @@ def _create_topics(settings: Settings, wanted: list[Component], progress: Progre
 def bring_up(settings: Settings, parts: list[Component], progress: Progress, began: float) -> None:
     """Start these, and return when they are healthy. For a holder of the platform's lock. Raises ComponentFailed."""
     running = _once_none_is_stopping(settings, parts)
-    there = {part.name for part in parts if part.name in running and running[part.name].wanted}
+    present = {part.name for part in parts if part.name in running and running[part.name].wanted}
     for part in parts:
-        if part.name in there and running[part.name].state == "BACKOFF":
+        if part.name in present and running[part.name].state == "BACKOFF":
             # It waits for its next try, and would be judged by its last: what was wrong may be mended.
             supervisor.stop_component(settings, part.name)
-            there.remove(part.name)
-        if part.name not in there:
+            present.remove(part.name)
+        if part.name not in present:
             supervisor.start_component(settings, part.name)
             progress(part.name, "starting", time.monotonic() - began)
     started = time.monotonic()
     pids: dict[str, set[int]] = {part.name: set() for part in parts}
     waiting = list(parts)
     while waiting:
-        now = supervisor.processes(settings)
+        processes = supervisor.processes(settings)
         for part in list(waiting):
-            if _is_healthy(settings, part, now.get(part.name), pids[part.name], time.monotonic() - started):
+            if _is_healthy(settings, part, processes.get(part.name), pids[part.name], time.monotonic() - started):
                 waiting.remove(part)
-                progress(part.name, "was healthy already" if part.name in there else "healthy", time.monotonic() - began)
+                progress(part.name, "was healthy already" if part.name in present else "healthy", time.monotonic() - began)
         time.sleep(_POLL_S)
 
 
@@ -260,9 +277,9 @@ def stop_parts(settings: Settings, parts: list[Component], progress: Progress, b
     deadline = time.monotonic() + max(part.stop_s for part in parts) + 5
     waiting = {part.name for part in parts if part.name in running and running[part.name].wanted}
     while waiting and time.monotonic() < deadline:
-        now = supervisor.processes(settings)
+        processes = supervisor.processes(settings)
         for name in sorted(waiting):
-            if name not in now or not now[name].wanted:
+            if name not in processes or not processes[name].wanted:
                 waiting.remove(name)
                 progress(name, "stopped", time.monotonic() - began)
         time.sleep(_POLL_S)

@@ -32,8 +32,8 @@ _LARGEST = "max.message.bytes"
 
 def partitions(admin: AdminClient, names: tuple[str, ...]) -> dict[str, dict[int, int]]:
     """Return the partitions of those topics that are there, each with its number of replicas."""
-    there = admin.list_topics(timeout=_REQUEST_S).topics
-    return {name: {p: len(m.replicas) for p, m in there[name].partitions.items()} for name in names if name in there}
+    topics = admin.list_topics(timeout=_REQUEST_S).topics
+    return {name: {p: len(m.replicas) for p, m in topics[name].partitions.items()} for name in names if name in topics}
 
 
 def bounds(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
@@ -51,12 +51,12 @@ def bounds(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dic
 
 
 def _bounds(admin: AdminClient, topic: str, numbers: Mapping[int, object]) -> dict[int, tuple[int, int]]:
-    found = []
+    offsets = []
     for spec in (OffsetSpec.earliest(), OffsetSpec.latest()):
         asked = {TopicPartition(topic, p): spec for p in numbers}
         answers = admin.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=_REQUEST_S)
-        found.append({tp.partition: int(answer.result().offset) for tp, answer in answers.items()})
-    return {p: (found[0][p], found[1][p]) for p in numbers}
+        offsets.append({tp.partition: int(answer.result().offset) for tp, answer in answers.items()})
+    return {p: (offsets[0][p], offsets[1][p]) for p in numbers}
 
 
 def ends(settings: Settings, topic: str, numbers: Mapping[int, object]) -> dict[int, int]:
@@ -103,9 +103,9 @@ def drop(admin: AdminClient, *names: str) -> None:
     _until(lambda: not partitions(admin, names), f"the end of {', '.join(names)}")
 
 
-def _until(there: Callable[[], bool], what: str) -> None:
+def _until(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + _REQUEST_S
-    while not there():
+    while not condition():
         if time.monotonic() > deadline:
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"{what} was waited for in vain"))
         time.sleep(0.05)

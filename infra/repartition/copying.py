@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
+import numpy as np
 
 from features.base import names
 from features.base.durations import DAY_MS
@@ -17,13 +18,19 @@ from infra.repartition.logs import HELD, Reader, Writer
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from streams import topics
+from streams.engine.codec import UNREADABLE, Decoder
+from streams.engine.homes import Homes
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.repartition_header import HEADER, negative
 from streams.engine.settings_history import History
-from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
+from streams.kafka.partitioners import HASHES, Name
 from streams.kafka.records import Record
 from streams.labels.label_intake import LabelIntake
 from streams.scoring.admission.admission import Admission
 from streams.scoring.intake import Intake, admission, limits_of
+from streams.scoring.measures import Measures
+from streams.wire import wire as registered
+from streams.wire.wire import Wire
 
 #: Told (what, of how many records) as it goes on.
 Tell = Callable[[str, int], None]
@@ -52,25 +59,24 @@ for _said in (Score, Alert, Outcome):
 
 
 class Target:
-    """The new partition of a record: by its key; by its subject, where it has no key."""
+    """The new partition of a record: its subject's. What a producer took for a key does not count (``streams.engine.homes``)."""
 
-    def __init__(self, partitioner: Name, partitions: int) -> None:
+    def __init__(self, partitioner: Name, partitions: int, wire: Wire | None = None) -> None:
         self._hashed = HASHES[partitioner]
         self._partitions = partitions
-        self._of_producers = msgspec.json.Decoder(_OfProducers).decode
-        self._of_ours = msgspec.json.Decoder(_OfOurs).decode
+        self._of_producers = Decoder(_OfProducers, wire).decode
+        self._of_ours = Decoder(_OfOurs).decode
 
     def __call__(self, record: Record) -> int:
-        # Outcomes are written by the label joiner alone, whose producer spreads keys as Java does.
-        hashed = HASHES["murmur2"] if record.topic == topics.OUTCOMES else self._hashed
-        key = record.key
-        if not key:
-            try:
-                read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
-                key = read(record.value or b"").subject.encode()
-            except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return record.partition % self._partitions
-        return hashed(key) % self._partitions
+        if record.topic == topics.OUTCOMES and record.key:
+            # Written by the label joiner alone, keyed by the counterpart; its producer spreads keys as Java does.
+            return HASHES["murmur2"](record.key) % self._partitions
+        try:
+            read = self._of_producers if record.topic in (topics.EVENTS, topics.LABELS) else self._of_ours
+            key = read(record).subject.encode()
+        except UNREADABLE:
+            return record.partition % self._partitions
+        return self._hashed(key) % self._partitions
 
 
 class Taken:
@@ -80,13 +86,27 @@ class Taken:
         """Set up with ``histories``: by partition, by what it was processed (``streams.engine.settings_history``)."""
         self._admissions: dict[int, Admission] = {}
         self._settings = settings
-        self._intake = Intake(settings.scoring, self._of)
+        # Those that lay elsewhere than their subject's were moved, and the moved ones were taken.
+        own = Measures(settings), homes_of(settings), registered.of(settings)
+        self._intake = Intake(settings.scoring, self._of, *own)
+        self._measures: dict[tuple[int, int], int] = {}
         for partition, history in histories.items():
             self._intake.decided((topics.EVENTS, partition), history)
 
     def __call__(self, records: list[Record]) -> list[Record]:
         """Return those of ``records`` that were taken. They are of one partition and follow those of the call before."""
-        return [record for taken in self._intake.again(records) for record in taken.records]
+        kept = []
+        for taken in self._intake.again(records):
+            kept += taken.records
+            counted = np.where(taken.unknown, -1, taken.columns.measure).tolist()
+            for record, event, measure in zip(taken.records, taken.events, counted, strict=True):
+                if measure != event.measure:
+                    self._measures[record.partition, record.offset] = measure
+        return kept
+
+    def measure(self, record: Record) -> int | None:
+        """Return what was counted of a record that was taken, where that is not the event's own measure; asked for once."""
+        return self._measures.pop((record.partition, record.offset), None)
 
     def _of(self, partition: int) -> Admission:
         if partition not in self._admissions:
@@ -97,10 +117,10 @@ class Taken:
 class TakenLabels:
     """Of labels, those that the label joiner took. One that it refused would be read again as a copy, that is, as taken."""
 
-    def __init__(self, lead_ms: int, histories: Mapping[int, History]) -> None:
-        """Set up with ``lead_ms``: where ``histories``, by partition, does not say by what it was processed
+    def __init__(self, lead_ms: int, homes: Homes, histories: Mapping[int, History], wire: Wire | None = None) -> None:
+        """Set up with ``lead_ms`` and ``homes``: where ``histories``, by partition, does not say by what it was processed
         (``streams.engine.settings_history``)."""
-        self._intake = LabelIntake(lead_ms)
+        self._intake = LabelIntake(lead_ms, homes, wire)
         for partition, history in histories.items():
             self._intake.decided((topics.LABELS, partition), history)
 
@@ -110,15 +130,16 @@ class TakenLabels:
         return taken
 
 
-def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tell) -> tuple[Marks, Evidence]:
-    """Read what decides: how far the processors had come, and where keys lie. ``begins``: of ``transactions``, by partition.
+def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tell) -> Marks:
+    """Read what decides: how far the processors had come. ``begins``: of ``transactions``, by partition.
 
     Raises PlatformError where the beginning of the log that is needed is gone.
     """
     delays = journal.topics[topics.SCORES].limits
-    marks, evidence = Marks(journal.before, settings.labels.delay_ms, delays), Evidence(journal.before)
+    marks = Marks(journal.before, settings.labels.delay_ms, delays)
+    wire = registered.of(settings)
     with _reader(settings, journal) as reader:
-        for topic in (topics.EVENTS, topics.SCORES, topics.LABELS, topics.OUTCOMES):
+        for topic in (topics.EVENTS, topics.SCORES, topics.OUTCOMES):
             seen = 0
             for partition, end in journal.topics[topic].ends.items():
                 first = newest = None
@@ -126,18 +147,15 @@ def look(settings: Settings, journal: Journal, begins: dict[int, int], tell: Tel
                     seen += len(records)
                     if topic in (topics.SCORES, topics.OUTCOMES):
                         marks.see(records)
-                    if topic != topics.OUTCOMES:
-                        for record in records:
-                            evidence.see(topic, partition, record.key)
                     if topic == topics.EVENTS and begins.get(partition, 0) > 0:
-                        times = [time for time in map(time_of, records) if time is not None]
+                        times = [time for record in records if (time := time_of(record, wire)) is not None]
                         first = min(times, default=None) if first is None else first
                         newest = max(times, default=newest)
                 if begins.get(partition, 0) > 0 and topic == topics.EVENTS:
                     _reaches_back(partition, begins[partition], first, newest)
             tell(f"{topic} looked at", seen)
     marks.settle()
-    return marks, evidence
+    return marks
 
 
 def _reaches_back(partition: int, begin: int, first: int | None, newest: int | None) -> None:
@@ -149,30 +167,24 @@ def _reaches_back(partition: int, begin: int, first: int | None, newest: int | N
         )
 
 
-def chosen(evidence: Evidence, asked: Name | None) -> Name:
-    """Return the partitioner: the one that was asked for, else the one that explains the log. Raises PlatformError."""
-    if asked is not None:
-        return asked
-    try:
-        return evidence.partitioner()
-    except Unexplained as error:
-        raise PlatformError(
-            f"{error}; records must go where your producers will send the next ones: give all of them one partitioner, key every "
-            "record by its subject, and name it: --partitioner murmur2 or crc32"
-        ) from error
-
-
 def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None:
     """Fill the temporary topics, which are there and empty, and write into the journal how many records they hold."""
-    target = Target(journal.partitioner, journal.partitions)
+    wire = registered.of(settings)
+    target = Target(journal.partitioner, journal.partitions, wire)
     with _reader(settings, journal) as reader, Writer(settings) as writer:
         for topic in SPREAD:
             taken = taken_of(settings, topic, journal.topics[topic].limits)
             parts = [_part(_pieces(reader, journal, topic, p, end), taken) for p, end in journal.topics[topic].ends.items()]
             copied = 0
-            for record in merged(parts):
+            measure = taken.measure if isinstance(taken, Taken) else _nothing
+            for record in merged(parts, wire):
                 headers = [header for header in record.headers if header[0] != HEADER]
-                writer.put(temporary(topic), target(record), record, [*headers, marks.of(record).header()])
+                writer.put(
+                    temporary(topic),
+                    target(record),
+                    record,
+                    [*headers, marks.of(record)._replace(measure=measure(record)).header()],
+                )
                 copied += 1
             writer.flush()
             counts = {p: writer.counts.get((temporary(topic), p), 0) for p in range(journal.partitions)}
@@ -182,12 +194,16 @@ def copy(settings: Settings, journal: Journal, marks: Marks, tell: Tell) -> None
             tell(f"{topic} copied", copied)
 
 
+def _nothing(record: Record) -> int | None:
+    return None
+
+
 def taken_of(settings: Settings, topic: str, histories: Mapping[int, History]) -> Taken | TakenLabels | None:
     """Tell which of a topic's records are copied; None: all."""
     if topic == topics.EVENTS:
         return Taken(settings, histories)
     if topic == topics.LABELS:
-        return TakenLabels(limits_of(settings.scoring).lead_ms, histories)
+        return TakenLabels(limits_of(settings.scoring).lead_ms, homes_of(settings), histories, registered.of(settings))
     return None
 
 

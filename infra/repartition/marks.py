@@ -84,5 +84,5 @@ class Marks:
     def _joined_ms(self, record: Record) -> int | None:
         """Return what a copy of an earlier repartition said: it is still so; and where a score came since, time has passed."""
         before = copied(record)
-        said = [one for one in (self._reached.get(record.partition), before and before.joined_ms) if one is not None]
-        return max(said, default=None)
+        times_ms = [at_ms for at_ms in (self._reached.get(record.partition), before and before.joined_ms) if at_ms is not None]
+        return max(times_ms, default=None)

@@ -18,7 +18,9 @@ import msgspec
 from features.base import names
 from features.base.events import NAMES_ON_THE_WIRE, Event, Label, Outcome, Score
 from streams import topics
+from streams.engine.codec import UNREADABLE, Decoder
 from streams.kafka.records import Record
+from streams.wire.wire import Wire
 
 AHEAD = 9
 _ANY = -(2**62)
@@ -45,32 +47,33 @@ for _view, _whole in ((_Event, Event), (_Scored, Score), (_Label, Label), (_Outc
 
 
 @cache
-def _reader(topic: str) -> Callable[[bytes], int]:
+def _reader(topic: str, wire: Wire | None) -> Callable[[Record], int]:
     if topic == topics.EVENTS:
-        event = msgspec.json.Decoder(_Event).decode
-        return lambda value: event(value).event_time_ms
+        event = Decoder(_Event, wire).decode
+        return lambda record: event(record).event_time_ms
     if topic == topics.LABELS:
-        label = msgspec.json.Decoder(_Label).decode
-        return lambda value: label(value).label_time_ms
+        label = Decoder(_Label, wire).decode
+        return lambda record: label(record).label_time_ms
     if topic == topics.OUTCOMES:
-        outcome = msgspec.json.Decoder(_Outcome).decode
-        return lambda value: outcome(value).outcome_time_ms
-    scored = msgspec.json.Decoder(_Scored).decode
-    return lambda value: scored(value).event.event_time_ms
+        outcome = Decoder(_Outcome).decode
+        return lambda record: outcome(record).outcome_time_ms
+    scored = Decoder(_Scored).decode
+    return lambda record: scored(record).event.event_time_ms
 
 
-def time_of(record: Record) -> int | None:
-    """Return the event time by which the record's topic goes on; None where it cannot be read."""
+def time_of(record: Record, wire: Wire | None = None) -> int | None:
+    """Return the event time by which the record's topic goes on; None where it cannot be read. ``wire`` reads values of producers
+    that are not plain JSON."""
     try:
-        time = _reader(record.topic)(record.value or b"")
-    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        time = _reader(record.topic, wire)(record)
+    except UNREADABLE:
         return None
     return time if abs(time) < 2**61 else None
 
 
-def merged(parts: Iterable[Iterator[list[Record]]]) -> Iterator[Record]:
-    """Yield the records by time. ``parts``: pieces of each partition, in order."""
-    sources = [_Source(pieces) for pieces in parts]
+def merged(parts: Iterable[Iterator[list[Record]]], wire: Wire | None = None) -> Iterator[Record]:
+    """Yield the records by time. ``parts``: pieces of each partition, in order; ``wire``: as in ``time_of``."""
+    sources = [_Source(pieces, wire) for pieces in parts]
     waiting = [(source.time, i) for i, source in enumerate(sources) if source.ahead]
     heapq.heapify(waiting)
     while waiting:
@@ -86,7 +89,8 @@ def merged(parts: Iterable[Iterator[list[Record]]]) -> Iterator[Record]:
 class _Source:
     """One partition, and the records of it that come next, each with its time."""
 
-    def __init__(self, pieces: Iterator[list[Record]]) -> None:
+    def __init__(self, pieces: Iterator[list[Record]], wire: Wire | None) -> None:
+        self._wire = wire
         self._records = (record for piece in pieces for record in piece)
         self.ahead: deque[tuple[int, Record]] = deque()
         self._fill()
@@ -104,6 +108,6 @@ class _Source:
 
     def _fill(self) -> None:
         while len(self.ahead) < AHEAD and (record := next(self._records, None)) is not None:
-            time = time_of(record)
+            time = time_of(record, self._wire)
             # One that cannot be read goes along with its neighbours.
             self.ahead.append((time if time is not None else self.ahead[-1][0] if self.ahead else _ANY, record))

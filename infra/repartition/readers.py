@@ -37,8 +37,8 @@ def others(settings: Settings, admin: AdminClient, partitions: int) -> dict[str,
     groups = sorted({group.group_id for group in listed} - set(GROUPS))
     places = [(topic, p) for topic in SPREAD for p in range(partitions)]
     with Committed(settings) as committed:
-        found = committed.read(dict.fromkeys(groups, places), _REQUEST_S)
-    reads = {group: sorted({topic for topic, _ in commits}) for group, commits in found.items() if commits}
+        by_group = committed.read(dict.fromkeys(groups, places), _REQUEST_S)
+    reads = {group: sorted({topic for topic, _ in commits}) for group, commits in by_group.items() if commits}
     return {group: {topic: _position(settings, group, topic) for topic in names} for group, names in reads.items()}
 
 
@@ -56,11 +56,11 @@ def noted(settings: Settings, partitions: int) -> dict[str, dict[int, Note]]:
     the log was processed."""
     places = {group: [(topic, p) for topic in names for p in range(partitions)] for group, names in ours().items()}
     with Committed(settings) as committed:
-        found = committed.read(places, _REQUEST_S)
+        by_group = committed.read(places, _REQUEST_S)
     made: dict[str, dict[int, Note]] = {topic: {} for topic in SPREAD}
-    for commits in found.values():
-        for (topic, partition), one in commits.items():
-            note, other = commit_metadata.read(one.metadata), made[topic].get(partition, Note())
+    for commits in by_group.values():
+        for (topic, partition), entry in commits.items():
+            note, other = commit_metadata.read(entry.metadata), made[topic].get(partition, Note())
             made[topic][partition] = Note(max(note.copied, other.copied), note.limits or other.limits)
     return made
 
@@ -68,16 +68,16 @@ def noted(settings: Settings, partitions: int) -> dict[str, dict[int, Note]]:
 def wait_until_left(admin: AdminClient, groups: list[str]) -> None:
     """Wait until the groups have no members. Raises PlatformError where one still has some after a while."""
     deadline = time.monotonic() + _LEAVING_S
-    while there := _with_members(admin, groups):
+    while remaining := _with_members(admin, groups):
         if time.monotonic() > deadline:
             raise PlatformError(
-                f"{', '.join(there)} still read the topics, from processes that this platform did not start; stop them first"
+                f"{', '.join(remaining)} still read the topics, from processes that this platform did not start; stop them first"
             )
         time.sleep(0.2)
 
 
 def _with_members(admin: AdminClient, groups: list[str]) -> list[str]:
-    there = []
+    active = []
     for group, future in admin.describe_consumer_groups(groups, request_timeout=_REQUEST_S).items() if groups else ():
         try:
             described = future.result()
@@ -86,8 +86,8 @@ def _with_members(admin: AdminClient, groups: list[str]) -> list[str]:
                 raise
             continue
         if described.state not in _LEFT or described.members:
-            there.append(group)
-    return there
+            active.append(group)
+    return active
 
 
 def commit(settings: Settings, journal: Journal) -> None:
@@ -115,6 +115,6 @@ def commit(settings: Settings, journal: Journal) -> None:
             if tp.error is not None:
                 raise KafkaException(tp.error)
     with Committed(settings) as committed:
-        found = committed.read({group: list(places) for group, places in wanted.items()}, _REQUEST_S)
-    if any(found[group][place].offset != offset for group, places in wanted.items() for place, offset in places.items()):
+        by_group = committed.read({group: list(places) for group, places in wanted.items()}, _REQUEST_S)
+    if any(by_group[group][place].offset != offset for group, places in wanted.items() for place, offset in places.items()):
         raise KafkaException(KafkaError(KafkaError._FAIL, "the committed offsets are not what was written"))

@@ -46,18 +46,20 @@ _STILL_S = 3.0
 
 @dataclass(frozen=True)
 class Wish:
-    """What was asked for. ``agree`` is told what will be done, and raises where that is not wanted."""
+    """What was asked for. ``partitioner`` None: as it is. ``agree`` is told what will be done, and raises where that is not
+    wanted."""
 
     partitions: int
     partitioner: Name | None = None
     timeout_s: float = 300.0
-    agree: Callable[[str], None] = lambda told: None
+    agree: Callable[[str], None] = lambda plan: None
 
 
 def repartition(settings: Settings, wish: Wish, progress: Progress) -> Journal:
     """Return what was done. Raises Interrupted where the broker or a producer did not follow: the same call goes on."""
-    if "DRIFTLOOP_PARTITIONS" in os.environ:
-        raise PlatformError("DRIFTLOOP_PARTITIONS is set and would win over what is written down; unset it first")
+    for variable in ("DRIFTLOOP_PARTITIONS", "DRIFTLOOP_PARTITIONER"):
+        if variable in os.environ:
+            raise PlatformError(f"{variable} is set and would win over what is written down; unset it first")
     unfinished = repartition_journal.read(settings)
     if unfinished is not None and not settings.bootstrap_servers:
         settings = up_down.services(settings, progress)
@@ -114,33 +116,35 @@ class _Run:
     def _begin(self, admin: AdminClient) -> Journal:
         """Work up to whole copies: nothing is changed until then, so whatever goes wrong, the platform goes on as before."""
         before, wanted = self._settings.partitions, self._wish.partitions
-        there = broker.partitions(admin, SPREAD)
+        existing = broker.partitions(admin, SPREAD)
         for topic in SPREAD:
-            if len(there.get(topic, {})) != before:
+            if len(existing.get(topic, {})) != before:
                 raise PlatformError(
-                    f"topic {topic} has {len(there.get(topic, {}))} partitions and the setting partitions says {before}; "
+                    f"topic {topic} has {len(existing.get(topic, {}))} partitions and the setting partitions says {before}; "
                     "only topics that are as driftloop up made them can be repartitioned; set partitions (driftloop.toml) to "
                     "what they have: repartition changes the setting, too"
                 )
-        if wanted == before:
-            raise PlatformError(f"--partitions is {wanted}, which is what the topics have")
+        spread_by = self._wish.partitioner or self._settings.partitioner
+        if wanted == before and spread_by == self._settings.partitioner:
+            raise PlatformError(f"--partitions is {wanted}, which is what the topics have, and they are spread by {spread_by}")
         self._drain()
-        held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
+        held = {topic: broker.bounds(self._admin_settings, topic, existing[topic]) for topic in SPREAD}
         offsets = sum(end - begin for bounds in held.values() for begin, end in bounds.values())
         self._wish.agree(
-            f"{len(SPREAD)} topics, up to {offsets:,} records, are copied from {before} to {wanted} partitions; the processors "
-            "stand still meanwhile, and producers must"
+            f"{len(SPREAD)} topics, up to {offsets:,} records, are copied from {before} to {wanted} partitions, spread by "
+            f"{spread_by}; the processors stand still meanwhile, and producers must"
         )
         running = supervisor.processes(self._settings)
         plan = Journal(
             begun_ms=time.time_ns() // 1_000_000,
             before=before,
             partitions=wanted,
+            partitioner=spread_by,
             running=[name for name in PROCESSES if name in running and running[name].wanted],
         )
         repartition_journal.write(self._settings, plan)
         try:
-            self._copy(admin, plan, there)
+            self._copy(admin, plan, existing)
         except BaseException:
             self._abandon(admin, plan)
             raise
@@ -173,7 +177,7 @@ class _Run:
     def _ends(self) -> dict[str, dict[int, int]]:
         return {topic: broker.ends(self._admin_settings, topic, range_of(self._settings.partitions)) for topic in SPREAD}
 
-    def _copy(self, admin: AdminClient, plan: Journal, there: dict[str, dict[int, int]]) -> None:
+    def _copy(self, admin: AdminClient, plan: Journal, existing: dict[str, dict[int, int]]) -> None:
         settings = self._admin_settings
         self._stop(plan.running)
         others = readers.others(settings, admin, plan.before)
@@ -182,13 +186,13 @@ class _Run:
             if waiting := lockstep.waiting_for():
                 raise PlatformError(f"records came while the processors were stopped ({waiting[0]}); stop producers first")
         plan.readers = others
-        held = {topic: broker.bounds(self._admin_settings, topic, there[topic]) for topic in SPREAD}
+        held = {topic: broker.bounds(self._admin_settings, topic, existing[topic]) for topic in SPREAD}
         noted = readers.noted(settings, plan.before)
         for topic in SPREAD:
             ends = {p: end for p, (_, end) in held[topic].items()}
             plan.topics[topic] = TopicPlan(
                 broker.config(admin, topic),
-                there[topic][0],
+                existing[topic][0],
                 ends,
                 copies={p: note.copied for p, note in noted[topic].items()},
                 limits={p: note.limits for p, note in noted[topic].items()},
@@ -197,9 +201,8 @@ class _Run:
         plan.revisions = previous.revisions + max(plan.topics[topics.OUTCOMES].ends.values())
         plan.letters = broker.ends(settings, topics.DLQ, range_of(1))[0]
         begins = {p: begin for p, (begin, _) in held[topics.EVENTS].items()}
-        marks, evidence = copying.look(settings, plan, begins, self._count)
-        plan.partitioner = copying.chosen(evidence, self._wish.partitioner)
-        self._tell("keys", f"spread by {plan.partitioner}")
+        marks = copying.look(settings, plan, begins, self._count)
+        self._tell("subjects", f"spread by {plan.partitioner}")
         for topic in SPREAD:
             wanted = plan.topics[topic]
             own = {"retention.ms": "-1"} | {k: v for k, v in wanted.config.items() if k == "max.message.bytes"}
@@ -224,6 +227,8 @@ class _Run:
         Store(settings.snapshot_root, named(Scorer.name)).of_cluster(cluster_id(admin, topics.EVENTS)).clear()
         readers.commit(self._admin_settings, plan)
         self._settings = ports.remember(settings, "partitions", str(plan.partitions))
+        if self._settings.partitioner != plan.partitioner:
+            self._settings = ports.remember(self._settings, "partitioner", f'"{plan.partitioner}"')
         broker.drop(admin, *map(temporary, SPREAD))
         repartition_journal.remove(settings)
         self._start(plan.running)
@@ -240,8 +245,8 @@ class _Run:
     def _start(self, names: list[str]) -> None:
         if not names:
             return
-        there = supervisor.processes(self._settings)
-        if "redis" not in there or not there["redis"].wanted:
+        processes = supervisor.processes(self._settings)
+        if "redis" not in processes or not processes["redis"].wanted:
             # The platform went down in between: half of it is no use.
             self._tell("processors", "start with driftloop up")
             return

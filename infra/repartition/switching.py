@@ -21,6 +21,7 @@ from infra.repartition import broker
 from infra.repartition.copying import Target, temporary
 from infra.repartition.logs import HELD, Reader, Writer
 from streams.kafka.records import Record
+from streams.wire import wire as registered
 
 _MOST_ROUNDS = 5
 
@@ -51,15 +52,15 @@ def switch(settings: Settings, admin: AdminClient, journal: Journal, topic: str)
 
 def _rescue(settings: Settings, admin: AdminClient, journal: Journal, topic: str, plan: TopicPlan) -> None:
     """Put what is in the topic and not in the copy behind the copy."""
-    there = broker.partitions(admin, (topic,)).get(topic, {})
-    if not there:
+    partitions = broker.partitions(admin, (topic,)).get(topic, {})
+    if not partitions:
         return
     broker.close(admin, topic)
-    original = len(there) == journal.before
-    target = Target(journal.partitioner, journal.partitions)
+    original = len(partitions) == journal.before
+    target = Target(journal.partitioner, journal.partitions, registered.of(settings))
     with Reader(settings, HELD // 10) as reader, Reader(settings, HELD // 10) as other, Writer(settings) as writer:
         copies = {} if original else broker.ends(settings, temporary(topic), plan.counts)
-        for partition, (begin, end) in broker.bounds(settings, topic, there).items():
+        for partition, (begin, end) in broker.bounds(settings, topic, partitions).items():
             first = max(begin, plan.ends.get(partition, 0)) if original else begin
             records = chain.from_iterable(reader.pieces(topic, partition, first, end))
             put = chain.from_iterable(other.pieces(temporary(topic), partition, 0, copies.get(partition, 0)))

@@ -33,16 +33,16 @@ class Access:
     transactional_ids: tuple[str, ...] = ()
 
 
-def of_processor(one: Processor) -> Access:
+def of_processor(processor: Processor) -> Access:
     """Return the rights that a processor needs."""
     return Access(
-        one.name,
-        one.purpose,
-        (*one.reads, *one.follows, *one.changelogs),
-        (*one.writes, *one.changelogs),
-        (named(one.name),),
+        processor.name,
+        processor.purpose,
+        (*processor.reads, *processor.follows, *processor.changelogs),
+        (*processor.writes, *processor.changelogs),
+        (named(processor.name),),
         (f"{_LONELY}*",),
-        (f"driftloop-{named(one.name)}-*",) if one.transactional else (),
+        (f"driftloop-{named(processor.name)}-*",) if processor.transactional else (),
     )
 
 
@@ -120,8 +120,8 @@ def markdown(accesses: Iterable[Access] = TABLE) -> str:
     head = "| user | for | reads topics | writes topics | commits in groups | asks about groups | transactional ids |"
     lines = [head, "| --- " * 7 + "|"]
     lines += [
-        f"| `{one.user}` | {one.purpose} | {cell(one.reads)} | {cell(one.writes)} | {cell(one.groups)} | {cell(one.looks_at)} "
-        f"| {cell(one.transactional_ids)} |"
-        for one in accesses
+        f"| `{access.user}` | {access.purpose} | {cell(access.reads)} | {cell(access.writes)} | {cell(access.groups)} "
+        f"| {cell(access.looks_at)} | {cell(access.transactional_ids)} |"
+        for access in accesses
     ]
     return "\n".join(lines) + "\n"

@@ -44,11 +44,13 @@ def apply(settings: Settings) -> int:
         ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
     )
     ours = {f"User:{user}" for user in acl.USERS}
-    there = {one for one in asked.describe_acls(anything, request_timeout=_TIMEOUT_S).result() if one.principal in ours}
-    missing, stale = list(wanted - there), list(there - wanted)
+    existing = {
+        binding for binding in asked.describe_acls(anything, request_timeout=_TIMEOUT_S).result() if binding.principal in ours
+    }
+    missing, stale = list(wanted - existing), list(existing - wanted)
     for made in asked.create_acls(missing, request_timeout=_TIMEOUT_S).values() if missing else ():
         made.result()
-    for gone in asked.delete_acls([_exactly(one) for one in stale], request_timeout=_TIMEOUT_S).values() if stale else ():
+    for gone in asked.delete_acls([_exactly(binding) for binding in stale], request_timeout=_TIMEOUT_S).values() if stale else ():
         gone.result()
     return len(missing) + len(stale)
 
@@ -65,7 +67,13 @@ def _binding(rule: acl.Rule) -> AclBinding:
     )
 
 
-def _exactly(one: AclBinding) -> AclBindingFilter:
+def _exactly(binding: AclBinding) -> AclBindingFilter:
     return AclBindingFilter(
-        one.restype, one.name, one.resource_pattern_type, one.principal, one.host, one.operation, one.permission_type
+        binding.restype,
+        binding.name,
+        binding.resource_pattern_type,
+        binding.principal,
+        binding.host,
+        binding.operation,
+        binding.permission_type,
     )

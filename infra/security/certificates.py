@@ -41,7 +41,7 @@ def authority(folder: Path) -> None:
     write(folder / "ca.pem", made.public_bytes(serialization.Encoding.PEM))
 
 
-def certificate(folder: Path, name: str, now: datetime | None = None, hosts: Iterable[str] = ()) -> bool:
+def certificate(folder: Path, name: str, moment: datetime | None = None, hosts: Iterable[str] = ()) -> bool:
     """Give ``name`` a certificate and key, both in ``folder/NAME.pem``, unless it has one that is good for a while and for
     the same hosts.
 
@@ -54,7 +54,7 @@ def certificate(folder: Path, name: str, now: datetime | None = None, hosts: Ite
     issuer = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
     if path.exists():
         held = x509.load_pem_x509_certificate(path.read_bytes())
-        left = held.not_valid_after_utc - (now or datetime.now(UTC))
+        left = held.not_valid_after_utc - (moment or datetime.now(UTC))
         named = held.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         if left > timedelta(days=RENEW_DAYS) and held.issuer == issuer.subject and set(named) == set(places):
             return False

@@ -9,7 +9,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from features.base.environment import without
 from features.base.files import move_folder
+from features.base.web_client import java_proxies
 from infra.errors import PlatformError
 from infra.services import cache_folder, java
 from infra.services.locks import exclusive
@@ -59,7 +61,7 @@ def resolve(bundle: Bundle = BROKER) -> Path:
     target = place(bundle)
     if complete(target, bundle):
         return target
-    with exclusive(cache_folder.folder(), _TIMEOUT_S, f"fetching {bundle.what}"):
+    with exclusive(cache_folder.made(), _TIMEOUT_S, f"fetching {bundle.what}"):
         if complete(target, bundle):
             return target
         with tempfile.TemporaryDirectory(prefix="jars-", dir=cache_folder.folder()) as work:
@@ -103,20 +105,26 @@ def _ivy() -> Path:
 
     spec = find_spec("pyspark")
     places = spec.submodule_search_locations if spec else None
-    found = [jar for place in places or [] for jar in Path(place, "jars").glob("ivy-*.jar")]
-    if not found:
+    jars = [jar for place in places or [] for jar in Path(place, "jars").glob("ivy-*.jar")]
+    if not jars:
         raise PlatformError("the package pyspark is missing (its Ivy fetches the jars); install the extra driftloop[retrain]")
-    return found[0]
+    return jars[0]
 
 
 def _retrieve(bundle: Bundle, work: Path, into: Path) -> None:
     (work / "ivy.xml").write_text(_module(bundle))
     pattern = f"{into}/[artifact]-[revision](-[classifier]).[ext]"
-    command = [java.find(), f"-Divy.default.ivy.user.dir={work}/ivy", "-jar", _ivy(), "-ivy", work / "ivy.xml"]
+    command = [java.find(), *java_proxies(), f"-Divy.default.ivy.user.dir={work}/ivy", "-jar", _ivy(), "-ivy", work / "ivy.xml"]
     command += ["-cache", work / "downloads", "-types", "jar", "bundle", "-retrieve", pattern]
     try:
         done = subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, timeout=_TIMEOUT_S, env={**os.environ}, check=False
+            [str(part) for part in command],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            # Java options stay: they may be how this network is crossed.
+            env=without(os.environ, ()),
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise PlatformError(

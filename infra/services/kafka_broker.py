@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
 import subprocess
 import uuid
 from pathlib import Path
 
+from features.base.environment import without
 from features.base.network import LOOPBACK
 from features.base.settings import Settings
 from infra.errors import PlatformError
@@ -123,18 +125,24 @@ def prepare(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "log4j2.properties").write_text(_LOGGING)
     lines = [f"{name}={value}" for name, value in properties(settings).items()]
-    # Java's properties files take a backslash as the start of an escape.
-    (folder / "server.properties").write_text("\n".join(lines).replace("\\", "\\\\") + "\n")
+    (folder / "server.properties").write_text("\n".join(map(_escaped, lines)) + "\n", encoding="ascii")
     if (folder / "log" / "meta.properties").exists():
         _refuse_newer(folder / "log")
         return
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "0")
     file = str(folder / "server.properties")
     command = [*_java(settings, "64m"), _FORMAT, "format", "-t", cluster, "-c", file, "--ignore-formatted"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=without(os.environ))
     if done.returncode:
         reason = " ".join((done.stderr or done.stdout).split())
         raise PlatformError(f"Kafka could not format its log folder {folder / 'log'}: {reason}")
+
+
+def _escaped(line: str) -> str:
+    """Write a line as Java's properties files have it: Latin-1, all else by its UTF-16; a backslash begins an escape."""
+    units = line.replace("\\", "\\\\").encode("utf-16-be")
+    codes = [int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2)]
+    return "".join(chr(code) if code < 0x80 else f"\\u{code:04x}" for code in codes)
 
 
 def _refuse_newer(log: Path) -> None:
@@ -150,10 +158,10 @@ def _refuse_newer(log: Path) -> None:
 def metadata_level(log: Path) -> int:
     """Return the level of metadata.version for which a log folder was formatted; 0 where the folder does not say."""
     try:
-        found = re.search(rb"metadata\.version(..)", (log / "bootstrap.checkpoint").read_bytes(), re.DOTALL)
+        match = re.search(rb"metadata\.version(..)", (log / "bootstrap.checkpoint").read_bytes(), re.DOTALL)
     except OSError:
         return 0
-    return int.from_bytes(found[1], "big", signed=True) if found else 0
+    return int.from_bytes(match[1], "big", signed=True) if match else 0
 
 
 def command(settings: Settings) -> list[str]:

@@ -23,7 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from features.base.events import DriftReport, ModelEvent, ModelState, RetrainRequest
-from features.base.redaction import told
+from features.base.redaction import without_values
 from features.base.settings import Settings
 from features.catalogue.vector import vector_schema
 from retrain.control import metrics, rollback
@@ -132,7 +132,12 @@ class Controller:
             except Exception as error:
                 known = isinstance(error, msgspec.MsgspecError | WrongModel)
                 log.warning(
-                    "%s[%d] %d goes to dlq: %s", record.topic, record.partition, record.offset, told(error), exc_info=not known
+                    "%s[%d] %d goes to dlq: %s",
+                    record.topic,
+                    record.partition,
+                    record.offset,
+                    without_values(error),
+                    exc_info=not known,
                 )
                 try:
                     await self._publisher.record(dead_letter(record, PROCESSOR, error))

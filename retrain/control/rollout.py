@@ -18,6 +18,7 @@ import aiohttp
 import msgspec
 
 from features.base.settings import Settings
+from features.base.web_client import proxy_for
 from retrain.control.announced import Announced
 from serving.rollout.transitions import on_shadow_progress, rollback
 from serving.store.document import ServingDocument
@@ -141,7 +142,7 @@ class Rollout:
             self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=STATUS_TIMEOUT_S), connector=connector)
         try:
             headers = {"Authorization": f"Bearer {self._token_file.read_text().strip()}"}
-            async with self._http.get(self._url, headers=headers) as response:
+            async with self._http.get(self._url, headers=headers, proxy=proxy_for(self._url)) as response:
                 body = await response.read()
                 if response.status != 200:
                     log.warning("the model server's status answers %d: %s", response.status, body[:200])

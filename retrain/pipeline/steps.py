@@ -51,7 +51,7 @@ def prepare(settings_dir: str, run_dir: str, request: str, rows: str, profiles: 
             archived = spark.read.schema(job.SCORES).parquet(str(archive / "scores"))
             scores = job.clean_scores(archived, vector_schema(settings.features), chosen.end_ms, chosen.exclude)
             outcomes = spark.read.schema(job.OUTCOMES).parquet(str(archive / "outcomes"))
-            labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms)
+            labelled = job.training_rows(scores, outcomes, chosen.start_ms, chosen.settled_ms, chosen.known_ms)
             labelled.drop("schema").write.parquet(rows, mode="overwrite")
             habits = job.clean_transactions(archived, chosen.end_ms, chosen.exclude)
             daily_profiles(habits, chosen.end_ms).write.parquet(profiles, mode="overwrite")

@@ -11,6 +11,7 @@ from features.base.active import ROLES
 from features.base.settings import Settings
 from features.offline.as_of import joined
 from features.transform.arrow import number
+from features.transform.columns import counted_measures
 from retrain.training.dataset import Dataset
 from retrain.training.split import subject_hash
 
@@ -22,7 +23,7 @@ def training_table(settings: Settings, folder: Path) -> Dataset:
     return Dataset(
         joined(settings, table),
         number(table, "event_time_ms", np.int64),
-        number(table, ROLES.measure, np.int64),
+        counted_measures(table),
         number(table, "positive", np.bool_),
         number(table, "known", np.bool_),
         subject_hash(table.column(ROLES.subject).to_pylist()),

@@ -18,12 +18,14 @@ class NotEnoughData(ValueError):
 
 @dataclass(frozen=True)
 class Window:
-    """Event time in ms. Rows of [start, end]; labels had their time up to ``settled``."""
+    """Event time in ms. Rows of [start, end]; labels had their time up to ``settled``, and what was known at ``known`` counts: a
+    run that is repeated learns the same, whatever was corrected since."""
 
     start_ms: int
     end_ms: int
     settled_ms: int
     exclude: tuple[tuple[int, int], ...] = ()
+    known_ms: int = 0
 
 
 def window(request: RetrainRequest, settings: Settings, newest_ms: int) -> Window:
@@ -35,6 +37,7 @@ def window(request: RetrainRequest, settings: Settings, newest_ms: int) -> Windo
         end_ms=end,
         settled_ms=end - settings.labels.delay_ms,
         exclude=tuple((start, stop) for start, stop in request.exclude),
+        known_ms=request.event_time_ms,
     )
 
 

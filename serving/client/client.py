@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from features.base.model_client import ModelRefused, ModelUnavailable, Prediction
 from features.base.settings import SettingsError
+from features.base.web_client import on_this_host
 from serving.client import wire
 
 _MAX_MESSAGE = 64 * 1024 * 1024
@@ -25,7 +26,6 @@ _OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 1000),
     # Retries belong to the caller, who knows how long a transaction may wait.
     ("grpc.enable_retries", 0),
-    ("grpc.enable_http_proxy", 0),
 ]
 #: The request itself is wrong: it would fail again.
 _REFUSED = {
@@ -37,16 +37,21 @@ _REFUSED = {
 }
 
 
+def options(address: str) -> list[tuple[str, int]]:
+    """Return the channel's options for ``address``, host:port. A server on this host is never asked for through a proxy."""
+    return [*_OPTIONS, ("grpc.enable_http_proxy", 0 if on_this_host(address.rpartition(":")[0]) else 1)]
+
+
 def _channel(address: str, authority: Path | None) -> grpc.Channel:
     if authority is None:
-        return grpc.insecure_channel(address, options=_OPTIONS)
+        return grpc.insecure_channel(address, options=options(address))
     try:
         trusted = authority.read_bytes()
     except OSError as error:
         raise SettingsError(
             f"network.tls.authority: {authority} cannot be read ({error.strerror}); put the model server's authority there"
         ) from error
-    return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted), options=_OPTIONS)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(trusted), options=options(address))
 
 
 class KServeClient:

@@ -28,10 +28,31 @@ class WrongSchema(RequestError):
     reason = "wrong_schema"
 
 
+class UnsupportedEncoding(RequestError):
+    """The body is packed in a way that this server cannot unpack."""
+
+    http_status = 415
+    reason = "unsupported_encoding"
+
+
 class NotAuthorized(RequestError):
     http_status = 401
     grpc_status = grpc.StatusCode.UNAUTHENTICATED
     reason = "not_authorized"
+
+
+class UnknownModel(RequestError):
+    http_status = 404
+    grpc_status = grpc.StatusCode.NOT_FOUND
+    reason = "unknown_model"
+
+
+class UnknownVersion(RequestError):
+    """Another version than the one that answers was asked for by name."""
+
+    http_status = 404
+    grpc_status = grpc.StatusCode.NOT_FOUND
+    reason = "unknown_version"
 
 
 class UnknownSubject(RequestError):

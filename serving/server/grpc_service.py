@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import grpc
-from kserve.errors import InvalidInput, ModelNotFound
+from kserve.errors import InvalidInput
 from kserve.protocol.grpc.grpc_predict_v2_pb2_grpc import add_GRPCInferenceServiceServicer_to_server
 from kserve.protocol.grpc.interceptors import ExceptionToStatusInterceptor
-from kserve.protocol.grpc.servicer import InferenceServicer
 
 from serving.server import metrics
 from serving.server.auth import Token
-from serving.server.errors import NotAuthorized, RequestError
+from serving.server.errors import NotAuthorized, NotSupported, RequestError
+from serving.server.grpc_servicer import ScoringServicer
 from serving.server.kserve_dataplane import FixedRepository, ScoringDataPlane
 from serving.server.tls import Identity
 
@@ -47,7 +47,7 @@ class RpcServer:
                 ("grpc.so_reuseport", 0),
             ],
         )
-        add_GRPCInferenceServiceServicer_to_server(InferenceServicer(data_plane, repository), self._server)
+        add_GRPCInferenceServiceServicer_to_server(ScoringServicer(data_plane, repository), self._server)
         if identity is None:
             self._server.add_insecure_port(f"{host}:{port}")
         else:
@@ -72,9 +72,6 @@ class Statuses(ExceptionToStatusInterceptor):
         elif isinstance(ex, InvalidInput):
             metrics.REJECTED.labels("invalid_input").inc()
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(ex))
-        elif isinstance(ex, ModelNotFound):
-            metrics.REJECTED.labels("unknown_model").inc()
-            await context.abort(grpc.StatusCode.NOT_FOUND, str(ex))
         else:
             metrics.REJECTED.labels("internal").inc()
             await super().handle_exception(ex, request_or_iterator, context, method_name)
@@ -91,10 +88,17 @@ class Guard(grpc.aio.ServerInterceptor):
             message = "send the metadata 'authorization: Bearer <token>'; the token is in the platform's folder"
             await context.abort(NotAuthorized.grpc_status, message)
 
+        async def unknown(_: Any, context: Any) -> None:
+            metrics.REJECTED.labels(NotSupported.reason).inc()
+            message = "this server has no such method; docs/serving.md lists those of V2 that it has"
+            await context.abort(NotSupported.grpc_status, message)
+
         self._refuse = grpc.unary_unary_rpc_method_handler(refuse)
+        # Whatever shape the method's messages have: the call ends before any is read.
+        self._unknown = grpc.stream_stream_rpc_method_handler(unknown)
 
     async def intercept_service(self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any) -> Any:
         metadata = dict(handler_call_details.invocation_metadata)
         if handler_call_details.method in _OPEN or self._token.allows(metadata.get("authorization")):
-            return await continuation(handler_call_details)
+            return await continuation(handler_call_details) or self._unknown
         return self._refuse

@@ -6,18 +6,18 @@ import asyncio
 from typing import Any
 
 import numpy as np
-import orjson
 from kserve import InferOutput, InferRequest, InferResponse, Model
 from kserve.protocol.infer_type import InferInput, to_http_parameters
 from numpy.typing import NDArray
 
 from features.catalogue import vector
-from serving.server import vectors
+from serving.server import json_body, vectors
 from serving.server.engine import Answer, Engine
-from serving.server.errors import InvalidVectors, NotSupported
+from serving.server.errors import InvalidVectors, NotSupported, UnknownVersion
 from serving.server.lookup import Lookup
 from serving.server.onnx_model import INPUT, OUTPUT
 
+SHADOW_OUTPUT = "shadow_score"
 #: Up to here the model is faster than a change of threads; above, other requests should not wait for it.
 INLINE_ROWS = 1_024
 
@@ -46,7 +46,18 @@ class ScoringModel(Model):
         return [{"name": INPUT, "datatype": "FP32", "shape": [-1, width]}]
 
     def get_output_types(self) -> list[dict[str, Any]]:
-        return [{"name": OUTPUT, "datatype": "FP32", "shape": [-1]}]
+        names = [OUTPUT] if self._engine.loaded.shadow is None else [OUTPUT, SHADOW_OUTPUT]
+        return [{"name": name, "datatype": "FP32", "shape": [-1]} for name in names]
+
+    def versions(self) -> list[str]:
+        """Return the versions that a request may name: the champion's, none without one. The shadow only scores beside it."""
+        champion = self._engine.loaded.champion
+        return [champion.version] if champion is not None else []
+
+    def check_version(self, version: str | None) -> None:
+        """Raise UnknownVersion where ``version`` is named (not None, not empty) and another one answers, or none."""
+        if version:
+            _check_version(version, *self.versions())
 
     async def explain(self, payload: object, headers: object = None) -> dict[str, Any]:
         raise NotSupported("explanations are not served; the reasons of an alert are in the topic 'alerts'")
@@ -59,16 +70,21 @@ class ScoringModel(Model):
 
     async def _predict_v2(self, request: Any) -> InferResponse:
         champion = self._engine.champion()
+        if request.model_version:
+            _check_version(request.model_version, champion.version)
         rows = _tensor(request.inputs, champion.width)
-        parameters = to_http_parameters(request.parameters) if request.parameters else {}
-        answer = await self._answer(rows, _schema(parameters), _event_time(parameters))
-        outputs = [_output(OUTPUT, answer.scores)]
-        if answer.shadow_scores is not None:
-            outputs.append(_output("shadow_score", answer.shadow_scores))
         wanted = {output.name for output in request.request_outputs or ()}
-        unknown = wanted - {OUTPUT, "shadow_score"}
+        unknown = wanted - {OUTPUT, SHADOW_OUTPUT}
         if unknown:
             raise InvalidVectors(f"output '{min(unknown)}' does not exist; there are 'score' and 'shadow_score'")
+        parameters = to_http_parameters(request.parameters) if request.parameters else {}
+        answer = await self._answer(rows, _schema(parameters), _event_time(parameters))
+        if request.model_version:
+            # A swap between the look above and the answer.
+            _check_version(request.model_version, answer.version)
+        outputs = [_output(OUTPUT, answer.scores)]
+        if answer.shadow_scores is not None:
+            outputs.append(_output(SHADOW_OUTPUT, answer.shadow_scores))
         response_parameters = {"threshold": repr(answer.threshold)}
         if answer.shadow_version is not None:
             response_parameters["shadow_version"] = answer.shadow_version
@@ -78,12 +94,10 @@ class ScoringModel(Model):
             model_version=answer.version,
             infer_outputs=[output for output in outputs if not wanted or output.name in wanted],
             parameters=response_parameters,
-            # KServe's own flag for raw outputs trips over numpy arrays on gRPC, where arrays travel raw anyway.
-            use_binary_outputs=not request.from_grpc and request.use_binary_outputs,
         )
 
     async def _predict_v1(self, payload: object) -> dict[str, Any]:
-        body = _json(payload) if isinstance(payload, bytes | str) else payload
+        body = json_body.parsed(payload) if isinstance(payload, bytes | str) else payload
         fields = {"instances", "user_id", "user_ids"}
         if not isinstance(body, dict) or len(fields & body.keys()) != 1:
             raise InvalidVectors("the body must be a JSON object with one of 'instances', 'user_id' and 'user_ids'")
@@ -129,6 +143,13 @@ def _tensor(inputs: list[InferInput], width: int) -> NDArray[np.float32]:
     return vectors.from_raw(raw, shape, width) if raw is not None else vectors.from_flat(tensor.data, shape, width)
 
 
+def _check_version(version: str, *served: str) -> None:
+    """Raise UnknownVersion unless ``version`` is one of ``served``."""
+    if version not in served:
+        answers = f"version {served[0]} answers" if served else "no version answers yet"
+        raise UnknownVersion(f"version '{version[:40]}' does not answer, {answers}; leave the version out to ask the champion")
+
+
 def _output(name: str, scores: NDArray[np.float32]) -> InferOutput:
     return InferOutput(name, [len(scores)], "FP32", scores)
 
@@ -145,10 +166,3 @@ def _event_time(parameters: dict[str, Any]) -> int | None:
     if value is not None and type(value) is not int:
         raise InvalidVectors("'event_time_ms' must be a whole number of milliseconds since 1970, UTC")
     return value
-
-
-def _json(body: bytes | str) -> object:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise InvalidVectors(f"the body is not JSON ({error})") from error

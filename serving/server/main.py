@@ -75,6 +75,7 @@ async def _serve(
     from serving.server.kserve_dataplane import FixedRepository, ScoringDataPlane
     from serving.server.kserve_model import ScoringModel
     from serving.server.lookup import Lookup
+    from serving.server.refusals import add_handlers
     from serving.server.rest import RestServer, add_health
 
     def health() -> list[str]:
@@ -94,6 +95,7 @@ async def _serve(
     if "metrics" in sockets:
         app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
         add_health(app, health)
+        add_handlers(app)
         page = uvicorn_server.Server(uvicorn_server.config(app))
         servers.append(asyncio.create_task(page.serve([sockets["metrics"]])))
         stops.append(page.stop)

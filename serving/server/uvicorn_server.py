@@ -8,10 +8,14 @@ from contextlib import contextmanager
 import uvicorn
 from fastapi import FastAPI
 
+from serving.server.http_protocol import Protocol
 from serving.server.tls import Identity
 
 #: Seconds for the requests in flight when a server stops.
 GRACE_S = 3
+#: Seconds that an idle connection stays open: longer than clients' pools and balancers keep theirs (60 s), so that they close
+#: first and no request meets a connection that is being closed.
+KEEP_ALIVE_S = 75
 
 
 class Server(uvicorn.Server):
@@ -34,6 +38,9 @@ def config(app: FastAPI, identity: Identity | None = None) -> uvicorn.Config:
     """
     return uvicorn.Config(
         app,
+        http=Protocol,
+        ws="none",
+        timeout_keep_alive=KEEP_ALIVE_S,
         log_config=None,
         log_level="warning",
         access_log=False,

@@ -10,7 +10,7 @@ import msgspec
 from numpy.typing import NDArray
 
 from features.base.events import DeadLetter
-from features.base.redaction import told
+from features.base.redaction import without_values
 from streams import topics
 from streams.kafka.records import Partition, Produce, Record
 
@@ -65,6 +65,16 @@ class Waits(Protocol):
 
     def wait_with(self, wait: Wait) -> None:
         """Wait by ``wait`` from now on."""
+        ...
+
+
+@runtime_checkable
+class SaysWhy(Protocol):
+    """A core that says what it waits for."""
+
+    @property
+    def waits_for(self) -> str:
+        """Return it in words; empty where it has no name, or nothing is waited for."""
         ...
 
 
@@ -145,7 +155,7 @@ def dead_letter(record: Record, processor: str, error: Exception) -> Produce:
     for name, value in record.headers:
         if name == ATTEMPT_HEADER and value is not None and value.isdigit() and len(value) <= MOST_DIGITS:
             attempt = int(value)
-    message = told(error)[:10_000]
+    message = without_values(error)[:10_000]
     if len(record.value or b"") > MOST_VALUE:
         message += f" (the first {MOST_VALUE} of its {len(record.value or b'')} bytes are kept here)"
     key = record.key[:MOST_KEY] if record.key is not None else None

@@ -10,6 +10,11 @@ _SIZES = (1, 10, 50, 100, 500, 1000, 2000, 4000, 10_000, 50_000)
 
 CONSUMED = Counter("driftloop_records_consumed_total", "Records taken from a topic", ["processor", "topic"])
 PRODUCED = Counter("driftloop_records_produced_total", "Records written to a topic", ["processor", "topic"])
+MOVED = Counter(
+    "driftloop_moved_records_total",
+    "Records moved to the partition of their subject, by how they came elsewhere and by the client that says its name",
+    ["topic", "came_by", "client"],
+)
 DLQ = Counter("driftloop_dlq_records_total", "Records sent to the dead letter queue", ["processor", "error"])
 BATCH_SECONDS = Histogram("driftloop_batch_seconds", "One micro-batch, from poll to commit", ["processor"], buckets=SECONDS)
 BATCH_RECORDS = Histogram("driftloop_batch_records", "Records in one micro-batch", ["processor"], buckets=_SIZES)

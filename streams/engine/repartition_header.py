@@ -9,6 +9,7 @@ is the one that there was:
 | the header itself | all | the scorer took this transaction: it is taken again, whatever came before it in the new partition |
 | ``joined_ms`` | labels, scores | how far the label joiner had come, less its delay: what happened until then has its outcome |
 | ``watched_ms`` | scores, outcomes | the drift monitor's watermark of the old topic: the windows up to it are reported |
+| ``measure`` | events | what the scorer counted of it: the copy came to the broker at another time, when other rates counted |
 
 Records of a copy lie below the committed offsets: they are read to restore a state, and never processed. A producer may set the
 same header. So where the copy ends is written down where no producer writes: in the metadata of the committed offsets
@@ -29,14 +30,17 @@ HEADER = "driftloop-copied"
 
 
 class Copied(NamedTuple):
-    """Event times in ms; None: no time had come yet, or the topic has no such reader."""
+    """Event times in ms; None: no time had come yet, or the topic has no such reader. ``measure``: in parts of the reference
+    unit, -1 where it is not known; None: the event's own."""
 
     joined_ms: int | None = None
     watched_ms: int | None = None
+    measure: int | None = None
 
     def header(self) -> tuple[str, bytes]:
         """Return the header as it is written. The inverse is ``copied``."""
-        return HEADER, ",".join("" if time is None else str(time) for time in self).encode()
+        parts = self if self.measure is not None else self[:2]
+        return HEADER, ",".join("" if part is None else str(part) for part in parts).encode()
 
 
 def negative(record: Record, end: int) -> Record:
@@ -58,10 +62,9 @@ def copied(record: Record) -> Copied | None:
 @lru_cache(maxsize=4096)
 def _parsed(value: bytes) -> Copied | None:
     parts = value.split(b",")
-    if len(parts) != 2 or not all(_is_number(part) or not part for part in parts):
+    if not 2 <= len(parts) <= 3 or not all(_is_number(part) or not part for part in parts):
         return None
-    joined, watched = (int(part) if part else None for part in parts)
-    return Copied(joined, watched)
+    return Copied(*(int(part) if part else None for part in parts))
 
 
 def _is_number(part: bytes) -> bool:

@@ -30,7 +30,7 @@ from features.base.broker_names import named
 from features.base.settings import Settings
 from streams.engine import metrics
 from streams.engine.assignment import InHand
-from streams.engine.core import Core, Output, Sink, Snapshotted, Waits
+from streams.engine.core import Core, Output, SaysWhy, Sink, Snapshotted, Waits
 from streams.engine.life_cycle import OUTSIDE, PAUSED, LifeCycle, State
 from streams.engine.replay_log import record_of
 from streams.engine.snapshot_schedule import Keeper
@@ -146,7 +146,8 @@ class Shell:
             reasons.append(f"{name}: no turn of the loop for {clock_s - self._turned_at:.0f} s")
         waited_s = self._life.paused_s
         if waited_s is not None and waited_s > STUCK_S:
-            reasons.append(f"{name}: the stream has waited for {waited_s:.0f} s for something that is away")
+            what = self._core.waits_for if isinstance(self._core, SaysWhy) else ""
+            reasons.append(f"{name}: the stream has waited for {waited_s:.0f} s for {what or 'something that is away'}")
         lately = clock_s - self._aborted_at <= max(STUCK_S, 3 * _LONGEST_PAUSE_S)  # else the stream is quiet
         if self._aborts_since is not None and clock_s - self._aborts_since > STUCK_S and lately:
             reasons.append(

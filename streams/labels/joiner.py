@@ -1,6 +1,7 @@
 """Join scores and labels into outcomes.
 
-A transaction's outcome is its first label, as soon as score and label are both there; without a label it matures as negative
+A transaction's outcome is its label, as soon as score and label are both there; of several labels the newest counts
+(``streams.labels.verdict``). Without a label it matures as negative
 when the watermark of its partition passes ``event_time + delay``. The watermark is the newest event time among the partition's
 scores; the partitions of scores and labels match (same key, same number), so one partition's state needs nothing of another's
 (``streams.labels.partition_memory``).
@@ -9,10 +10,10 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | --- | --- |
 | score and label, whichever first | the label's verdict at label time |
 | score, no label until the watermark passes the delay | negative, ``matured``, at event time + delay |
-| positive label after that | a second outcome, ``late``, at label time |
+| positive label after that | another outcome, ``late``, at label time |
 | negative label after that | nothing new: it counted as negative already |
-| positive label after a negative one | a second outcome, ``late``: the analyst was wrong |
-| any other second label | nothing: the first one stands |
+| newer label that says otherwise than the one before | another outcome, ``late``, at label time |
+| label that says the same, is older, or comes again | nothing: it is counted |
 | score of an event of another kind (a refund), its label | none; the label is counted (``driftloop_labels_ignored_total``) |
 | label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
 
@@ -27,7 +28,8 @@ counterpart) is only taken where the score is not known. A label that lies in th
 (``streams.labels.label_intake``).
 
 Where the delay changed, what matured by the earlier one stays said, and what is pending waits for the new one: a log that is read
-again goes by the delay of then (``streams.engine.settings_history``). Likewise a label that was refused stays refused.
+again goes by the delay of then (``streams.engine.settings_history``). Likewise a label that was refused stays refused, and one
+that said nothing by the rule of then, when the first label stood, has said nothing.
 
 After a repartition a partition's watermark is another one than before. So the copies say what had matured
 (``streams.engine.repartition_header``), and time does not pass before a score comes by itself.
@@ -35,6 +37,7 @@ After a repartition a partition's watermark is another one than before. So the c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -43,7 +46,10 @@ from features.base.settings import Settings
 from features.catalogue.windows import HOUR_MS
 from streams import topics
 from streams.engine.codec import BatchDecoder, encode
-from streams.engine.core import Output
+from streams.engine.core import Output, Wait
+from streams.engine.homes import WHERE_THEY_LIE, Homes
+from streams.engine.moved_counts import MovedCounts
+from streams.engine.partitioner_setting import homes_of, refuse_another
 from streams.engine.repartition_header import copied
 from streams.engine.settings_history import Histories, History
 from streams.engine.shell import NEW_S, SINK_BATCH, Shell
@@ -52,26 +58,30 @@ from streams.labels import metrics
 from streams.labels.label_intake import PROCESSOR, JoinLimits, LabelIntake
 from streams.labels.outcomes import JoinedScore
 from streams.labels.partition_memory import PartitionMemory
+from streams.wire import wire as registered
+from streams.wire.wire import Wire
 
 
 class LabelJoiner:
     """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
-    0: any."""
+    0: any; ``homes``: where labels belong (without it, where they lie); ``wire`` reads labels that are not plain JSON."""
 
     name = PROCESSOR
     inputs: tuple[str, ...] = (topics.LABELS, topics.SCORES)
-    outputs: tuple[str, ...] = (topics.OUTCOMES, topics.DLQ)
+    #: To its own input it moves labels that lie in another partition than their subject's scores.
+    outputs: tuple[str, ...] = (topics.OUTCOMES, topics.LABELS, topics.DLQ)
     #: In this order, see above.
     replays: tuple[str, ...] = (topics.LABELS, topics.SCORES)
 
-    def __init__(self, delay_ms: int, lead_ms: int = 0) -> None:
-        self.limits = JoinLimits(delay_ms, lead_ms)
+    def __init__(self, delay_ms: int, lead_ms: int = 0, homes: Homes = WHERE_THEY_LIE, wire: Wire | None = None) -> None:
+        self.limits = JoinLimits(delay_ms, lead_ms, homes.code, corrects=1)
+        self._homes, self._moved = homes, MovedCounts(homes)
         #: Of scores; those of labels are with the intake.
         self._histories = Histories()
         self._restoring = False
         self._partitions: dict[int, PartitionMemory] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
-        self._labels = LabelIntake(lead_ms)
+        self._labels = LabelIntake(lead_ms, homes, wire)
 
     def process(self, records: Sequence[Record]) -> Output:
         """Return the outcomes of a batch, keyed by counterpart. Labels are taken first, and time passes once, at the end of the
@@ -85,8 +95,20 @@ class LabelJoiner:
         if ignored := sum(memory.ignored for memory in self._partitions.values()):
             output.counted.append(partial(metrics.IGNORED.inc, ignored))
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
+        for name, count in self._corrections().items():
+            output.counted.append(partial(metrics.CORRECTIONS.labels(name).inc, count))
         output.newest_ms = max((time for time in watermarks if time >= 0), default=None)
         return output
+
+    def wait_with(self, wait: Wait) -> None:
+        """Wait for a schema registry by ``wait`` from now on (``streams.engine.core.Waits``)."""
+        if self._labels.wire is not None:
+            self._labels.wire.wait_with(wait)
+
+    @property
+    def waits_for(self) -> str:
+        """Return what is waited for, where it has a name (``streams.engine.core.SaysWhy``)."""
+        return self._labels.wire.waits_for if self._labels.wire is not None else ""
 
     def restore(self, records: Sequence[Record]) -> None:
         """Do the same, and say nothing: these outcomes are in the log already."""
@@ -100,9 +122,14 @@ class LabelJoiner:
                 self._take(part, Output())
         finally:
             self._restoring = False
+            self._corrections()
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``)."""
+        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``).
+
+        Raises SettingsError where that was by another partitioner.
+        """
+        refuse_another(self._homes, (JoinLimits(*limits).partitioner for _, limits in history), partition[0])
         (self._labels if partition[0] == topics.LABELS else self._histories).decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
@@ -122,15 +149,19 @@ class LabelJoiner:
         if self._restoring:
             label_records, labels = self._labels.again(of_labels)
         else:
-            label_records, labels, letters = self._labels.take(of_labels)
+            label_records, labels, letters, astray = self._labels.take(of_labels)
             output.produce += letters
+            if astray:
+                output.produce += [self._homes.move(stray, self.name) for stray in astray]
+                output.counted += self._moved.count(astray)
         score_records, scores, score_letters = self._scores.decode(r for r in records if r.topic == topics.SCORES)
         output.produce += score_letters
         outcomes: list[Outcome] = []
         for record, label in zip(label_records, labels, strict=True):
             _, joined_ms = self._before(record)
             published = joined_ms is not None and label.label_time_ms <= joined_ms
-            if (outcome := self._partition(record.partition).take_label(label, published)) is not None:
+            corrects = not self._restoring or self._labels.corrects(record)
+            if (outcome := self._partition(record.partition).take_label(label, published, corrects)) is not None:
                 outcomes.append(outcome)
         for record, score in zip(score_records, scores, strict=True):
             if (outcome := self._partition(record.partition).take_score(score, *self._before(record))) is not None:
@@ -138,6 +169,14 @@ class LabelJoiner:
         for number in dict.fromkeys(record.partition for record in score_records):
             outcomes += self._partitions[number].pass_time()
         return outcomes
+
+    def _corrections(self) -> Counter[str]:
+        """Return what labels did to verdicts that were there since the last call."""
+        corrections: Counter[str] = Counter()
+        for memory in self._partitions.values():
+            corrections += memory.corrections
+            memory.corrections.clear()
+        return corrections
 
     def _partition(self, number: int) -> PartitionMemory:
         memory = self._partitions.get(number)
@@ -154,5 +193,6 @@ class LabelJoiner:
 
 def build(settings: Settings) -> Shell:
     """Build the joiner with its shell."""
-    core = LabelJoiner(settings.labels.delay_ms, int(settings.scoring.allowed_lead_hours * HOUR_MS))
+    lead_ms = int(settings.scoring.allowed_lead_hours * HOUR_MS)
+    core = LabelJoiner(settings.labels.delay_ms, lead_ms, homes_of(settings), registered.of(settings))
     return Shell(settings, core, max_batch=SINK_BATCH, new_s=NEW_S)

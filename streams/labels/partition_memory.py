@@ -1,8 +1,10 @@
 """Remember what one partition's outcomes follow from: pending and decided transactions, labels that wait, and the watermark.
 
-Transactions are remembered for one more delay after their outcome, to know late and repeated labels; a label later than that
-gives a late outcome without score if it says positive. Memory: about 0.4 kB for each transaction of the last two delays, and the
-labels that wait.
+Transactions are remembered for one more delay after their outcome, to know late and repeated labels. One that was ever positive
+is remembered for LASTING_MS after its newest label, for what was called positive may be withdrawn weeks later. So what is
+forgotten counts as negative: a positive label of it gives a late outcome without score, a negative one nothing. Memory: about
+0.4 kB for each transaction of the last two delays and for each positive one of the last half year, 0.1 kB more for each that has
+a label, and the labels that wait.
 
 A log that is read again hides when each label came: one that came after its transaction was forgotten was remembered from then
 on. So an old label that is read again is remembered for two delays from the restart on, or the same label once more would be a
@@ -13,19 +15,33 @@ are held.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from dataclasses import dataclass, field
 
 import msgspec
 
+from features.base.durations import DAY_MS
 from features.base.events import Label, Outcome
 from streams.labels.outcomes import JoinedScore, labelled, matured
+from streams.labels.verdict import SILENCE, Verdict, after, kind
+
+#: How long a transaction that was ever positive is remembered after its newest label, two delays at least. A dispute's next turn
+#: comes within weeks, by the rules of those who settle it within three months.
+LASTING_MS = 180 * DAY_MS
 
 
 class _Known(msgspec.Struct, gc=False):
     """A transaction: pending while ``verdict`` is None."""
 
     score: JoinedScore | None
-    verdict: bool | None = None
+    verdict: Verdict | None = None
+
+
+class _Waiting(msgspec.Struct, gc=False):
+    """What labels say of a transaction whose score has not come. ``label``: the one that made the verdict."""
+
+    label: Label
+    verdict: Verdict
 
 
 @dataclass(slots=True)
@@ -48,13 +64,16 @@ class PartitionMemory:
     #: (event time, id) of pending transactions.
     maturing: list[tuple[int, str]] = field(default_factory=list)
     #: Labels without their score, and (label time, id, whether the outcome was published before a copy) of them.
-    waiting: dict[str, Label] = field(default_factory=dict)
+    waiting: dict[str, _Waiting] = field(default_factory=dict)
     expiring: list[tuple[int, str, bool]] = field(default_factory=list)
     #: (event time, id) of decided transactions, which are forgotten two delays after it.
     leaving: list[tuple[int, str]] = field(default_factory=list)
     #: The same of what a label decided while the logs were read again; their time may have passed when that is done.
     restored: list[tuple[int, str]] = field(default_factory=list)
-
+    #: (label time, id) of those among the left that were ever positive.
+    lasting: list[tuple[int, str]] = field(default_factory=list)
+    #: What labels did to verdicts that were there (``streams.labels.verdict.kind``), since it was taken from here.
+    corrections: Counter[str] = field(default_factory=Counter)
     #: Labels of events that have no outcome (of another kind than the first).
     ignored: int = 0
 
@@ -70,29 +89,59 @@ class PartitionMemory:
             heapq.heappush(self.leaving, (time if time > self.forgotten else self.watermark, event_id))
         self.restored.clear()
 
-    def take_label(self, label: Label, published: bool = False) -> Outcome | None:
+    def take_label(self, label: Label, published: bool = False, corrects: bool = True) -> Outcome | None:
         """Take a label, and return the outcome that follows at once. ``published``: a copy whose
-        old partition gave the outcome without score already."""
+        old partition gave the outcome without score already. ``corrects``: see ``streams.labels.verdict.after``."""
         known = self.known.get(label.event_id)
-        if known is None:
-            if label.event_time_ms <= self.forgotten:
-                # Its transaction is forgotten: it was decided, as negative as far as anybody can tell.
-                self._decide(label.event_id, _Known(None), label.positive)
-                return labelled(label, None, label.label_time_ms, late=True) if label.positive else None
-            first = self.waiting.get(label.event_id)
-            if first is None:
-                heapq.heappush(self.expiring, (label.label_time_ms, label.event_id, published))
-            if first is None or (label.positive and not first.positive):
-                self.waiting[label.event_id] = label
-        elif known.score is not None and known.score.is_apart:
+        if known is not None and known.score is not None and known.score.is_apart:
             self.ignored += 1
-        elif known.verdict is None:
-            self._decide(label.event_id, known, label.positive)
-            return labelled(label, known.score, label.label_time_ms)
-        elif label.positive and not known.verdict:
-            known.verdict = True
-            return labelled(label, self._remembered(known), label.label_time_ms, late=True)
-        return None
+            return None
+        if self._is_forgotten(known, label):
+            return self._take_forgotten(label)
+        if known is None:
+            self._wait(label, published, corrects)
+            return None
+        if known.verdict is None:
+            verdict = after(SILENCE, label)
+            self._decide(label.event_id, known, verdict)
+            return labelled(label, known.score, label.label_time_ms, revision=verdict.revision)
+        before = known.verdict
+        self.corrections[kind(before, label)] += 1
+        known.verdict = verdict = after(before, label, corrects)
+        if verdict.positive == before.positive:
+            return None
+        event = known.score.event if known.score else None
+        return labelled(label, self._remembered(known), label.label_time_ms, revision=verdict.revision, late=True, event=event)
+
+    def _is_forgotten(self, known: _Known | None, label: Label) -> bool:
+        """Tell whether the transaction is forgotten, or would be by now: after a restart some are there that an unbroken run has
+        let go."""
+        if known is None:
+            return label.event_time_ms <= self.forgotten
+        if known.verdict is None or known.verdict.revision:
+            return False
+        return (known.score.event if known.score else label).event_time_ms <= self.forgotten
+
+    def _take_forgotten(self, label: Label) -> Outcome | None:
+        """Take a label of a transaction that counted as negative, as far as anybody can tell."""
+        self.corrections["positive" if label.positive else "forgotten"] += 1
+        if not label.positive:
+            return None
+        verdict = after(SILENCE, label)
+        self._decide(label.event_id, _Known(None), verdict)
+        return labelled(label, None, label.label_time_ms, revision=verdict.revision, late=True)
+
+    def _wait(self, label: Label, published: bool, corrects: bool) -> None:
+        waiting = self.waiting.get(label.event_id)
+        if waiting is None:
+            heapq.heappush(self.expiring, (label.label_time_ms, label.event_id, published))
+            self.waiting[label.event_id] = _Waiting(label, after(SILENCE, label))
+            return
+        before = waiting.verdict
+        self.corrections[kind(before, label)] += 1
+        waiting.verdict = after(before, label, corrects)
+        if waiting.verdict.positive != before.positive:
+            waiting.label = label
 
     def take_score(self, score: JoinedScore, is_copy: bool, joined_ms: int | None) -> Outcome | None:
         """Take a score, and return the outcome that follows where its label waits. ``joined_ms``: of a copy, how far its old
@@ -103,17 +152,17 @@ class PartitionMemory:
         if event.event_id in self.known:
             return None  # the label's wait ended before the score came, or a producer repeated the id
         known = self.known[event.event_id] = _Known(score)
-        label = self.waiting.pop(event.event_id, None)
+        waiting = self.waiting.pop(event.event_id, None)
         if score.is_apart:
             # Nothing becomes of it: neither a label nor time makes an outcome.
-            self.ignored += label is not None
-            self._decide(event.event_id, known, False, by_label=False)
+            self.ignored += waiting is not None
+            self._decide(event.event_id, known, SILENCE, by_label=False)
             return None
-        if label is not None:
-            self._decide(event.event_id, known, label.positive)
-            return labelled(label, score, label.label_time_ms)
+        if waiting is not None:
+            self._decide(event.event_id, known, waiting.verdict)
+            return labelled(waiting.label, score, waiting.label.label_time_ms, revision=waiting.verdict.revision)
         if joined_ms is not None and event.event_time_ms <= joined_ms:
-            self._decide(event.event_id, known, False, by_label=False)
+            self._decide(event.event_id, known, SILENCE, by_label=False)
         else:
             heapq.heappush(self.maturing, (event.event_time_ms, event.event_id))
         return None
@@ -122,9 +171,35 @@ class PartitionMemory:
         """Go on to the watermark: return the outcomes that are due, and forget what is decided and old."""
         due = self._decide_due() if self.live else []
         self.forgotten = max(self.forgotten, self.watermark - 2 * self.delay)
-        while self.leaving and self.leaving[0][0] <= self.forgotten:
-            self.known.pop(heapq.heappop(self.leaving)[1], None)
+        self._forget()
         return due
+
+    def _forget(self) -> None:
+        while self.leaving and self.leaving[0][0] <= self.forgotten:
+            event_id = heapq.heappop(self.leaving)[1]
+            verdict = self._verdict_of(event_id)
+            if verdict is not None and verdict.revision:
+                heapq.heappush(self.lasting, (verdict.label_ms, event_id))
+            elif verdict is not None:
+                del self.known[event_id]
+        lasts = self.watermark - max(LASTING_MS, 2 * self.delay)
+        while self.lasting and self.lasting[0][0] <= lasts:
+            event_id = heapq.heappop(self.lasting)[1]
+            verdict = self._verdict_of(event_id)
+            if verdict is not None and verdict.label_ms > lasts:
+                heapq.heappush(self.lasting, (verdict.label_ms, event_id))
+            elif verdict is not None:
+                del self.known[event_id]
+
+    def _remembered(self, known: _Known) -> JoinedScore | None:
+        """Return the score, unless the transaction lies behind the two delays: after a restart some scores are there that an
+        unbroken run never had with a label that late, and both must say the same."""
+        score = known.score
+        return score if score is not None and score.event.event_time_ms > self.forgotten else None
+
+    def _verdict_of(self, event_id: str) -> Verdict | None:
+        known = self.known.get(event_id)
+        return None if known is None else known.verdict
 
     def _decide_due(self) -> list[Outcome]:
         watermark, delay = self.watermark, self.delay
@@ -133,18 +208,19 @@ class PartitionMemory:
             time, event_id = heapq.heappop(self.maturing)
             known = self.known.get(event_id)
             if known is not None and known.verdict is None and known.score is not None:
-                self._decide(event_id, known, False, by_label=False)
+                self._decide(event_id, known, SILENCE, by_label=False)
                 due.append(matured(known.score, time + delay))
         while self.expiring and self.expiring[0][0] + delay <= watermark:
             time, event_id, published = heapq.heappop(self.expiring)
-            label = self.waiting.pop(event_id, None)
-            if label is not None:
-                self._decide(event_id, _Known(None), label.positive)
+            waiting = self.waiting.pop(event_id, None)
+            if waiting is not None:
+                self._decide(event_id, _Known(None), waiting.verdict)
                 if not published:
-                    due.append(labelled(label, None, time + delay))
+                    known_ms = max(time + delay, waiting.label.label_time_ms)
+                    due.append(labelled(waiting.label, None, known_ms, revision=waiting.verdict.revision))
         return due
 
-    def _decide(self, event_id: str, known: _Known, verdict: bool, by_label: bool = True) -> None:
+    def _decide(self, event_id: str, known: _Known, verdict: Verdict, by_label: bool = True) -> None:
         """Set the verdict, and plan to forget: a delay after the transaction matures, and not before the watermark has moved
         on.
         """
@@ -152,9 +228,3 @@ class PartitionMemory:
         self.known[event_id] = known
         event_time = known.score.event.event_time_ms if known.score else self.watermark
         heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, event_id))
-
-    def _remembered(self, known: _Known) -> JoinedScore | None:
-        """Return the score, unless it would be forgotten by now: after a restart some are there that an unbroken run has let
-        go."""
-        score = known.score
-        return score if score is not None and score.event.event_time_ms > self.forgotten else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from features.base.active import DOMAIN, ROLES
 from features.base.events import Label
 from streams.engine.codec import encode
 from streams.publish.batch import SOURCES, Events, Labels
+from streams.wire.encode import Encode
 
 _MODES: list[str | None] = [*ROLES.modes, None]
 #: The first kind is left out: whoever names none means it.
@@ -41,8 +42,8 @@ def _rounded(column: NDArray[np.float64]) -> list[float | None]:
     return with_gaps
 
 
-def encode_events(columns: Events) -> list[bytes]:
-    """Return one JSON object a row, in order."""
+def encode_events(columns: Events, write: Encode = encode) -> list[bytes]:
+    """Return one value a row, in order: a JSON object, or what ``write`` makes of an event."""
     event, n = DOMAIN.event, len(columns)
     defaults = dict(zip(event.__struct_fields__[-len(event.__struct_defaults__) :], event.__struct_defaults__, strict=True))
     known = {"event_id", "event_time_ms", "subject", "counterpart", "measure", *columns.others}
@@ -50,11 +51,11 @@ def encode_events(columns: Events) -> list[bytes]:
         event,
         *(values(name, columns.column(name)) if name in known else [defaults[name]] * n for name in event.__struct_fields__),
     )
-    return list(map(encode, rows))
+    return list(map(write, rows))
 
 
-def encode_labels(columns: Labels) -> list[bytes]:
-    """Return one JSON object a row, in order."""
+def encode_labels(columns: Labels, write: Encode = encode) -> list[bytes]:
+    """Return one value a row, in order: a JSON object, or what ``write`` makes of a label."""
     rows = map(
         Label,
         columns.event_id.tolist(),
@@ -65,7 +66,14 @@ def encode_labels(columns: Labels) -> list[bytes]:
         columns.label_time_ms.tolist(),
         [SOURCES[i] for i in columns.source.tolist()],
     )
-    return list(map(encode, rows))
+    return list(map(write, rows))
+
+
+class Written(NamedTuple):
+    """How events and labels are written as values."""
+
+    events: Encode = encode
+    labels: Encode = encode
 
 
 def keys(ids: NDArray[np.object_]) -> list[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 import numpy as np
@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from features.base.active import DOMAIN, ROLES
+from features.base.files import Draft, replacing
 from streams.publish.batch import CORE, SOURCES, Batch, Events, Labels, Truth
 from streams.publish.encode import encode_events, encode_labels
+from streams.publish.limits import check
 
 _TIME = pa.timestamp("ms", tz="UTC")
 #: The attributes that are positions in a list of texts.
@@ -81,17 +83,21 @@ class _Sink(Protocol):
 
 
 class TruthFile:
-    """Writes the ground truth of the batches that pass through to a Parquet file. Use as a context manager."""
+    """Writes the ground truth of the batches that pass through to a Parquet file, which appears when all is written. Use as a
+    context manager."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._draft: Draft | None = None
         self._writer: pq.ParquetWriter | None = None
 
     def watch(self, batches: Iterable[Batch]) -> Iterator[Batch]:
         """Yield the same batches, their truth written on the way."""
         for batch in batches:
             table = truth_table(batch.transactions, batch.truth)
-            self._writer = self._writer or pq.ParquetWriter(self._path, table.schema)
+            if self._writer is None:
+                self._draft = Draft(self._path)
+                self._writer = pq.ParquetWriter(self._draft.file, table.schema)
             self._writer.write_table(table)
             yield batch
 
@@ -99,19 +105,22 @@ class TruthFile:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        if self._writer is None or self._draft is None:
+            return
+        # What was published before an error did happen: its truth is kept.
+        self._writer.close()
+        self._draft.finish()
 
 
 class _ParquetFiles:
-    def __init__(self, path: Path, labels: Path) -> None:
-        self._paths = (path, labels)
+    def __init__(self, files: tuple[BinaryIO, BinaryIO]) -> None:
+        self._files = files
         self._writers: list[pq.ParquetWriter] = []
 
     def write(self, batch: Batch) -> None:
         tables = (events_table(batch.transactions), labels_table(batch.labels))
         if not self._writers:
-            self._writers = [pq.ParquetWriter(p, t.schema) for p, t in zip(self._paths, tables, strict=True)]
+            self._writers = [pq.ParquetWriter(f, t.schema) for f, t in zip(self._files, tables, strict=True)]
         for writer, table in zip(self._writers, tables, strict=True):
             writer.write_table(table)
 
@@ -121,16 +130,15 @@ class _ParquetFiles:
 
 
 class _JsonLines:
-    def __init__(self, path: Path, labels: Path) -> None:
-        self._files = (path.open("wb"), labels.open("wb"))
+    def __init__(self, files: tuple[BinaryIO, BinaryIO]) -> None:
+        self._files = files
 
     def write(self, batch: Batch) -> None:
         self._files[0].writelines(line + b"\n" for line in encode_events(batch.transactions))
         self._files[1].writelines(line + b"\n" for line in encode_labels(batch.labels))
 
     def close(self) -> None:
-        for file in self._files:
-            file.close()
+        pass
 
 
 def check_out(path: Path) -> None:
@@ -143,17 +151,20 @@ def write_files(batches: Iterable[Batch], path: Path) -> tuple[int, int]:
     """Write transactions to ``path`` and their labels beside it (``NAME.labels.SUFFIX``); return how many of each.
 
     By suffix: .parquet, or .jsonl with what would have been published. The labels of a day follow each other by label time, and
-    stand with the day of their transaction. Raises ValueError for another suffix.
+    stand with the day of their transaction. Both files appear when all is written; after an error there is neither, and what was
+    there before stays. Raises ValueError for another suffix, and LimitError for an event that no processor would take.
     """
     check_out(path)
-    labels = path.with_suffix(f".labels{path.suffix}")
-    sink: _Sink = _ParquetFiles(path, labels) if path.suffix == ".parquet" else _JsonLines(path, labels)
     counts = [0, 0]
-    try:
-        for batch in batches:
-            sink.write(batch)
-            counts[0] += len(batch.transactions)
-            counts[1] += len(batch.labels)
-    finally:
-        sink.close()
+    with replacing(path.with_suffix(f".labels{path.suffix}")) as labels, replacing(path) as events:
+        files = events.file, labels.file
+        sink: _Sink = _ParquetFiles(files) if path.suffix == ".parquet" else _JsonLines(files)
+        try:
+            for batch in batches:
+                check(batch)
+                sink.write(batch)
+                counts[0] += len(batch.transactions)
+                counts[1] += len(batch.labels)
+        finally:
+            sink.close()
     return counts[0], counts[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
@@ -13,10 +13,13 @@ from features.base.durations import DAY_MS
 from features.base.settings import Settings
 from streams import topics
 from streams.kafka.clients import producer
+from streams.kafka.partitioners import SETTING
 from streams.publish.batch import Batch, Labels, no_labels
-from streams.publish.encode import encode_events, encode_labels, keys
+from streams.publish.encode import Written, encode_events, encode_labels, keys
+from streams.publish.limits import check
 from streams.publish.lockstep import Lockstep
 from streams.publish.merge import Chunk, due, segments
+from streams.publish.report import PublishReport, Reached
 
 #: Rows encoded at once: enough for the encoder's speed, little enough that a day of a million rows needs no gigabyte.
 CHUNK_ROWS = 10_000
@@ -29,40 +32,15 @@ class PublishError(RuntimeError):
     """The broker did not take every record; the message says how many and why."""
 
 
-@dataclass
-class PublishReport:
-    """What was published. ``labels_pending`` are labels whose time has not come yet; ``waited_s`` went into the lockstep."""
-
-    transactions: int = 0
-    labels: int = 0
-    labels_pending: int = 0
-    positives: int = 0
-    first_event_ms: int | None = None
-    last_event_ms: int | None = None
-    seconds: float = 0.0
-    waited_s: float = 0.0
-
-    def __add__(self, later: PublishReport) -> PublishReport:
-        """Return both calls together, ``later`` having come after this one."""
-        return PublishReport(
-            self.transactions + later.transactions,
-            self.labels + later.labels,
-            later.labels_pending,
-            self.positives + later.positives,
-            self.first_event_ms if self.first_event_ms is not None else later.first_event_ms,
-            later.last_event_ms if later.last_event_ms is not None else self.last_event_ms,
-            self.seconds + later.seconds,
-            self.waited_s + later.waited_s,
-        )
-
-
 class Publisher:
     """Publishes batches of one source. May be called again and again with the batches that follow: labels that are not due
     yet are kept from call to call.
 
     ``boundary_ms``: at each multiple of it in event time everything is flushed, ``lockstep`` (where given) waits until the loop
-    has caught up, and ``on_boundary(event_time_ms)`` is called. ``speed``: event time over wall time, None for as fast as can be.
-    ``pending``: labels owed from before the first batch. Use as a context manager, or call ``close()``.
+    has caught up, and ``on_boundary(event_time_ms)`` is called. ``on_acknowledged(reached)`` is called as soon as everything
+    before a boundary is acknowledged, before the lockstep waits. ``speed``: event time over wall time, None for as fast as can
+    be. ``pending``: labels owed from before the first batch; ``written``: how values are written, by default as JSON. Use as a
+    context manager, or call ``close()``.
     """
 
     def __init__(
@@ -72,20 +50,33 @@ class Publisher:
         boundary_ms: int = DAY_MS,
         lockstep: Lockstep | None = None,
         on_boundary: Callable[[int], None] | None = None,
+        on_acknowledged: Callable[[Reached], None] | None = None,
         speed: float | None = None,
         pending: Labels | None = None,
+        written: Written | None = None,
     ) -> None:
-        extra: dict[str, Any] = {"linger.ms": 20, "delivery.report.only.error": True, "log_level": 2}
+        extra: dict[str, Any] = {
+            "linger.ms": 20,
+            "delivery.report.only.error": True,
+            "log_level": 2,
+            "partitioner": SETTING[settings.partitioner],
+        }
         # What goes wrong is raised; librdkafka's own log lines would only say it again, and again.
         self._producer = producer(settings, **extra)
         self._look(settings)
         self._boundary_ms = boundary_ms
         self._lockstep = lockstep
         self._on_boundary = on_boundary
+        self._on_acknowledged = on_acknowledged
         self._speed = speed
         self._pending = pending if pending is not None else no_labels()
+        self._written = written or Written()
         self._failed = 0
+        self._lost = False
         self._reason = ""
+        #: How many were handed to the client, and what of them was acknowledged at the last flush.
+        self._events = self._labels = 0
+        self._reached = Reached()
         #: Wall and event time from which the pace is counted.
         self._pace_from: tuple[float, int] | None = None
 
@@ -103,11 +94,15 @@ class Publisher:
     def publish(self, batches: Iterable[Batch]) -> PublishReport:
         """Publish the batches and the labels that become due; return when the broker has acknowledged everything.
 
-        Raises PublishError where records were not taken, LockstepError where the loop does not catch up.
+        Raises PublishError where records were not taken, LockstepError where the loop does not catch up, and LimitError for a
+        batch of which no processor would take all, before any of it is published. ``reached`` tells then how far it came.
         """
         report = PublishReport()
         started = time.monotonic()
+        end_ms = None
         for batch in batches:
+            check(batch)
+            end_ms = batch.end_ms
             labels, self._pending = due(self._pending, batch)
             for segment in segments(batch, labels, self._boundary_ms, CHUNK_ROWS):
                 for chunk in segment.chunks:
@@ -123,6 +118,8 @@ class Publisher:
                     report.first_event_ms = int(batch.transactions.event_time_ms[0])
                 report.last_event_ms = int(batch.transactions.event_time_ms[-1])
         self._flush()
+        if end_ms is not None:
+            self._acknowledged(end_ms)
         report.labels_pending = len(self._pending)
         report.seconds = time.monotonic() - started
         return report
@@ -131,10 +128,23 @@ class Publisher:
         """Publish the labels that are still pending, at once, as if event time had gone on. There is no boundary in it."""
         started = time.monotonic()
         labels, self._pending = self._pending, no_labels()
-        for key, value in zip(keys(labels.subject), encode_labels(labels), strict=True):
+        for key, value in zip(keys(labels.subject), encode_labels(labels, self._written.labels), strict=True):
             self._produce(topics.LABELS, key, value)
+            self._labels += 1
         self._flush()
+        self._reached = Reached(self._events, self._labels, self._reached.up_to_ms)
         return PublishReport(labels=len(labels), seconds=time.monotonic() - started)
+
+    def reached(self, patience_s: float = 0.0) -> Reached:
+        """Tell how far it came, after an error or an interrupt too. Waits ``patience_s`` at most for what is on its way."""
+        if self._producer.flush(patience_s) == 0 and not (self._failed or self._lost):
+            return Reached(self._events, self._labels, self._reached.up_to_ms)
+        return replace(self._reached, exact=False)
+
+    def _acknowledged(self, event_time_ms: int | None) -> None:
+        self._reached = Reached(self._events, self._labels, event_time_ms)
+        if self._on_acknowledged is not None:
+            self._on_acknowledged(self._reached)
 
     def _look(self, settings: Settings) -> None:
         """Raise PublishError unless the broker answers and both topics are there: using them must not create them."""
@@ -147,13 +157,17 @@ class Publisher:
                 raise PublishError(f"there is no topic {name} at {settings.bootstrap}; run driftloop up first")
 
     def _send(self, chunk: Chunk) -> None:
-        events = zip(keys(chunk.transactions.subject), encode_events(chunk.transactions), strict=True)
-        labels = zip(keys(chunk.labels.subject), encode_labels(chunk.labels), strict=True)
+        events = zip(keys(chunk.transactions.subject), encode_events(chunk.transactions, self._written.events), strict=True)
+        labels = zip(keys(chunk.labels.subject), encode_labels(chunk.labels, self._written.labels), strict=True)
         for event_time, is_label in zip(chunk.times.tolist(), chunk.is_label.tolist(), strict=True):
             if self._speed is not None:
                 self._pause_until(event_time)
             key, value = next(labels) if is_label else next(events)
             self._produce(topics.LABELS if is_label else topics.EVENTS, key, value)
+            if is_label:
+                self._labels += 1
+            else:
+                self._events += 1
         self._producer.poll(0)
         self._check()
 
@@ -183,6 +197,7 @@ class Publisher:
 
     def _at_boundary(self, event_time_ms: int, report: PublishReport) -> None:
         self._flush()
+        self._acknowledged(event_time_ms)
         if self._lockstep is not None:
             started = time.monotonic()
             self._lockstep.wait()
@@ -209,4 +224,5 @@ class Publisher:
     def _check(self) -> None:
         if self._failed:
             failed, self._failed = self._failed, 0
+            self._lost = True
             raise PublishError(f"{failed} records were not taken by the broker ({self._reason}); see driftloop status")

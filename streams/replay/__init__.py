@@ -1,1 +1,1 @@
-"""Recorded transactions from a Parquet file, as if they happened now."""
+"""Recorded transactions from a file, Parquet or CSV, as if they happened now."""

@@ -1,4 +1,4 @@
-"""A Parquet file of transactions as batches of one day each. The file is read a row group at a time, in its own order."""
+"""A file of transactions as batches of one day each. The file is read a row group at a time, in its own order."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from features.base.active import ROLES
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
-from streams.replay import columns
+from streams.replay.check import Checked, Seen, hashes
+from streams.replay.csv_file import CsvShape
 from streams.replay.errors import ReplayError
-from streams.replay.rows import PATTERNS, FileColumns, column_of, no_events
-
-ROWS_AT_ONCE = 65_536
+from streams.replay.instants import LATEST
+from streams.replay.pieces import Piece
+from streams.replay.rows import PATTERNS, FileColumns, no_events
+from streams.replay.table_file import open_table
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows that follow each other in the file."""
+    """Rows that follow each other in the file; ``rows`` are their numbers in it, from 1."""
 
     transactions: Events
     pattern: NDArray[np.int8]
+    rows: NDArray[np.int64]
 
     def take(self, rows: slice | NDArray[np.bool_]) -> _Part:
-        return _Part(self.transactions.take(rows), self.pattern[rows])
+        return _Part(self.transactions.take(rows), self.pattern[rows], self.rows[rows])
 
 
 def day_ms(day: date) -> int:
@@ -42,7 +45,7 @@ class Replay:
     """A file to replay.
 
     Every positive gets a label of the domain's first source, ``label_delay_days`` of event time after it. Raises ReplayError for
-    a file that is no Parquet file or lacks a column.
+    a file that cannot be read or lacks a column.
     """
 
     def __init__(
@@ -50,25 +53,93 @@ class Replay:
         path: Path,
         wanted: FileColumns | None = None,
         label_delay_days: float = 7.0,
+        shape: CsvShape | None = None,
     ) -> None:
         if not 0.0 <= label_delay_days <= 3650.0:
             raise ReplayError(f"--label-delay-days is {label_delay_days}; it must be from 0 to 3650")
-        try:
-            self._schema = pq.read_schema(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise ReplayError(f"{path} cannot be read as Parquet: {error}") from error
         self._path = path
+        self._file = open_table(path, shape or CsvShape())
         self._columns = wanted or FileColumns()
-        self._columns.open(self._schema.names, path.name)
+        self._columns.open(self._file.names, path.name)
         self._delay_ms = round(label_delay_days * DAY_MS)
+        self._skipped = 0
+
+    def described(self) -> dict[str, str]:
+        """Return what the events and labels depend on besides the file's rows, as texts by name."""
+        return {**self._columns.described(), "--label-delay-days": f"{self._delay_ms / DAY_MS:g}"}
+
+    def extent(self) -> tuple[date, date, int]:
+        """Return the first and last day of the file, and its rows. Raises ReplayError where it has none."""
+        first = last = None
+        rows = 0
+        for piece in self._file.pieces(list(self._columns.time.needs), lambda _: True):
+            times = self._columns.times(piece)
+            if len(times):
+                low, high = int(times.min()), int(times.max())
+                first, last = min(low, first or low), max(high, last or high)
+            rows += len(times)
+        if first is None or last is None:
+            raise ReplayError(f"{self._path.name} holds no rows")
+        return _day(first), _day(last), rows
+
+    def check(self, first: date | None = None, last: date | None = None) -> Checked:
+        """Read the days ``first`` to ``last`` as ``batches`` would, all of them, and tell what they are.
+
+        Memory: a piece of the file, and eight bytes a row. Raises ReplayError, naming column and row, where ``batches`` would,
+        and where an id stands twice.
+        """
+        seen = Seen()
+        rows, first_ms, last_ms, newest_label_ms = 0, None, None, 0
+        self._skipped = 0
+        for part in self._parts(*_span(first, last)):
+            times = part.transactions.event_time_ms
+            seen.add(part.transactions)
+            rows += len(times)
+            first_ms, last_ms = int(times[0]) if first_ms is None else first_ms, int(times[-1])
+            newest_label_ms = max(newest_label_ms, self._newest_label(part))
+        if not rows:
+            raise ReplayError(
+                f"{self._path.name} holds no rows of these days" if first or last else f"{self._path.name} holds no rows"
+            )
+        skipped = self._skipped
+        self._refuse_repeated(seen.repeated(), first, last)
+        return Checked(rows, skipped, first_ms, last_ms, newest_label_ms, seen.days)
+
+    def _newest_label(self, part: _Part) -> int:
+        """Return when the part's newest label becomes known, 0 without one. Raises ReplayError where that is no event time."""
+        positive = np.flatnonzero(part.pattern > 0)
+        if not len(positive):
+            return 0
+        newest = int(part.transactions.event_time_ms[positive[-1]]) + self._delay_ms
+        if newest >= LATEST:
+            raise ReplayError(
+                f"{self._path.name}, row {int(part.rows[positive[-1]]):,}: its label would come after 2099; choose a smaller "
+                "--label-delay-days"
+            )
+        return newest
+
+    def _refuse_repeated(self, repeated: set[int], first: date | None, last: date | None) -> None:
+        """Raise ReplayError where an id stands twice. ``repeated``: hashes that were seen twice."""
+        if not repeated:
+            return
+        met: dict[str, int] = {}
+        for part in self._parts(*_span(first, last)):
+            ids = part.transactions.event_id
+            for at in np.flatnonzero(np.isin(hashes(part.transactions), list(repeated))).tolist():
+                row, before = int(part.rows[at]), met.get(ids[at])
+                if before is not None:
+                    raise ReplayError(
+                        f"{self._path.name}, row {row:,}: the {ROLES.id} {ids[at][:80]!r} stands in row {before:,} already, and "
+                        "an id means one event; leave one of them out, or give it an id of its own"
+                    )
+                met[ids[at]] = row
 
     def batches(self, first: date | None = None, last: date | None = None) -> Iterator[Batch]:
         """Yield the days ``first`` to ``last``, both included, one batch each, days without transactions too.
 
         Raises ReplayError where the file is not in time order or holds values that no transaction can have.
         """
-        start = day_ms(first) if first else None
-        end = day_ms(last + timedelta(days=1)) if last else None
+        start, end = _span(first, last)
         held: list[_Part] = []
         day: int | None = None if start is None else start // DAY_MS
         for part in self._parts(start, end):
@@ -94,32 +165,38 @@ class Replay:
     def _parts(self, start: int | None, end: int | None) -> Iterator[_Part]:
         """Yield the rows of [start, end), in pieces, checked for order."""
         newest = 0
-        row = 0
-        time_column = self._columns.time
-        with pq.ParquetFile(self._path) as file:
-            groups = [g for g in range(file.num_row_groups) if self._may_hold(file, g, start, end)]
-            names = self._columns.names
-            for piece in file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=names):
-                table = pa.Table.from_batches([piece]).combine_chunks()
-                times = columns.times(column_of(table, time_column), time_column)
-                if len(times) and (times[0] < newest or (np.diff(times) < 0).any()):
-                    raise ReplayError(f"{self._path.name} is not in order of {time_column} (near row {row}); sort it first")
-                if len(times):
-                    newest = int(times[-1])
-                row += len(times)
-                a = 0 if start is None else int(np.searchsorted(times, start))
-                b = len(times) if end is None else int(np.searchsorted(times, end))
-                if b > a:
-                    yield self._part(table.slice(a, b - a), times[a:b])
-                if end is not None and newest >= end:
-                    return
+        name = self._columns.time.name
+        for piece in self._file.pieces(self._columns.names, lambda meta: self._may_hold(meta, start, end)):
+            times = self._columns.times(piece)
+            if not len(times):
+                continue
+            falls = np.flatnonzero(np.diff(times, prepend=newest) < 0)
+            if len(falls):
+                raise ReplayError(
+                    f"{self._path.name} is not in order of {name}: row {int(piece.rows[falls[0]]):,} is earlier than the row "
+                    "before it; sort the file first"
+                )
+            newest = int(times[-1])
+            a = 0 if start is None else int(np.searchsorted(times, start))
+            b = len(times) if end is None else int(np.searchsorted(times, end))
+            if b > a:
+                yield from self._kept(piece.take(slice(a, b)), times[a:b])
+            if end is not None and newest >= end:
+                return
 
-    def _may_hold(self, file: pq.ParquetFile, group: int, start: int | None, end: int | None) -> bool:
+    def _kept(self, piece: Piece, times: NDArray[np.int64]) -> Iterator[_Part]:
+        skipped = self._columns.skipped(piece)
+        if skipped.any():
+            self._skipped += int(skipped.sum())
+            piece, times = piece.take(~skipped), times[~skipped]
+        if len(times):
+            yield _Part(self._columns.events(piece, times), self._columns.patterns(piece), piece.rows)
+
+    def _may_hold(self, meta: Any, start: int | None, end: int | None) -> bool:
         """Tell whether a row group can hold rows of [start, end), by its statistics where it has them."""
-        meta = file.metadata.row_group(group)
         for i in range(meta.num_columns):
             column = meta.column(i)
-            if column.path_in_schema != self._columns.time:
+            if column.path_in_schema != self._columns.time.column:
                 continue
             stats = column.statistics
             if stats is None or not stats.has_min_max or not isinstance(stats.min, datetime):
@@ -129,9 +206,6 @@ class Replay:
             before = start is not None and high.timestamp() * 1000 < start
             return not (after or before)
         return True
-
-    def _part(self, table: pa.Table, times: NDArray[np.int64]) -> _Part:
-        return _Part(self._columns.events(table, times), self._columns.patterns(table))
 
     def _batch(self, parts: list[_Part], day: int) -> Batch:
         joined = _join(parts)
@@ -144,6 +218,15 @@ class Replay:
 
 def _join(parts: list[_Part]) -> _Part:
     if not parts:
-        return _Part(no_events(), np.empty(0, dtype=np.int8))
+        return _Part(no_events(), np.empty(0, dtype=np.int8), np.empty(0, dtype=np.int64))
     transactions = Events.joined([part.transactions for part in parts])
-    return _Part(transactions, np.concatenate([part.pattern for part in parts]))
+    return _Part(transactions, *(np.concatenate([getattr(part, name) for part in parts]) for name in ("pattern", "rows")))
+
+
+def _span(first: date | None, last: date | None) -> tuple[int | None, int | None]:
+    """Return epoch ms of the first day's beginning and the last day's end."""
+    return day_ms(first) if first else None, day_ms(last + timedelta(days=1)) if last else None
+
+
+def _day(ms: int) -> date:
+    return datetime.fromtimestamp(ms / 1000, UTC).date()

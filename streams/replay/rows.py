@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from features.base.active import DOMAIN, ROLES
+from features.base.active import ROLES
+from features.domains.card_fraud.currencies import PLACES
 from streams.publish.batch import Events
-from streams.replay import columns
+from streams.publish.limits import first_wrong
+from streams.replay.cells import Column
 from streams.replay.errors import ReplayError
-from streams.replay.mapping import HANDBOOK, Field, resolve
+from streams.replay.instants import times
+from streams.replay.mapping import Field, Mapping, field_of, parse_map, resolve
+from streams.replay.money import minor_units, negative, stripped
+from streams.replay.numbers import answers, choices, degrees, flags, floats
+from streams.replay.pieces import Piece
+from streams.replay.rules import Rule, apply
+from streams.replay.texts import ids, text
 
 _MOST_PATTERNS = 100
 #: What the ground truth calls each pattern.
 PATTERNS = ("genuine", *(f"scenario_{i}" for i in range(1, _MOST_PATTERNS + 1)))
-#: Currencies whose minor unit is not a hundredth (ISO 4217).
-_EXPONENTS = {
-    **dict.fromkeys(
-        ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-    ),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-}
-_MOST_MINOR = 1_000_000_000_00
 
 
 class FileColumns:
@@ -34,84 +33,112 @@ class FileColumns:
     Raises ReplayError for a currency that is none.
     """
 
-    def __init__(self, mapping: Mapping[Field, str] = HANDBOOK, currency: str = "EUR") -> None:
+    def __init__(self, mapping: Mapping | None = None, currency: str = "EUR") -> None:
         if not _is_currency(currency):
-            raise ReplayError(f"--currency is {currency!r}; write three capital letters, as in EUR")
-        self._wanted, self._currency = dict(mapping), currency
-        self._have: dict[Field, str] = {}
+            raise ReplayError(f"--currency is {currency!r}; write one of ISO 4217, three capital letters as in EUR")
+        self._wanted, self._currency = mapping or parse_map([]), currency
+        self._have: dict[Field, Rule] = {}
 
     def open(self, names: Sequence[str], file: str) -> None:
         """Find the columns in a file that has ``names``. Raises ReplayError where one is missing."""
         self._have = resolve(self._wanted, names, file)
 
+    def described(self) -> dict[str, str]:
+        """Return what the events depend on besides the file, as texts by name."""
+        return {**self._wanted.described(), "--currency": self._currency}
+
     @property
-    def time(self) -> str:
-        """Return the column of event time."""
+    def time(self) -> Rule:
+        """Return the rule of event time."""
         return self._have["event_time"]
 
     @property
     def names(self) -> list[str]:
         """Return the columns to read."""
-        return sorted(set(self._have.values()))
+        return sorted({name for rule in self._have.values() for name in rule.needs})
 
-    def events(self, table: pa.Table, times: NDArray[np.int64]) -> Events:
-        """Return the payments of the table's rows, at ``times`` (epoch ms [n]). Raises ReplayError, naming the column."""
-        n, have = table.num_rows, self._have
+    def times(self, piece: Piece) -> NDArray[np.int64]:
+        """Return epoch ms of each row [n]. Raises ReplayError, naming column and row."""
+        rule = self.time
+        return times(apply(rule, piece.table, piece.rows), rule.unit, rule.since_ms, rule.layout)
 
-        def of(field: Field) -> pa.Array:
-            return column_of(table, have[field])
+    def skipped(self, piece: Piece) -> NDArray[np.bool_]:
+        """Tell which rows are to be left out, because the mapping says so [n]."""
+        if self._have["amount"].below_zero != "skip":
+            return np.zeros(len(piece.rows), dtype=np.bool_)
+        return negative(self._number("amount", piece))
+
+    def events(self, piece: Piece, event_times: NDArray[np.int64]) -> Events:
+        """Return the payments of the rows, at ``event_times`` (epoch ms [n]).
+
+        Raises ReplayError, naming column and row, where a value is none that the scorer would take.
+        """
+        n, have = len(piece.rows), self._have
+
+        def of(field: Field) -> Column:
+            return apply(have[field], piece.table, piece.rows)
 
         none = np.full(n, None, dtype=object)
         nowhere = np.full(n, np.nan)
         unknown = np.full(n, -1, dtype=np.int8)
-        currency = columns.text(of("currency")) if "currency" in have else np.full(n, self._currency, dtype=object)
-        modes = ROLES.modes
-        return Events(
-            event_id=columns.ids(of("transaction_id"), have["transaction_id"]),
-            event_time_ms=times,
-            subject=columns.ids(of("card_id"), have["card_id"]),
-            counterpart=columns.ids(of("terminal_id"), have["terminal_id"]),
-            measure=self._amounts(of("amount"), currency),
+        currency = text(of("currency")) if "currency" in have else np.full(n, self._currency, dtype=object)
+        made = Events(
+            event_id=ids(of("transaction_id")),
+            event_time_ms=event_times,
+            subject=ids(of("card_id")),
+            counterpart=ids(of("terminal_id")),
+            measure=self._amounts(piece, currency),
             others={
                 "currency": currency,
-                "latitude": columns.degrees(of("latitude"), have["latitude"], 90.0) if "latitude" in have else nowhere,
-                "longitude": columns.degrees(of("longitude"), have["longitude"], 180.0) if "longitude" in have else nowhere,
-                "country": columns.text(of("country")) if "country" in have else none,
-                "category": columns.text(of("merchant_category")) if "merchant_category" in have else none,
-                "mode": columns.choices(of("entry_mode"), have["entry_mode"], "entry_mode", modes)
-                if "entry_mode" in have
-                else unknown,
-                "flag": columns.answers(of("pin_used"), have["pin_used"]) if "pin_used" in have else unknown,
-                "kind": columns.choices(of("kind"), have["kind"], "kind", ROLES.kinds) if "kind" in have else unknown,
+                "latitude": degrees(self._number("latitude", piece), 90.0) if "latitude" in have else nowhere,
+                "longitude": degrees(self._number("longitude", piece), 180.0) if "longitude" in have else nowhere,
+                "country": text(of("country")) if "country" in have else none,
+                "category": text(of("merchant_category")) if "merchant_category" in have else none,
+                "mode": choices(of("entry_mode"), "entry_mode", ROLES.modes) if "entry_mode" in have else unknown,
+                "flag": answers(of("pin_used")) if "pin_used" in have else unknown,
+                "kind": choices(of("kind"), "kind", ROLES.kinds) if "kind" in have else unknown,
             },
         )
+        wrong = first_wrong(made)
+        if wrong is not None:
+            field = field_of(wrong.name)
+            name = have[field].name if field in have else field
+            raise ReplayError(f"column {name}, row {int(piece.rows[wrong.row]):,}: the {field} {wrong.why}")
+        return made
 
-    def patterns(self, table: pa.Table) -> NDArray[np.int8]:
+    def patterns(self, piece: Piece) -> NDArray[np.int8]:
         """Return the place in PATTERNS of each row [n]: 0 for genuine ones, and where the file does not say."""
-        pattern = np.zeros(table.num_rows, dtype=np.int8)
+        pattern = np.zeros(len(piece.rows), dtype=np.int8)
         if "is_fraud" not in self._have:
             return pattern
-        fraud = columns.flags(column_of(table, self._have["is_fraud"]), self._have["is_fraud"])
-        kind = np.ones(table.num_rows)
-        if "pattern" in self._have and pa.types.is_integer((given := column_of(table, self._have["pattern"])).type):
-            kind = np.clip(given.to_numpy(zero_copy_only=False), 1, _MOST_PATTERNS)
+        fraud = flags(apply(self._have["is_fraud"], piece.table, piece.rows))
+        kind = np.ones(len(piece.rows))
+        if "pattern" in self._have:
+            given = apply(self._have["pattern"], piece.table, piece.rows)
+            if pa.types.is_integer(given.array.type) or pa.types.is_floating(given.array.type):
+                kind = np.clip(np.nan_to_num(floats(given), nan=1.0), 1, _MOST_PATTERNS)
         pattern[fraud] = kind[fraud].astype(np.int8)
         if "kind" in self._have:
             # What is no purchase is no fraud, whatever the file says: nothing would take its label.
-            pattern[columns.choices(column_of(table, self._have["kind"]), self._have["kind"], "kind", ROLES.kinds) > 0] = 0
+            pattern[choices(apply(self._have["kind"], piece.table, piece.rows), "kind", ROLES.kinds) > 0] = 0
         return pattern
 
-    def _amounts(self, column: pa.Array, currency: NDArray[np.object_]) -> NDArray[np.int64]:
+    def _number(self, field: Field, piece: Piece) -> Column:
+        rule = self._have[field]
+        return stripped(apply(rule, piece.table, piece.rows), rule.strip, rule.decimal)
+
+    def _amounts(self, piece: Piece, currency: NDArray[np.object_]) -> NDArray[np.int64]:
         """Return minor units [n], each by its own currency."""
-        amounts = np.zeros(len(column), dtype=np.int64)
-        for code in set(currency.tolist()):
+        places = {code: exponent(code) if isinstance(code, str) else 0 for code in set(currency.tolist())}
+        for code in places:
             if not isinstance(code, str) or not _is_currency(code):
+                at = int(np.flatnonzero(currency == code)[0]) if code is not None else currency.tolist().index(None)
                 raise ReplayError(
-                    f"column {self._have['currency']} holds {code!r}; a currency is three capital letters, as in EUR"
+                    f"column {self._have['currency'].name}, row {int(piece.rows[at]):,}: "
+                    f"{'the value is missing' if code is None else repr(code)}; write codes of ISO 4217, as in EUR"
                 )
-            mine = currency == code
-            amounts[mine] = minor_units(column.filter(pa.array(mine)), self._have["amount"], exponent(code))
-        return amounts
+        of_rows = np.fromiter((places[code] for code in currency.tolist()), dtype=np.int64, count=len(currency))
+        return minor_units(self._number("amount", piece), of_rows, self._have["amount"].rounded)
 
 
 def no_events() -> Events:
@@ -122,49 +149,10 @@ def no_events() -> Events:
     return Events(text, whole, text, text, whole, {**others, "mode": small, "flag": small, "kind": small})
 
 
-def column_of(table: pa.Table, name: str) -> pa.Array:
-    """Return a column of the table in one piece."""
-    chunked = table.column(name)
-    return chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
-
-
 def _is_currency(text: str) -> bool:
-    return len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()
+    return text in PLACES
 
 
 def exponent(currency: str) -> int:
     """Return the decimal places of a currency's minor unit: 2 for EUR, 0 for JPY."""
-    return _EXPONENTS.get(currency, 2)
-
-
-def minor_units(column: pa.Array, name: str, places: int) -> NDArray[np.int64]:
-    """Convert amounts in currency units to integers in minor units [n].
-
-    Decimals and integers are exact; what has more than ``places`` decimals is refused there. A float stands for the decimal
-    that prints as it, which rounding ``value * 10**places`` to the nearest integer finds for every amount below 10^13.
-    """
-    columns.no_nulls(column, name)
-    scale = 10**places
-    if pa.types.is_integer(column.type):
-        values = np.asarray(column.cast(pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64)
-        minor = np.clip(values, -1, _MOST_MINOR + 1) * scale
-    elif pa.types.is_decimal(column.type):
-        exact = [value * scale for value in column.to_pylist()]
-        if any(value != value.to_integral_value() for value in exact):
-            raise ReplayError(f"column {name} has amounts with more than {places} decimals; round them first")
-        minor = np.array([int(min(max(value, Decimal(-1)), Decimal(_MOST_MINOR + 1))) for value in exact], dtype=np.int64)
-    elif pa.types.is_floating(column.type):
-        floats = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64) * scale
-        if not np.isfinite(floats).all():
-            raise ReplayError(f"column {name} has amounts that are not finite; leave these rows out")
-        minor = np.rint(np.clip(floats, -1.0, float(_MOST_MINOR + 1))).astype(np.int64)
-    else:
-        raise ReplayError(f"column {name} is of type {column.type}; amount must be a number in currency units")
-    if (minor < 0).any():
-        raise ReplayError(
-            f"column {name} has amounts below 0; {DOMAIN.negative_hint}: in a column of the file, --map kind=COLUMN,"
-            " with the amount without its sign"
-        )
-    if (minor > _MOST_MINOR).any():
-        raise ReplayError(f"column {name} has amounts above a thousand million; leave these rows out")
-    return np.asarray(minor, dtype=np.int64)
+    return PLACES.get(currency, 2)

@@ -50,6 +50,8 @@ class WireScore(msgspec.Struct, gc=False):
     scored_at_ms: int
     model_ms: float
     profile_ms: float
+    reference_measure: int | None
+    measure_unknown: bool
 
 
 assert WireScore.__struct_fields__ == Score.__struct_fields__
@@ -57,12 +59,14 @@ assert WireScore.__struct_fields__ == Score.__struct_fields__
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """n transactions and what is known of them. ``bodies``: their canonical JSON. ``prediction`` None: no champion yet.
-    ``apart``: which are of a kind that no model judges, None where none is."""
+    """n transactions and what is known of them. ``bodies``: their canonical JSON; ``measure``: in parts of the reference unit.
+    ``prediction`` None: no champion yet. ``apart``: which are of a kind that no model judges, None where none is."""
 
     records: Sequence[Record]
     events: Sequence[Event]
     bodies: Sequence[bytes]
+    measure: NDArray[np.int64]
+    unknown: NDArray[np.bool_]
     vectors: NDArray[np.float32]
     prediction: Prediction | None
     ages_ms: NDArray[np.int64]
@@ -104,7 +108,7 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
     produce: list[Produce] = []
     at = 0
     raw = msgspec.Raw
-    for record, event, body, value, other, alert, odd, behind, lost, age in zip(
+    for record, event, body, value, other, alert, odd, behind, lost, age, measure, unknown in zip(
         batch.records,
         batch.events,
         batch.bodies,
@@ -115,6 +119,8 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
         batch.late.tolist(),
         batch.cold.tolist(),
         batch.ages_ms.tolist(),
+        batch.measure.tolist(),
+        batch.unknown.tolist(),
         strict=True,
     ):
         key = event.subject.encode()
@@ -138,6 +144,8 @@ def score_records(batch: Scored, model: str, schema: str) -> list[Produce]:
             now_ms,
             model_ms,
             profile_ms,
+            None if unknown else measure,
+            unknown,
         )
         if of_other_kinds is not None and of_other_kinds[at // _VECTOR_BYTES]:
             score = _unjudged(score)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from features.base.active import DOMAIN
 from features.base.model_client import ModelClient, ModelRefused, ModelUnavailable, Prediction
 from features.base.settings import Settings
 from features.catalogue.vector import WIDTH, vector_schema
@@ -33,13 +34,18 @@ from features.transform.columns import is_apart
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.core import Output, Wait
+from streams.engine.homes import WHERE_THEY_LIE, Homes
+from streams.engine.moved_counts import MovedCounts
+from streams.engine.partitioner_setting import refuse_another
 from streams.engine.settings_history import History, Limits
 from streams.kafka.records import Partition, Record
 from streams.scoring import fallback_rules, metrics
-from streams.scoring.intake import Intake, Taken, admission
+from streams.scoring.intake import Intake, IntakeLimits, Taken, admission
+from streams.scoring.measures import Measures
 from streams.scoring.partition_state import PartitionCopy, PartitionState
 from streams.scoring.partition_version import version
 from streams.scoring.score_records import Scored, count, score_records
+from streams.wire.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -50,14 +56,24 @@ _ASK_AGAIN_S = 1.0
 
 
 class Scorer:
-    """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``)."""
+    """The core. ``wait`` is how it waits for the model server until a shell says how (``streams.engine.core.Waits``); ``homes``:
+    where records belong (without it, where they lie)."""
 
     name = "scorer"
     inputs: tuple[str, ...] = (topics.EVENTS,)
-    outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.DLQ)
+    #: To its own input it moves what lies in another partition than its subject's.
+    outputs: tuple[str, ...] = (topics.SCORES, topics.ALERTS, topics.EVENTS, topics.DLQ)
     replays: tuple[str, ...] = (topics.EVENTS,)
 
-    def __init__(self, settings: Settings, model: ModelClient, profiles: Reader, wait: Wait = time.sleep) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        model: ModelClient,
+        profiles: Reader,
+        wait: Wait = time.sleep,
+        homes: Homes = WHERE_THEY_LIE,
+        wire: Wire | None = None,
+    ) -> None:
         self._wait = wait
         self._model_name = settings.model
         self._scoring = settings.scoring
@@ -67,13 +83,19 @@ class Scorer:
         self._model = model
         self._profiles = profiles
         self._state: dict[int, PartitionState] = defaultdict(self._new_state)
-        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission)
+        self._reference = settings.units.reference
+        own = Measures(settings), homes, wire
+        self._intake = Intake(settings.scoring, lambda partition: self._state[partition].admission, *own)
+        self._homes, self._moved = homes, MovedCounts(homes)
         self._ask_again_at = 0.0
 
     def process(self, records: Sequence[Record]) -> Output:
         """Score a micro-batch. Waits, with growing pauses, while the model server is away: nothing is lost or repeated."""
-        taken, dead, repeated = self._intake.take(records)
+        taken, dead, repeated, astray = self._intake.take(records)
         output = Output(produce=dead, counted=[partial(metrics.DUPLICATES.inc, repeated)])
+        if astray:
+            output.produce += [self._homes.move(stray, self.name) for stray in astray]
+            output.counted += self._moved.count(astray)
         if taken is None:
             return output
         batch, events = taken.columns, taken.events
@@ -94,6 +116,8 @@ class Scorer:
             taken.records,
             events,
             taken.bodies,
+            batch.measure,
+            taken.unknown,
             vectors,
             prediction,
             ages,
@@ -114,6 +138,13 @@ class Scorer:
     def wait_with(self, wait: Wait) -> None:
         """Wait by ``wait`` from now on (``streams.engine.core.Waits``)."""
         self._wait = wait
+        if self._intake.wire is not None:
+            self._intake.wire.wait_with(wait)
+
+    @property
+    def waits_for(self) -> str:
+        """Return what is waited for, where it has a name (``streams.engine.core.SaysWhy``)."""
+        return self._intake.wire.waits_for if self._intake.wire is not None else ""
 
     def restore(self, records: Sequence[Record]) -> None:
         """Take transactions into the subject state again, without scoring."""
@@ -126,7 +157,11 @@ class Scorer:
         return self._intake.limits
 
     def decided(self, partition: Partition, history: History) -> None:
-        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``)."""
+        """Note by what limits a partition was processed so far (``streams.engine.settings_history.Limited``).
+
+        Raises SettingsError where that was by another partitioner.
+        """
+        refuse_another(self._homes, (IntakeLimits(*limits).partitioner for _, limits in history), partition[0])
         self._intake.decided(partition, history)
 
     def forget(self, partitions: Sequence[Partition]) -> None:
@@ -140,7 +175,7 @@ class Scorer:
     @property
     def state_version(self) -> str:
         """Return the name of the code that can go on with a snapshot (``streams.engine.core.Snapshotted``)."""
-        return version()
+        return version() if self._reference == DOMAIN.reference_unit else f"{version()}-{self._reference}"
 
     def copy(self, partition: int) -> PartitionCopy:
         """Begin a copy of a partition's state (``streams.engine.core.Snapshotted``)."""

@@ -12,12 +12,14 @@ from features.online.decode_reply import OF_A_COUNTERPART, OF_A_SUBJECT, decode
 from features.transform.fill import fill
 from streams import topics
 from streams.engine.codec import encode
+from streams.engine.homes import Homes
 from streams.engine.snapshot_store import Snapshot
 from streams.engine.snapshot_store import decode as decoded
 from streams.engine.snapshot_store import encode as encoded
 from streams.kafka.records import Record
 from streams.scoring.admission.table import empty, move
 from streams.scoring.intake import Intake, admission
+from streams.scoring.measures import Measures
 from streams.scoring.partition_state import PartitionState
 
 _EVENT = DOMAIN.event("t", 1_767_600_000_000, "c", "m", 100)
@@ -29,7 +31,7 @@ def warm(settings: Settings) -> None:
     state = PartitionState(admission(settings.scoring))
     state.copy(1)  # the event comes while it is under way
     record = Record(topics.EVENTS, 0, 0, b"c", encode(_EVENT), [], _EVENT.event_time_ms)
-    taken = Intake(settings.scoring, lambda _: state.admission).take([record]).new
+    taken = Intake(settings.scoring, lambda _: state.admission, Measures(settings), Homes("murmur2", 1)).take([record]).new
     assert taken is not None
     vectors, _ = state.update(taken.columns, settings.features.measure_limit)
     profiles = decode([None] * (OF_A_SUBJECT + OF_A_COUNTERPART), 1)

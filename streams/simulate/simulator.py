@@ -16,7 +16,9 @@ from streams.publish.batch import Batch, Labels
 @dataclass(frozen=True)
 class Request:
     """A world as texts and numbers describe it. None: as the domain's simulator has it by default. ``rate``: events of a subject
-    in a day; ``positive_rate``: the share of positives; ``drifts``, ``faults`` and ``kinds``: in the simulator's own notation."""
+    in a day; ``positive_rate``: the share of positives; ``withdrawn_rate``: the share of the positive labels that are withdrawn
+    later; ``drifts``, ``faults`` and ``kinds``: in the simulator's own notation; ``units``: what measures are in, the first the
+    most."""
 
     start: date
     seed: int
@@ -26,6 +28,8 @@ class Request:
     rate: float | None = None
     drifts: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    withdrawn_rate: float | None = None
+    units: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ()
 
 
@@ -47,6 +51,10 @@ class Simulator(Protocol):
 
     def pending_labels(self, day: int) -> Labels:
         """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
+
+    def rates(self, first: int, end: int) -> str:
+        """Return the rates of its units on the days [first, end), as a file of ``units.rates``. Raises ValueError where it has no
+        units."""
 
 
 def simulator(request: Request) -> Simulator:

@@ -6,16 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Set
 
+from tests.chaos.moves import at_home
 from tests.chaos.outputs import Log
 from tests.chaos.unbroken import Unbroken
 
 
 def disagreements(log: Log, malformed: Set[int], unbroken: Unbroken) -> list[str]:
     """Where the unbroken run took other records than these: of each id the first, unless it is ``malformed`` (hashes of values).
-    One that comes again with another body is bad. Within a run no id comes again beyond the horizon of duplicates."""
+    One that comes again with another body is bad. Of a record that was moved, what lies in its card's partition counts. Within a
+    run no id comes again beyond the horizon of duplicates."""
     wrong = []
     bad: Counter[tuple[int, int]] = Counter()
-    for partition, records in log.items():
+    for partition, records in at_home(log, malformed).items():
         first: dict[str, bytes] = {}
         for record in records:
             value = record.value or b""

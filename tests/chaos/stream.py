@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, Message
 
 from features.base.settings import Settings
 from streams.kafka.clients import producer
+from streams.kafka.partitioners import KNOWN
 from tests.chaos.world import Sent
 
 
@@ -19,6 +20,7 @@ class Stream:
     def __init__(self, settings: Settings, records: Sequence[Sent], rate: float) -> None:
         #: The broker may be away for long: nothing is given up.
         self._producer = producer(settings, None, **{"message.timeout.ms": 900_000, "queue.buffering.max.messages": 1_000_000})
+        self._partitions = settings.partitions
         self._records = records
         self._rate = rate
         self._bursts: list[list[Sent]] = []
@@ -73,7 +75,8 @@ class Stream:
     def _send(self, record: Sent) -> None:
         while True:
             try:
-                self._producer.produce(record.topic, record.value, record.key, on_delivery=self._delivered)
+                partition = KNOWN[record.partitioner](record.key, self._partitions) if record.partitioner and record.key else -1
+                self._producer.produce(record.topic, record.value, record.key, partition, on_delivery=self._delivered)
                 break
             except BufferError:  # the history is published as fast as the broker takes it
                 self._producer.poll(0.1)

@@ -10,8 +10,10 @@ import pytest
 
 from features.base.events import Score
 from features.domains.card_fraud.event import Payment
+from streams.kafka.partitioners import murmur2
 from streams.kafka.records import Record
 from tests.chaos.expected import disagreements
+from tests.chaos.moves import at_home, moves
 from tests.chaos.unbroken import Unbroken
 from tests.chaos.verify import excused
 
@@ -47,7 +49,7 @@ def record(offset: int, value: bytes) -> Record:
 
 
 def event(event_id: str, amount: int = 1) -> bytes:
-    return b'{"transaction_id":"%s","amount_minor":%d}' % (event_id.encode(), amount)
+    return b'{"transaction_id":"%s","card_id":"c","amount_minor":%d}' % (event_id.encode(), amount)
 
 
 LOG = {
@@ -77,3 +79,27 @@ def test_what_was_published_is_held_against_what_the_unbroken_run_took() -> None
 )
 def test_a_payment_left_out_taken_twice_or_wrongly_refused_is_told(ids: list[str], bad: list[int]) -> None:
     assert len(disagreements(LOG, MALFORMED, unbroken(ids, bad))) == 1
+
+
+def spread(*placed: tuple[int, bytes, str]) -> dict[int, list[Record]]:
+    """A log of two partitions; "c" belongs to the first. A name of a partition is where the record came from."""
+    log: dict[int, list[Record]] = {0: [], 1: []}
+    for partition, value, origin in placed:
+        headers = [("driftloop-moved", origin.encode())] if origin else []
+        log[partition].append(Record("transactions", partition, len(log[partition]), None, value, list(headers)))
+    return log
+
+
+def test_each_record_that_lies_elsewhere_is_to_be_moved_once() -> None:
+    home = (murmur2(b"c") & 0x7FFFFFFF) % 2
+    away = 1 - home
+    stray, copy = (away, event("a"), ""), (home, event("a"), f"{away},0,5,7,1")
+    assert moves(spread(stray, copy)) == ({"transactions moved": 1}, [])
+    assert at_home(spread(stray, copy))[away] == []
+    assert len(moves(spread(stray))[1]) == 1
+    assert len(moves(spread(stray, copy, copy))[1]) == 1
+    assert len(moves(spread(stray, (home, event("b"), f"{away},0,5,7,1")))[1]) == 1
+    assert len(moves(spread(copy))[1]) == 1
+    bad = (away, b"not a payment", "")
+    assert moves(spread(stray, copy, bad), MALFORMED)[1] == []
+    assert len(at_home(spread(bad), MALFORMED)[away]) == 1

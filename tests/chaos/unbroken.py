@@ -13,6 +13,7 @@ from features.online.store import ProfileReader
 from serving.client.client import KServeClient
 from serving.server import auth
 from streams import topics
+from streams.engine.partitioner_setting import homes_of
 from streams.kafka.records import Record
 from streams.scoring.scorer import Scorer
 
@@ -26,7 +27,7 @@ class Unbroken:
         client = KServeClient(settings.grpc_address, settings.model, auth.read(settings.token_file), 20, settings.model_authority)
         # Nobody waits for this run: it must have every profile.
         patient = settings.model_copy(update={"scoring": settings.scoring.model_copy(update={"profile_timeout_s": 30.0})})
-        scorer = Scorer(patient, client, Reader(ProfileReader(patient), settings.feast))
+        scorer = Scorer(patient, client, Reader(ProfileReader(patient), settings.feast), homes=homes_of(settings))
         decode = msgspec.json.Decoder(Score).decode
         letter = msgspec.json.Decoder(DeadLetter).decode
         self.scores: dict[int, list[Score]] = {partition: [] for partition in log}

@@ -16,6 +16,7 @@ from streams.kafka.records import Record
 from tests.chaos import outputs
 from tests.chaos.expected import disagreements
 from tests.chaos.logs import committed
+from tests.chaos.moves import at_home, moved, moves
 from tests.chaos.outputs import Found, Scores
 from tests.chaos.unbroken import Unbroken
 
@@ -46,9 +47,11 @@ def verify(settings: Settings, facts: Facts) -> Found:
     wrong += disagreements(log, facts.malformed, wanted)
     for counted, problems in (
         _published([*log.values(), *labels.values()], facts.acknowledged),
+        moves(log, facts.malformed),
+        moves(labels),
         outputs.alerts(settings, scores),
         outputs.dead_letters(settings, wanted.bad),
-        outputs.outcomes(settings, scores, outcomes, labels),
+        outputs.outcomes(settings, scores, outcomes, at_home(labels)),
         outputs.archived(settings, "scores", raw, ("transaction_id", "score", "decision")),
         outputs.archived(settings, "outcomes", outcomes, ("event_id", "positive", "source")),
         outputs.online(settings, scores),
@@ -60,8 +63,8 @@ def verify(settings: Settings, facts: Facts) -> Found:
 
 
 def _published(logs: list[list[Record]], acknowledged: dict[tuple[str, int, int], int]) -> Found:
-    """The log holds what was acknowledged, where that was said, and nothing else."""
-    logged = {(r.topic, r.partition, r.offset): hash(r.value) for records in logs for r in records}
+    """The log holds what was acknowledged, where that was said, and nothing else but what was moved."""
+    logged = {(r.topic, r.partition, r.offset): hash(r.value) for records in logs for r in records if not moved(r)}
     lost = sum(logged.get(place) != value for place, value in acknowledged.items())
     more = len(logged.keys() - acknowledged.keys())
     counts = {"acknowledged records that the log lacks": lost, "records in the log that were not acknowledged": more}

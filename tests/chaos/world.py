@@ -10,7 +10,7 @@ days only, so that nobody reads what the matured outcomes say of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import msgspec
@@ -36,11 +36,12 @@ _PER_CARD_DAY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One record to publish."""
+    """One record to publish. ``partitioner``: of ``streams.kafka.partitioners.KNOWN``, where it is not the producer's own."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes
+    partitioner: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,11 @@ def build(seed: int, live: int) -> World:
                     settled.append(Sent("labels", key, encode(label)))
                 continue
             place = float(len(stream))
+            payment, labelled = _by_some_client(Sent("transactions", key, value)), Sent("labels", key, encode(label))
             if rng.random() < _BEHIND:
                 # Some of them by more than a day of the stream: late beyond what is allowed for.
                 place += float(rng.choice([50.0, 500.0, 0.25 * live]))
-            stream.append((place, Sent("transactions", key, value)))
+            stream.append((place, payment))
             if rng.random() < _TWICE:
                 behind = rng.integers(1, min(400, 1 + live // (2 * LIVE_DAYS)))
                 stream.append((place + float(behind), Sent("transactions", key, value)))
@@ -98,12 +100,24 @@ def build(seed: int, live: int) -> World:
                 changed = msgspec.structs.replace(event, measure=event.measure + 1)
                 # Soon enough to be within the horizon of duplicates, a day of the stream.
                 behind = rng.integers(401, 800) if live > 800 * LIVE_DAYS * 2 else rng.integers(1, 1 + live // (2 * LIVE_DAYS))
-                stream.append((place + float(behind), Sent("transactions", key, encode(changed))))
+                stream.append((place + float(behind), _by_some_client(Sent("transactions", key, encode(changed)))))
             if positive:
-                stream.append((place + 200.0, Sent("labels", key, encode(label))))
+                stream.append((place + 200.0, _by_some_client(labelled)))
     ordered = [sent for _, sent in sorted(stream, key=lambda entry: entry[0])]
     ids = simulation.world.subject.tolist()
     return World(history, last_day, ordered, simulation.day_start_ms(0), ids)
+
+
+def _by_some_client(sent: Sent) -> Sent:
+    """The record as one of several clients sends it: one in seven comes to a partition that need not be its card's."""
+    client = crc32(sent.value) % 100
+    if client < 6:
+        return replace(sent, partitioner="crc32")
+    if client < 8:
+        return replace(sent, partitioner="fnv1a")
+    if client < 12:
+        return replace(sent, key=None)
+    return replace(sent, key=b"terminal-%d" % client) if client < 14 else sent
 
 
 def malformed(seed: int, n: int) -> list[Sent]:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 
 from dashboards.check import check_live
 from features.base.settings import FILE_NAME, Settings, load
+from features.base.web_client import open_url
 from infra.demo.collect import Collected, collect
 from infra.demo.tell import toml
 from infra.demo.truth import Truth, average_precision
@@ -69,11 +69,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     }
     (folder / FILE_NAME).write_text(toml(tables))
     try:
-        told = Story(local.up(load(folder)))
-        told.days(0, HISTORY)
-        _kill_scorer(told.settings)
-        told.days(HISTORY, END)
-        yield told
+        story = Story(local.up(load(folder)))
+        story.days(0, HISTORY)
+        _kill_scorer(story.settings)
+        story.days(HISTORY, END)
+        yield story
     finally:
         local.down(load(folder))
         assert not leftovers.find(load(folder))
@@ -136,13 +136,13 @@ def test_the_data_fault_is_no_reason_to_retrain(story: Story, collected: Collect
 def test_the_archive_holds_each_score_once(story: Story, collected: Collected) -> None:
     import pyarrow.dataset as ds
 
-    there = ds.dataset(story.settings.archive / "scores", format="parquet").to_table(columns=["transaction_id"])
-    assert sorted(there.column(0).to_pylist()) == sorted(collected.scores.event_id.tolist())
+    archived = ds.dataset(story.settings.archive / "scores", format="parquet").to_table(columns=["transaction_id"])
+    assert sorted(archived.column(0).to_pylist()) == sorted(collected.scores.event_id.tolist())
 
 
 def test_spark_computes_the_same_bits_as_the_stream_that_was_killed(story: Story, collected: Collected) -> None:
-    found = _json(story.settings, "parity")
-    assert (found["vectors"], found["differing"]) == (story.published, 0)
+    parity = _json(story.settings, "parity")
+    assert (parity["vectors"], parity["differing"]) == (story.published, 0)
 
 
 def test_a_caller_who_knows_only_the_card_gets_a_score(story: Story, collected: Collected) -> None:
@@ -172,14 +172,11 @@ def test_the_commands_show_it(story: Story, collected: Collected) -> None:
 
 
 def _predict(settings: Settings, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(
-        f"{settings.rest_url}/v1/models/{settings.model}:predict",
-        json.dumps(body).encode(),
-        {"Authorization": f"Bearer {settings.token_file.read_text().strip()}", "Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        found: dict[str, Any] = json.load(answer)
-    return found
+    headers = {"Authorization": f"Bearer {settings.token_file.read_text().strip()}", "Content-Type": "application/json"}
+    url = f"{settings.rest_url}/v1/models/{settings.model}:predict"
+    with open_url(url, 20, headers, json.dumps(body).encode()) as answer:
+        prediction: dict[str, Any] = json.load(answer)
+    return prediction
 
 
 def _json(settings: Settings, *command: str) -> Any:

@@ -35,14 +35,14 @@ def main() -> None:
     if chosen.broker:
         from tests.fuzz.broker import fuzz_broker
 
-        found = fuzz_broker(chosen.seed, chosen.records)
+        tally = fuzz_broker(chosen.seed, chosen.records)
     else:
-        found = fuzz(chosen.seed, chosen.records)
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+        tally = fuzz(chosen.seed, chosen.records)
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(tally), indent=2).decode() + "\n")
     if chosen.write:
         results = msgspec.json.decode(chosen.write.read_bytes(), type=Results) if chosen.write.exists() else Results(here)
         results.machine = here
-        setattr(results, "broker" if chosen.broker else "core", found)
+        setattr(results, "broker" if chosen.broker else "core", tally)
         chosen.write.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=2) + b"\n")
 
 

@@ -31,20 +31,20 @@ def fuzz_broker(seed: int, n: int) -> Found:
 def fuzz_on(platform: Settings, folder: Path, seed: int, n: int) -> Found:
     """Raises AssertionError where a record has not exactly one end, or the scorer's process ends."""
     made = [record for batch in records(seed, n) for record in batch]
-    found = Found(n, seed)
+    tally = Found(n, seed)
     outputs = (topics.SCORES, topics.ALERTS)
     with Killing(settings_of(platform, folder), "scorer", (topics.EVENTS,), outputs, PARTITIONS, seed) as killing:
         for part in range(_PARTS):
             killing.under(made[n * part // _PARTS : n * (part + 1) // _PARTS], kills=0)
-            found.mib_by_tenths.append(killing.mib("VmRSS"))
-            found.peak_mib_at_a_tenth = found.peak_mib_at_a_tenth or killing.mib("VmHWM")
-        found.peak_mib_at_the_end = killing.mib("VmHWM")
+            tally.mib_by_tenths.append(killing.mib("VmRSS"))
+            tally.peak_mib_at_a_tenth = tally.peak_mib_at_a_tenth or killing.mib("VmHWM")
+        tally.peak_mib_at_the_end = killing.mib("VmHWM")
         letters = [msgspec.json.decode(record.value or b"", type=DeadLetter) for record in killing.read(topics.DLQ)]
         scores = killing.read(topics.SCORES)
     by_partition = [[r for r in made if r.partition == p] for p in range(PARTITIONS)]
     seen = [(record.partition, msgspec.json.decode(record.value or b"", type=Score).event) for record in scores]
-    found.duplicates = Judge(before=n).judged([r for one in by_partition for r in one], seen, letters)
-    found.valid, found.letters = len(scores), len(letters)
-    assert found.valid + found.letters + found.duplicates == n, "lost"
-    found.by_error = dict(Counter(letter.error for letter in letters).most_common())
-    return found
+    tally.duplicates = Judge(before=n).judged([r for log in by_partition for r in log], seen, letters)
+    tally.valid, tally.letters = len(scores), len(letters)
+    assert tally.valid + tally.letters + tally.duplicates == n, "lost"
+    tally.by_error = dict(Counter(letter.error for letter in letters).most_common())
+    return tally

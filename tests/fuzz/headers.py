@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterator
 
 from streams.engine.core import ATTEMPT_HEADER
+from streams.engine.moved_counts import CLIENT_HEADER
+from streams.engine.moved_header import MOVED_HEADER
 from streams.engine.repartition_header import HEADER
 
 Headers = list[tuple[str, bytes | None]]
@@ -18,6 +20,10 @@ _VALUES: tuple[bytes | None, ...] = (
     b",-1",
     b"0,0",
     b"1,2,3",
+    b"1,2,3,4,1",
+    b"3,999999999999999999,1,1,8",
+    b"0,0,0,0,9" + b"9" * 17,
+    b"1,2,99999999999999999,99999999999999999,1",
     b"1767600000000,1767600000000",
     b"-999999999999999999,999999999999999999",
     b"9" * 18,
@@ -33,7 +39,8 @@ _VALUES: tuple[bytes | None, ...] = (
     b"\xff\xfe",
     b"x" * 20_000,
 )
-_NAMES = (ATTEMPT_HEADER, HEADER, "", "traceparent", "\u202e", "💳", "n" * 3000, "a\tb", ATTEMPT_HEADER.upper())
+_OURS = (ATTEMPT_HEADER, HEADER, MOVED_HEADER, CLIENT_HEADER)
+_NAMES = (*_OURS, "", "traceparent", "\u202e", "💳", "n" * 3000, "a\tb", ATTEMPT_HEADER.upper())
 
 
 def hostile_headers(seed: int) -> Iterator[Headers]:

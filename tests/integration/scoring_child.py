@@ -21,6 +21,7 @@ from features.online.cached_reader import Reader
 from features.online.store import ProfileReader
 from streams import topics
 from streams.engine.core import Output, Wait
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.shell import Shell
 from streams.kafka.records import Record
 from streams.scoring.scorer import Scorer
@@ -42,7 +43,7 @@ class Elsewhere:
     def __init__(self, scorer: Scorer, source: str, target: str, seed: int) -> None:
         self.name = f"scorer-{source}"
         self.inputs: tuple[str, ...] = (source,)
-        self.outputs: tuple[str, ...] = (target,)
+        self.outputs: tuple[str, ...] = (target, source)
         self.replays: tuple[str, ...] = (source,)
         self._scorer = scorer
         self._target = target
@@ -54,8 +55,9 @@ class Elsewhere:
         while at < len(records):
             size = int(self._rng.integers(1, 1500))
             for item in self._scorer.process(records[at : at + size]).produce:
-                assert item.topic == topics.SCORES
-                output.produce.append(msgspec.structs.replace(item, topic=self._target))
+                assert item.topic in (topics.SCORES, self.inputs[0]), "neither a score nor moved"
+                topic = self._target if item.topic == topics.SCORES else item.topic
+                output.produce.append(msgspec.structs.replace(item, topic=topic))
             at += size
         return output
 
@@ -71,7 +73,7 @@ class Elsewhere:
 
 def main(folder: str, source: str, target: str, seed: str) -> None:
     settings = load(folder)
-    scorer = Scorer(settings, NoChampion(), Reader(ProfileReader(settings), settings.feast))
+    scorer = Scorer(settings, NoChampion(), Reader(ProfileReader(settings), settings.feast), homes=homes_of(settings))
     largest = int(np.random.default_rng(int(seed)).integers(500, 5000))
     shell = Shell(settings, Elsewhere(scorer, source, target, int(seed)), max_batch=largest)
 

@@ -9,7 +9,6 @@ import ssl
 import subprocess
 import sys
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 
 from features.base.events import Score
 from features.base.settings import FILE_NAME, Settings, load
+from features.base.web_client import open_url
 from features.domains.card_fraud.event import Payment
 from infra.platform import leftovers
 from infra.platform import up_down as local
@@ -135,7 +135,7 @@ class Process:
         assert self.process.poll() is None, self._log.read_text()
         try:
             url = self._settings.metrics_url(self._name).replace("/metrics", "/healthz")
-            with urllib.request.urlopen(url, timeout=5) as reply:
+            with open_url(url, 5) as reply:
                 return bool(reply.status == 200)
         except OSError:
             return False
@@ -198,9 +198,9 @@ def refuses_plain_text(server: Settings) -> None:
     """The model server answers on its own address, with TLS, and only who has the token."""
     host = server.network.bind.model_server
     with pytest.raises(OSError, match=r"closed connection without response|reset"):
-        urllib.request.urlopen(f"http://{host}:{server.ports.rest}/healthz", timeout=5)
+        open_url(f"http://{host}:{server.ports.rest}/healthz", 5)
     with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(f"https://127.0.0.1:{server.ports.rest}/healthz", timeout=5)
+        open_url(f"https://127.0.0.1:{server.ports.rest}/healthz", 5)
     trust = ssl.create_default_context(cafile=str(server.model_authority))
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        urllib.request.urlopen(f"{server.rest_url}/v2/models/fraud/status", timeout=5, context=trust)
+        open_url(f"{server.rest_url}/v2/models/fraud/status", 5, trust=trust)

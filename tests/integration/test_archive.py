@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import duckdb
 import msgspec
 import pytest
 
+from features.archive import layout
 from features.base.durations import DAY_MS
+from features.base.events import Event, Label
 from features.base.settings import Settings, load
 from features.catalogue.vector import SCHEMA
 from features.feast_repo.store import apply
@@ -22,6 +26,9 @@ from streams.engine.core import Core, Sink
 from streams.engine.shell import Shell
 from streams.kafka.clients import producer
 from streams.labels.joiner import LabelJoiner
+from streams.publish.encode import encode_events, encode_labels
+from streams.simulate.card_fraud.options import Options
+from streams.simulate.card_fraud.simulation import Simulation
 from streams.writers.archive import Archive, ArchiveSink
 from streams.writers.counterpart_risk import CounterpartRisk, CounterpartRiskSink
 from streams.writers.subject_activity import FeastSink, FeastWriter
@@ -154,3 +161,66 @@ def test_everything_arrives_once_over_a_restart(settings: Settings) -> None:
     offline = point_in_time(settings, events)
     for i in range(len(counterparts)):
         assert offline.tiles[offline.begin[i] : offline.end[i]].tolist() == online.tiles[online.begin[i] : online.end[i]].tolist()
+
+
+@pytest.mark.timeout(240)
+def test_reversed_chargebacks_reach_archive_tiles_and_joins(settings: Settings) -> None:
+    """A simulated world in which half of the frauds are withdrawn: what counts in the end is what the newest label says."""
+    world = Simulation(Options(cards=80, terminals=40, seed=9812, fraud_rate=0.08, withdrawn_rate=0.5, start=date(2018, 3, 1)))
+    batches = list(world.days(0, 4))
+    running = writers(settings)
+    out, encode, scored = producer(settings), msgspec.json.encode, {}
+    for batch in batches:
+        for body in encode_events(batch.transactions):
+            paid = msgspec.json.decode(body, type=Event)
+            scored[paid.event_id] = f"cr-{paid.counterpart}", paid.event_time_ms
+            made = score(paid.event_id, paid.event_time_ms, f"cr-{paid.subject}", f"cr-{paid.counterpart}")
+            out.produce(topics.SCORES, encode(made), made.subject.encode())
+    labels = [msgspec.json.decode(body, type=Label) for batch in batches for body in encode_labels(batch.labels)]
+    newest: dict[str, Label] = {}
+    for given in sorted(labels, key=lambda given: given.label_time_ms):
+        newest[given.event_id] = given
+        body = encode(msgspec.structs.replace(given, subject=f"cr-{given.subject}", counterpart=f"cr-{given.counterpart}"))
+        out.produce(topics.LABELS, body, f"cr-{given.subject}".encode())
+    out.flush(30)
+    files = str(settings.archive / topics.OUTCOMES / "day=*" / "*.parquet")
+    counts = (
+        "select event_id, arg_max(positive, revision), max(revision), max(outcome_time_ms)"
+        f" from read_parquet('{files}') where starts_with(event_id, 't9812-') and source <> 'matured' group by event_id"
+    )
+
+    def joined() -> dict[str, tuple[bool, int]]:
+        try:
+            return {name: (positive, revision) for name, positive, revision, _ in duckdb.sql(counts).fetchall()}
+        except duckdb.IOException:
+            return {}
+
+    wait_for(lambda: {name: positive for name, (positive, _) in joined().items()} == {n: e.positive for n, e in newest.items()})
+    time.sleep(1.0)
+    running.stop()
+    assert set(joined().values()) - {(False, 0)} == {(True, 1), (False, 2)}
+
+    # The terminal with most withdrawals: its tiles now, and as they were known before and after each of them.
+    reversed_at = Counter(scored[name][0] for name, (_, revision) in joined().items() if revision == 2)
+    (counterpart, withdrawals), *_ = reversed_at.most_common(1)
+    frauds = [n for n, e in newest.items() if scored[n][0] == counterpart and e.positive]
+    online = ProfileReader(settings).read([], [counterpart])
+    assert int(online.tiles[online.begin[0] : online.end[0], 2].sum()) == len(frauds)
+
+    import pandas as pd
+
+    late_ms = max(e.label_time_ms for n, e in newest.items() if scored[n][0] == counterpart) + 2 * DAY
+    times = [min(e.event_time_ms for e in newest.values()), late_ms]
+    events = pd.DataFrame({"card_id": "nobody", "terminal_id": counterpart, "event_time_ms": times})
+    offline = point_in_time(settings, events)
+    assert offline.end[0] == offline.begin[0], "before the first outcome nothing was known"
+    assert offline.tiles[offline.begin[1] : offline.end[1]].tolist() == online.tiles[online.begin[0] : online.end[0]].tolist()
+    # Each archived row says what was known at its time: at first all of its frauds, in the end those that stayed.
+    rows = duckdb.sql(
+        "select list_sum([tiles[i] for i in generate_series(3, len(tiles), 4)]) as frauds from read_parquet("
+        f"'{layout.counterpart_risk_folder(settings)}/**/*.parquet') where terminal_id = '{counterpart}' order by revision"
+    ).fetchall()
+    known = [int(row[0]) for row in rows]
+    assert known[-1] == len(frauds)
+    assert withdrawals >= 1
+    assert max(known) > known[-1]

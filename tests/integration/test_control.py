@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from confluent_kafka import KafkaError, TopicPartition
 
 from features.base.events import Cause, DeadLetter, ModelEvent, RetrainRequest
 from features.base.settings import Settings
+from features.base.web_client import open_url
 from infra.cli import main
 from infra.cli.commands import rollback
 from infra.inspect.publish import publish
@@ -87,7 +87,7 @@ class Control:
         self._process.wait(30)
 
     def status(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.ports.control}/status", timeout=10) as answer:
+        with open_url(f"http://127.0.0.1:{self.settings.ports.control}/status", 10) as answer:
             status: dict[str, Any] = json.load(answer)
             return status
 
@@ -117,7 +117,7 @@ class Control:
 
     def _healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.ports.metrics['control']}/healthz", timeout=5):
+            with open_url(f"http://127.0.0.1:{self.settings.ports.metrics['control']}/healthz", 5):
                 return True
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
@@ -274,7 +274,7 @@ class Served:
     def _up(self) -> bool:
         try:
             port = self.settings.ports.metrics["model-server"]
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+            with open_url(f"http://127.0.0.1:{port}/healthz", 5):
                 return True
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False

@@ -8,7 +8,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from itertools import islice
@@ -22,6 +21,7 @@ from dashboards.promql import queries
 from dashboards.scrape import scrape_config
 from features.base.sections import Ports
 from features.base.settings import Settings
+from features.base.web_client import open_url
 from infra.platform.ports import free_ports
 from streams.drift.metrics import DRIFT_FEATURE
 from streams.engine.health_page import serve
@@ -38,7 +38,7 @@ ALL = [query for path in sorted(FOLDER.glob("*.json")) for query in queries(json
 
 
 def _ask(url: str, expr: str) -> dict[str, Any]:
-    with urllib.request.urlopen(f"{url}/api/v1/query?{urllib.parse.urlencode({'query': expr})}", timeout=5) as answer:
+    with open_url(f"{url}/api/v1/query?{urllib.parse.urlencode({'query': expr})}", 5) as answer:
         value: dict[str, Any] = json.load(answer)
     return value
 

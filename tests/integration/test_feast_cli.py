@@ -8,13 +8,13 @@ import subprocess
 import sys
 import time
 import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from features.archive import layout
 from features.base.settings import FILE_NAME, Settings, load
+from features.base.web_client import open_url
 from features.catalogue.vector import SERVICE
 from features.feast_repo.store import apply, open_store, write_config
 from infra.platform.ports import free_ports
@@ -83,7 +83,7 @@ def _get(process: subprocess.Popen[bytes], log: Path, url: str, timeout_s: float
     while True:
         assert process.poll() is None, log.read_text()
         try:
-            with urllib.request.urlopen(url, timeout=20) as response:
+            with open_url(url, 20) as response:
                 return bytes(response.read())
         except (urllib.error.URLError, ConnectionError):
             assert time.monotonic() < end, log.read_text()

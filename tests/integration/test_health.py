@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from features.base.settings import Settings
+from features.base.web_client import open_url
 from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.online.store import ProfileReader
@@ -58,7 +58,7 @@ def page_of(shell: Shell) -> Iterator[Page]:
 
     def ask() -> tuple[int, list[str]]:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{server.server_address[1]}/healthz", timeout=10) as reply:
+            with open_url(f"http://127.0.0.1:{server.server_address[1]}/healthz", 10) as reply:
                 return reply.status, json.load(reply)["reasons"]
         except urllib.error.HTTPError as error:
             with error:

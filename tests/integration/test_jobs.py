@@ -26,7 +26,7 @@ def _score(
     kind: str | None = None,
 ) -> tuple[object, ...]:
     place = (None, None) if mode == "online" else (float(time // DAY_MS), 10.0)
-    return (name, time, subject, "t", amount, "EUR", *place, None, None, mode, None, kind, schema, [1.0])
+    return (name, time, subject, "t", amount, "EUR", *place, None, None, mode, None, kind, amount, None, schema, [1.0])
 
 
 def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
@@ -45,23 +45,41 @@ def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
             _score("given-back", 85, kind="refund"),
             _score("in-vain", 86, kind="declined"),
             _score("named", 87, kind="purchase"),
+            _score("reversed", 21),
+            _score("reversed-later", 22),
+            _score("charged-again", 23),
+            _score("stamped-before-it-matured", 24),
         ],
         SCORES,
     )
     outcomes = spark.createDataFrame(
         [
-            ("genuine", 60, False, False),
-            ("corrected", 60, False, False),
-            ("corrected", 60, True, True),
-            ("excluded", 60, True, False),
-            ("excluded-end", 60, True, False),
-            ("early-fraud", 95, True, False),
-            ("too-early", 60, False, False),
+            # None: rows of the time before there were revisions.
+            ("genuine", 60, False, False, None),
+            ("corrected", 60, False, False, None),
+            ("corrected", 60, True, True, None),
+            ("excluded", 60, True, False, 1),
+            ("excluded-end", 60, True, False, 1),
+            ("early-fraud", 95, True, False, None),
+            ("too-early", 60, False, False, 0),
+            ("reversed", 40, True, False, None),
+            ("reversed", 60, False, True, 2),
+            ("reversed-later", 40, True, False, 1),
+            ("reversed-later", 101, False, True, 2),
+            ("charged-again", 60, False, True, 2),
+            ("charged-again", 70, True, True, 3),
+            ("charged-again", 40, True, False, 1),
+            ("stamped-before-it-matured", 60, False, False, 0),
+            ("stamped-before-it-matured", 50, True, True, 1),
         ],
         OUTCOMES,
     )
     clean = clean_scores(scores, SCHEMA, end_ms=100, exclude=[(40, 45)])
-    rows = training_rows(clean, outcomes, start_ms=5, settled_ms=70).select("transaction_id", "positive", "known").collect()
+    rows = (
+        training_rows(clean, outcomes, start_ms=5, settled_ms=70, known_ms=100)
+        .select("transaction_id", "positive", "known")
+        .collect()
+    )
     assert {tuple(row) for row in rows} == {
         ("genuine", False, True),
         ("corrected", True, True),
@@ -69,6 +87,10 @@ def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
         ("silent-and-young", False, False),
         ("named", False, False),
         ("early-fraud", True, True),
+        ("reversed", False, True),
+        ("reversed-later", True, True),
+        ("charged-again", True, True),
+        ("stamped-before-it-matured", True, True),
     }
     assert all(value > 0 for value in jvm_usage(spark))
 

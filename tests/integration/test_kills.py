@@ -56,13 +56,18 @@ def numbered(records: list[Record]) -> list[Record]:
 
 
 def some_outcomes(n: int, seed: int) -> list[Record]:
-    """Outcomes of 30 terminals over ten days, a little out of order; one in fifty cannot be read."""
+    """Outcomes of 30 terminals over ten days, a little out of order; one in fifty cannot be read, and half of the frauds are
+    withdrawn a day later."""
     rng = np.random.default_rng(seed)
     records = []
     for i in range(n):
         counterpart, at = f"k{seed}-t{rng.integers(30)}", T0 + i * 10 * DAY // n + int(rng.integers(HOUR))
         event = Outcome(f"k{i}", "c", counterpart, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
         records.append(record(topics.OUTCOMES, 0, event if i % 50 else b"{", partition=hash_of(counterpart)))
+        if event.positive and i % 2 and i % 50:
+            known_ms = event.outcome_time_ms + DAY
+            event = msgspec.structs.replace(event, positive=False, outcome_time_ms=known_ms, late=True, revision=2)
+            records.append(record(topics.OUTCOMES, 0, event, partition=hash_of(counterpart)))
     return numbered(records)
 
 
@@ -117,16 +122,21 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
     def scores(numbers: range) -> list[Record]:
         return [record(topics.SCORES, 0, score(f"s{i}", T0 + i * HOUR // 2), partition=i % PARTITIONS) for i in numbers]
 
-    def labels(numbers: range, positive: bool) -> list[Record]:
+    def labels(numbers: range, positive: bool, days: int = 1) -> list[Record]:
         made = [(i, T0 + i * HOUR // 2) for i in numbers]
-        return [record(topics.LABELS, 0, label(f"s{i}", at, positive, at + DAY), partition=i % PARTITIONS) for i, at in made]
+        return [
+            record(topics.LABELS, 0, label(f"s{i}", at, positive, at + days * DAY), partition=i % PARTITIONS) for i, at in made
+        ]
 
-    # Labels before their scores, after them, after they have matured, a second time, and contradicting the first.
+    # Labels before their scores, after them, after they have matured, a second time, and contradicting the first: of the same
+    # time, newer (one more turn each), and older.
     steps = [
         (labels(range(0, n, 5), True), 0),
         (scores(range(n)), KILLS),
         (labels(range(2, n, 5), True) + labels(range(0, n, 10), False) + labels(range(3, n, 10), False), 1),
         (labels(range(3, n, 20), True) + labels(range(2, n, 20), True), 1),
+        (labels(range(0, n, 10), False, 4) + labels(range(2, n, 10), False, 3) + labels(range(0, n, 5), True, 2), 1),
+        (labels(range(0, n, 20), True, 5), 0),
         (scores(range(n, 2 * n)), 1),
     ]
     with killing:
@@ -134,7 +144,8 @@ def test_each_outcome_comes_once(platform: Settings, tmp_path: Path) -> None:
             killing.under(records, kills)
             expected += [msgspec.json.decode(item.value, type=Outcome) for item in unbroken.process(records).produce]
     outcomes = [msgspec.json.decode(entry.value or b"", type=Outcome) for entry in killing.read(topics.OUTCOMES)]
-    assert len({(outcome.event_id, outcome.late) for outcome in outcomes}) == len(outcomes)
+    assert len({(outcome.event_id, outcome.revision) for outcome in outcomes}) == len(outcomes)
+    assert {outcome.revision for outcome in outcomes} == {0, 1, 2, 3}
     assert sorted(map(repr, outcomes)) == sorted(map(repr, expected))
     assert any(outcome.late for outcome in outcomes)
     assert any(outcome.source == "matured" for outcome in outcomes)

@@ -33,7 +33,9 @@ from features.transform.update import update
 from infra.cli import main
 from infra.platform import leftovers, repartition_journal, supervisor
 from infra.platform import up_down as local
+from infra.platform.moved import moved
 from infra.platform.repartition_journal import Journal
+from infra.repartition import broker
 from infra.repartition.copying import SPREAD, temporary
 from streams import topics
 from streams.engine.repartition_header import Copied, copied
@@ -94,11 +96,14 @@ class Stream:
         newest_ms = part[-1].event_time_ms
         # Labels first, which wait for their scores: of days that are published at once, the oldest would be forgotten already
         # when a label comes behind all of them.
-        for label in [label for label in self._labels if label.label_time_ms <= newest_ms]:
-            sender.produce(topics.LABELS, msgspec.json.encode(label), label.subject.encode())
+        for n, label in enumerate([label for label in self._labels if label.label_time_ms <= newest_ms]):
+            # One in three comes without a key, to any partition.
+            sender.produce(topics.LABELS, msgspec.json.encode(label), label.subject.encode() if n % 3 else None)
             self._labels.remove(label)
             self.positives.add(label.event_id)
         assert sender.flush(30) == 0
+        # Those without a key are moved first.
+        self.wait()
         for payment in part:
             sender.produce(topics.EVENTS, msgspec.json.encode(payment), payment.subject.encode())
         assert sender.flush(30) == 0
@@ -121,8 +126,8 @@ class Stream:
             lockstep.wait()
 
 
-def command(folder: Path, partitions: int) -> subprocess.Popen[str]:
-    arguments = ["--dir", str(folder), "repartition", "--partitions", str(partitions), "--yes"]
+def command(folder: Path, partitions: int, *more: str) -> subprocess.Popen[str]:
+    arguments = ["--dir", str(folder), "repartition", "--partitions", str(partitions), "--yes", *more]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         [sys.executable, "-m", "infra.cli.main", *arguments],
@@ -153,8 +158,8 @@ def kill_when(folder: Path, partitions: int, due: Callable[[Journal], bool]) -> 
     return left
 
 
-def finish(folder: Path, partitions: int) -> str:
-    output = command(folder, partitions).communicate(timeout=600)[0]
+def finish(folder: Path, partitions: int, *more: str) -> str:
+    output = command(folder, partitions, *more).communicate(timeout=600)[0]
     assert f"the topics have {partitions} partitions" in output, output
     assert repartition_journal.read(load(folder)) is None
     settings = load(folder)
@@ -216,7 +221,7 @@ def _scores(settings: Settings, stream: Stream) -> None:
     counts = Counter(score.event.event_id for scores in by_partition.values() for score in scores)
     assert counts == Counter(payment.event_id for payment in stream.published)
     for partition, scores in by_partition.items():
-        assert {HASHES["murmur2"](s.event.subject.encode()) % settings.partitions for s in scores} <= {partition}
+        assert {HASHES[settings.partitioner](s.event.subject.encode()) % settings.partitions for s in scores} <= {partition}
     wanted = update(SubjectState(), from_events(stream.published), settings.features.measure_limit)[:, :N_STREAM]
     by_id = {s.event.event_id: unpacked(s.features)[:N_STREAM] for scores in by_partition.values() for s in scores}
     served = np.stack([by_id[payment.event_id] for payment in stream.published])
@@ -293,8 +298,7 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     while supervisor.processes(platform)["kafka"].wanted:
         time.sleep(0.1)
     local.up(load(folder))
-    ends = {p: len(records) for p, records in values(load(folder), topics.LABELS).items()}
-    commit(load(folder), "auditors", ends)
+    commit(load(folder), "auditors", broker.ends(load(folder), topics.LABELS, dict.fromkeys(range(6), 0)))
     commit(load(folder), "slow auditors", {0: 1})
 
     with publishing(load(folder), stream.published[-1]):
@@ -302,8 +306,9 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     assert "driftloop: producers still publish to transactions; stop them first" in capsys.readouterr().err
     assert repartition_journal.read(load(folder)) is None
 
-    output = finish(folder, 3)
-    assert "spread by murmur2" in output
+    output = finish(folder, 3, "--partitioner", "crc32")
+    assert "spread by crc32" in output
+    assert load(folder).partitioner == "crc32"
     with Committed(load(folder)) as at:
         places = [(topics.LABELS, p) for p in range(3)]
         commits = at.read({"auditors": places, "slow auditors": places}, 30)
@@ -311,10 +316,14 @@ def test_partitions_change_in_place(platform: Settings, capsys: pytest.CaptureFi
     assert {p: commit.offset for (_, p), commit in commits["auditors"].items()} == ends
     assert {p: commit.offset for (_, p), commit in commits["slow auditors"].items()} == dict.fromkeys(range(3), 0)
     assert generations.read(platform.archive).number == 2
+    # Producers go on as before: two in three of what they send is moved from now on.
     stream.publish(1.0, repeated=30)
     check(stream)
+    assert moved(load(folder))[topics.EVENTS]["came_by"].keys() == {"murmur2"}
     letters = [r for records in committed(load(folder), topics.DLQ, 1).values() for r in records]
     assert len(letters) == 1
 
     assert main.run(["--dir", str(folder), "repartition", "--partitions", "3", "--yes"]) == 2
-    assert capsys.readouterr().err == "driftloop: --partitions is 3, which is what the topics have\n"
+    assert (
+        capsys.readouterr().err == "driftloop: --partitions is 3, which is what the topics have, and they are spread by crc32\n"
+    )

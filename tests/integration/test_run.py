@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions
 
 from features.base.events import Score
 from features.base.settings import Settings, SettingsError, load
+from features.base.web_client import open_url
 from features.domains.card_fraud.event import Payment
 from infra.platform import leftovers, supervisor
 from infra.platform import up_down as local
@@ -120,7 +120,7 @@ def scored_ids(settings: Settings) -> list[str]:
 def answer(port: int, page: str) -> tuple[int, str]:
     """Status and body; 0 where nobody listens yet."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{page}", timeout=5) as reply:
+        with open_url(f"http://127.0.0.1:{port}/{page}", 5) as reply:
             return reply.status, reply.read().decode()
     except urllib.error.HTTPError as error:
         with error:

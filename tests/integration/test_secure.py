@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from redis.retry import Retry
 
 from features.base.events import DeadLetter, ModelEvent
 from features.base.settings import Settings, load
+from features.base.web_client import open_url
 from features.jobs.kafka_source import options
 from infra.cli import main
 from infra.inspect.decode import newest_events
@@ -161,7 +161,7 @@ def test_every_processor_tells_what_it_does(secure: Settings) -> None:
 
 
 def page(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+    with open_url(f"http://127.0.0.1:{port}/metrics", 10) as reply:
         return str(reply.read().decode())
 
 
@@ -222,6 +222,12 @@ def _letters(run: Runner, attempt: int) -> list[dict[str, Any]]:
             return [letter for letter in letters if letter["attempt"] == attempt]
         assert time.monotonic() < deadline, letters
         time.sleep(0.2)
+
+
+def test_who_goes_on_with_a_publication_reads_what_is_out_as_an_onlooker(run: Runner) -> None:
+    code, out, _ = run("simulate", "--days", "3", "--subjects", "60", "--positive-rate", "0.05", "--resume")
+    assert code == 0
+    assert out.startswith("0 payments (0 frauds) and 0 labels published")
 
 
 def test_a_broker_that_was_killed_lets_everybody_in_again(secure: Settings, run: Runner) -> None:

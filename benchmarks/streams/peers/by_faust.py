@@ -49,11 +49,11 @@ def app(settings: Settings, source: str, target: str) -> faust.App:
                 recent[subject], numbers = step(recent[subject], event)
                 entity = [{"card_id": subject, "terminal_id": event["terminal_id"]}]
                 # Feast's asynchronous read: what its documentation has for an event loop.
-                found = (await store.get_online_features_async(_FEATURES, entity)).to_dict()
-                async with session.post(url, json=question(numbers, found["profile"][0] or [], WIDTH)) as answer:
+                features = (await store.get_online_features_async(_FEATURES, entity)).to_dict()
+                async with session.post(url, json=question(numbers, features["profile"][0] or [], WIDTH)) as answer:
                     answer.raise_for_status()
-                    said = await answer.json()
-                await scores.send(key=subject, value={"transaction": event, "score": said["outputs"][0]["data"][0]})
+                    reply = await answer.json()
+                await scores.send(key=subject, value={"transaction": event, "score": reply["outputs"][0]["data"][0]})
 
     return made
 

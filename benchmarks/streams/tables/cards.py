@@ -50,10 +50,10 @@ def section(path: Path) -> str:
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
-        f"| {one.held:,} | {one.rows:.1f} | {one.mib:,.0f} | {one.wall_s:.2f} | {one.profile_s:.2f} | {one.cpu_s:.2f} "
-        f"| {one.events / one.wall_s:,.0f} | {one.events / one.cpu_s:,.0f} "
-        f"| {one.events / one.cpu_s / (first.events / first.cpu_s):.2f} |"
-        for one in result.points
+        f"| {point.held:,} | {point.rows:.1f} | {point.mib:,.0f} | {point.wall_s:.2f} | {point.profile_s:.2f} "
+        f"| {point.cpu_s:.2f} | {point.events / point.wall_s:,.0f} | {point.events / point.cpu_s:,.0f} "
+        f"| {point.events / point.cpu_s / (first.events / first.cpu_s):.2f} |"
+        for point in result.points
     ]
     lines += ["", f"{result.rounds} rounds, the sizes in turn; of each the one with the least CPU time."]
     return "\n".join(lines)

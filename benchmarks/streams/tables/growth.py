@@ -42,10 +42,10 @@ def section(path: Path) -> str:
         "| partitions | scorers | wall s | CPU s of the scorers | events / s | events / CPU s | events / s of the first |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for one in result.points:
-        rate, share = one.events / one.wall_s, first.wall_s / one.wall_s
+    for point in result.points:
+        rate, share = point.events / point.wall_s, first.wall_s / point.wall_s
         lines.append(
-            f"| {one.partitions} | {one.scorers} | {one.wall_s:.2f} | {one.cpu_s:.2f} | {rate:,.0f} "
-            f"| {one.events / one.cpu_s:,.0f} | {share:.2f} |"
+            f"| {point.partitions} | {point.scorers} | {point.wall_s:.2f} | {point.cpu_s:.2f} | {rate:,.0f} "
+            f"| {point.events / point.cpu_s:,.0f} | {share:.2f} |"
         )
     return "\n".join(lines)

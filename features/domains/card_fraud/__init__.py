@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.base.domain import Domain, Gate, Kind, Labels, Parameters, RowFlag
+from features.domains.card_fraud.currencies import PLACES, REFERENCE
 from features.domains.card_fraud.drift import AFTERMATH, COLUMNS, WATCHED
 from features.domains.card_fraud.event import PRESENT, Payment
 from features.domains.card_fraud.features import FEATURES, MEASURE_LIMIT, TERMINAL_DAYS, WINDOWS
@@ -20,7 +21,7 @@ DOMAIN = Domain(
     labels=Labels(positive="is_fraud", sources=("chargeback", "analyst")),
     features=FEATURES,
     parameters=Parameters(
-        # Minor units in a currency unit. Currencies without two decimals keep their own scale; a model learns per currency mix.
+        # Amounts are counted in hundredths of the reference currency, whatever places their own currency has.
         unit=100.0,
         shortest_s=1.0,
         high=HIGH,
@@ -48,6 +49,8 @@ DOMAIN = Domain(
     aftermath=AFTERMATH,
     simulator="streams.simulate.card_fraud.simulation:Simulation",
     unit_field="currency",
+    unit_places=PLACES,
+    reference_unit=REFERENCE,
     kinds=(
         Kind("purchase", "purchases"),
         Kind("refund", "refunds"),

@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "f1b427776a018df0"
+FINGERPRINT = "96dfc9312d69d24a"
 
 
 @compiled_cached

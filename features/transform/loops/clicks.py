@@ -36,7 +36,7 @@ from features.history.findings import (
 from features.catalogue.windows import DAY_MS, HOUR_MS
 
 #: Of the sources that this was made of (``features.catalogue.generate.fingerprint``).
-FINGERPRINT = "a227591c4db082be"
+FINGERPRINT = "9453b3fb1a151949"
 
 
 @compiled_cached

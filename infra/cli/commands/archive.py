@@ -8,6 +8,7 @@ import typer
 
 from features.archive import mirror
 from infra.cli import context
+from infra.cli.stopping import going_on
 from infra.errors import PlatformError
 
 if TYPE_CHECKING:
@@ -22,19 +23,19 @@ COLUMNS = ("topic", ">partition", ">complete below offset", "newest event", "wri
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     from infra.inspect import show
 
-    found = described(context.settings())
+    report = described(context.settings())
     if as_json:
-        show.document(found)
+        show.document(report)
         return
     rows = (
         (topic, partition, f"{at['next_offset']:,}", show.when(at["newest_event_ms"]), show.when(at["written_at_ms"]))
-        for topic, partitions in found["topics"].items()
+        for topic, partitions in report["topics"].items()
         for partition, at in partitions.items()
     )
-    show.table(COLUMNS, rows, f"nothing is archived in {found['archive']}")
-    for topic, kept in found["files"].items():
+    show.table(COLUMNS, rows, f"nothing is archived in {report['archive']}")
+    for topic, kept in report["files"].items():
         print(f"{topic}: {kept['days']} days, {kept['files']:,} files, {kept['megabytes']:,.1f} MB")
-    print(f"complete days: up to {found['complete_through'] or '(none yet)'}")
+    print(f"complete days: up to {report['complete_through'] or '(none yet)'}")
 
 
 @app.command(help="Merge small files now. Readers see each record once meanwhile; exit code 1 where one of ours holds them.")
@@ -44,8 +45,13 @@ def compact() -> None:
     from features.archive.places import places
 
     settings = context.settings()
+
+    def how() -> str:
+        return f"Each day is merged whole or left as it was; go on with {context.called_with()}"
+
     try:
-        done = compact_all(places(settings))
+        with going_on(how):
+            done = compact_all(places(settings))
     except ReadersThere as error:
         raise Busy(f"{error}; try again when it is done") from error
     except (ExchangeUnsupported, CompactionFailed) as error:

@@ -15,7 +15,7 @@ FOLDER = Path(".driftloop-demo")
 
 
 def command(
-    data: Annotated[Path | None, typer.Option(help="Replay this Parquet file instead of simulating.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Replay this file, Parquet or CSV, instead of simulating.")] = None,
     days: Annotated[int | None, typer.Option(help="With --data: only so many days from its start.", min=1)] = None,
     subjects: Annotated[int, typer.Option(help="How many of them to simulate.", min=200, max=100_000)] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the simulation.", min=0)] = 7,
@@ -46,16 +46,16 @@ def command(
         signal.signal(number, signal.default_int_handler)
     try:
         story = simulated(subjects, seed) if data is None else replayed(data, days)
-        told = tell(folder, story, console)
+        demo = tell(folder, story, console)
     except (LockstepError, PublishError) as error:
         console.print(f"[red]the loop stopped turning:[/red] {error}")
         raise typer.Exit(1) from error
     except ReplayError as error:
         raise PlatformError(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
-    summary.write(told.summary, out / "summary.json")
-    report.write(story, told, out / "report.html")
-    table.show(story, told, console)
+    summary.write(demo.summary, out / "summary.json")
+    report.write(story, demo, out / "report.html")
+    table.show(story, demo, console)
     console.print(f"summary: {out / 'summary.json'}; report: {out / 'report.html'}; the platform's folder: {folder}")
-    if not told.summary.passed:
+    if not demo.summary.passed:
         raise typer.Exit(1)

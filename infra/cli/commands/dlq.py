@@ -58,13 +58,17 @@ def list_letters(
         return letter is not None and shown and wanted.wants(seen, letter)
 
     seen = tail.newest(settings, DLQ, n, keep).records
-    found = [(one, letter, done.get((one.partition, one.offset))) for one in seen if (letter := decode(one)) is not None]
+    letters = [
+        (record, letter, done.get((record.partition, record.offset))) for record in seen if (letter := decode(record)) is not None
+    ]
     if as_json:
-        show.document([described(*one) for one in found])
+        show.document([described(*entry) for entry in letters])
     elif everything:
-        show.table((*COLUMNS, "handled"), ((*row(one, letter), str(end or "-")) for one, letter, end in found), "no dead letters")
+        show.table(
+            (*COLUMNS, "handled"), ((*row(record, letter), str(end or "-")) for record, letter, end in letters), "no dead letters"
+        )
     else:
-        show.table(COLUMNS, (row(one, letter) for one, letter, _ in found), "no dead letters")
+        show.table(COLUMNS, (row(record, letter) for record, letter, _ in letters), "no dead letters")
 
 
 @app.command("show", help="One dead letter with its original record.")
@@ -78,7 +82,9 @@ def show_letter(
     from infra.errors import PlatformError
     from infra.inspect import show, tail
     from infra.inspect.decode import decoder
+    from streams.kafka.records import Record
     from streams.topics import DLQ
+    from streams.wire.framing import framed
 
     settings = context.settings()
     partition, offset = parsed(place)
@@ -94,6 +100,10 @@ def show_letter(
     lines.append(f"{'handled:':<11}{end or 'no'}")
     lines.append(f"{'key:':<11}{text(letter.key)}")
     lines += [f"{'header:':<11}{header} = {text(value)}" for header, value in letter.headers]
+    if (
+        value := framed(Record(letter.topic, letter.partition, letter.offset, letter.key, letter.value, letter.headers))
+    ) is not None:
+        lines.append(f"{'schema:':<11}{value.schema}")
     lines.append(f"value:\n{text(letter.value)}")
     print(show.printable("\n".join(lines)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -38,15 +39,14 @@ def replay(
 ) -> None:
     """Send records again, byte for byte, to the topics they came from. Exit code 1 where some cannot be."""
     from infra.dead_letters.filters import chosen
-    from infra.dead_letters.handling import handle
 
     wanted = chosen(processor, error, topic, since, until, places)
-    found, within = _look(wanted, "replayed")
-    if found.letters and _agreed(found, "sent again", dry_run, yes):
-        done = handle(context.settings().as_user("operator"), wanted, within, "replayed")
+    counts, within = _look(wanted, "replayed")
+    if counts.letters and _agreed(counts, "sent again", dry_run, yes):
+        done = _done(wanted, within, "replayed")
         print(f"{done.letters:,} letters replayed, {done.sent:,} records sent")
-        found = done
-    _refuse(found)
+        counts = done
+    _refuse(counts)
 
 
 def discard(
@@ -62,14 +62,13 @@ def discard(
 ) -> None:
     """Put dead letters aside, with a reason. Nothing disappears: dlq list --all shows them."""
     from infra.dead_letters.filters import chosen
-    from infra.dead_letters.handling import handle
 
     if not reason.strip() or len(reason) > 10_000:
         raise typer.BadParameter("--reason must say why, in 10,000 characters at most")
     wanted = chosen(processor, error, topic, since, until, places)
-    found, within = _look(wanted, "discarded")
-    if found.letters and _agreed(found, "put aside", dry_run, yes):
-        done = handle(context.settings().as_user("operator"), wanted, within, "discarded", reason.strip())
+    counts, within = _look(wanted, "discarded")
+    if counts.letters and _agreed(counts, "put aside", dry_run, yes):
+        done = _done(wanted, within, "discarded", reason.strip())
         print(f"{done.letters:,} letters discarded")
 
 
@@ -77,30 +76,46 @@ def _look(wanted: Filter, action: Action) -> tuple[Counts, Bounds]:
     from infra.dead_letters.handling import count
     from infra.inspect import show
 
-    found, within = count(context.settings(), wanted, action)
-    rows = ((*kind, f"{n:,}") for kind, n in sorted(found.by_kind.items()))
+    counts, within = count(context.settings(), wanted, action)
+    rows = ((*kind, f"{n:,}") for kind, n in sorted(counts.by_kind.items()))
     show.table(("topic", "processor", "error", ">letters"), rows, "no dead letters to do this with")
-    return found, within
+    return counts, within
 
 
-def _agreed(found: Counts, what: str, dry_run: bool, yes: bool) -> bool:
+def _done(wanted: Filter, within: Bounds, action: Action, reason: str = "") -> Counts:
+    """Do it; where it is interrupted, say how far it came."""
+    from infra.dead_letters.handling import Counts, handle
+
+    counts = Counts()
+    try:
+        return handle(context.settings().as_user("operator"), wanted, within, action, reason, counts)
+    except KeyboardInterrupt:
+        print(
+            f"driftloop: interrupted. {counts.letters:,} letters were {action}; nothing is done twice, so go on with "
+            f"{context.called_with()}",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _agreed(counts: Counts, what: str, dry_run: bool, yes: bool) -> bool:
     if dry_run:
-        print(f"{found.letters:,} letters would be {what}")
+        print(f"{counts.letters:,} letters would be {what}")
         return False
-    return yes or typer.confirm(f"{found.letters:,} letters will be {what}. Go on?", abort=True)
+    return yes or typer.confirm(f"{counts.letters:,} letters will be {what}. Go on?", abort=True)
 
 
-def _refuse(found: Counts) -> None:
+def _refuse(counts: Counts) -> None:
     from infra.dead_letters.handling import NotDone
 
     whys = (
-        (found.cut, "hold only the beginning of their record", "publish the record again from where it came"),
-        (found.nowhere, "come from a topic or a partition that is no more", "publish the record to where it belongs"),
-        (found.large, "hold a record that its topic does not take", "raise the topic's max.message.bytes and replay once more"),
+        (counts.cut, "hold only the beginning of their record", "publish the record again from where it came"),
+        (counts.nowhere, "come from a topic or a partition that is no more", "publish the record to where it belongs"),
+        (counts.large, "hold a record that its topic does not take", "raise the topic's max.message.bytes and replay once more"),
     )
-    told = [f"{len(at):,} letters {why} and cannot be replayed: {_few(at)}; {out}, or discard" for at, why, out in whys if at]
-    if told:
-        raise NotDone(". ".join(told))
+    refusals = [f"{len(at):,} letters {why} and cannot be replayed: {_few(at)}; {out}, or discard" for at, why, out in whys if at]
+    if refusals:
+        raise NotDone(". ".join(refusals))
 
 
 def _few(places: list[str]) -> str:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from features.base.active import ROLES, WORDS
+from features.base.active import DOMAIN, ROLES, WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from features.base.settings import Settings
     from features.catalogue.vector import Feature
     from infra.inspect.archive import Past
     from infra.inspect.online import Counterpart, Profile, Subject
@@ -53,11 +54,14 @@ def list_features(as_json: AsJson = False) -> None:
     from features.catalogue.vector import FEATURES
     from infra.inspect import show
 
-    schema = vector_schema(context.settings().features)
+    context.check_named()
+    schema = vector_schema(context.settings(made=False).features)
     if as_json:
         show.document({"schema": schema, "features": [{"position": i} | asdict(f) for i, f in enumerate(FEATURES)]})
     else:
         show.table(LIST_COLUMNS, (listed(i, feature) for i, feature in enumerate(FEATURES)), "")
+        if DOMAIN.unit_field:
+            print(f"{WORDS.unit}: {show.reference(context.settings())}")
         print(f"schema {schema}")
 
 
@@ -87,7 +91,7 @@ def show_entity(
     settings = context.settings()
     if kind is Kind.subject:
         subject = online.subject(settings, entity)
-        show.document(subject) if as_json else _tell_subject(subject, vector_schema(settings.features))
+        show.document(subject) if as_json else _tell_subject(subject, settings)
     else:
         counterpart = online.counterpart(settings, entity)
         show.document(counterpart) if as_json else _tell_counterpart(counterpart)
@@ -161,9 +165,11 @@ def age(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _tell_subject(subject: Subject, schema: str) -> None:
+def _tell_subject(subject: Subject, settings: Settings) -> None:
     from features.catalogue.vector import FEATURES
     from infra.inspect import show
+
+    schema, reference = vector_schema(settings.features), show.reference(settings)
 
     print(show.printable(f"{WORDS.subject} {subject.subject}"))
     if subject.event_time_ms is None or subject.age_s is None:
@@ -174,15 +180,15 @@ def _tell_subject(subject: Subject, schema: str) -> None:
         print(show.printable(f"{WORDS.event + ':':<14}{subject.event_id}"))
         print(f"score:        {show.figure(subject.score)}")
         print(show.printable(f"schema:       {subject.schema} ({judged})"))
-    _tell_profile(subject.profile)
-    units = {feature.name: feature.unit for feature in FEATURES}
+    _tell_profile(subject.profile, reference)
+    units = {feature.name: reference if feature.unit == WORDS.unit else feature.unit for feature in FEATURES}
     if subject.features:
         print()
         rows = ((name, number(value), units.get(name, "-")) for name, value in subject.features.items())
         show.table(("feature", ">value", "unit"), rows, "")
 
 
-def _tell_profile(profile: Profile | None) -> None:
+def _tell_profile(profile: Profile | None, reference: str) -> None:
     from infra.inspect import show
 
     if profile is None:
@@ -193,7 +199,7 @@ def _tell_profile(profile: Profile | None) -> None:
     hours = ", ".join(f"{hour:02d}:00 {profile.hours[hour]:.0%}" for hour in busiest if profile.hours[hour] > 0)
     print(f"profile:      as of {show.when(profile.as_of_ms)} UTC, from {profile.events:,} {WORDS.events}")
     print(f"  home:       {home}")
-    print(f"  usually:    {profile.mean_measure:,.2f} {WORDS.unit}; most often at {hours or 'no hour'} UTC")
+    print(f"  usually:    {profile.mean_measure:,.2f} {reference}; most often at {hours or 'no hour'} UTC")
     print(f"  known:      {len(profile.categories)} categories, {len(profile.counterparts)} {WORDS.counterparts}")
 
 

@@ -17,5 +17,5 @@ def command(
     from features.base.redaction import hashed
 
     settings = context.settings()
-    for one in ids:
-        print(hashed(settings, one))
+    for identifier in ids:
+        print(hashed(settings, identifier))

@@ -13,6 +13,7 @@ from features.archive import mirror
 from features.archive.locks import reading
 from features.base.active import WORDS
 from infra.cli import context, spark
+from infra.cli.stopping import going_on
 from infra.errors import PlatformError
 from streams.topics import SCORES as SCORES_TOPIC
 
@@ -61,7 +62,17 @@ def backfill(
     else:
         log = mirror.folder(settings) / "archive"
         spark.needs_broker(settings)
-    with reading(log), spark.session("backfill", size, kafka=source == "kafka") as (running, work):
+    so_far: list[Progress] = []
+
+    def tell(progress: Progress) -> None:
+        so_far[:] = [progress]
+        _tell(progress)
+
+    def how() -> str:
+        days = so_far[0].days if so_far else 0
+        return f"{days} days are done and stay; go on with {context.called_with()}, which does the others"
+
+    with going_on(how), reading(log), spark.session("backfill", size, kafka=source == "kafka") as (running, work):
         if source == "kafka":
             log = work / "staged"
             _say(f"reading the topic {topic}")
@@ -73,7 +84,7 @@ def backfill(
             buckets=buckets,
             days_at_once=days_at_once,
             force=force,
-            tell=_tell,
+            tell=tell,
         )
     _say("", last=True)
     print(f"{done.rows:,} vectors of {done.days} days in {done.seconds:.1f} s, {done.skipped} days were there; in {done.folder}")
@@ -107,13 +118,20 @@ def profile(
     spark.needs_store(settings)
     begun = time.monotonic()
     end_ms = min(spark.milliseconds(end) or newest_ms(archive), newest_ms(archive))
-    with reading(archive), spark.session("profile", size) as (running, work):
+    published: list[int] = []
+
+    def how() -> str:
+        if not published:
+            return f"No profile was written; begin anew with {context.called_with()}"
+        return f"{published[-1]:,} profiles are written, and a run replaces them all; begin anew with {context.called_with()}"
+
+    with going_on(how), reading(archive), spark.session("profile", size) as (running, work):
         _say(f"computing profiles from {len(day_folders(archive / 'scores', None, end_ms))} days")
         rows = clean_transactions(archived(running, archive, None, end_ms, SCORES), end_ms, excluded)
         daily_profiles(rows, end_ms).write.parquet(str(work / "profiles"))
         _say("writing them to Feast")
         try:
-            count = publish_profiles(settings, work / "profiles")
+            count = publish_profiles(settings, work / "profiles", published.append)
         except redis.RedisError as error:
             raise spark.JobFailed(f"Redis at {settings.redis_address} did not take the profiles ({error}); is it up?") from error
     _say("", last=True)
@@ -154,11 +172,15 @@ def training_set(
     low, high = start_ms or 0, min(end_ms or newest_ms(archive), newest_ms(archive))
     folders = day_folders(source, low, high + 1)
     if not folders:
-        there = [day.name.removeprefix("day=") for day in day_folders(source)]
-        how = f"there are some of {there[0]} to {there[-1]}" if there else "run driftloop job backfill first"
+        days = [day.name.removeprefix("day=") for day in day_folders(source)]
+        how = f"there are some of {days[0]} to {days[-1]}" if days else "run driftloop job backfill first"
         raise PlatformError(f"there are no {vectors} vectors of that time in {source}; {how}")
     begun = time.monotonic()
-    with reading(archive), spark.session("training-set", size) as (running, work):
+
+    def as_it_was() -> str:
+        return f"{out} is as it was; begin anew with {context.called_with()}"
+
+    with going_on(as_it_was), reading(archive), spark.session("training-set", size) as (running, work):
         _say(f"labelling the vectors of {len(folders)} days")
         made = run(running, settings, folders, work, out.absolute(), low, high, excluded, _joined)
     _say("", last=True)

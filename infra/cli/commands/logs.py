@@ -37,11 +37,11 @@ def command(
 
 
 def _files(folder: Path, component: str) -> dict[str, Path]:
-    there = {path.stem: path for path in sorted(folder.glob("*.log"))}
-    if not there:
+    logs = {path.stem: path for path in sorted(folder.glob("*.log"))}
+    if not logs:
         raise PlatformError(f"no logs in {folder}; `driftloop up` writes them")
     if not component:
-        return there
-    if component not in there:
-        raise PlatformError(f"no log of {component} in {folder}; there are {', '.join(there)}")
-    return {component: there[component]}
+        return logs
+    if component not in logs:
+        raise PlatformError(f"no log of {component} in {folder}; there are {', '.join(logs)}")
+    return {component: logs[component]}

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from features.archive import mirror
-from features.base.active import WORDS
+from features.base.active import DOMAIN, WORDS
 from features.catalogue.vector import vector_schema
 from infra.cli import context, spark
 from streams.topics import SCORES as SCORES_TOPIC
@@ -42,6 +43,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     from features.archive.locks import reading
+    from features.jobs.counted import recounted
     from features.jobs.parity import compare
     from features.jobs.sources import NothingThere, archived, from_topic, history_from
     from infra.errors import PlatformError
@@ -67,30 +69,33 @@ def command(
         except NothingThere as error:
             raise PlatformError(str(error)) from error
         store = settings if profiles else None
-        found = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
-    if not found.vectors:
+        differences = compare(scores, settings.features, start_ms, end_ms, partitions, buckets, store)
+        measures, wrong = recounted(scores, settings, start_ms, end_ms) if DOMAIN.unit_field else (0, 0)
+    if not differences.vectors:
         schema = vector_schema(settings.features)
         raise PlatformError(
             f"no score in that range has a vector of schema {schema}, so nothing was compared; see --from, --to and [features]"
         )
     if as_json:
-        show.document(found)
+        show.document(msgspec.to_builtins(differences) | {"measures": measures, "miscounted": wrong})
     else:
-        _print(found, "features" if profiles else f"{WORDS.subject} features")
-    if found.differing:
+        _print(differences, "features" if profiles else f"{WORDS.subject} features")
+        if measures:
+            print(f"{measures:,} {WORDS.measure}s counted again by the table of rates: {wrong:,} differ")
+    if differences.differing or wrong:
         raise typer.Exit(1)
 
 
-def _print(found: Differences, compared: str) -> None:
+def _print(differences: Differences, compared: str) -> None:
     from infra.inspect import show
 
     print(
-        f"{found.vectors:,} events x {found.features} {compared} computed again in batch: {found.differing:,} of "
-        f"{found.values:,} values differ, by {found.mean:g} on average and {found.largest:g} at most"
+        f"{differences.vectors:,} events x {differences.features} {compared} computed again in batch: {differences.differing:,} "
+        f"of {differences.values:,} values differ, by {differences.mean:g} on average and {differences.largest:g} at most"
     )
-    if not found.differing:
+    if not differences.differing:
         return
-    print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in found.by_feature.items()) + "; the earliest:")
+    print("by feature: " + ", ".join(f"{name} {count:,}" for name, count in differences.by_feature.items()) + "; the earliest:")
     columns = ("event time", "history", "event", "partition:offset", "feature", ">served", ">in batch")
     rows = (
         (
@@ -102,6 +107,6 @@ def _print(found: Differences, compared: str) -> None:
             repr(d.served),
             repr(d.recomputed),
         )
-        for d in found.first
+        for d in differences.first
     )
     show.table(columns, rows, "")

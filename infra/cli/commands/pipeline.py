@@ -7,6 +7,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from infra.cli import context
+
 app = typer.Typer(
     help="Run the training pipeline once, or compile it for a cluster.",
     no_args_is_help=True,
@@ -28,6 +30,7 @@ def run(
     from retrain.pipeline.runner import RunBusy
     from retrain.pipeline.runner import run as run_once
 
+    context.check_named()
     try:
         asked = msgspec.json.decode(request.read_bytes(), type=RetrainRequest)
         result = run_once(asked, load(), run_dir)
@@ -45,6 +48,7 @@ def compile_(out: Annotated[Path, typer.Option(help="File to write: IR YAML that
     """Write the pipeline as IR YAML: the same function that runs here."""
     from retrain.pipeline.compile_ir import write
 
+    context.check_named()
     if not out.absolute().parent.is_dir():
         _refuse(f"--out {out}: its folder does not exist; make it first")
     try:

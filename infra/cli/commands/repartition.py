@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ from infra.cli import context
 if TYPE_CHECKING:
     from streams.kafka.partitioners import Name
 
-PARTITIONER_HELP = "How producers spread keys, murmur2 or crc32; by default what explains where the keys are."
+PARTITIONER_HELP = "How subjects are spread over partitions, murmur2 or crc32; by default as they are."
 
 
 def command(
@@ -21,6 +22,7 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Change the number of partitions, in place. Stop producers first; run it again where it was interrupted."""
+    from infra.platform import repartition_journal
     from infra.repartition.run import Wish, repartition
     from streams.kafka.partitioners import HASHES
 
@@ -28,12 +30,26 @@ def command(
     if partitioner and partitioner not in names:
         raise typer.BadParameter(f"--partitioner is {partitioner!r}; choose {' or '.join(names)}")
 
-    def agree(told: str) -> None:
+    def agree(plan: str) -> None:
         if not yes:
-            typer.confirm(f"{told}. Go on?", abort=True)
+            typer.confirm(f"{plan}. Go on?", abort=True)
 
     def progress(what: str, how: str, seconds: float) -> None:
         print(f"  {what:<24} {how:<24} {seconds:6.1f} s", flush=True)
 
-    done = repartition(context.settings(), Wish(partitions, names.get(partitioner), timeout, agree), progress)
+    settings = context.settings()
+
+    def how() -> str:
+        unfinished = repartition_journal.read(settings)
+        if unfinished is None:
+            return "The topics are as they were"
+        return (
+            f"It is half-way ({unfinished.phase}), and no processor runs before it is finished: {context.called_with()} goes on"
+        )
+
+    try:
+        done = repartition(settings, Wish(partitions, names.get(partitioner), timeout, agree), progress)
+    except KeyboardInterrupt:
+        print(f"driftloop: interrupted. {how()}", file=sys.stderr)
+        raise
     print(f"the topics have {done.partitions} partitions; they had {done.before}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -62,7 +63,15 @@ def roll_back(settings: Settings, to: str, reason: str) -> ModelEvent:
     within = bounds(settings, MODEL_EVENTS)
     asked = request(settings, announced(settings, within), to, reason, time.time_ns() // 1_000_000)
     publish(settings, MODEL_EVENTS, settings.model, asked)
-    answer = _answer(settings, asked, {partition: end for partition, (_, end) in within.items()})
+    try:
+        answer = _answer(settings, asked, {partition: end for partition, (_, end) in within.items()})
+    except KeyboardInterrupt:
+        print(
+            f"driftloop: interrupted. The roll-back to {asked.version} is asked for, and control carries it out; driftloop "
+            "models shows it",
+            file=sys.stderr,
+        )
+        raise
     if answer is None:
         raise NotRolledBack(
             f"the roll-back to {asked.version} is asked for, and control did not carry it out within {ANSWER_S:.0f} s; it will "

@@ -14,26 +14,30 @@ COLUMNS = ("processor", "reads -> writes", "group", "guarantee", "process")
 
 def command(as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all that an entry says.")] = False) -> None:
     """List the processors: what each reads and writes, its consumer group, its guarantee, and the process that runs it."""
+    from infra.cli import context
     from infra.inspect import show
 
+    context.check_named()
     if as_json:
-        show.document([describe(one) for one in TOPOLOGY])
+        show.document([describe(processor) for processor in TOPOLOGY])
         return
-    show.table(COLUMNS, (row(one) for one in TOPOLOGY), "")
+    show.table(COLUMNS, (row(processor) for processor in TOPOLOGY), "")
 
 
-def describe(one: Processor) -> dict[str, Any]:
+def describe(processor: Processor) -> dict[str, Any]:
     """Return a processor's entry for programs; ``group``: None where it has no consumer group."""
-    return asdict(one) | {"ports": dict(one.ports), "group": one.name if one.streams else None}
+    return asdict(processor) | {"ports": dict(processor.ports), "group": processor.name if processor.streams else None}
 
 
-def row(one: Processor) -> tuple[str, ...]:
+def row(processor: Processor) -> tuple[str, ...]:
     """Return a processor as cells of ``COLUMNS``."""
-    reads, writes = (", ".join(names) or "-" for names in ((*one.reads, *one.follows), (*one.writes, *one.changelogs)))
+    reads, writes = (
+        ", ".join(names) or "-" for names in ((*processor.reads, *processor.follows), (*processor.writes, *processor.changelogs))
+    )
     return (
-        one.name,
-        f"{reads} -> {writes}" if one.streams else "-",
-        one.name if one.streams else "-",
-        one.guarantee,
-        one.process_group,
+        processor.name,
+        f"{reads} -> {writes}" if processor.streams else "-",
+        processor.name if processor.streams else "-",
+        processor.guarantee,
+        processor.process_group,
     )

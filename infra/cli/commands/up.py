@@ -22,7 +22,7 @@ def command(
     def progress(what: str, how: str, seconds: float) -> None:
         print(f"  {what:<14} {how:<24} {seconds:6.1f} s", flush=True)
 
-    wanted = context.settings()
+    wanted = context.settings(made=False)
     settings = up_down.up(up_down.secured(wanted) if secure else wanted, names, progress)
     print(f"driftloop is up in {settings.dir}")
     print(f"  Kafka {settings.bootstrap}; model server {settings.rest_url}, gRPC {settings.grpc_address}")

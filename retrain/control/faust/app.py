@@ -45,6 +45,8 @@ def faust_app(settings: Settings) -> faust.App:
     """Return the app with the settings that work on Kafka 4 (docs/control.md); every topic must be there already."""
     app = faust.App(
         APP_ID,
+        # Else variables such as BROKER_URL or WEB_PORT, which Celery and others use, would win over what is said here.
+        env={},
         broker=f"kafka://{settings.bootstrap}",
         broker_credentials=credentials(settings),
         datadir=settings.dir / "control",

@@ -32,7 +32,9 @@ CLIP = 8.0
 def limit_threads(threads: int = 2) -> None:
     """Keep TensorFlow to ``threads``; call before anything else touches it. Also turns its log and GPU search off."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    # Not as the environment, nor ~/.keras/keras.json, has it: one seed gives one model, by this backend.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     import tensorflow as tf
 

@@ -13,8 +13,9 @@ from features.base.durations import DAY_MS, HOUR_MS
 from features.base.events import DriftReport, Outcome
 from features.base.settings import Settings
 from streams.drift.intervals import Interval, covers
+from streams.drift.performance.paired import Labelled, paired
 from streams.drift.performance.precision import bins_of
-from streams.drift.performance.version_quality import LabelledPositive, Performance
+from streams.drift.performance.version_quality import Performance
 from streams.drift.watermark import Watermark
 from streams.engine.repartition_header import Copied
 
@@ -34,6 +35,7 @@ class OutcomeSeen(msgspec.Struct, gc=False):
     threshold: float | None = None
     model_version: str | None = None
     late: bool = False
+    revision: int = 0
 
 
 names.check_view(OutcomeSeen, Outcome)
@@ -41,9 +43,11 @@ names.check_view(OutcomeSeen, Outcome)
 
 @dataclass
 class _Window:
-    """Outcomes that became known in one window."""
+    """Outcomes that became known in one window. ``changes``: by version, those that say positive, and those that withdraw it.
+    ``unscored``: those that correct what may have been counted, and do not say the version."""
 
-    positives: dict[str, list[LabelledPositive]] = field(default_factory=dict)
+    changes: dict[str, list[Labelled]] = field(default_factory=dict)
+    unscored: list[Labelled] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
     outcomes: int = 0
     positive_labels: int = 0
@@ -52,8 +56,9 @@ class _Window:
 class PerformanceMonitor:
     """Outcomes of every version, judged for the champion.
 
-    Positives wait until their window closes and are then taken in the order of their labels, so that the detectors see the same
-    order whichever way the partitions were interleaved. Negative outcomes are only counted.
+    Positives, and what withdraws them, wait until their window closes and are then taken in the order of their labels, so that
+    the detectors see the same order whichever way the partitions were interleaved. Of an event that has several there, the newest
+    counts. Negative outcomes are only counted.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -72,7 +77,7 @@ class PerformanceMonitor:
     def labels(self) -> tuple[int, int]:
         """Count the outcomes and the positives among them that became known in the last ``training.days``."""
         windows = [*self._known.values(), *((w.outcomes, w.positive_labels) for w in self._windows.values())]
-        return sum(o for o, _ in windows), sum(f for _, f in windows)
+        return sum(o for o, _ in windows), max(0, sum(f for _, f in windows))
 
     def take(
         self,
@@ -92,17 +97,20 @@ class PerformanceMonitor:
             start = max(outcome.outcome_time_ms // self._window_ms * self._window_ms, self._closed_to_ms)
             window = self._windows.setdefault(start, _Window())
             window.outcomes += not outcome.late
-            window.positive_labels += outcome.positive
+            withdrawn = outcome.late and not outcome.positive
+            window.positive_labels += outcome.positive - withdrawn
             version = outcome.model_version
             if outcome.score is None or outcome.threshold is None or version is None:
+                if outcome.late:
+                    window.unscored.append(_labelled(outcome))
                 continue
             window.rows[version] = window.rows.get(version, 0) + 1
-            if outcome.positive:
-                window.positives.setdefault(version, []).append(_labelled(outcome))
-            elif not outcome.late and not covers(faulty, outcome.event_time_ms):
+            if outcome.positive or withdrawn:
+                window.changes.setdefault(version, []).append(_labelled(outcome))
+            elif not covers(faulty, outcome.event_time_ms):
                 negative.setdefault((version, outcome.event_time_ms // self._window_ms), []).append(outcome.score)
         for (version, number), scores in negative.items():
-            self._performance(version).count(number * self._window_ms, bins_of(np.array(scores)), positive=False)
+            self._performance(version).count(number * self._window_ms, bins_of(np.array(scores)))
         for partition, (time, count) in newest.items():
             self.watermark.see(partition, time, count)
 
@@ -128,8 +136,12 @@ class PerformanceMonitor:
         for start in sorted(s for s in self._windows if s + self._window_ms <= passed_ms):
             window, end = self._windows.pop(start), start + self._window_ms
             self._known[start] = (window.outcomes, window.positive_labels)
-            for version, positives in window.positives.items():
-                self._feed(version, [f for f in positives if not covers(faulty, f.event_time_ms)], end)
+            for version, changes in window.changes.items():
+                clean = [change for change in changes if not covers(faulty, change.event_time_ms)]
+                self._performance(version).settle(paired(clean), self._window_ms, end)
+            if window.unscored:
+                for performance in self.versions.values():
+                    performance.settle(performance.among(paired(window.unscored)), self._window_ms, end)
             if champion is not None and champion in window.rows and champion in self.versions:
                 reports.append(self._report(self.versions[champion], start, end, window.rows[champion]))
         self._closed_to_ms = max(self._closed_to_ms, passed_ms // self._window_ms * self._window_ms)
@@ -137,15 +149,6 @@ class PerformanceMonitor:
         for start in [s for s in self._known if s < kept_from]:
             del self._known[start]
         return reports
-
-    def _feed(self, version: str, positives: list[LabelledPositive], end_ms: int) -> None:
-        performance = self._performance(version)
-        performance.feed(positives, end_ms)
-        for positive in positives:
-            start = positive.event_time_ms // self._window_ms * self._window_ms
-            performance.count(start, np.array([positive.score_bin]), positive=True)
-            if positive.late:
-                performance.uncount(start, positive.score_bin)
 
     def _report(self, performance: Performance, start_ms: int, end_ms: int, rows: int) -> DriftReport:
         mature_ms = (end_ms - self._settings.labels.delay_ms) // self._window_ms * self._window_ms
@@ -182,9 +185,9 @@ class PerformanceMonitor:
         )
 
 
-def _labelled(outcome: OutcomeSeen) -> LabelledPositive:
+def _labelled(outcome: OutcomeSeen) -> Labelled:
     score, threshold = outcome.score or 0.0, outcome.threshold or 0.0
-    return LabelledPositive(
+    return Labelled(
         outcome.outcome_time_ms,
         outcome.event_id,
         outcome.event_time_ms,
@@ -192,6 +195,8 @@ def _labelled(outcome: OutcomeSeen) -> LabelledPositive:
         missed=score < threshold,
         score_bin=int(bins_of(np.array([score]))[0]),
         late=outcome.late,
+        positive=outcome.positive,
+        revision=outcome.revision,
     )
 
 

@@ -9,7 +9,7 @@ alerted, others find the rest, so each source has its own detector.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from river.drift import ADWIN
 
 from features.base.durations import DAY_MS
+from streams.drift.performance.paired import Labelled, Paired
 from streams.drift.performance.precision import BINS, average_precision
 
 #: Positives of one source before a change may be called; also how often an early window of few positives can be unlucky.
@@ -28,20 +29,6 @@ RECENT_MS = 7 * DAY_MS
 REMEMBERED = 1000
 #: A detection ends when so many positives labelled after it have come half way back.
 RECOVERY_POSITIVES = 60
-
-
-@dataclass(frozen=True, order=True)
-class LabelledPositive:
-    """One positive with its label; ordered as labels came."""
-
-    outcome_time_ms: int
-    event_id: str
-    event_time_ms: int
-    source: str
-    missed: bool
-    score_bin: int
-    #: It had matured as negative before.
-    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,17 +77,51 @@ class Performance:
     detection: Detection | None = None
     positives_seen: int = 0
     _sources: dict[str, _Source] = field(default_factory=dict)
-    _recent: deque[tuple[int, bool]] = field(default_factory=deque)
+    #: (label time, event id, missed) of the positives of the last RECENT_MS.
+    _recent: deque[tuple[int, str, bool]] = field(default_factory=deque)
     _since_detection: deque[bool] = field(default_factory=lambda: deque(maxlen=RECOVERY_POSITIVES))
     #: Counts by score of outcomes, negative and positive [2, BINS], by start of the window of their event time.
     _by_score: dict[int, NDArray[np.int64]] = field(default_factory=dict)
+    #: The window and the bin that count a positive, by event id, and whether it still is one.
+    _counted: dict[str, tuple[int, int, bool]] = field(default_factory=dict)
 
-    def feed(self, positives: Sequence[LabelledPositive], now_ms: int) -> Detection | None:
+    def settle(self, pairs: Iterable[Paired], window_ms: int, now_ms: int) -> None:
+        """Take what became known in the window that ends at ``now_ms``: positives into the detectors and the counts; one that was
+        withdrawn out of the counts. The detectors keep what they saw: they have no memory of single ones."""
+        positives = []
+        for pair in pairs:
+            newest, start = pair.newest, pair.newest.event_time_ms // window_ms * window_ms
+            counted = self._counted.get(newest.event_id)
+            if counted is None:
+                if newest.positive:
+                    positives.append(newest)
+                    self._counted[newest.event_id] = start, newest.score_bin, True
+                    self._shift(start, newest.score_bin, positive=1, negative=-int(pair.late))
+                elif not pair.late:
+                    self._shift(start, newest.score_bin, negative=1)
+            elif newest.positive != counted[2]:
+                turn = 1 if newest.positive else -1
+                self._counted[newest.event_id] = *counted[:2], newest.positive
+                self._shift(*counted[:2], positive=turn, negative=-turn)
+                if not newest.positive:
+                    self._recent = deque(entry for entry in self._recent if entry[1] != newest.event_id)
+        self.feed(positives, now_ms)
+
+    def among(self, pairs: Iterable[Paired]) -> list[Paired]:
+        """Return those whose event was counted as a positive."""
+        return [pair for pair in pairs if pair.newest.event_id in self._counted]
+
+    def _shift(self, window_ms: int, score_bin: int, positive: int = 0, negative: int = 0) -> None:
+        """Change the counts of one bin; none falls below zero."""
+        by_score = self._by_score.setdefault(window_ms, np.zeros((2, BINS), dtype=np.int64))
+        by_score[:, score_bin] = np.maximum(by_score[:, score_bin] + (negative, positive), 0)
+
+    def feed(self, positives: Sequence[Labelled], now_ms: int) -> Detection | None:
         """Take the positives labelled in one window that ends at ``now_ms``; return a rise found among them."""
         detection = None
         for positive in sorted(positives):
             detection = self._feed_one(positive) or detection
-            self._recent.append((positive.outcome_time_ms, positive.missed))
+            self._recent.append((positive.outcome_time_ms, positive.event_id, positive.missed))
             self._since_detection.append(positive.missed)
         self.positives_seen += len(positives)
         while self._recent and self._recent[0][0] < now_ms - RECENT_MS:
@@ -114,7 +135,7 @@ class Performance:
                 self.detection = None
         return detection
 
-    def _feed_one(self, positive: LabelledPositive) -> Detection | None:
+    def _feed_one(self, positive: Labelled) -> Detection | None:
         source = self._sources.get(positive.source)
         if source is None:
             # clock=1: positives are few, so every one is worth a check.
@@ -135,7 +156,7 @@ class Performance:
 
     def missed_recently(self) -> float:
         """Return the share missed of the positives labelled in the last 7 days; nan without any."""
-        return sum(missed for _, missed in self._recent) / len(self._recent) if self._recent else float("nan")
+        return sum(missed for *_, missed in self._recent) / len(self._recent) if self._recent else float("nan")
 
     @property
     def positives_recently(self) -> int:
@@ -146,24 +167,21 @@ class Performance:
         width = sum(s.adwin.width for s in self._sources.values())
         return float(sum(s.adwin.total for s in self._sources.values()) / width) if width else float("nan")
 
-    def count(self, window_ms: int, bins: NDArray[np.intp], positive: bool) -> None:
-        """Count outcomes of transactions of the event-time window that starts at ``window_ms`` by their scores' ``bins``."""
+    def count(self, window_ms: int, bins: NDArray[np.intp]) -> None:
+        """Count negative outcomes of events of the event-time window that starts at ``window_ms`` by their scores' ``bins``."""
         by_score = self._by_score.setdefault(window_ms, np.zeros((2, BINS), dtype=np.int64))
-        by_score[int(positive)] += np.bincount(bins, minlength=BINS)
-
-    def uncount(self, window_ms: int, score_bin: int) -> None:
-        """Take back a transaction that had matured as negative, and is none."""
-        by_score = self._by_score.get(window_ms)
-        if by_score is not None:
-            by_score[0, score_bin] = max(0, by_score[0, score_bin] - 1)
+        by_score[0] += np.bincount(bins, minlength=BINS)
 
     def average_precision(self, mature_ms: int, window_ms: int) -> tuple[float, int]:
         """Return (AP, positives) over the 7 days of transactions before ``mature_ms``, up to which all outcomes are in.
 
         AP is nan where there is no positive. Older days are dropped.
         """
-        for start in [s for s in self._by_score if s < mature_ms - RECENT_MS - window_ms]:
+        old_ms = mature_ms - RECENT_MS - window_ms
+        for start in [s for s in self._by_score if s < old_ms]:
             del self._by_score[start]
+        for event_id in [name for name, counted in self._counted.items() if counted[0] < old_ms]:
+            del self._counted[event_id]
         days = [c for s, c in self._by_score.items() if s + window_ms <= mature_ms and s >= mature_ms - RECENT_MS]
         if not days:
             return float("nan"), 0

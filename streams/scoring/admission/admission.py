@@ -24,7 +24,7 @@ from streams.scoring.admission.copy_on_write import AdmissionCopy
 from streams.scoring.admission.event_clock import NEVER, advance, new_clock, shown
 from streams.scoring.admission.table import BODY, KEY, SEEN, alive, empty, fill, move, oldest, place_of, used
 
-NEW, DUPLICATE, CONFLICT = 0, 1, 2
+NEW, DUPLICATE, CONFLICT, ASTRAY = 0, 1, 2, 3
 _FIRST_SIZE = 1024
 #: Places of a table that is left which are moved at each batch, and for each transaction: all are long before the next is full.
 _PLACES, _PLACES_A_TRANSACTION = 1024, 8
@@ -33,10 +33,28 @@ _SAMPLE = 16_384
 
 
 class Admitted(NamedTuple):
-    """Of n transactions: NEW, DUPLICATE or CONFLICT, int8 [n], and whether each is late, bool [n]."""
+    """Of n transactions: NEW, DUPLICATE, CONFLICT or ASTRAY, int8 [n]; whether each is late, bool [n]; and what the partition's
+    clock showed when it came, int64 [n]."""
 
     verdict: NDArray[np.int8]
     late: NDArray[np.bool_]
+    clock_ms: NDArray[np.int64]
+
+
+class Origins(NamedTuple):
+    """What is known of n transactions beside their content. ``taken``: NEW whatever came before
+    (``streams.engine.repartition_header``), bool [n]; ``astray``: they belong in another partition (``streams.engine.homes``), so
+    that only this one's clock takes them in, bool [n]; ``clock_ms``: what the clock showed where they came, NEVER where that was
+    here, int64 [n]."""
+
+    taken: NDArray[np.bool_]
+    astray: NDArray[np.bool_]
+    clock_ms: NDArray[np.int64]
+
+
+def from_here(n: int) -> Origins:
+    """Return the origins of transactions that all came where they belong."""
+    return Origins(np.zeros(n, dtype=np.bool_), np.zeros(n, dtype=np.bool_), np.full(n, NEVER, dtype=np.int64))
 
 
 class Admission:
@@ -79,15 +97,15 @@ class Admission:
         bodies: NDArray[np.int64],
         subjects: NDArray[np.int64],
         times: NDArray[np.int64],
-        taken: NDArray[np.bool_] | None = None,
+        origins: Origins | None = None,
     ) -> Admitted:
         """Judge n transactions in the order of the log, each after those before it.
 
-        ``ids``, ``bodies``, ``subjects``: hashes, int64 [n]; ``times``: event time in ms, int64 [n]; ``taken``: bool [n], those
-        that are NEW whatever came before (``streams.engine.repartition_header``).
+        ``ids``, ``bodies``, ``subjects``: hashes, int64 [n]; ``times``: event time in ms, int64 [n]; ``origins`` None: all came
+        where they belong.
         """
-        sure = np.zeros(len(ids), dtype=np.bool_) if taken is None else taken
-        admitted = Admitted(np.zeros(len(ids), dtype=np.int8), np.zeros(len(ids), dtype=np.bool_))
+        n = len(ids)
+        admitted = Admitted(np.zeros(n, dtype=np.int8), np.zeros(n, dtype=np.bool_), np.empty(n, dtype=np.int64))
         if 2 * (self._filled + len(ids)) > len(self._table):
             self._leave(len(ids))
         self._move(_PLACES + _PLACES_A_TRANSACTION * len(ids))
@@ -97,7 +115,7 @@ class Admission:
         tables = self._table, self._old
         limits = self._horizon, self._lateness
         self._filled += _admit(
-            *tables, self._clock, keys, bodies, subjects, times, sure, *limits, admitted.verdict, admitted.late
+            *tables, self._clock, keys, bodies, subjects, times, *(origins or from_here(n)), *limits, *admitted
         )
         return admitted
 
@@ -163,15 +181,23 @@ def _admit(
     subjects: NDArray[np.int64],
     times: NDArray[np.int64],
     sure: NDArray[np.bool_],
+    astray: NDArray[np.bool_],
+    elsewhere_ms: NDArray[np.int64],
     horizon: int,
     lateness: int,
     verdict: NDArray[np.int8],
     late: NDArray[np.bool_],
+    came_ms: NDArray[np.int64],
 ) -> int:
     """Judge and take in; return how many places of the table were filled."""
     filled = 0
     for i in range(keys.shape[0]):
         clock_ms, place = shown(clock), 0
+        came_ms[i] = clock_ms
+        if astray[i]:
+            verdict[i] = ASTRAY
+            advance(clock, subjects[i], times[i])
+            continue
         if horizon > 0:
             place = place_of(table, keys[i])
             absent = table[place, KEY] == 0
@@ -182,7 +208,7 @@ def _admit(
                 verdict[i] = DUPLICATE if holder[at, BODY] == bodies[i] else CONFLICT
                 continue
             filled += absent
-        late[i] = times[i] < clock_ms - lateness
+        late[i] = times[i] < (clock_ms if elsewhere_ms[i] == NEVER else elsewhere_ms[i]) - lateness
         advance(clock, subjects[i], times[i])
         if horizon > 0:
             table[place, KEY] = keys[i]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.active import ROLES
 from features.base.durations import DAY_MS, MINUTE_MS, SECOND_MS
+from features.domains.card_fraud.event import PaymentKind
 from streams.simulate.card_fraud.rows import CHIP, ONLINE, Rows, cents
 from streams.simulate.card_fraud.world import World
 
-REFUND, REVERSAL, DECLINED = (ROLES.kinds.index(name) for name in ("refund", "reversal", "declined"))
+_KINDS: tuple[PaymentKind, ...] = get_args(PaymentKind)
+REFUND, REVERSAL, DECLINED = map(_KINDS.index, ("refund", "reversal", "declined"))
 #: A refund comes so many days after its purchase.
 REFUND_DAYS = (1, 14)
 #: Share of the refunds that give all of it back.

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal, get_args
 
+from features.domains.card_fraud.currencies import REFERENCE
+from streams.simulate.card_fraud.currencies import WORTH
 from streams.simulate.simulator import Request, check, number
 
 Pattern = Literal[
@@ -62,8 +64,12 @@ class Options:
     fraud_rate: float = 0.009
     #: Mean number of genuine transactions of a card in a day.
     rate: float = 2.0
+    #: What terminals take (``streams.simulate.card_fraud.currencies``); half of them the first.
+    currencies: tuple[str, ...] = ("EUR",)
     drifts: tuple[Drift, ...] = ()
     faults: tuple[Fault, ...] = ()
+    #: Share of the fraud labels that are withdrawn later: a chargeback that is reversed, an analyst who was wrong.
+    withdrawn_rate: float = 0.0
     #: Shares of the genuine purchases: given back days later, taken back within minutes, and tried in vain before.
     refunds: float = 0.012
     reversals: float = 0.003
@@ -75,8 +81,11 @@ class Options:
         check("start", self.start, 2000 <= self.start.year < 2090, "a date from 2000-01-01 to 2089-12-31")
         check("seed", self.seed, self.seed >= 0, "zero or more")
         check("fraud_rate", self.fraud_rate, 0.0 <= self.fraud_rate <= 0.5, "from 0 to 0.5")
+        check("withdrawn_rate", self.withdrawn_rate, 0.0 <= self.withdrawn_rate <= 1.0, "from 0 to 1")
+        check(
+            "currencies", self.currencies, bool(self.currencies) and set(self.currencies) <= set(WORTH), f"of {', '.join(WORTH)}"
+        )
         check("rate", self.rate, 0.0 < self.rate <= 1000.0, "above 0, at most 1000 a card and day")
-
         for name in ("refunds", "reversals", "declined"):
             check(name, share := getattr(self, name), 0.0 <= share <= 0.5, "from 0 to 0.5")
 
@@ -93,6 +102,7 @@ def requested(request: Request) -> Options:
         "terminals": request.counterparts,
         "fraud_rate": request.positive_rate,
         "rate": request.rate,
+        "withdrawn_rate": request.withdrawn_rate,
         **dict(map(parse_kind, request.kinds)),
     }
     return Options(
@@ -100,6 +110,7 @@ def requested(request: Request) -> Options:
         seed=request.seed,
         drifts=tuple(map(parse_drift, request.drifts)),
         faults=tuple(map(parse_fault, request.faults)),
+        currencies=request.units or (REFERENCE,),
         **{name: value for name, value in sizes.items() if value is not None},  # type: ignore[arg-type] # each of its field's type
     )
 

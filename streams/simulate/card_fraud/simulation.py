@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from features.base.durations import DAY_MS
 from streams.publish.batch import Batch, Events, Labels, Truth, concat_labels
 from streams.simulate.card_fraud import kinds, patterns
+from streams.simulate.card_fraud.currencies import in_currency, of_terminals, table
 from streams.simulate.card_fraud.faults import spoil
 from streams.simulate.card_fraud.genuine import genuine
-from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, label
+from streams.simulate.card_fraud.labels import MAX_DELAY_DAYS, MAX_REVERSAL_DAYS, label, withdrawn
 from streams.simulate.card_fraud.options import (
     PATTERNS,
     TRUTH_NAMES,
@@ -38,7 +39,11 @@ class Simulation:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.world: World = build(options)
+        self._currency = of_terminals(options.seed, options.currencies, options.terminals)
         self._per_day = float(self.world.rate.sum()) * options.fraud_rate / (1.0 - options.fraud_rate)
+
+        #: No label comes later after its payment.
+        self._label_days = MAX_DELAY_DAYS + (MAX_REVERSAL_DAYS if options.withdrawn_rate else 0)
 
     @classmethod
     def requested(cls, request: Request) -> Simulation:
@@ -65,6 +70,9 @@ class Simulation:
         usual = np.exp(self.world.log_amount[rows.card]) * 100.0
         rng = np.random.default_rng([self.options.seed, 6, n])
         labels = label(honest, rows.pattern > 0, rows.amount > 8.0 * usual, rng)
+        if self.options.withdrawn_rate:
+            # Dice of their own: the other labels stay as they are without it.
+            labels = withdrawn(labels, self.options.withdrawn_rate, np.random.default_rng([self.options.seed, 8, n]))
         others = self._others(n, bought, frauds[PATTERNS.index("card_testing")])
         order = np.argsort(np.concatenate([rows.time, others.time]), kind="stable")
         events = Events.joined([honest, self._columns(others, "k", n, start)]).take(order)
@@ -90,11 +98,15 @@ class Simulation:
     def pending_labels(self, day: int) -> Labels:
         """Return labels of the days before ``day`` that become known then or later: what a publisher that starts there owes."""
         start = self.day_start_ms(day)
-        parts = [self.day(n).labels for n in range(max(0, day - MAX_DELAY_DAYS - 1), day)]
+        parts = [self.day(n).labels for n in range(max(0, day - self._label_days - 1), day)]
         if not parts:
             parts = [self.day(0).labels.take(slice(0, 0))]
         joined = concat_labels(parts)
         return joined.take(joined.label_time_ms >= start)
+
+    def rates(self, first: int, end: int) -> str:
+        """Return what currencies are worth on the days [first, end), as ``units.rates`` takes it."""
+        return table(self.options.seed, self.options.currencies, self.options.start_ms, first, end)
 
     def _factor(self, n: int) -> NDArray[np.float64]:
         """Return what amounts are multiplied by in each minute of day ``n`` [1440]; the latest drift counts."""
@@ -140,14 +152,15 @@ class Simulation:
         # The day is part of the number, so that ids are unique whichever days are made.
         prefix = f"{letter}{self.options.seed}-{n:04d}"
         ids = np.array([f"{prefix}{i:07d}" for i in range(len(rows))], dtype=object)
+        currency = self._currency[rows.terminal]
         return Events(
             event_id=ids,
             event_time_ms=start + rows.time,
             subject=world.subject[rows.card],
             counterpart=world.counterpart[rows.terminal],
-            measure=rows.amount,
+            measure=in_currency(rows.amount, currency, self.options.seed, n),
             others={
-                "currency": np.full(len(rows), "EUR", dtype=object),
+                "currency": currency,
                 "latitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lat[rows.terminal]),
                 "longitude": np.where(rows.mode == ONLINE, np.nan, world.terminal_lon[rows.terminal]),
                 "country": world.terminal_country[rows.terminal],

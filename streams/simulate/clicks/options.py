@@ -61,6 +61,9 @@ class Options:
 
 def requested(request: Request) -> Options:
     """Return the options that were asked for. Raises ValueError, naming what is wrong."""
+    check("withdrawn_rate", request.withdrawn_rate, not request.withdrawn_rate, "0 in this world: what was bought stays bought")
+    if request.units:
+        raise ValueError(f"--unit {request.units[0]}: clicks name no unit; leave it out")
     if request.kinds:
         raise ValueError(f"--kind {request.kinds[0]}: clicks are of one kind; leave it out")
     sizes = {

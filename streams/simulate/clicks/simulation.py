@@ -64,6 +64,10 @@ class Simulation:
         joined = concat_labels(parts)
         return joined.take(joined.label_time_ms >= self.day_start_ms(day))
 
+    def rates(self, first: int, end: int) -> str:
+        """Raise ValueError: clicks name no unit."""
+        raise ValueError("--rates: clicks name no unit, so there is nothing to convert; leave it out")
+
     def _events(self, seen: Looks, time: NDArray[np.int64], n: int, rng: np.random.Generator) -> Events:
         world = self.world
         factor = np.ones(len(time))

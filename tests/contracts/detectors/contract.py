@@ -41,7 +41,7 @@ class Contract:
     false_alarms: int = 0
     before: int = 10
     shuffled: Callable[[np.random.Generator, Any], Any] | None = None
-    same: Same = lambda one, other: one == other
+    same: Same = lambda verdict, other: verdict == other
 
 
 def workday(number: int) -> int:

@@ -38,8 +38,8 @@ class Look:
 
     def __call__(self, window: pd.DataFrame, day: int) -> Distances | None:
         drift = Drift()
-        found = compare(_reference(), window, drift.feature_threshold, WATCHED)
-        return found if found.share >= drift.share_threshold else None
+        distances = compare(_reference(), window, drift.feature_threshold, WATCHED)
+        return distances if distances.share >= drift.share_threshold else None
 
 
 def calm(rng: np.random.Generator, day: int) -> pd.DataFrame:
@@ -54,11 +54,14 @@ def shuffled(rng: np.random.Generator, window: pd.DataFrame) -> pd.DataFrame:
     return window.iloc[rng.permutation(len(window))].reset_index(drop=True)
 
 
-def same(one: object, other: object) -> bool:
+def same(distances: object, other: object) -> bool:
     """But for the order in which floats are added."""
-    if not isinstance(one, Distances) or not isinstance(other, Distances):
-        return one is other is None
-    return one.by_column == pytest.approx(other.by_column, rel=1e-9) and (one.drifted, one.share) == (other.drifted, other.share)
+    if not isinstance(distances, Distances) or not isinstance(other, Distances):
+        return distances is other is None
+    return distances.by_column == pytest.approx(other.by_column, rel=1e-9) and (distances.drifted, distances.share) == (
+        other.drifted,
+        other.share,
+    )
 
 
 CONTRACT = Contract(

@@ -22,6 +22,7 @@ PARTS = {
     "streams.drift.data.tables",
     "streams.drift.data.undrawn",
     "streams.drift.performance.mature_outcomes",
+    "streams.drift.performance.paired",
     "streams.drift.performance.precision",
 }
 
@@ -34,11 +35,11 @@ every_change = pytest.mark.parametrize(
 
 
 def test_every_detector_comes_under_the_contract() -> None:
-    there = {module.__name__ for package in ("data", "performance") for module in modules(f"streams.drift.{package}")}
-    assert {contract.detector for contract in CONTRACTS.values()} == there - PARTS, (
+    detectors = {module.__name__ for package in ("data", "performance") for module in modules(f"streams.drift.{package}")}
+    assert {contract.detector for contract in CONTRACTS.values()} == detectors - PARTS, (
         "a detector has no file in tests/contracts/detectors, or a part of one is not among PARTS"
     )
-    assert there >= PARTS
+    assert detectors >= PARTS
 
 
 @every_detector
@@ -62,13 +63,13 @@ def test_an_abrupt_change_is_found_in_time(contract: Contract, changed: Draw) ->
 
 @every_change
 def test_the_same_windows_give_the_same_each_time(contract: Contract, changed: Draw) -> None:
-    found = []
+    verdicts = []
     for look in (contract.make(), contract.make()):
         rng = np.random.default_rng(7)
         windows = [contract.calm(rng, day) for day in range(3)] + [changed(rng, 3 + day) for day in range(contract.delay)]
-        found.append([look(window, day) for day, window in enumerate(windows)])
-    assert found[0] == found[1]
-    assert any(found[0])
+        verdicts.append([look(window, day) for day, window in enumerate(windows)])
+    assert verdicts[0] == verdicts[1]
+    assert any(verdicts[0])
 
 
 @every_change
@@ -76,8 +77,8 @@ def test_the_order_within_a_window_makes_no_difference_where_that_is_claimed(con
     if contract.shuffled is None:
         return
     rng, order = np.random.default_rng(8), np.random.default_rng(9)
-    one, other = contract.make(), contract.make()
+    look, other = contract.make(), contract.make()
     windows = [contract.calm(rng, day) for day in range(3)] + [changed(rng, 3 + day) for day in range(contract.delay)]
-    found = [(one(window, day), other(contract.shuffled(order, window), day)) for day, window in enumerate(windows)]
-    assert all(contract.same(*pair) for pair in found)
-    assert any(pair[0] for pair in found)
+    pairs = [(look(window, day), other(contract.shuffled(order, window), day)) for day, window in enumerate(windows)]
+    assert all(contract.same(*pair) for pair in pairs)
+    assert any(pair[0] for pair in pairs)

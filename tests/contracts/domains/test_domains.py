@@ -89,12 +89,12 @@ def test_labels_come_back_from_the_wire() -> None:
 
 def test_windows_are_those_of_the_naive_reference() -> None:
     events = late(world(longest_days() + 6, 14, rate=1.0).events)
-    found, wanted = streamed(events), naive.windows(events)
+    features, wanted = streamed(events), naive.windows(events)
     assert [e.event_time_ms for e in events] != sorted(e.event_time_ms for e in events)
     assert set(wanted[0]) <= set(INDEX)
     for name in wanted[0]:
         column = np.array([row[name] for row in wanted], dtype=np.float64).astype(np.float32)
-        np.testing.assert_array_equal(found[:, INDEX[name]], column, err_msg=name)
+        np.testing.assert_array_equal(features[:, INDEX[name]], column, err_msg=name)
     # The longest window forgets, or it is not tested.
     longest = list(DOMAIN.windows)[-1]
     assert max(Counter(event.subject for event in events).values()) > max(row[f"count_{longest}"] for row in wanted)
@@ -102,9 +102,9 @@ def test_windows_are_those_of_the_naive_reference() -> None:
 
 def test_features_say_something() -> None:
     known = world(12, 300)
-    found = vectors(known, DELAY)
-    assert np.isfinite(found).all()
-    constant = [name for name, i in INDEX.items() if FEATURES[i].source != "profile" and np.ptp(found[:, i]) == 0]
+    features = vectors(known, DELAY)
+    assert np.isfinite(features).all()
+    constant = [name for name, i in INDEX.items() if FEATURES[i].source != "profile" and np.ptp(features[:, i]) == 0]
     # An absurd measure is seldom, and a map of one world need not have it.
     assert set(constant) <= {reach.column for reach in DOMAIN.unusual}
 
@@ -160,12 +160,17 @@ def test_labels_mature() -> None:
         if is_apart([event])[0]:
             assert got == []
         elif label is not None and label.label_time_ms < event.event_time_ms + DELAY.delay_ms:
-            assert [(one.positive, one.source, one.measure) for one in got] == [(label.positive, label.source, event.measure)]
+            assert [(outcome.positive, outcome.source, outcome.measure) for outcome in got] == [
+                (label.positive, label.source, event.measure)
+            ]
         elif label is not None and label.label_time_ms > event.event_time_ms + DELAY.delay_ms + HOUR_MS:
             late_ones = [(True, label.source, True)] if label.positive else []
-            assert [(one.positive, one.source, one.late) for one in got] == [(False, "matured", False), *late_ones]
+            assert [(outcome.positive, outcome.source, outcome.late) for outcome in got] == [
+                (False, "matured", False),
+                *late_ones,
+            ]
         elif label is None and event.event_time_ms < end - DELAY.delay_ms - 3 * HOUR_MS:
-            assert [(one.positive, one.source) for one in got] == [(False, "matured")]
+            assert [(outcome.positive, outcome.source) for outcome in got] == [(False, "matured")]
         elif label is None and event.event_time_ms > end - DELAY.delay_ms:
             assert got == []
 
@@ -188,15 +193,15 @@ def judged(factor: float) -> Judged:
         msgspec.structs.replace(event, measure=int(event.measure * factor)) if event.event_time_ms >= last - DAY_MS else event
         for event in events
     ]
-    found, times = streamed(shifted), np.array([event.event_time_ms for event in shifted])
-    score = np.full(len(found), 0.1, dtype=np.float32)
+    features, times = streamed(shifted), np.array([event.event_time_ms for event in shifted])
+    score = np.full(len(features), 0.1, dtype=np.float32)
     # Enough of the past for windows of some days to be filled.
     learned = (times >= last - 5 * DAY_MS) & (times < last - DAY_MS) & ~is_apart(shifted)
     settings = Settings(partitions=1, drift=Drift(consecutive_windows=1))
-    monitor = DataMonitor(settings, Fixed(Reference("v1", found[learned], score[learned])))
+    monitor = DataMonitor(settings, Fixed(Reference("v1", features[learned], score[learned])))
     seen = [
         msgspec.json.decode(encode(scored(event, vector)), type=ScoreSeen)
-        for event, vector, time in zip(shifted, found, times.tolist(), strict=True)
+        for event, vector, time in zip(shifted, features, times.tolist(), strict=True)
         if last - DAY_MS <= time <= last + HOUR_MS
     ]
     monitor.take([0] * len(seen), seen)
@@ -208,14 +213,14 @@ def judged(factor: float) -> Judged:
 
 @pytest.mark.parametrize(("factor", "verdict"), [(1.0, "ok"), (2.5, "drift")])
 def test_a_drift_is_found(factor: float, verdict: str) -> None:
-    one = judged(factor)
-    assert (one.report.verdict, one.drifted) == (verdict, verdict == "drift"), one.report
+    judgement = judged(factor)
+    assert (judgement.report.verdict, judgement.drifted) == (verdict, verdict == "drift"), judgement.report
 
 
 def test_another_unit_is_a_data_fault_of_the_measure() -> None:
-    one = judged(100.0)
-    assert one.report.verdict == "data_fault"
-    assert {fault["field"] for fault in one.report.evidence["faults"]} == {ROLES.measure}
+    judgement = judged(100.0)
+    assert judgement.report.verdict == "data_fault"
+    assert {fault["field"] for fault in judgement.report.evidence["faults"]} == {ROLES.measure}
 
 
 def test_the_gate_is_reachable() -> None:

@@ -60,7 +60,7 @@ def world(
     return World(
         [event(row) for batch in batches for row in encode_events(batch.transactions)],
         np.concatenate([batch.truth.positive for batch in batches]),
-        sorted((label(row) for batch in batches for row in encode_labels(batch.labels)), key=lambda one: one.label_time_ms),
+        sorted((label(row) for batch in batches for row in encode_labels(batch.labels)), key=lambda entry: entry.label_time_ms),
     )
 
 
@@ -81,9 +81,9 @@ def streamed(events: Sequence[Event]) -> NDArray[np.float32]:
 def vectors(known: World, labels: Labels) -> NDArray[np.float32]:
     """Vectors with what is known of the counterparts as of each event; nobody has a profile."""
     columns = from_events(known.events)
-    found = update(SubjectState(), columns, LIMIT)
-    fill(found, columns, _counterparts(known, columns), labels.delay_ms, labels.step_hours)
-    return found
+    features = update(SubjectState(), columns, LIMIT)
+    fill(features, columns, _counterparts(known, columns), labels.delay_ms, labels.step_hours)
+    return features
 
 
 def _counterparts(known: World, columns: Columns) -> Profiles:

@@ -70,8 +70,8 @@ def test_scores_are_shares_whatever_the_vector(fitted: Fitted, name: str) -> Non
 
 def test_what_can_be_learned_is_though_columns_hold_one_value(fitted: Fitted, name: str) -> None:
     data = learnable(_ROWS, seed=2)
-    found = average_precision(fitted.family.score(fitted.model, data.vectors), data.positive)
-    assert found > 5 * data.positive.mean(), "chance is the share of fraud"
+    precision = average_precision(fitted.family.score(fitted.model, data.vectors), data.positive)
+    assert precision > 5 * data.positive.mean(), "chance is the share of fraud"
 
 
 def test_one_seed_gives_one_file(fitted: Fitted, name: str) -> None:

@@ -23,13 +23,13 @@ def make(settings: Settings) -> Archive:
 def records() -> list[Record]:
     """Scores of four days, mixed, and outcomes."""
     rng = np.random.default_rng(3)
-    found = []
+    records = []
     for i in range(150):
         at = T0 + int(rng.integers(4)) * DAY
-        found.append(record(topics.SCORES, 0, score(f"s{i}", at), i % 2))
+        records.append(record(topics.SCORES, 0, score(f"s{i}", at), i % 2))
         known = Outcome(f"s{i}", "c", "t", at, at + 7 * DAY, i % 9 == 0, "chargeback", unusual=False)
-        found.append(record(topics.OUTCOMES, 0, known, i % 2))
-    return placed(found)
+        records.append(record(topics.OUTCOMES, 0, known, i % 2))
+    return placed(records)
 
 
 def sink(settings: Settings) -> Sink:
@@ -38,12 +38,12 @@ def sink(settings: Settings) -> Sink:
 
 def holds(settings: Settings, sink: object) -> object:
     """Every row that is in a file, without its offset."""
-    found = {}
+    rows_by_topic = {}
     for topic in (topics.SCORES, topics.OUTCOMES):
         files = sorted((settings.archive / topic).glob("day=*/*.parquet"))
         rows = [row for file in files for row in pq.read_table(file, partitioning=None).drop(["kafka_offset"]).to_pylist()]
-        found[topic] = sorted(map(repr, rows))
-    return found
+        rows_by_topic[topic] = sorted(map(repr, rows))
+    return rows_by_topic
 
 
 CONTRACT = Contract(make, records, sink=sink, holds=holds)

@@ -27,7 +27,7 @@ class Contract:
     cut; ``settings`` changes those of the suite.
 
     ``says``: of a topic and a value, what must be the same each time; ``sink`` and ``holds``: where rows go, and what is there in
-    the end. ``ordered``: so is the order within a partition. ``whole``: one member reads every partition.
+    the end. ``ordered``: so is the order of a key's records. ``whole``: one member reads every partition.
     """
 
     make: Callable[[Settings], Core]
@@ -42,7 +42,7 @@ class Contract:
 
 def placed(records: Sequence[Record]) -> list[Record]:
     """The same in the order given; what a log says of offset and time is the log's business."""
-    return [Record(one.topic, one.partition, 0, one.key, one.value, one.headers) for one in records]
+    return [Record(record.topic, record.partition, 0, record.key, record.value, record.headers) for record in records]
 
 
 def partition_of(name: str) -> int:

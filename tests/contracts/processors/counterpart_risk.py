@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 
 from features.base.events import Outcome
@@ -20,14 +21,26 @@ def make(settings: Settings) -> CounterpartRisk:
 
 
 def records() -> list[Record]:
-    """Outcomes of nine terminals over ten days, a little out of order."""
+    """Outcomes of nine terminals over ten days, a little out of order; some are corrected, once or twice, or once more."""
     rng = np.random.default_rng(4)
-    found = []
+    records, corrected = [], list[Outcome]()
     for i in range(250):
         counterpart, at = f"t{rng.integers(9)}", T0 + i * HOUR + int(rng.integers(3 * HOUR))
         known = Outcome(f"s{i}", "c", counterpart, at, at + 7 * DAY, bool(rng.random() < 0.1), "matured", unusual=False)
-        found.append(record(topics.OUTCOMES, 0, known, partition_of(counterpart)))
-    return placed(found)
+        records.append(record(topics.OUTCOMES, 0, known, partition_of(counterpart)))
+        corrected.append(known)
+        if i % 3 == 2:
+            again = corrected[int(rng.integers(len(corrected)))]
+            again = msgspec.structs.replace(
+                again,
+                positive=not again.positive,
+                outcome_time_ms=max(at, again.outcome_time_ms) + DAY,
+                revision=again.revision + 1,
+                late=True,
+            )
+            corrected.append(again)
+            records += [record(topics.OUTCOMES, 0, again, partition_of(again.counterpart))] * (1 + i % 2)
+    return placed(records)
 
 
 def holds(settings: Settings, sink: Rows) -> object:

@@ -18,6 +18,7 @@ from features.base.settings import Settings
 from streams import topics
 from streams.engine import metrics
 from streams.engine.core import Output, Snapshotted
+from streams.engine.moved_header import moved
 from streams.engine.testing import Abort, Batch, Driver, End, Kill, Move, Snapshot, Step, Written
 from streams.kafka.records import Record
 from tests.contracts.found import modules
@@ -33,9 +34,9 @@ pytestmark = pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRAC
 
 
 class Outcome(NamedTuple):
-    """What a run left: records by topic, or by topic and partition where their order counts, and what the sink holds."""
+    """What a run left: records by topic, or by topic and key where their order counts, and what the sink holds."""
 
-    said: dict[object, list[object]]
+    records: dict[object, list[object]]
     held: object
     driver: Driver
 
@@ -52,7 +53,7 @@ def play(contract: Contract, tmp_path_factory: pytest.TempPathFactory) -> Play:
         sink = contract.sink(settings)
         driver = Driver(settings, lambda: contract.make(settings), sink)
         driver.run([*(contract.records() if records is None else records), *steps])
-        return Outcome(said(contract, driver), contract.holds(settings, sink), driver)
+        return Outcome(records_by_place(contract, driver), contract.holds(settings, sink), driver)
 
     return run
 
@@ -68,14 +69,16 @@ def unbroken(contract: Contract, play: Play) -> Outcome:
     return _UNBROKEN[contract]
 
 
-def said(contract: Contract, driver: Driver) -> dict[object, list[object]]:
-    found: dict[object, list[object]] = {}
+def records_by_place(contract: Contract, driver: Driver) -> dict[object, list[object]]:
+    by_place: dict[object, list[object]] = {}
     for topic in driver.core.outputs:
         for record in driver.read(topic):
-            place = (topic, record.partition) if contract.ordered and topic != topics.DLQ else topic
+            if topic in driver.core.inputs and moved(record) is None:
+                continue  # what came in
+            place = (topic, record.key) if contract.ordered and topic != topics.DLQ else topic
             assert record.value is not None
-            found.setdefault(place, []).append((record.key, contract.says(topic, record.value)))
-    return {place: values if contract.ordered else sorted(values, key=repr) for place, values in found.items()}
+            by_place.setdefault(place, []).append((record.key, contract.says(topic, record.value)))
+    return {place: values if contract.ordered else sorted(values, key=repr) for place, values in by_place.items()}
 
 
 def cut(seed: int, records: int, *between: Step) -> list[Step]:
@@ -91,9 +94,9 @@ def cut(seed: int, records: int, *between: Step) -> list[Step]:
     return [*batches, End()]
 
 
-def same(one: Outcome, other: Outcome) -> None:
-    assert one.said == other.said
-    assert one.held == other.held
+def same(outcome: Outcome, other: Outcome) -> None:
+    assert outcome.records == other.records
+    assert outcome.held == other.held
 
 
 def test_something_comes_of_every_input_and_to_every_output(contract: Contract, unbroken: Outcome) -> None:
@@ -103,7 +106,7 @@ def test_something_comes_of_every_input_and_to_every_output(contract: Contract, 
     assert {*core.inputs, *core.outputs} <= known
     assert set(core.replays) <= set(core.inputs)
     assert {record.topic for record in contract.records()} == set(core.inputs)
-    written = {place[0] if isinstance(place, tuple) else place for place in unbroken.said}
+    written = {place[0] if isinstance(place, tuple) else place for place in unbroken.records}
     assert written | {topics.DLQ} == set(core.outputs)
     assert unbroken.held or written - {topics.DLQ}
 
@@ -157,20 +160,20 @@ def test_what_is_forgotten_leaves_nothing(contract: Contract, tmp_path: Path) ->
     core.forget(places)
     core.restore(records[: len(records) // 2])
     core.forget(places)
-    assert told(contract, core.process(records)) == told(contract, fresh.process(records))
+    assert contents(contract, core.process(records)) == contents(contract, fresh.process(records))
 
 
 def offsets(records: list[Record]) -> list[Record]:
     ends: dict[tuple[str, int], int] = {}
-    found = []
+    log = []
     for record in records:
         place = record.topic, record.partition
-        found.append(msgspec.structs.replace(record, offset=ends.get(place, 0)))
+        log.append(msgspec.structs.replace(record, offset=ends.get(place, 0)))
         ends[place] = ends.get(place, 0) + 1
-    return found
+    return log
 
 
-def told(contract: Contract, output: Output) -> list[object]:
+def contents(contract: Contract, output: Output) -> list[object]:
     return [*((item.topic, contract.says(item.topic, item.value)) for item in output.produce), *map(repr, output.rows)]
 
 
@@ -181,9 +184,9 @@ def test_a_bad_record_is_one_dead_letter_and_stops_nobody(
     good = contract.records()
     place = len(good) // 2
     bad = [Record(topic, 0, 0, b"who", value, [("trace", b"1")]) for topic in unbroken.driver.core.inputs]
-    found = play(*cut(6, len(good) + len(bad), Kill()), records=[*good[:place], *bad, *good[place:]])
-    letters: dict[str, list[DeadLetter]] = {topic: [] for topic in found.driver.core.inputs}
-    for record in found.driver.read(topics.DLQ):
+    outcome = play(*cut(6, len(good) + len(bad), Kill()), records=[*good[:place], *bad, *good[place:]])
+    letters: dict[str, list[DeadLetter]] = {topic: [] for topic in outcome.driver.core.inputs}
+    for record in outcome.driver.read(topics.DLQ):
         letter = msgspec.json.decode(record.value or b"", type=DeadLetter)
         if letter.key == b"who":
             letters[letter.topic].append(letter)
@@ -191,11 +194,11 @@ def test_a_bad_record_is_one_dead_letter_and_stops_nobody(
         assert more == []
         before = sum(1 for record in good[:place] if (record.topic, record.partition) == (topic, 0))
         assert (letter.partition, letter.offset, letter.value) == (0, before, value)
-        assert letter.processor == found.driver.core.name
+        assert letter.processor == outcome.driver.core.name
         assert letter.error
         assert letter.message
         assert letter.headers == [("trace", b"1")]
-    assert found.held == unbroken.held
-    assert {place: values for place, values in found.said.items() if place != topics.DLQ} == {
-        place: values for place, values in unbroken.said.items() if place != topics.DLQ
+    assert outcome.held == unbroken.held
+    assert {place: values for place, values in outcome.records.items() if place != topics.DLQ} == {
+        place: values for place, values in unbroken.records.items() if place != topics.DLQ
     }

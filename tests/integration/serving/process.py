@@ -25,6 +25,8 @@ from tests.unit.serving.tiny_models import WIDTH, make_manifest, version_folder
 
 TOKEN = "a-token"
 ROWS = np.random.default_rng(5).normal(size=(8, WIDTH)).astype(np.float32)
+#: So many that their scores are long enough to be packed.
+MANY_ROWS = np.random.default_rng(6).normal(size=(300, WIDTH)).astype(np.float32)
 MAIN = "from features.base.settings import load; from serving.server.main import main; main(load())"
 
 

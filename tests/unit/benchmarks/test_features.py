@@ -20,14 +20,14 @@ DELAY = 7
 
 def naive(t: Transactions, i: int) -> list[float]:
     """The Handbook's features of row ``i``: look at every row."""
-    now = int(t.time_ms[i])
-    hour, weekday = now % DAY_MS // 3_600_000, (now // DAY_MS + 3) % 7
+    event_ms = int(t.time_ms[i])
+    hour, weekday = event_ms % DAY_MS // 3_600_000, (event_ms // DAY_MS + 3) % 7
     out = [t.measure[i] / 100, float(weekday >= 5), float(hour <= 6)]
     for days in (1, 7, 30):
-        rows = [j for j in range(i + 1) if t.subject[j] == t.subject[i] and now - days * DAY_MS < t.time_ms[j]]
+        rows = [j for j in range(i + 1) if t.subject[j] == t.subject[i] and event_ms - days * DAY_MS < t.time_ms[j]]
         out += [len(rows), sum(int(t.measure[j]) for j in rows) / 100 / len(rows)]
     for days in (1, 7, 30):
-        end = now - DELAY * DAY_MS
+        end = event_ms - DELAY * DAY_MS
         same = [j for j in range(len(t)) if t.counterpart[j] == t.counterpart[i]]
         rows = [j for j in same if end - days * DAY_MS < t.time_ms[j] <= end]
         out += [len(rows), sum(bool(t.positive[j]) for j in rows) / len(rows) if rows else 0.0]

@@ -29,21 +29,21 @@ def read(tree: ast.AST) -> set[str]:
 
 def offered(tree: ast.AST) -> set[str]:
     """Names under which the command line's options are kept."""
-    found = set()
+    names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "add_argument":
             named = {keyword.arg: keyword.value for keyword in node.keywords}
             name = named.get("dest", node.args[0] if node.args else None)
             assert isinstance(name, ast.Constant)
-            found.add(str(name.value).lstrip("-").replace("-", "_"))
-    return found
+            names.add(str(name.value).lstrip("-").replace("-", "_"))
+    return names
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_each_option_that_is_read_is_offered(path: Path) -> None:
     tree = ast.parse(path.read_text())
-    there = offered(tree)
+    options = offered(tree)
     if "streams.options import parser" in path.read_text():
-        there |= offered(ast.parse(SHARED.read_text()))
-    assert there
-    assert read(tree) <= there
+        options |= offered(ast.parse(SHARED.read_text()))
+    assert options
+    assert read(tree) <= options

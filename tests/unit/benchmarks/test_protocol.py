@@ -122,8 +122,8 @@ def test_run_judges_every_model_on_every_feature_set_and_writes_it(tmp_path: Pat
 
     models = [Model("fixed", by_amount, seeded=False), Model("mlp", by_amount, seeded=True)]
     protocol = Protocol(Period(DAY_0 + 20, DAY_0 + 26), Period(DAY_0 + 34, DAY_0 + 40), 7, DAY_0 + 10)
-    said: list[str] = []
-    *partial, result = run(history(1, subjects=300), protocol, "small", (0, 1), True, said.append, models, 2)
+    lines: list[str] = []
+    *partial, result = run(history(1, subjects=300), protocol, "small", (0, 1), True, lines.append, models, 2)
     assert [(r.features, r.model, r.seeds) for r in result.rows] == [
         ("handbook-15", "fixed", 1),
         ("full", "fixed", 1),
@@ -133,7 +133,7 @@ def test_run_judges_every_model_on_every_feature_set_and_writes_it(tmp_path: Pat
     ]
     assert result.rows[2].auc == pytest.approx(0.5), "the mean over both seeds"
     assert [len(r.rows) + len(r.weeks) for r in partial] == list(range(1, len(result.rows) + 2))
-    assert len(said) == 3 + len(result.rows)
+    assert len(lines) == 3 + len(result.rows)
     assert [w.test for w in result.weeks] == [str(protocol.test), str(protocol.earlier(7).test)]
     path = tmp_path / "deep" / "result.json"
     write(result, path)

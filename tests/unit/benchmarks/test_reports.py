@@ -65,7 +65,7 @@ def test_the_document_gets_every_table_and_keeps_the_rest(tmp_path: Path) -> Non
     text = document.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
-    assert text.count("\nold\n") == 6, "the streams have no result here"
+    assert text.count("\nold\n") == 7, "the streams and the wire have no result here"
     assert text.count("between\n") == len(report.SECTIONS)
     assert text.count("Measured on 2026-11-23: a processor, 2 cores") == 3
     assert "| file.parquet | 5,000 | 900,000 | 170 | 14.3 kB | 83 | 600,000 | 590,000 - 610,000 |" in text

@@ -36,9 +36,9 @@ def test_every_peer_agrees_with_the_transform(stream: Stream) -> None:
 
 
 def test_a_cards_state_is_weighed_where_all_cards_are_alike() -> None:
-    found = measure.state_bytes(200)
-    assert found > 60 * ROW_BYTES + 8 * COLUMNS_A_SUBJECT
-    assert found < 1.2 * (60 * ROW_BYTES + 8 * COLUMNS_A_SUBJECT)
+    size = measure.state_bytes(200)
+    assert size > 60 * ROW_BYTES + 8 * COLUMNS_A_SUBJECT
+    assert size < 1.2 * (60 * ROW_BYTES + 8 * COLUMNS_A_SUBJECT)
 
 
 def test_polars_agrees_where_no_two_payments_of_a_card_share_a_time(stream: Stream) -> None:
@@ -52,8 +52,8 @@ def test_polars_agrees_where_no_two_payments_of_a_card_share_a_time(stream: Stre
             "amount": stream.columns.measure / 100.0,
         }
     )
-    found = rolling(frame).sort("row")
-    theirs = {name: found[name].to_numpy() for name in subset.names()}
+    features = rolling(frame).sort("row")
+    theirs = {name: features[name].to_numpy() for name in subset.names()}
     assert agreement.compare(dict(zip(measure.SHARED, mine.T, strict=True)), theirs).differing == 0
 
 
@@ -61,11 +61,11 @@ def test_both_pandas_styles_keep_the_order_of_the_events() -> None:
     times = pd.to_datetime([0, 60, 61, 700, 720], unit="s")
     frame = pd.DataFrame({"card": [2, 1, 2, 2, 1], "time": times, "amount": [1.0, 10.0, 2.0, 4.0, 30.0]}, index=[5, 3, 1, 4, 2])
     for style in (by_pandas.customer_by_customer, by_pandas.grouped):
-        found = style(frame)
-        assert found.index.tolist() == [5, 3, 1, 4, 2]
-        assert found["sum_1h"].tolist() == [1.0, 10.0, 3.0, 7.0, 40.0]
-        assert found["count_10m"].tolist() == [1.0, 1.0, 2.0, 1.0, 1.0]
-        assert found["ratio_to_mean_1h"].tolist()[2:] == [2.0, 4.0 / 1.5, 3.0]
+        features = style(frame)
+        assert features.index.tolist() == [5, 3, 1, 4, 2]
+        assert features["sum_1h"].tolist() == [1.0, 10.0, 3.0, 7.0, 40.0]
+        assert features["count_10m"].tolist() == [1.0, 1.0, 2.0, 1.0, 1.0]
+        assert features["ratio_to_mean_1h"].tolist()[2:] == [2.0, 4.0 / 1.5, 3.0]
 
 
 def test_relations_are_those_of_the_earlier_ones() -> None:
@@ -83,9 +83,9 @@ def test_a_peer_that_computes_something_else_is_refused() -> None:
     ours = {"sum_1h": np.arange(3_000.0), "count_1h": np.ones(3_000)}
     theirs = {"sum_1h": ours["sum_1h"] * 1.00005, "count_1h": np.ones(3_000)}
     theirs["count_1h"][:2] = 2.0
-    found = agreement.compare(ours, theirs)
-    assert (found.columns, found.values, found.differing, found.worst) == (2, 6_000, 2, "sum_1h")
-    assert found.largest == pytest.approx(5e-5, rel=1e-2)
+    comparison = agreement.compare(ours, theirs)
+    assert (comparison.columns, comparison.values, comparison.differing, comparison.worst) == (2, 6_000, 2, "sum_1h")
+    assert comparison.largest == pytest.approx(5e-5, rel=1e-2)
     with pytest.raises(ValueError, match=r"3,001 of 6,000 values differ, in sum_1h \(2,999\), count_1h \(2\)"):
         agreement.compare(ours, theirs | {"sum_1h": ours["sum_1h"] * 1.001})
     with pytest.raises(ValueError, match="share no column"):

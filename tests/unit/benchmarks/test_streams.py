@@ -113,12 +113,12 @@ def test_payments_are_spread_over_all_cards() -> None:
     ids = [f"n{i:07d}" for i in range(1_000)]
     made = spread_over(given, ids, 3_000)
     paid = [msgspec.json.decode(value, type=Payment) for value in made.values]
-    assert [one.subject.encode() for one in paid] == made.keys
-    assert sorted(one.subject for one in paid[:1_000]) == ids
-    assert len({one.subject for one in paid[1_000:]}) > 900
+    assert [payment.subject.encode() for payment in paid] == made.keys
+    assert sorted(payment.subject for payment in paid[:1_000]) == ids
+    assert len({payment.subject for payment in paid[1_000:]}) > 900
     before = [msgspec.json.decode(value, type=Payment) for value in given.values[-4_000:]]
-    assert [msgspec.structs.replace(one, subject="") for one in paid] == [
-        msgspec.structs.replace(one, subject="") for one in before
+    assert [msgspec.structs.replace(payment, subject="") for payment in paid] == [
+        msgspec.structs.replace(payment, subject="") for payment in before
     ]
     with pytest.raises(ValueError, match="4000 payments more need that many events, not 4000"):
         spread_over(made, ids, 4_000)
@@ -149,8 +149,8 @@ def test_clocks_and_profiles_are_by_the_event() -> None:
 
     profiler = cProfile.Profile()
     profiler.runcall(lambda: [len("x") for _ in range(100)])
-    found = summary(profiler, [20, 30])
-    assert (found.events, found.batches) == (50, 2)
-    assert {line.function: line.calls for line in found.lines}["built-in method builtins.len"] == 2.0
+    profile = summary(profiler, [20, 30])
+    assert (profile.events, profile.batches) == (50, 2)
+    assert {line.function: line.calls for line in profile.lines}["built-in method builtins.len"] == 2.0
     with pytest.raises(ValueError, match="no batch was profiled"):
         summary(profiler, [])

@@ -21,13 +21,14 @@ from streams.drift import metrics as drift
 from streams.engine import metrics as engine
 from streams.engine.batch_histogram import BatchHistogram
 from streams.kafka import metrics as kafka
+from streams.labels import metrics as labels
 from streams.scoring import metrics as scoring
 from streams.topology import TOPOLOGY
 
 #: Which module's metrics each process exposes.
 MODULES: dict[str, list[ModuleType]] = {
     "scorer": [engine, kafka, scoring],
-    "writers": [engine, kafka],
+    "writers": [engine, kafka, labels],
     "drift-monitor": [engine, kafka, drift],
     "control": [control, engine, kafka],
     "model-server": [serving],
@@ -36,15 +37,15 @@ SUFFIXES = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"], "
 
 
 def _declared(module: ModuleType) -> Exposed:
-    found: Exposed = {}
+    exposed: Exposed = {}
     for metric in vars(module).values():
         if isinstance(metric, MetricWrapperBase):
             for suffix in SUFFIXES[metric._type or ""]:
                 # The labels of a metric without samples can be seen nowhere else.
-                found[metric._name + suffix] = {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
+                exposed[metric._name + suffix] = {*metric._labelnames, *(["le"] if suffix == "_bucket" else [])}
         elif isinstance(metric, BatchHistogram):
-            found |= {metric.name + "_bucket": {"le"}, metric.name + "_count": set(), metric.name + "_sum": set()}
-    return found
+            exposed |= {metric.name + "_bucket": {"le"}, metric.name + "_count": set(), metric.name + "_sum": set()}
+    return exposed
 
 
 BY_PROCESS: dict[str, Exposed] = {
@@ -92,7 +93,7 @@ def test_each_process_of_the_topology_has_its_metrics_listed() -> None:
 def test_a_metric_without_labels_is_of_one_process() -> None:
     # Every process that imports the module exposes such a metric, at zero: panels would show the wrong one.
     processes = Counter(module.__name__ for modules in MODULES.values() for module in modules)
-    shared = [module for module in (control, drift, engine, kafka, scoring, serving) if processes[module.__name__] > 1]
+    shared = [module for module in (control, drift, engine, kafka, labels, scoring, serving) if processes[module.__name__] > 1]
     assert shared == [engine, kafka]
     assert [name for module in shared for name, labels in _declared(module).items() if not labels - {"le"}] == []
 
@@ -101,8 +102,8 @@ def test_metrics_of_streams_stand_in_their_rooms() -> None:
     """Each in a ``metrics.py``, which the dashboards are checked against."""
     folder = Path(engine.__file__).parents[1]
     declares = re.compile(r"^[A-Z_]+ = (Counter|Gauge|(Batch)?Histogram|Summary)\(", re.MULTILINE)
-    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if declares.search(path.read_text())}
-    assert found == {f"{room}/metrics.py" for room in ("drift", "engine", "kafka", "scoring")}
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*.py") if declares.search(path.read_text())}
+    assert files == {f"{room}/metrics.py" for room in ("drift", "engine", "kafka", "labels", "scoring")}
 
 
 def test_panels_have_titles_descriptions_ids_and_do_not_overlap(dashboard: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from infra.security import acl
 from streams.drift.data import tables
 from streams.topology import TOPOLOGY
+from tests import stock_clients
 from tests.unit.docs import rooms
 from tests.unit.docs.pages import ROOT
 
@@ -32,6 +33,7 @@ BLOCKS = (
     Block("drift.md", "watched", tables.watched),
     Block("drift.md", "faults", tables.rules),
     Block("drift.md", "aftermath", tables.aftermath),
+    Block("serving.md", "clients", stock_clients.markdown),
     Block("architecture.md", "processors", TOPOLOGY.markdown),
     *(Block("architecture.md", package, rooms.table_of(package)) for package in rooms.PACKAGES),
 )

@@ -17,8 +17,8 @@ PACKAGES = ("features", "streams", "serving", "retrain", "infra")
 def layers(package: str) -> list[list[str]]:
     """Return the rooms of a package by layer, the top floor first; rooms of one layer do not import each other."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    found = next(contract["layers"] for contract in contracts if contract.get("containers") == [package])
-    return [[room.strip("()") for room in layer.split(" | ")] for layer in found]
+    floors = next(contract["layers"] for contract in contracts if contract.get("containers") == [package])
+    return [[room.strip("()") for room in layer.split(" | ")] for layer in floors]
 
 
 def table(package: str) -> str:

@@ -31,13 +31,13 @@ def without_verb(path: Path) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_functions_docstring_begins_with_a_verb(package: str) -> None:
-    found = [
+    problems = [
         f"{path.relative_to(ROOT)}: {name}: {line}"
         for path in sorted((ROOT / package).rglob("*.py"))
         for name, line in without_verb(path)
         if (path.relative_to(ROOT).as_posix(), name) not in ALLOWED
     ]
-    assert not found, "\n".join(found)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize(

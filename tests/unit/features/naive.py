@@ -51,20 +51,20 @@ def vectors(events: Sequence[Event], wanted: Collection[int] | None = None) -> l
     """The stream's features of each event, given those that arrived before it; of the ``wanted`` ones only, by their number."""
     subjects: dict[str, list[_Arrived]] = {}
     others: dict[str, list[Event]] = {}
-    found = []
+    rows = []
     for i, came in enumerate(events):
-        event, now = came, _Arrived(came)
+        event, arrival = came, _Arrived(came)
         held = subjects.setdefault(event.subject, [])
         # Only a purchase is remembered; of the others it is asked what would be said of them.
-        before = _remember(held if event.kind == 0 else [replace(a) for a in held], now)
+        before = _remember(held if event.kind == 0 else [replace(a) for a in held], arrival)
         earlier = [a for a in before if a.event.time > event.time - 90 * DAY]
         if event.kind < 0:
-            now.event = event = replace(event, amount=int(_robust_mean([a.event.amount for a in earlier]) + 0.5))
-        of_amounts = _of_amounts(earlier, now)
+            arrival.event = event = replace(event, amount=int(_robust_mean([a.event.amount for a in earlier]) + 0.5))
+        of_amounts = _of_amounts(earlier, arrival)
         apart = _apart(others.setdefault(event.subject, []), event)
         if wanted is None or i in wanted:
-            found.append(_vector(before, earlier, now) | of_amounts | _of_others(apart, earlier, event))
-    return found
+            rows.append(_vector(before, earlier, arrival) | of_amounts | _of_others(apart, earlier, event))
+    return rows
 
 
 def _apart(held: list[Event], event: Event) -> list[Event]:
@@ -91,34 +91,34 @@ def _of_others(apart: list[Event], earlier: list[_Arrived], event: Event) -> dic
     return out
 
 
-def _remember(held: list[_Arrived], now: _Arrived) -> list[_Arrived]:
+def _remember(held: list[_Arrived], arrival: _Arrived) -> list[_Arrived]:
     """Put an event into what is held of its card, and return what lies before it: nothing, if it comes too late to be held."""
-    event = now.event
+    event = arrival.event
     # Stable: ties stay in order of arrival.
-    line = sorted([*held, now], key=lambda a: a.event.time)
+    line = sorted([*held, arrival], key=lambda a: a.event.time)
     line = [a for a in line if a.event.time > line[-1].event.time - 91 * DAY][-2048:]
-    if not any(a is now for a in line):
+    if not any(a is arrival for a in line):
         return []
     held[:] = line
-    at = next(i for i, a in enumerate(line) if a is now)
+    at = next(i for i, a in enumerate(line) if a is arrival)
     same = [
         (i, a)
         for i, a in enumerate(line)
         if a.event.counterpart == event.counterpart and abs(a.event.time - event.time) < 90 * DAY
     ]
-    now.first = not any(i < at for i, _ in same)
+    arrival.first = not any(i < at for i, _ in same)
     for i, a in same:
         a.first = a.first and i <= at
     return line[:at]
 
 
-def _vector(before: list[_Arrived], earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
-    event, t = now.event, now.event.time
+def _vector(before: list[_Arrived], earlier: list[_Arrived], arrival: _Arrived) -> dict[str, float]:
+    event, t = arrival.event, arrival.event.time
     out = {f.name: f.missing for f in FEATURES[:N_STREAM]}
     out |= _of_itself(event)
     for name, length in WINDOWS.items():
         out |= _of_window(name, [a.event.amount for a in earlier if a.event.time > t - length], event.amount)
-    out |= _of_places(earlier, event) | _of_terminals(before, earlier, now)
+    out |= _of_places(earlier, event) | _of_terminals(before, earlier, arrival)
     if earlier:
         out["seconds_since_last"] = (t - earlier[-1].event.time) / 1000
     month = [a.event for a in earlier if a.event.time > t - 30 * DAY] + [event]
@@ -179,18 +179,20 @@ def _kilometres(*degrees: float) -> float:
     for lat, lon in (degrees[:2], degrees[2:]):
         phi, theta = math.radians(lat), math.radians(lon)
         places.append(np.array([math.cos(phi) * math.cos(theta), math.cos(phi) * math.sin(theta), math.sin(phi)]))
-    one, other = places
-    return 6371.0088 * math.atan2(float(np.linalg.norm(np.cross(one, other))), float(np.dot(one, other)))
+    point, other = places
+    return 6371.0088 * math.atan2(float(np.linalg.norm(np.cross(point, other))), float(np.dot(point, other)))
 
 
-def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
-    event = now.event
+def _of_terminals(before: list[_Arrived], earlier: list[_Arrived], arrival: _Arrived) -> dict[str, float]:
+    event = arrival.event
     events = [*(a.event for a in earlier), event]
     out = {"repeat_retailer": float(any(e.counterpart == event.counterpart for e in events[:-1]))}
     for name in ("1d", "7d", "30d", "90d"):
         out[f"terminals_{name}"] = float(len({e.counterpart for e in events if e.time > event.time - WINDOWS[name]}))
     for name in ("1d", "7d", "30d"):
-        out[f"new_terminals_{name}"] = float(sum(a.first for a in [*before, now] if a.event.time > event.time - WINDOWS[name]))
+        out[f"new_terminals_{name}"] = float(
+            sum(a.first for a in [*before, arrival] if a.event.time > event.time - WINDOWS[name])
+        )
     return out
 
 
@@ -204,11 +206,11 @@ def _robust_mean(amounts: list[int]) -> float:
     return (sum(ordinary) + 2.0 * 5000.0) / (len(ordinary) + 2.0)
 
 
-def _of_amounts(earlier: list[_Arrived], now: _Arrived) -> dict[str, float]:
-    event, amounts = now.event, sorted(a.event.amount for a in earlier)
+def _of_amounts(earlier: list[_Arrived], arrival: _Arrived) -> dict[str, float]:
+    event, amounts = arrival.event, sorted(a.event.amount for a in earlier)
     median = _median(amounts)
-    now.ratio = float(np.float32(event.amount / _robust_mean(amounts)))
-    out = {"ratio_to_median_purchase_price": event.amount / median if median > 0 else 1.0, "ratio_to_robust_mean": now.ratio}
+    arrival.ratio = float(np.float32(event.amount / _robust_mean(amounts)))
+    out = {"ratio_to_median_purchase_price": event.amount / median if median > 0 else 1.0, "ratio_to_robust_mean": arrival.ratio}
     for days in (3, 14):
         recent = [a for a in earlier if a.event.time > event.time - days * DAY]
         out[f"max_robust_ratio_{days}d"] = max((a.ratio for a in recent), default=0.0)

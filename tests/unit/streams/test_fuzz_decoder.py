@@ -9,11 +9,11 @@ from tests.fuzz.hostile import Hostile
 
 
 def test_every_record_is_scored_or_has_one_dead_letter() -> None:
-    found = fuzz(seed=20_261_125, n=100_000)
-    assert found.valid + found.letters + found.duplicates == 100_000
-    assert found.duplicates > 100
-    assert min(found.valid, found.letters) > 30_000
-    assert set(found.by_error) >= {
+    tally = fuzz(seed=20_261_125, n=100_000)
+    assert tally.valid + tally.letters + tally.duplicates == 100_000
+    assert tally.duplicates > 100
+    assert min(tally.valid, tally.letters) > 30_000
+    assert set(tally.by_error) >= {
         "ValidationError",
         "DecodeError",
         "UnicodeDecodeError",

@@ -94,9 +94,9 @@ def test_no_dead_letter_repeats_what_it_holds(topic: str, caplog: pytest.LogCapt
     _, _, letters = BatchDecoder(EVENT_OF[topic], "test").decode(records)
     assert len(letters) > 10
     for letter in letters:
-        found = msgspec.json.decode(letter.value, type=DeadLetter)
-        assert clean(found.message), found.message
-        assert clean(found.error)
+        dead_letter = msgspec.json.decode(letter.value, type=DeadLetter)
+        assert clean(dead_letter.message), dead_letter.message
+        assert clean(dead_letter.error)
     assert clean(caplog.text)
 
 

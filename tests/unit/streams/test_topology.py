@@ -28,16 +28,16 @@ GOOD = Processor(
 
 @pytest.mark.parametrize("field", ["name", "inputs", "outputs", "replays"])
 def test_a_core_that_says_something_else_is_refused_by_the_name_of_the_field(field: str) -> None:
-    said: dict[str, Any] = {"name": GOOD.name, "inputs": GOOD.reads, "outputs": GOOD.writes, "replays": GOOD.replays}
-    GOOD.check(SimpleNamespace(**said))
-    other = SimpleNamespace(**said | {field: ("labels",)})
+    declared: dict[str, Any] = {"name": GOOD.name, "inputs": GOOD.reads, "outputs": GOOD.writes, "replays": GOOD.replays}
+    GOOD.check(SimpleNamespace(**declared))
+    other = SimpleNamespace(**declared | {field: ("labels",)})
     with pytest.raises(TopologyError, match=rf"rings: its core says {field} = \('labels',\)"):
         GOOD.check(other)
 
 
-@pytest.mark.parametrize("one", TOPOLOGY.processors, ids=lambda one: one.name)
-def test_every_build_is_a_function_that_is_there(one: Processor) -> None:
-    assert callable(one.load())
+@pytest.mark.parametrize("processor", TOPOLOGY.processors, ids=lambda processor: processor.name)
+def test_every_build_is_a_function_that_is_there(processor: Processor) -> None:
+    assert callable(processor.load())
 
 
 @pytest.mark.parametrize("build", ["streams.nowhere:build", "nowhere.at.all:build", "streams.labels.joiner:nothing"])
@@ -77,7 +77,7 @@ def test_every_topic_has_a_place_and_each_changelog_is_made() -> None:
     made = [topic.name for topic in TOPOLOGY.topics(4)]
     assert made == [*topics.NAMES, "control-runs-changelog"]
     assert {topic.name: topic.partitions for topic in TOPOLOGY.topics(4)}[topics.SCORES] == 4
-    used = {name for one in TOPOLOGY for name in (*one.reads, *one.follows, *one.writes)}
+    used = {name for processor in TOPOLOGY for name in (*processor.reads, *processor.follows, *processor.writes)}
     # The only topic without a processor is the operators' own.
     assert set(topics.NAMES) - used == {topics.DLQ_HANDLED}
 

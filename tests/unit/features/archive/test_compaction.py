@@ -37,8 +37,8 @@ def put(settings: Settings, partition: int, first: int, last: int, day: str = DA
 
 
 def place(settings: Settings) -> Place:
-    (found,) = [one for one in places(settings) if one.folder.name == DAY]
-    return found
+    (day,) = [place for place in places(settings) if place.folder.name == DAY]
+    return day
 
 
 def names(settings: Settings) -> list[str]:
@@ -120,7 +120,7 @@ def test_rows_of_terminals_are_written_once_and_merged(settings: Settings) -> No
     append_counterpart_risk(settings, [counterpart("c", 2)], 1, 2)
     folder = layout.counterpart_risk_folder(settings)
     assert compact_all(places(settings)).before == 2
-    found = {path.name: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}
-    assert list(found) == ["outcomes-0-000000000003-000000000011.parquet", "outcomes-1-000000000002-000000000002.parquet"]
-    assert found["outcomes-0-000000000003-000000000011.parquet"]["revision"].to_pylist() == [3, 7, 9]
+    tables = {path.name: pq.read_table(path) for path in sorted(folder.glob("*.parquet"))}
+    assert list(tables) == ["outcomes-0-000000000003-000000000011.parquet", "outcomes-1-000000000002-000000000002.parquet"]
+    assert tables["outcomes-0-000000000003-000000000011.parquet"]["revision"].to_pylist() == [3, 7, 9]
     assert (folder / "_schema" / "empty.parquet").exists()

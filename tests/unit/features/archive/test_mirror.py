@@ -24,9 +24,9 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def store(settings: Settings) -> ObjectStore:
-    found = stores.rows(settings)
-    assert isinstance(found, ObjectStore)
-    return found
+    store = stores.rows(settings)
+    assert isinstance(store, ObjectStore)
+    return store
 
 
 def held(settings: Settings) -> dict[str, bytes]:

@@ -41,8 +41,8 @@ def child(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 def names(**environment: str) -> dict[str, object]:
     done = child("-c", NAMES, **environment)
     assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer
 
 
 def prefixed(name: str) -> str:
@@ -53,18 +53,18 @@ def prefixed(name: str) -> str:
     return name if name == "driftloop-" else f"{head}shop.{name.removeprefix(head)}"
 
 
-def changed(found: object) -> object:
-    if isinstance(found, dict):
-        return {key: changed(value) for key, value in found.items()}
-    return [changed(one) for one in found] if isinstance(found, list) else prefixed(str(found))
+def changed(tree: object) -> object:
+    if isinstance(tree, dict):
+        return {key: changed(value) for key, value in tree.items()}
+    return [changed(branch) for branch in tree] if isinstance(tree, list) else prefixed(str(tree))
 
 
 def test_every_name_at_the_broker_has_the_prefix() -> None:
-    found = names(**{PREFIX_VARIABLE: "shop."})
+    answer = names(**{PREFIX_VARIABLE: "shop."})
     wanted = changed(names())
     assert isinstance(wanted, dict)
     wanted["spread"] = sorted(wanted["spread"])
-    assert found == wanted
+    assert answer == wanted
 
 
 def test_without_a_prefix_names_are_as_they_are_written() -> None:

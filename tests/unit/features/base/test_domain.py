@@ -37,10 +37,10 @@ def test_the_domain_holds_together() -> None:
     DOMAIN.check()
 
 
-@pytest.mark.parametrize("said", CHANGES)
-def test_a_wrong_name_is_refused(said: str) -> None:
-    with pytest.raises(DomainError, match=f"domain card_fraud.*{said}"):
-        CHANGES[said](DOMAIN).check()
+@pytest.mark.parametrize("message", CHANGES)
+def test_a_wrong_name_is_refused(message: str) -> None:
+    with pytest.raises(DomainError, match=f"domain card_fraud.*{message}"):
+        CHANGES[message](DOMAIN).check()
 
 
 @pytest.mark.parametrize("name", ["no_such_domain", "features.base.domain:NOTHING", "features.base.domain:Domain"])

@@ -189,10 +189,10 @@ def test_a_lock_in_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> Non
 def test_only_this_module_renames_over_files_and_locks_them() -> None:
     root = Path(files.__file__).parents[2]
     packages = ("features", "streams", "retrain", "serving", "infra", "dashboards")
-    found = {
+    paths = {
         str(path.relative_to(root))
         for path in (path for package in packages for path in (root / package).rglob("*.py"))
         if any(word in path.read_text() for word in ("import fcntl", "fsync(", "os.replace(", ".rename("))
     }
     # Compaction moves a folder that was replaced out of the way.
-    assert found == {"features/base/files.py", "features/archive/compaction.py"}
+    assert paths == {"features/base/files.py", "features/archive/compaction.py"}

@@ -18,7 +18,7 @@ def test_a_time_out_has_an_end(tmp_path: Path, name: str, most: int) -> None:
     assert getattr(load(tmp_path).scoring, name) == most
     for value in ("1e12", f"{most}.1", "0", "inf", "nan"):
         path.write_text(f"[scoring]\n{name} = {value}\n")
-        with pytest.raises(SettingsError, match=rf"scoring\.{name}: Input should be"):
+        with pytest.raises(SettingsError, match=rf"scoring\.{name} is .*; write a (finite )?number"):
             load(tmp_path)
 
 
@@ -42,7 +42,7 @@ def test_a_cluster_elsewhere_keeps_copies(tmp_path: Path, text: str, copies: int
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "[topics]\nreplication_factor = 3\n",
@@ -50,12 +50,12 @@ def test_a_cluster_elsewhere_keeps_copies(tmp_path: Path, text: str, copies: int
         ),
         ("[topics]\nmin_insync_replicas = 2\n", r"topics\.min_insync_replicas is 2, more than the 1 copies"),
         (ELSEWHERE + "[topics]\nmin_insync_replicas = 4\n", r"topics\.min_insync_replicas is 4, more than the 3 copies"),
-        (ELSEWHERE + "[topics]\nreplication_factor = 0\n", r"topics\.replication_factor: Input should be"),
+        (ELSEWHERE + "[topics]\nreplication_factor = 0\n", r"topics\.replication_factor is 0; write a number, at least 1"),
     ],
 )
-def test_copies_that_no_broker_could_keep_are_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_copies_that_no_broker_could_keep_are_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / FILE_NAME).write_text(text)
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         load(tmp_path)
 
 

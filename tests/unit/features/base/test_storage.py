@@ -90,11 +90,11 @@ def test_a_lock_is_held_by_one(shared: Store, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_lease_of_a_killed_holder_ends_and_a_late_holder_hears_of_it() -> None:
-    now = [1000.0]
+    clock = [1000.0]
     files, path = fsspec.core.url_to_fs("strict://late")
-    store = ObjectStore(files, path, "storage.models", lambda: now[0])
+    store = ObjectStore(files, path, "storage.models", lambda: clock[0])
     with pytest.raises(LeaseLost, match="the lease ended after 120 s"), store.lock("one"):
-        now[0] += storage.LEASE_S + 1
+        clock[0] += storage.LEASE_S + 1
         # As if this one had been killed: the next does not wait.
         with store.lock("one"):
             pass
@@ -138,13 +138,13 @@ def test_a_number_that_was_used_and_removed_meanwhile_is_no_lease(monkeypatch: p
     waited: list[str] = []
 
     def names(folder: str) -> list[str]:
-        found = looked(folder)
+        entries = looked(folder)
         if not waited:
             waited.append("looked")
             with others.lock("one"):
                 pass
             held.__enter__()
-        return found
+        return entries
 
     def sleep(_: float) -> None:
         waited.append("waited")

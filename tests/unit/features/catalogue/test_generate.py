@@ -50,15 +50,15 @@ def test_the_code_of_a_name_and_the_formula_of_a_feature_are_generated_as_they_s
 
 
 @pytest.mark.parametrize(
-    ("formula", "said"),
+    ("formula", "message"),
     [
         ("count_1d +", "feature made_up: the formula 'count_1d +' is no expression"),
         ("count_1y", "feature made_up: the formula uses count_1y, which features/catalogue/ingredients.py does not offer"),
         ("positives_7d", "does not offer to a feature of source history"),
     ],
 )
-def test_a_formula_that_cannot_run_is_refused_by_name(formula: str, said: str) -> None:
-    with pytest.raises(generate.FormulaError, match=re.escape(said)):
+def test_a_formula_that_cannot_run_is_refused_by_name(formula: str, message: str) -> None:
+    with pytest.raises(generate.FormulaError, match=re.escape(message)):
         generate.source((Feature("made_up", "history", "1", "nothing", formula),))
 
 

@@ -86,5 +86,5 @@ def test_the_limit_is_read_from_the_file(tmp_path: Path) -> None:
 def test_no_code_that_runs_takes_the_default_schema_for_the_settings_one() -> None:
     asks = re.compile(r"\bSCHEMA\b|\bDOMAIN\.measure_limit\b")
     files = [path for folder in ("features", "streams", "serving", "retrain", "infra") for path in (ROOT / folder).rglob("*.py")]
-    found = {str(path.relative_to(ROOT)) for path in files if asks.search(path.read_text())}
-    assert found == {"features/catalogue/vector.py"}
+    paths = {str(path.relative_to(ROOT)) for path in files if asks.search(path.read_text())}
+    assert paths == {"features/catalogue/vector.py"}

@@ -33,10 +33,10 @@ def test_a_copy_is_as_of_its_beginning(first: int, turns: list[tuple[int, int]])
         update(state, batch, 220)
     while not copy.done:
         copy.step(7)
-    found = SubjectState.from_arrays(copy.arrays()).arrays()
-    assert found.keys() == expected.keys()
+    arrays = SubjectState.from_arrays(copy.arrays()).arrays()
+    assert arrays.keys() == expected.keys()
     for name, array in expected.items():
-        np.testing.assert_array_equal(found[name], array, err_msg=name)
+        np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
 def test_a_state_that_was_restored_is_copied_with_the_cards_that_came_since() -> None:
@@ -52,9 +52,9 @@ def test_a_state_that_was_restored_is_copied_with_the_cards_that_came_since() ->
     copy = StateCopy(again)
     while not copy.done:
         copy.step(7)
-    found, expected = SubjectState.from_arrays(copy.arrays()).arrays(), again.arrays()
+    arrays, expected = SubjectState.from_arrays(copy.arrays()).arrays(), again.arrays()
     for name, array in expected.items():
-        np.testing.assert_array_equal(found[name], array, err_msg=name)
+        np.testing.assert_array_equal(arrays[name], array, err_msg=name)
 
 
 def test_a_copy_that_is_not_complete_cannot_be_taken() -> None:

@@ -34,8 +34,8 @@ def test_days_are_written_as_they_were_served(log: pa.Table, tmp_path: Path, hel
     written = write_bucket(stretch, 1, iter(log.to_batches(max_chunksize=33)), Features())
     assert stretch.pending() == [0]
     assert written == stretch.rows() == ((day == stretch.first) | (day == stretch.first + 1)).sum()
-    for one in stretch.days:
-        got, wanted = pq.read_table(stretch.file(one, 1)), log.filter(pa.array(day == one))
+    for day_number in stretch.days:
+        got, wanted = pq.read_table(stretch.file(day_number, 1)), log.filter(pa.array(day == day_number))
         assert got.schema.equals(BACKFILLED)
         same = [name for name in BACKFILLED.names if name not in {"features", "schema"}]
         assert got.select(same).equals(wanted.select(same))

@@ -30,8 +30,8 @@ def test_a_stretch_is_done_when_all_its_buckets_are(tmp_path: Path) -> None:
     assert (stretch.pending(), done_days(tmp_path)) == ([], {})
     stretch.finish(SCHEMA)
     assert done_days(tmp_path) == {DAY: 6, DAY + 1: 7}
-    said = [msgspec.json.decode((tmp_path / day_name(day) / DONE).read_bytes(), type=DoneDay) for day in stretch.days]
-    assert said == [DoneDay(SCHEMA, 6, 3), DoneDay(SCHEMA, 7, 3)]
+    marks = [msgspec.json.decode((tmp_path / day_name(day) / DONE).read_bytes(), type=DoneDay) for day in stretch.days]
+    assert marks == [DoneDay(SCHEMA, 6, 3), DoneDay(SCHEMA, 7, 3)]
     assert [path.name for path in (tmp_path / day_name(DAY)).iterdir()] == [DONE]
     assert started(tmp_path, DAY, DAY + 2) is None
 

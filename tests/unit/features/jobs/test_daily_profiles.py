@@ -10,10 +10,10 @@ from features.transform.profiles import HOME_LAT, HOME_LON, distance_from_home
 
 
 def habits(*places: tuple[float, float]) -> np.ndarray:
-    found = Habits()
+    card = Habits()
     for place in places:
-        found.add(0, 100, "t", None, place)
-    return found.profile()[0]
+        card.add(0, 100, "t", None, place)
+    return card.profile()[0]
 
 
 def test_a_home_is_the_mean_of_the_places_where_the_card_was() -> None:
@@ -27,6 +27,6 @@ def test_a_home_at_180_degrees_is_no_home_at_0(places: list[tuple[float, float]]
 
 
 def test_without_places_there_is_no_home() -> None:
-    found = Habits()
-    found.add(0, 100, "t", None, None)
-    assert np.isnan(found.profile()[0][[HOME_LAT, HOME_LON]]).all()
+    card = Habits()
+    card.add(0, 100, "t", None, None)
+    assert np.isnan(card.profile()[0][[HOME_LAT, HOME_LON]]).all()

@@ -48,5 +48,17 @@ def test_spark_gets_a_wrapper_only_where_a_module_is_missing(tmp_path: Path, mon
     home = java.spark_java_home(tmp_path / "cache")
     assert home == tmp_path / "cache" / "spark-java"
     command = [str(home / "bin" / "java"), "-cp", "a b", f"--add-modules={java.VECTOR_MODULE}", "Main"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert said.stdout == "-cp|a b|Main|"
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert process.stdout == "-cp|a b|Main|"
+
+
+def test_the_wrapper_finds_a_java_whose_path_a_shell_would_read_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = _runtime(tmp_path / 'a "b" $HOME `c` it\'s', "25.0.2", "java.base")
+    monkeypatch.setattr(java, "java_home", lambda: home)
+    wrapper = java.spark_java_home(tmp_path / "cache") / "bin" / "java"
+    done = subprocess.run(
+        [wrapper, "x y", f"--add-modules={java.VECTOR_MODULE}", "z"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "x y|z|"

@@ -14,10 +14,10 @@ from tests.unit.streams.records import T0, score
 
 
 def settings(folder: Path, **kafka: str) -> Settings:
-    found = load(folder)
-    found.bootstrap_servers = "broker.example:9092"
-    found.kafka = {name.replace("_", "."): value for name, value in kafka.items()}
-    return found
+    settings = load(folder)
+    settings.bootstrap_servers = "broker.example:9092"
+    settings.kafka = {name.replace("_", "."): value for name, value in kafka.items()}
+    return settings
 
 
 def test_settings_under_their_java_names(tmp_path: Path) -> None:
@@ -54,19 +54,19 @@ def batch(*values: bytes) -> pa.RecordBatch:
 
 def test_what_does_not_decode_is_left_out_and_the_place_stays() -> None:
     event = Payment("x", T0, "c", "t", 5, mode="chip", latitude=1.5)
-    one = msgspec.structs.replace(score("x", T0), event=event)
-    far = msgspec.structs.replace(one, event=msgspec.structs.replace(event, event_id="y", measure=-1))
-    good, bad = msgspec.json.encode(one), msgspec.json.encode(far)
-    [found, nothing] = decoded(iter([batch(b"no json", good, bad), batch(bad)]))
+    scored = msgspec.structs.replace(score("x", T0), event=event)
+    far = msgspec.structs.replace(scored, event=msgspec.structs.replace(event, event_id="y", measure=-1))
+    good, bad = msgspec.json.encode(scored), msgspec.json.encode(far)
+    [table, nothing] = decoded(iter([batch(b"no json", good, bad), batch(bad)]))
     assert nothing.num_rows == 0
-    [row] = found.to_pylist()
+    [row] = table.to_pylist()
     assert (row["transaction_id"], row["kafka_partition"], row["kafka_offset"]) == ("x", 3, 8)
     assert (row["entry_mode"], row["pin_used"], row["longitude"], row["latitude"]) == ("chip", None, None, 1.5)
 
 
 def test_scores_bring_their_vectors() -> None:
-    one = score("x", T0, first_feature=0.1)
-    [found] = decoded(iter([batch(msgspec.json.encode(one))]))
-    [row] = found.to_pylist()
+    scored = score("x", T0, first_feature=0.1)
+    [table] = decoded(iter([batch(msgspec.json.encode(scored))]))
+    [row] = table.to_pylist()
     assert (row["transaction_id"], row["schema"], row["features"][1]) == ("x", SCHEMA, 0.5)
-    assert found.column("features").flatten()[0] == pa.scalar(0.1, pa.float32())
+    assert table.column("features").flatten()[0] == pa.scalar(0.1, pa.float32())

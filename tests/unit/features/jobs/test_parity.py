@@ -32,10 +32,10 @@ def world(folder: Path, labels: Labels) -> tuple[Settings, list[Archived]]:
     settings.labels = labels
     settings.ports.redis = 16_379  # nobody is asked there
     apply(settings)
-    events, told = history(OPTIONS, DAYS, "p-")
-    found: Tables = tables(events, told, labels, settings.feast)
-    found.write_offline(settings)
-    reader = Reader(Newest(found), settings.feast)
+    events, label_events = history(OPTIONS, DAYS, "p-")
+    store: Tables = tables(events, label_events, labels, settings.feast)
+    store.write_offline(settings)
+    reader = Reader(Newest(store), settings.feast)
     return settings, served(disordered(events, twice=0.0), profiles=reader, labels=labels)
 
 
@@ -62,11 +62,11 @@ def test_one_bit_of_each_column_that_was_read_is_found(stored: tuple[Settings, l
     wrong = rows
     for i, feature in enumerate(read):
         wrong = tampered(wrong, 1000 + i, feature)
-    found = compared(wrong, settings)
-    assert found.differing == len(read) == 24
-    assert found.by_feature == dict.fromkeys(sorted(read), 1)
+    report = compared(wrong, settings)
+    assert report.differing == len(read) == 24
+    assert report.by_feature == dict.fromkeys(sorted(read), 1)
     places = {(row.partition, row.offset): feature for row, feature in zip(rows[1000:], read, strict=False)}
-    assert all(places[one.kafka_partition, one.kafka_offset] == one.feature for one in found.first)
+    assert all(places[difference.kafka_partition, difference.kafka_offset] == difference.feature for difference in report.first)
 
 
 @pytest.mark.parametrize("labels", [Labels(delay_days=3.5, step_hours=24), Labels(delay_days=2.3, step_hours=5)])
@@ -79,9 +79,9 @@ def test_tables_that_say_something_else_are_found(stored: tuple[Settings, list[A
     """A horizon that is a day nearer lets terminals say more."""
     settings, rows = stored
     nearer = settings.model_copy(update={"labels": Labels(delay_days=6.0)})
-    found = compared(rows, settings, nearer)
-    assert {name.split("_")[0] for name in found.by_feature} == {"terminal"}
-    assert found.by_feature["terminal_count_7d"] > len(rows) // 10
+    report = compared(rows, settings, nearer)
+    assert {name.split("_")[0] for name in report.by_feature} == {"terminal"}
+    assert report.by_feature["terminal_count_7d"] > len(rows) // 10
 
 
 def test_a_store_that_needs_a_spark_of_its_own_is_refused(tmp_path: Path) -> None:

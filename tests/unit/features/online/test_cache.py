@@ -14,7 +14,7 @@ from features.transform.profiles import PROFILE_WIDTH, USUAL_WIDTH, Profiles, un
 NAMES = st.sampled_from("abcdefghij")
 
 
-def found(owners: Sequence[int], sizes: Sequence[int]) -> Profiles:
+def profiles(owners: Sequence[int], sizes: Sequence[int]) -> Profiles:
     """Customers whose every value is the number, and terminals with as many tiles, whose every value is their number; 0: none."""
     number, size = np.array(owners, dtype=np.int64), np.array(sizes, dtype=np.int64)
     end = np.cumsum(size)
@@ -33,7 +33,7 @@ def test_rows_are_fresh_for_a_while_near_their_event_time() -> None:
     rows = OwnerRows(10)
     slots = rows.slots(["a", "b"])
     assert rows.fresh(slots, 100.0, 5000, 1.0, 10).tolist() == [False, False]
-    rows.put(slots[:1], found([7], []), 100.0, 5000)
+    rows.put(slots[:1], profiles([7], []), 100.0, 5000)
     assert rows.fresh(slots, 100.9, 5010, 1.0, 10).tolist() == [True, False]
     assert rows.fresh(slots, 101.0, 5000, 1.0, 10).tolist() == [False, False]
     assert rows.fresh(slots, 100.0, 5011, 1.0, 10).tolist() == [False, False]
@@ -51,7 +51,7 @@ def test_what_was_used_longest_ago_goes_first() -> None:
 def test_a_batch_keeps_all_its_rows_until_trim() -> None:
     rows = CounterpartRows(1)
     slots = rows.slots(["a", "b", "c"])
-    rows.put(slots, found([0] * 3, [1, 2, 3]), 0.0, 0)
+    rows.put(slots, profiles([0] * 3, [1, 2, 3]), 0.0, 0)
     assert rows.sizes[slots].tolist() == [1, 2, 3]
     rows.trim()
     assert len(rows) <= 1
@@ -65,14 +65,14 @@ def test_it_stays_within_its_bound_and_remembers_rightly(most: int, batches: lis
         names, numbers = list(batch), list(batch.values())
         known |= batch
         for_customers, for_terminals = owners.slots(names), counterparts.slots(names)
-        owners.put(for_customers, found(numbers, []), 0.0, 0)
-        counterparts.put(for_terminals, found([], numbers), 0.0, 0)
+        owners.put(for_customers, profiles(numbers, []), 0.0, 0)
+        counterparts.put(for_terminals, profiles([], numbers), 0.0, 0)
         owners.trim()
         counterparts.trim()
         assert max(owners.weight, counterparts.weight) <= most
         assert counterparts.weight == sum(1 + known[name] // 64 for name in counterparts._slot)
         for name, slot in owners._slot.items():
-            expected = found([known[name]], [])
+            expected = profiles([known[name]], [])
             assert np.array_equal(owners.owner[slot], expected.owner[0], equal_nan=True)
             assert (owners.usual[slot] == known[name]).all()
             assert owners.time_ms[slot] == known[name]
@@ -83,7 +83,7 @@ def test_it_stays_within_its_bound_and_remembers_rightly(most: int, batches: lis
 
 def test_a_slot_that_is_given_away_holds_nothing_of_its_former_entity() -> None:
     rows = OwnerRows(1)
-    rows.put(rows.slots(["a"]), found([7], []), 0.0, 0)
+    rows.put(rows.slots(["a"]), profiles([7], []), 0.0, 0)
     rows.slots(["b"])
     rows.trim()
     [slot] = rows.slots(["c"]).tolist()

@@ -49,10 +49,10 @@ class Store:
 
 
 class Clock:
-    now = 100.0
+    seconds = 100.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.seconds
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def test_the_cache_answers_for_a_while_and_only_for_what_it_knows(store: Store, 
     reader = Reader(store, Feast(cache_s=0.5), clock)
     before = count("driftloop_profile_lookups_total", view="customer_profile", source="cache")
     reader.read(["c1"], ["t1"], times(T))
-    clock.now += 0.4
+    clock.seconds += 0.4
     assert numbers(reader.read(["c1", "c2"], ["t1", "t1"], times(T, T))) == [1, 2]
     assert store.asked[1:] == [(["c2"], [])]
     assert count("driftloop_profile_lookups_total", view="customer_profile", source="cache") == before + 1
-    clock.now += 0.1
+    clock.seconds += 0.1
     reader.read(["c1", "c2"], ["t1", "t1"], times(T, T))
     assert store.asked[2:] == [(["c1"], ["t1"])]
 
@@ -146,17 +146,17 @@ def test_store_away_the_last_known_rows_answer_as_degraded(store: Store, clock: 
     reader = Reader(store, Feast(), clock)
     reader.read(["c1"], ["t1"], times(T))
     store.up = False
-    clock.now += 3600
+    clock.seconds += 3600
     failed = count("driftloop_profile_reads_failed_total")
     read = reader.read(["c1", "c9"], ["t1", "t9"], times(T, T))
     assert (numbers(read), sizes(read), read.degraded) == ([1, -1], [1, 0], True)
     asked = len(store.asked)
-    clock.now += 0.9
+    clock.seconds += 0.9
     assert reader.read(["c1"], ["t1"], times(T)).degraded
     assert len(store.asked) == asked, "the store is left alone for a second"
     assert count("driftloop_profile_reads_failed_total") == failed + 1
     store.up = True
-    clock.now += 0.2
+    clock.seconds += 0.2
     read = reader.read(["c1", "c9"], ["t1", "t9"], times(T, T))
     assert (numbers(read), read.degraded) == ([1, 9], False)
 
@@ -172,7 +172,7 @@ def test_an_emptied_store_means_missing_not_degraded(store: Store, clock: Clock)
     reader = Reader(store, Feast(), clock)
     reader.read(["c1"], ["t1"], times(T))
     store.empty = True
-    clock.now += 1
+    clock.seconds += 1
     read = reader.read(["c1"], ["t1"], times(T))
     assert (numbers(read), sizes(read), read.degraded) == ([-1], [0], False)
     assert read.profiles.age_ms(times(T)).tolist() == [-1]
@@ -195,8 +195,8 @@ def test_too_old_and_too_new_rows_are_counted_and_count_as_missing_unless_read_a
     assert read.profiles.usual[:, 0].tolist() == [1, 0, 0, 0, 0]
     assert read.profiles.owner_ts_ms.tolist() == [T, 0, 0, 0, 0]
     assert read.profiles.counterpart_ts_ms.tolist() == [T, T, 0, T, T]
-    found = {key: count(name, view=key[0], reason=key[1]) - value for key, value in before.items()}
-    assert found == {
+    counts = {key: count(name, view=key[0], reason=key[1]) - value for key, value in before.items()}
+    assert counts == {
         ("customer_profile", "stale"): 2,
         ("customer_profile", "future"): 2,
         ("terminal_risk", "stale"): 1,

@@ -58,9 +58,9 @@ def test_a_bit_that_was_changed_is_found(settings: Settings, rows: list[Archived
     wrong = next(i for i, row in enumerate(rows) if row.day == day)
     elsewhere = load(settings.dir / "tampered")
     archive(elsewhere, tampered(rows, wrong, FEATURE))
-    found = check(elsewhere, day).sources["history"]
-    assert (found.differing, found.by_feature) == (1, {FEATURE: 1})
-    assert (found.first[0].kafka_partition, found.first[0].kafka_offset) == (rows[wrong].partition, rows[wrong].offset)
+    report = check(elsewhere, day).sources["history"]
+    assert (report.differing, report.by_feature) == (1, {FEATURE: 1})
+    assert (report.first[0].kafka_partition, report.first[0].kafka_offset) == (rows[wrong].partition, rows[wrong].offset)
 
 
 def test_a_sample_is_of_a_few_cards_and_of_others_each_day(settings: Settings, rows: list[Archived]) -> None:

@@ -29,13 +29,13 @@ def test_one_bit_differs_and_zero_has_a_sign() -> None:
     served = np.zeros((N, WIDTH), dtype=np.float32)
     again = served.copy()
     again[3, 1], again[2, 4], again[7, 0] = np.nextafter(np.float32(0), np.float32(1)), -0.0, 2.0
-    found = between(ROWS, served, again, [1, 4])
-    assert (found.vectors, found.features, found.differing) == (N, 2, 2)
-    assert found.by_feature == {NAMES[1]: 1, NAMES[4]: 1}
+    report = between(ROWS, served, again, [1, 4])
+    assert (report.vectors, report.features, report.differing) == (N, 2, 2)
+    assert report.by_feature == {NAMES[1]: 1, NAMES[4]: 1}
     # The later row has the earlier time.
-    assert [(d.event_id, d.feature) for d in found.first] == [("x3", NAMES[1]), ("x2", NAMES[4])]
-    assert found.first[0].subject == "c0"
-    assert 0 < found.mean < found.largest < 1e-40
+    assert [(d.event_id, d.feature) for d in report.first] == [("x3", NAMES[1]), ("x2", NAMES[4])]
+    assert report.first[0].subject == "c0"
+    assert 0 < report.mean < report.largest < 1e-40
 
 
 def test_parts_add_up_to_the_whole() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import settings as how
 from hypothesis import strategies as st
@@ -26,6 +28,7 @@ from features.transform.counterpart_tiles import (
 )
 
 T0 = 17_600 * DAY_MS
+IDS = (f"x{n}" for n in itertools.count())
 
 #: (hour of the transaction, fraud, unusual for its card)
 counted = st.tuples(st.integers(0, 70 * 24), st.booleans(), st.sampled_from([True, False, None]))
@@ -33,10 +36,16 @@ some = st.lists(counted, max_size=40)
 
 
 def outcome(
-    hour: int, positive: bool, unusual: bool | None = None, late: bool = False, counterpart: str = "t", at: int = 0
+    hour: int,
+    positive: bool,
+    unusual: bool | None = None,
+    late: bool = False,
+    counterpart: str = "t",
+    at: int = 0,
+    event_id: str = "",
 ) -> Outcome:
     time = T0 + hour * HOUR_MS + 5
-    return Outcome("x", "c", counterpart, time, at or time, positive, "matured", unusual=unusual, late=late)
+    return Outcome(event_id or next(IDS), "c", counterpart, time, at or time, positive, "matured", unusual=unusual, late=late)
 
 
 def tiles_of(outcomes: list[tuple[int, bool, bool | None]]) -> Counterpart:
@@ -80,8 +89,8 @@ def test_everything_read_equals_a_look_at_all_outcomes(
 ) -> None:
     event_ms = T0 + minute * 60_000
     got = as_of(tiles_of(outcomes).tiles, event_ms, delay_ms, step)
-    for name, expected, found in zip(Known._fields, by_hand(outcomes, event_ms, delay_ms, step), got, strict=True):
-        assert found.tolist() == expected.tolist(), name
+    for name, expected, column in zip(Known._fields, by_hand(outcomes, event_ms, delay_ms, step), got, strict=True):
+        assert column.tolist() == expected.tolist(), name
 
 
 @how(deadline=None)
@@ -103,8 +112,8 @@ def test_outcomes_behind_the_horizon_change_nothing(
     later = [(max(at, horizon), positive, unusual) for at, positive, unusual in after]
     got = as_of(tiles_of([*before, *(o for o in later if o[0] >= 0)]).tiles, event_ms, delay_ms, step)
     expected = as_of(tiles_of(before).tiles, event_ms, delay_ms, step)
-    for found, want in zip(got, expected, strict=True):
-        assert found.tolist() == want.tolist()
+    for column, want in zip(got, expected, strict=True):
+        assert column.tolist() == want.tolist()
 
 
 def test_an_unknown_terminal_has_counts_of_zero() -> None:
@@ -125,6 +134,45 @@ def test_a_late_outcome_without_its_first_one_changes_nothing() -> None:
     state: dict[str, Counterpart] = {}
     update(state, [outcome(3, True, late=True), outcome(5, False), outcome(4, True, late=True)])
     assert state["t"].tiles.tolist() == [[T0 // HOUR_MS + 5, 1, 0, 0]]
+
+
+@pytest.mark.parametrize("matured", [False, True])
+def test_a_withdrawn_fraud_leaves_the_tile_of_its_hour_as_if_it_had_never_been_one(matured: bool) -> None:
+    state: dict[str, Counterpart] = {}
+    first = [outcome(0, False, event_id="x")] if matured else []
+    update(state, [outcome(0, True), outcome(2, False), *first, outcome(0, True, False, matured, event_id="x")])
+    assert state["t"].tiles[:, 1:].tolist() == [[2, 2, 1], [1, 0, 0]]
+    known = state["t"].tiles
+    # Whatever the withdrawal says of the payment: what was counted is taken back where it was counted.
+    update(state, [outcome(2, False, True, late=True, event_id="x", at=T0 + 9 * DAY_MS)])
+    assert state["t"].tiles[:, 1:].tolist() == [[2, 1, 0], [1, 0, 0]]
+    assert (state["t"].as_of_ms, known[0, 2]) == (T0 + 9 * DAY_MS, 2), "what was known before stays"
+    update(state, [outcome(0, False, late=True, event_id="x")])
+    assert state["t"].tiles[0, 1:].tolist() == [2, 1, 0], "once"
+    update(state, [outcome(0, True, late=True, event_id="x"), outcome(0, True, late=True, event_id="x")])
+    assert state["t"].tiles[0, 1:].tolist() == [2, 2, 0], "a second chargeback, sent twice"
+
+
+@how(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([True, False, None])), max_size=40))
+def test_tiles_after_any_corrections_are_those_of_what_counts_in_the_end(turns: list[tuple[int, bool | None]]) -> None:
+    """Six payments in two hours; each turn of one is an outcome, the first one not late."""
+    state: dict[str, Counterpart] = {}
+    final: dict[int, tuple[bool, bool | None]] = {}
+    for payment, unusual in turns:
+        positive = payment in final and not final[payment][0]
+        update(state, [outcome(payment % 2, positive, unusual, payment in final, event_id=f"p{payment}")])
+        final[payment] = positive, unusual
+    settled: dict[str, Counterpart] = {}
+    update(settled, [outcome(payment % 2, *counts, event_id=f"p{payment}") for payment, counts in final.items()])
+    assert [c.tiles.tolist() for c in state.values()] == [c.tiles.tolist() for c in settled.values()]
+
+
+def test_what_is_forgotten_with_its_tile_is_not_taken_back() -> None:
+    state: dict[str, Counterpart] = {}
+    update(state, [outcome(0, True, event_id="x"), outcome(101, True)], keep=100)
+    update(state, [outcome(0, False, late=True, event_id="x"), outcome(0, True, late=True, event_id="x")], keep=100)
+    assert (state["t"].tiles[:, 1:].tolist(), len(state["t"].positives)) == ([[1, 1, 0]], 1)
 
 
 def test_tiles_that_nothing_reads_any_more_are_dropped() -> None:

@@ -38,13 +38,13 @@ def batch(n: int, time_ms: int, amount: int = 3000, latitude: float = 1.0, longi
 
 
 def profile() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    found = np.zeros(PROFILE_WIDTH, dtype=np.float32)
+    owner = np.zeros(PROFILE_WIDTH, dtype=np.float32)
     usual = np.zeros(USUAL_WIDTH, dtype=np.int64)
-    found[:4] = 0.0, 0.0, 15.0, 9.0
-    found[HOUR_SHARES + 23], found[HOUR_SHARES + 0], found[HOUR_SHARES + 1], found[HOUR_SHARES + 2] = 0.5, 0.25, 0.125, 0.125
-    usual[3], found[CATEGORY_MEANS + 3] = category_number("grocery"), 60.0
+    owner[:4] = 0.0, 0.0, 15.0, 9.0
+    owner[HOUR_SHARES + 23], owner[HOUR_SHARES + 0], owner[HOUR_SHARES + 1], owner[HOUR_SHARES + 2] = 0.5, 0.25, 0.125, 0.125
+    usual[3], owner[CATEGORY_MEANS + 3] = category_number("grocery"), 60.0
     usual[CATEGORIES + 5] = counterpart_number("m1")
-    return found, usual
+    return owner, usual
 
 
 def test_distances_are_great_circles() -> None:
@@ -58,7 +58,7 @@ def test_distances_are_great_circles() -> None:
 def test_fill_writes_its_own_columns_only() -> None:
     counterpart = Counterpart()
     for i in range(40):
-        counterpart.add(T0, i < 10, unusual=i < 3)
+        counterpart.add(f"x{i}", T0, i < 10, unusual=i < 3)
     mine, usual = profile()
     known = dataclasses.replace(
         unknown(2),
@@ -102,7 +102,7 @@ def test_what_is_unknown_has_the_value_that_the_catalogue_names() -> None:
 )
 def test_the_delay_and_the_step_hide_what_is_not_known_for_sure(step: int, hour: int, counts: float) -> None:
     counterpart = Counterpart()
-    counterpart.add(T0 + 1, True)
+    counterpart.add("x", T0 + 1, True)
     known = dataclasses.replace(unknown(1), tiles=counterpart.tiles, end=np.array([1]))
     vectors = np.zeros((1, WIDTH), dtype=np.float32)
     fill(vectors, batch(1, T0 + 7 * DAY_MS + hour * HOUR_MS), known, 7 * DAY_MS, step)

@@ -85,12 +85,12 @@ events = st.builds(
 
 def stream(drawn: list[Drawn]) -> list[Event]:
     """Events in order of arrival."""
-    now, found = START, []
+    clock, events = START, []
     for d in drawn:
-        now += d.gap
-        event = Event(d.subject, now - d.late, d.amount, d.counterpart, d.lat, d.lon, d.mode, d.pin, d.kind)
-        found += [event, event] if d.twice else [event]
-    return found
+        clock += d.gap
+        event = Event(d.subject, clock - d.late, d.amount, d.counterpart, d.lat, d.lon, d.mode, d.pin, d.kind)
+        events += [event, event] if d.twice else [event]
+    return events
 
 
 def columns(batch: Sequence[Event]) -> Columns:
@@ -122,8 +122,8 @@ def assert_same(got: NDArray[np.float32], want: NDArray[np.float32]) -> None:
     assert wrong.size == 0, [(int(i), NAMES[j], got[i, j], want[i, j]) for i, j in wrong[:5]]
 
 
-def assert_as_told(got: NDArray[np.float32], told: list[dict[str, float]]) -> None:
-    want = np.array([[row[n] for n in NAMES[:N_STREAM]] for row in told], dtype=np.float32).reshape(-1, N_STREAM)
+def assert_as_told(got: NDArray[np.float32], expected: list[dict[str, float]]) -> None:
+    want = np.array([[row[n] for n in NAMES[:N_STREAM]] for row in expected], dtype=np.float32).reshape(-1, N_STREAM)
     np.testing.assert_allclose(got[:, FAR], want[:, FAR], rtol=1e-6, atol=0)
     want[:, FAR] = got[:, FAR]
     assert_same(got, want)
@@ -165,18 +165,18 @@ def test_what_comes_later_changes_nothing_said_before(events: list[Event], jump:
 def test_a_hot_card_equals_the_naive_reference_bit_for_bit(widest: int) -> None:
     """More than 2,048 events in the windows, one in ten late by up to a month: of these, some find no place in the history."""
     draw = random.Random(7)
-    hot, now = [], START
+    hot, clock = [], START
     for _ in range(2_600):
-        now += draw.randrange(2 * DAY // 100)
+        clock += draw.randrange(2 * DAY // 100)
         late = draw.randrange(30 * DAY) if draw.random() < 0.1 else 0
         hot.append(
-            Event("hot", now - late, draw.randrange(widest), draw.randrange(500), 48.1, draw.choice([math.nan, 11.0, 11.5]))
+            Event("hot", clock - late, draw.randrange(widest), draw.randrange(500), 48.1, draw.choice([math.nan, 11.0, 11.5]))
         )
-    told = vectors(hot, range(2_300, 2_600))
+    expected = vectors(hot, range(2_300, 2_600))
     got = in_batches(hot, [250] * 9 + [1, 2, 3])[2_300:]
     assert got[:, INDEX["count_90d"]].max() == MAX_ROWS
     assert (got[:, INDEX["count_90d"]] == 1).any(), "one came too late"
-    assert_as_told(got, told)
+    assert_as_told(got, expected)
 
 
 def test_a_hot_card_is_bounded_and_sees_its_newest_rows() -> None:

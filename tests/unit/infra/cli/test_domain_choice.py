@@ -102,7 +102,7 @@ def test_what_is_compiled_for_a_domain_lies_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ("event=dict", "event is <class 'dict'>; give a class made of features.base.event.Event"),
         ("topic='scores'", "topic is 'scores', which is one of driftloop's own"),
@@ -114,7 +114,7 @@ def test_what_is_compiled_for_a_domain_lies_apart(tmp_path: Path) -> None:
         ("features=None", "TypeError"),
     ],
 )
-def test_a_domain_that_contradicts_itself_is_one_line(tmp_path: Path, change: str, said: str) -> None:
+def test_a_domain_that_contradicts_itself_is_one_line(tmp_path: Path, change: str, message: str) -> None:
     (tmp_path / "mine.py").write_text(
         f"from dataclasses import replace\nfrom features.domains.clicks import DOMAIN\nDOMAIN = replace(DOMAIN, {change})\n"
     )
@@ -122,7 +122,7 @@ def test_a_domain_that_contradicts_itself_is_one_line(tmp_path: Path, change: st
     done = child("-m", "infra.cli.main", "--dir", str(tmp_path), "features", "list", PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith("driftloop: domain clicks: ")
-    assert said in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
 
 

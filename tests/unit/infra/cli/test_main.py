@@ -12,8 +12,8 @@ from infra.cli import main
 
 def test_help_lists_every_command_fast() -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    said = subprocess.run([sys.executable, "-m", "infra.cli.main", "--help"], capture_output=True, text=True, check=True)
-    assert all(f"  {name} " in said.stdout for name in main.COMMANDS)
+    process = subprocess.run([sys.executable, "-m", "infra.cli.main", "--help"], capture_output=True, text=True, check=True)
+    assert all(f"  {name} " in process.stdout for name in main.COMMANDS)
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 0.5
 
 
@@ -23,9 +23,9 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from infra.cli.main import run; run(['--help']); "
         f"sys.exit(','.join(set({heavy}) & set(sys.modules)) or None)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert said.stderr == ""
-    assert said.returncode == 0
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.stderr == ""
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,12 @@ def test_wrong_input_is_one_line_and_exit_code_2(
     arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
+    (tmp_path / "driftloop.toml").touch()
     assert main.run(["--dir", str(tmp_path), *arguments]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith("driftloop: ")
-    assert message in told
-    assert told.count("\n") == 1
+    line = capsys.readouterr().err
+    assert line.startswith("driftloop: ")
+    assert message in line
+    assert line.count("\n") == 1
 
 
 def test_wrong_settings_are_one_line_and_exit_code_2(
@@ -55,6 +56,6 @@ def test_wrong_settings_are_one_line_and_exit_code_2(
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
     (tmp_path / "driftloop.toml").write_text("partitions = 0\n")
     assert main.run(["--dir", str(tmp_path), "status"]) == 2
-    told = capsys.readouterr().err
-    assert "partitions" in told
-    assert told.count("\n") == 1
+    line = capsys.readouterr().err
+    assert "partitions" in line
+    assert line.count("\n") == 1

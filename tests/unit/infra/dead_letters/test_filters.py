@@ -38,8 +38,8 @@ def test_all_conditions_must_hold(wanted: Filter, is_meant: bool) -> None:
 
 
 def test_what_is_typed_is_utc() -> None:
-    found = chosen("", "E", "", datetime(2026, 1, 1), datetime(2026, 1, 2), ["0:17"])
-    assert found == Filter("", "E", "", AT, AT + 86_400_000, frozenset({(0, 17)}))
+    choice = chosen("", "E", "", datetime(2026, 1, 1), datetime(2026, 1, 2), ["0:17"])
+    assert choice == Filter("", "E", "", AT, AT + 86_400_000, frozenset({(0, 17)}))
     with pytest.raises(typer.BadParameter, match="--since"):
         chosen("", "", "", datetime(2026, 1, 2), datetime(2026, 1, 2))
 

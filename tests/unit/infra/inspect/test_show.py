@@ -21,6 +21,23 @@ def test_numbers() -> None:
     assert show.measure(None, "EUR") == "-"
 
 
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (5000, "JPY", "5,000 JPY"),
+        (12_345, "KWD", "12.345 KWD"),
+        (5, "KWD", "0.005 KWD"),
+        (0, "JPY", "0 JPY"),
+        (100_000_000_00, "EUR", "100,000,000.00 EUR"),
+        (12_345, "CLF", "1.2345 CLF"),
+        (5000, "ABC", "5,000 of the smallest part of ABC"),
+        (1250, None, "12.50 currency units"),
+    ],
+)
+def test_amounts_have_the_places_of_their_currency(minor: int, currency: str | None, shown: str) -> None:
+    assert show.measure(minor, currency) == shown
+
+
 def test_a_piped_table_keeps_its_lines_whole_and_takes_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
     show.table(("name", ">value"), [("x" * 150, "[red]1[/red]")], "nothing")
     lines = capsys.readouterr().out.splitlines()
@@ -45,3 +62,18 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert json.loads(out[: out.index("}") + 1]) == {"a": [1]}
     assert out.endswith('\n{"b":2}\n')
+
+
+@pytest.mark.parametrize(("columns", "term"), [("7", ""), ("7", "dumb"), ("x", "xterm")])
+def test_a_pipe_is_wide_whatever_the_environment_says(columns: str, term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("TERM", term)
+    assert show.console().width == 200
+
+
+@pytest.mark.parametrize(("columns", "width"), [("7", 80), ("120", 120)])
+def test_a_terminal_is_no_narrower_than_a_table(columns: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("LINES", "25")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert show.console().width == width

@@ -22,10 +22,16 @@ def test_each_processor_is_compared_with_the_one_that_has_come_farthest() -> Non
     page = serve(0, list, registry)
     try:
         settings = Settings(ports=Ports(metrics={"one": page.server_address[1], "away": 1, "none": 0}))
-        assert event_times(settings) == {
+        silent: list[str] = []
+        assert event_times(settings, silent=silent) == {
             "archive": {"newest_ms": 1_767_599_990_500, "behind_s": 10.0},
             "scorer": {"newest_ms": 1_767_600_000_500, "behind_s": 0.0},
         }
+        # That nobody answers does not mean that nothing was seen.
+        (line,) = silent
+        assert line == "away does not say how far it is in event time, at http://127.0.0.1:1/metrics: nobody listens there"
+        assert event_times(settings, processes=["one"], silent=silent) == event_times(settings)
+        assert silent == [line]
         behind = {name: seen["behind_s"] for name, seen in event_times(settings, 1_767_600_030_500).items()}
         assert behind == {"archive": 40.0, "scorer": 30.0}
         # A payment that was published late does not turn time back.
@@ -35,7 +41,7 @@ def test_each_processor_is_compared_with_the_one_that_has_come_farthest() -> Non
         page.server_close()
 
 
-def test_what_answers_no_http_is_left_out() -> None:
+def test_what_answers_no_http_is_left_out_and_said() -> None:
     class Speechless(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.recv(1000)
@@ -43,4 +49,6 @@ def test_what_answers_no_http_is_left_out() -> None:
 
     with socketserver.TCPServer(("127.0.0.1", 0), Speechless) as server:
         threading.Thread(target=server.handle_request).start()
-        assert event_times(Settings(ports=Ports(metrics={"one": server.server_address[1]}))) == {}
+        silent: list[str] = []
+        assert event_times(Settings(ports=Ports(metrics={"one": server.server_address[1]})), silent=silent) == {}
+        assert "one does not say how far it is in event time" in silent[0]

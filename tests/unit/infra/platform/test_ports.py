@@ -82,10 +82,10 @@ def test_a_setting_is_remembered_at_the_top(before: str | None, after: str, tmp_
 
 def test_a_range_of_its_own_is_kept_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ports.RANGE_VARIABLE, "23456-23459")
-    found = ports.free_ports({23457})
-    assert {next(found) for _ in range(3)} <= {23456, 23458, 23459}
+    numbers = ports.free_ports({23457})
+    assert {next(numbers) for _ in range(3)} <= {23456, 23458, 23459}
     with pytest.raises(PlatformError, match="no free port from 23456 to 23459"):
-        next(found)
+        next(numbers)
 
 
 @pytest.mark.parametrize("wrong", ["20000", "0-5", "9-8", "20000-70000", "a-b"])

@@ -108,7 +108,7 @@ def test_one_more_in_a_process_that_is_there_runs_with_the_others(settings: Sett
     assert writers.command(settings)[-6:] == [*TOPOLOGY.processes["writers"], "rings"]
 
 
-@pytest.mark.parametrize("name", [one.name for one in TOPOLOGY if not one.alone])
+@pytest.mark.parametrize("name", [processor.name for processor in TOPOLOGY if not processor.alone])
 def test_every_processor_is_built_as_its_entry_says(name: str, settings: Settings) -> None:
     made = processors.built(name, settings)
     for thread in threading.enumerate():

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from configparser import RawConfigParser
 from contextlib import suppress
+from http.client import BadStatusLine
 from pathlib import Path
 
 import psutil
@@ -60,9 +61,9 @@ def test_leftovers_are_found_by_their_mark_and_ended(tmp_path: Path) -> None:
     ours = subprocess.Popen(sleep, env={**os.environ, supervisor.MARKER: str(settings.dir)})
     other = subprocess.Popen(sleep, env={**os.environ, supervisor.MARKER: str(tmp_path / "other")})
     try:
-        found = leftovers.find(settings)
-        assert [process.pid for process in found] == [ours.pid]
-        assert leftovers.end(found, grace_s=5) == []
+        processes = leftovers.find(settings)
+        assert [process.pid for process in processes] == [ours.pid]
+        assert leftovers.end(processes, grace_s=5) == []
         assert other.poll() is None
     finally:
         for process in (ours, other):
@@ -78,11 +79,11 @@ def hanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S
     try:
         supervisor.start(settings, (sleep,))
         supervisor.start_component(settings, "odd")
-        (found,) = supervisor.processes(settings).values()
-        assert found.wanted
+        (component,) = supervisor.processes(settings).values()
+        assert component.wanted
         os.kill(supervisor.pid(settings), signal.SIGSTOP)
         monkeypatch.setattr(supervisor, "_ANSWER_S", 0.3)
-        yield settings, psutil.Process(found.pid)
+        yield settings, psutil.Process(component.pid)
     finally:
         for process in leftovers.find(settings):
             with suppress(psutil.NoSuchProcess):  # those that the test ended may still be on their way out
@@ -109,9 +110,9 @@ def test_nobody_waits_for_a_supervisor_that_hangs(hanging: tuple[Settings, psuti
 
 def test_a_supervisor_that_hangs_is_ended_with_what_it_runs(hanging: tuple[Settings, psutil.Process]) -> None:
     settings, component = hanging
-    found = leftovers.find(settings)
-    assert len(found) == 2
-    assert leftovers.end(found, grace_s=0.5) == []
+    processes = leftovers.find(settings)
+    assert len(processes) == 2
+    assert leftovers.end(processes, grace_s=0.5) == []
     assert not component.is_running()
     assert supervisor.processes(settings) == {}
 
@@ -145,5 +146,43 @@ def test_how_a_process_ended_is_read_from_the_supervisors_log(tmp_path: Path) ->
     path = tmp_path / "supervisor.log"
     assert supervisor.last_exit(path, "scorer") == -1
     path.write_text("x" * 100_000 + "\n" + LOG)
-    found = {name: supervisor.last_exit(path, name) for name in ("scorer", "writers", "control", "score", "redis")}
-    assert found == {"scorer": 2, "writers": -1, "control": 0, "score": -1, "redis": -1}
+    codes = {name: supervisor.last_exit(path, name) for name in ("scorer", "writers", "control", "score", "redis")}
+    assert codes == {"scorer": 2, "writers": -1, "control": 0, "score": -1, "redis": -1}
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (PermissionError(13, "Permission denied"), "belongs to another user"),
+        (OSError(24, "Too many open files"), "does not say what runs"),
+        (BadStatusLine("what?"), "does not say what runs"),
+    ],
+)
+def test_a_look_that_fails_is_not_nothing(
+    failure: Exception, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(supervisor._Connection, "connect", fail)
+    with pytest.raises(supervisor.Unanswered, match=reason):
+        supervisor.processes(load(tmp_path))
+
+
+def test_another_users_platform_is_not_taken_for_one_that_is_down(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(supervisor._Connection, "connect", fail)
+    with pytest.raises(PlatformError, match="run this as that user, or choose another folder with --dir"):
+        supervisor.running(load(tmp_path))
+
+
+@pytest.mark.parametrize(("mask", "kept"), [(0o000, "022"), (0o022, "022"), (0o077, "077"), (0o027, "027")])
+def test_nobody_else_may_change_what_is_written(mask: int, kept: str, tmp_path: Path) -> None:
+    before = os.umask(mask)
+    try:
+        text = supervisor.configuration(load(tmp_path), ())
+    finally:
+        os.umask(before)
+    assert f"\numask={kept}\n" in text

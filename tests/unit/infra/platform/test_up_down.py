@@ -38,7 +38,7 @@ def test_what_is_still_ending_is_started_again(tmp_path: Path, monkeypatch: pyte
         "slow", 1, lambda _: [sys.executable, str(tmp_path / "slow.py")], lambda _: {}, start_s=0, ready_s=20, stop_s=10
     )
     monkeypatch.setattr(health, "check", lambda *_: health.HEALTHY if _starts(settings) == 2 else "not yet")
-    said: list[tuple[str, str]] = []
+    messages: list[tuple[str, str]] = []
     try:
         supervisor.start(settings, (part,))
         supervisor.start_component(settings, "slow")
@@ -47,8 +47,8 @@ def test_what_is_still_ending_is_started_again(tmp_path: Path, monkeypatch: pyte
             time.sleep(0.02)
         supervisor.stop_component(settings, "slow")
         assert supervisor.processes(settings)["slow"].state == "STOPPING"
-        up_down.bring_up(settings, [part], lambda name, what, _: said.append((name, what)), time.monotonic())
-        assert said == [("slow", "starting"), ("slow", "healthy")]
+        up_down.bring_up(settings, [part], lambda name, what, _: messages.append((name, what)), time.monotonic())
+        assert messages == [("slow", "starting"), ("slow", "healthy")]
         assert supervisor.processes(settings)["slow"].state == "RUNNING"
     finally:
         assert leftovers.end(leftovers.find(settings), grace_s=10) == []

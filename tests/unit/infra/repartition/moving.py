@@ -10,6 +10,7 @@ from infra.repartition.copying import TakenLabels, Target
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged
 from streams import topics
+from streams.engine.homes import WHERE_THEY_LIE
 from streams.engine.repartition_header import HEADER
 from streams.engine.settings_history import History
 from streams.kafka.partitioners import HASHES
@@ -48,7 +49,7 @@ def moved(old: Writer, partitions: int, histories: Histories) -> Writer:
     """The log in other partitions. ``histories``: by what the label joiner had processed each topic's partitions."""
     new, target = Writer(partitions), Target("murmur2", partitions)
     marks = Marks(old.partitions, 0, histories.get(topics.SCORES))
-    taken = TakenLabels(0, histories.get(topics.LABELS, {}))
+    taken = TakenLabels(0, WHERE_THEY_LIE, histories.get(topics.LABELS, {}))
     for topic in (topics.SCORES, topics.OUTCOMES):
         for part in old.log[topic]:
             marks.see(part)

@@ -9,20 +9,23 @@ import msgspec
 import pytest
 
 from features.base.sections import Scoring
-from features.base.settings import load
+from features.base.settings import Settings, load
 from features.domains.card_fraud.event import Payment
 from infra.errors import PlatformError
 from infra.platform import repartition_journal
 from infra.platform.repartition_journal import Journal, TopicPlan
 from infra.repartition import copying
-from infra.repartition.copying import Taken, TakenLabels, Target, chosen, taken_of, temporary
+from infra.repartition.copying import Taken, TakenLabels, Target, taken_of, temporary
 from infra.repartition.marks import Marks
 from infra.repartition.merged import merged, time_of
 from infra.repartition.switching import foreign
 from streams import topics
+from streams.engine.homes import WHERE_THEY_LIE
+from streams.engine.moved_header import Moved
+from streams.engine.partitioner_setting import homes_of
 from streams.engine.repartition_header import HEADER, Copied, copied
-from streams.engine.settings_history import Since
-from streams.kafka.partitioners import HASHES, Evidence, Name, Unexplained
+from streams.engine.settings_history import History, Since
+from streams.kafka.partitioners import HASHES
 from streams.kafka.records import Record
 from streams.scoring.admission.event_clock import SUBJECTS
 from streams.scoring.intake import limits_of
@@ -43,30 +46,6 @@ def test_murmur2_is_javas(key: str, signed: int) -> None:
     assert HASHES["murmur2"](key.encode()) == signed & 0x7FFFFFFF
 
 
-@pytest.mark.parametrize("name", sorted(HASHES))
-def test_the_partitioner_is_the_one_that_explains_every_key(name: Name) -> None:
-    hashed = HASHES[name]
-    evidence = Evidence(5)
-    for n in range(100):
-        evidence.see("transactions", hashed(b"k%d" % n) % 5, b"k%d" % n)
-        evidence.see("transactions", n % 5, None)
-        evidence.see("transactions", n % 5, b"")
-    assert evidence.keys == 100
-    assert evidence.partitioner() == name
-    evidence.see("labels", (hashed(b"k1") + 1) % 5, b"k1")
-    with pytest.raises(Unexplained, match=r"no partitioner explains where the 101 keyed records are.*1 of labels"):
-        evidence.partitioner()
-    with pytest.raises(PlatformError, match="--partitioner murmur2 or crc32"):
-        chosen(evidence, None)
-    assert chosen(evidence, "crc32") == "crc32"
-
-
-def test_where_one_partition_tells_nothing_the_documented_way_is_taken() -> None:
-    evidence = Evidence(1)
-    evidence.see("transactions", 0, b"k")
-    assert evidence.partitioner() == "murmur2"
-
-
 def test_the_journal_is_what_was_written_until_it_is_removed(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert repartition_journal.read(settings) is None
@@ -84,6 +63,11 @@ def test_the_journal_is_what_was_written_until_it_is_removed(tmp_path: Path) -> 
         repartition_journal.read(settings)
 
 
+def anywhere(settings: Settings) -> dict[int, History]:
+    """What is noted of partitions whose records were taken where they lay."""
+    return {partition: (Since(0, limits_of(settings.scoring)),) for partition in range(settings.partitions)}
+
+
 def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
     settings = load(tmp_path).model_copy(update={"scoring": Scoring(duplicate_horizon_hours=24)})
     bad = Record(topics.EVENTS, 0, 9, b"c", b"{", [], T0)
@@ -92,7 +76,7 @@ def test_what_the_scorer_did_not_take_is_not_copied(tmp_path: Path) -> None:
     elsewhere = event(1, T0, partition=1)
     clock = [event(10 + n, T0 + 3 * DAY, subject=f"d{n}") for n in range(SUBJECTS)]
     late = event(1, T0 + 3 * DAY)
-    taken = Taken(settings, {})
+    taken = Taken(settings, anywhere(settings))
     assert taken([first, again, bad, other, ahead]) == [first]
     assert taken([elsewhere]) == [elsewhere]
     # Once the partition's clock has passed the horizon, the id is a new one.
@@ -116,8 +100,8 @@ def labelled(n: int, time: int, partition: int = 0) -> Record:
 
 def test_a_label_that_the_joiner_refused_is_not_copied() -> None:
     sane, ahead, broken = labelled(0, T0), labelled(1, T0 + DAY), Record(topics.LABELS, 0, 2, b"c", b"{", [], T0)
-    assert TakenLabels(HOUR, {})([sane, ahead, broken]) == [sane]
-    assert TakenLabels(0, {})([sane, ahead, broken]) == [sane, ahead]
+    assert TakenLabels(HOUR, WHERE_THEY_LIE, {})([sane, ahead, broken]) == [sane]
+    assert TakenLabels(0, WHERE_THEY_LIE, {})([sane, ahead, broken]) == [sane, ahead]
 
 
 def test_which_labels_were_taken_goes_by_the_lead_of_then_in_their_partition() -> None:
@@ -126,16 +110,16 @@ def test_which_labels_were_taken_goes_by_the_lead_of_then_in_their_partition() -
     other = [labelled(n, T0 + DAY, partition=1) for n in range(4)]
     # At first there was no lead, and notes said the delay alone.
     lifted = (Since(0, (delay,)), Since(1, (delay, HOUR)), Since(3, (delay, 0)))
-    taken = TakenLabels(HOUR, {0: lifted, 1: (Since(0, (delay, 0)), Since(2, (delay, HOUR)))})
+    taken = TakenLabels(HOUR, WHERE_THEY_LIE, {0: lifted, 1: (Since(0, (delay, 0)), Since(2, (delay, HOUR)))})
     assert taken(sent) == [sent[0], sent[3]]
     assert taken(other) == other[:2]
 
 
 def test_a_copied_label_is_taken_again_though_it_lies_ahead() -> None:
     copy = msgspec.structs.replace(labelled(0, T0 + DAY), headers=[Copied().header()])
-    assert TakenLabels(HOUR, {})([copy]) == [copy]
+    assert TakenLabels(HOUR, WHERE_THEY_LIE, {})([copy]) == [copy]
     forged = msgspec.structs.replace(copy, headers=[(HEADER, b"what")])
-    assert TakenLabels(HOUR, {})([forged]) == []
+    assert TakenLabels(HOUR, WHERE_THEY_LIE, {})([forged]) == []
 
 
 class InMemory:
@@ -154,8 +138,8 @@ class InMemory:
         pass
 
     def pieces(self, topic: str, partition: int, begin: int, end: int) -> Iterator[list[Record]]:
-        found = [r for r in self.records if (r.topic, r.partition) == (topic, partition) and begin <= r.offset < end]
-        yield from ([one] for one in found)
+        records = [r for r in self.records if (r.topic, r.partition) == (topic, partition) and begin <= r.offset < end]
+        yield from ([record] for record in records)
 
     def put(self, topic: str, partition: int, record: Record, headers: list[tuple[str, bytes | None]]) -> None:
         assert [name for name, _ in headers].count(HEADER) == 1
@@ -188,9 +172,29 @@ def test_a_copy_is_taken_again_whatever_came_before_it(tmp_path: Path) -> None:
     settings = load(tmp_path)
     first = event(1, T0)
     copy = msgspec.structs.replace(event(1, T0, amount=200), headers=[Copied().header()], appended_ms=1)
-    assert Taken(settings, {})([first, copy]) == [first, copy]
+    assert Taken(settings, anywhere(settings))([first, copy]) == [first, copy]
     forged = msgspec.structs.replace(copy, headers=[(HEADER, b"what")])
-    assert Taken(settings, {})([first, forged]) == [first]
+    assert Taken(settings, anywhere(settings))([first, forged]) == [first]
+
+
+def test_what_was_moved_is_copied_from_its_subjects_partition_alone(tmp_path: Path) -> None:
+    settings = load(tmp_path)
+    home = HASHES["murmur2"](b"c") % settings.partitions
+    astray = event(1, T0, partition=(home + 1) % settings.partitions)
+    there_too = msgspec.structs.replace(event(1, T0, partition=home), headers=[Moved(astray.partition, 1, T0).header()])
+    assert Taken(settings, {})([astray]) == []
+    assert Taken(settings, {})([there_too]) == [there_too]
+    of_label = labelled(0, T0, partition=astray.partition)
+    assert TakenLabels(0, homes_of(settings), {})([of_label]) == []
+    assert TakenLabels(0, homes_of(settings), {})([labelled(0, T0, partition=home)]) == [labelled(0, T0, partition=home)]
+
+
+def test_a_record_goes_where_its_subject_belongs_whatever_its_key() -> None:
+    target = Target("murmur2", 5)
+    wanted = HASHES["murmur2"](b"c") % 5
+    for key in (b"c", b"another", None, b""):
+        assert target(msgspec.structs.replace(event(1, T0), key=key)) == wanted
+        assert target(msgspec.structs.replace(labelled(1, T0), key=key)) == wanted
 
 
 def test_marks_survive_the_header() -> None:
@@ -201,7 +205,7 @@ def test_marks_survive_the_header() -> None:
 
 def test_whose_record_it_is_follows_from_what_was_writtenthere() -> None:
     put = [event(n, T0 + n) for n in range(4)]
-    marked = [msgspec.structs.replace(one, headers=[Copied().header()], offset=9) for one in put]
+    marked = [msgspec.structs.replace(record, headers=[Copied().header()], offset=9) for record in put]
     other = msgspec.structs.replace(event(7, T0), headers=[Copied().header()])
     assert list(foreign([marked[0], other, marked[1], put[1], marked[2]], iter(marked))) == [other, put[1]]
     assert list(foreign([other], iter([]))) == [other]
@@ -223,13 +227,13 @@ def test_a_merge_keeps_each_partition_in_order_and_all_at_one_pace() -> None:
     # One record of the century to come must not hold its partition back.
     slow[100] = event(100, T0 + 40_000 * DAY, subject="s100", partition=1)
     pieces = [iter([fast[:7], fast[7:]]), iter([slow[n : n + 50] for n in range(0, 400, 50)]), iter([])]
-    found = list(merged(pieces))
-    assert [r for r in found if r.partition == 0] == fast
-    assert [r for r in found if r.partition == 1] == slow
-    at = [i for i, r in enumerate(found) if r.partition == 1]
+    records = list(merged(pieces))
+    assert [r for r in records if r.partition == 0] == fast
+    assert [r for r in records if r.partition == 1] == slow
+    at = [i for i, r in enumerate(records) if r.partition == 1]
     # 400 hours are 17 days.
-    assert sum(r.partition == 0 for r in found[: at[-1]]) == 17
-    times = [time_of(r) for r in found if r is not slow[100]]
+    assert sum(r.partition == 0 for r in records[: at[-1]]) == 17
+    times = [time_of(r) for r in records if r is not slow[100]]
     assert times == sorted(times, key=lambda time: time or 0)
 
 

@@ -28,7 +28,7 @@ class Joined:
 
     def __init__(self, partitions: int) -> None:
         self.writer = Writer(partitions)
-        self.said: list[Outcome] = []
+        self.outcomes: list[Outcome] = []
         self.letters: list[DeadLetter] = []
         self.histories: dict[str, dict[int, History]] = {}
         self.delay, self.lead = DELAY, 0
@@ -51,17 +51,17 @@ class Joined:
 
     def label_one(self, rng: np.random.Generator, payments: list[tuple[str, int, str]], labelled: set[str]) -> None:
         """A fraud label, now, for one of the last payments, unless it has one. ``payments``: id, event time, card."""
-        one, time, subject = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
-        if one not in labelled:
-            labelled.add(one)
-            self.put(topics.LABELS, subject, label(one, time, True, payments[-1][1], subject))
+        payment_id, time, subject = payments[int(rng.integers(max(0, len(payments) - 200), len(payments)))]
+        if payment_id not in labelled:
+            labelled.add(payment_id)
+            self.put(topics.LABELS, subject, label(payment_id, time, True, payments[-1][1], subject))
 
     def put(self, topic: str, key: str, event: msgspec.Struct, appended_ms: int = 0) -> None:
         for item in self.joiner.process([self.writer.put(topic, key, event, appended_ms)]).produce:
             if item.topic == topics.DLQ:
                 self.letters.append(msgspec.json.decode(item.value, type=DeadLetter))
             else:
-                self.said.append(msgspec.json.decode(item.value, type=Outcome))
+                self.outcomes.append(msgspec.json.decode(item.value, type=Outcome))
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -84,9 +84,9 @@ def test_every_outcome_is_said_once_whatever_the_delay_and_the_partitions(seed: 
     run.restart()
     for number in range(30):
         run.put(topics.SCORES, f"c{number}", score(f"end{number}", payments[-1][1] + 10 * DAY, f"c{number}"))
-    first = Counter(o.event_id for o in run.said if not o.late and not o.event_id.startswith("end"))
-    assert first == Counter([one for one, _, _ in payments])
-    assert Counter(o.event_id for o in run.said if o.positive) == Counter(labelled)
+    first = Counter(o.event_id for o in run.outcomes if not o.late and not o.event_id.startswith("end"))
+    assert first == Counter([payment_id for payment_id, _, _ in payments])
+    assert Counter(o.event_id for o in run.outcomes if o.positive) == Counter(labelled)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -116,10 +116,36 @@ def test_every_outcome_is_said_once_whatever_the_partitions(seed: int) -> None:
     run.move(2)
     for number in range(30):
         run.put(topics.SCORES, f"c{number}", score(f"last{number}", end + 1, f"c{number}"))
-    first = Counter(o.event_id for o in run.said if not o.late)
-    assert first == Counter([one for one, _, _ in payments] + ["nobody"])
-    assert Counter(o.event_id for o in run.said if o.positive) == Counter([*labelled, "nobody"])
-    assert [o.event_id for o in run.said if o.score is None and not o.late] == ["nobody"]
+    first = Counter(o.event_id for o in run.outcomes if not o.late)
+    assert first == Counter([payment_id for payment_id, _, _ in payments] + ["nobody"])
+    assert Counter(o.event_id for o in run.outcomes if o.positive) == Counter([*labelled, "nobody"])
+    assert [o.event_id for o in run.outcomes if o.score is None and not o.late] == ["nobody"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_correction_is_said_once_whatever_the_partitions(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    run, still = Joined(4), Joined(1)
+    payments: list[tuple[str, int, str]] = []
+    for n in range(500):
+        if rng.random() < 0.01:
+            run.move(int(rng.integers(1, 7)))
+        if rng.random() < 0.02:
+            run.restart()
+        if payments and rng.random() < 0.7:
+            payment_id, time, subject = payments[int(rng.integers(max(0, len(payments) - 5), len(payments)))]
+            event_label = label(payment_id, time, bool(rng.random() < 0.5), time + int(rng.integers(48)) * HOUR, subject)
+            run.put(topics.LABELS, subject, event_label)
+            still.put(topics.LABELS, subject, event_label)
+        else:
+            payments.append((f"t{n}", T0 + n * HOUR // 2, f"c{int(rng.integers(10))}"))
+            for joined in (run, still):
+                joined.put(topics.SCORES, payments[-1][2], score(f"t{n}", payments[-1][1], payments[-1][2]))
+    revisions = [(o.event_id, o.revision) for o in run.outcomes]
+    assert len(set(revisions)) == len(revisions)
+    labelled = [[(o.event_id, o.revision, o.positive) for o in each.outcomes if o.source != "matured"] for each in (run, still)]
+    assert sorted(labelled[0]) == sorted(labelled[1])
+    assert max(o.revision for o in run.outcomes) > 2
 
 
 def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behind() -> None:
@@ -129,16 +155,16 @@ def test_what_had_matured_is_not_said_again_by_a_partition_whose_time_lies_behin
     run.put(topics.SCORES, ahead, score("old", T0, ahead))
     run.put(topics.SCORES, ahead, score("new", T0 + DELAY + 1, ahead))
     run.put(topics.SCORES, behind, score("waits", T0 + 1, behind))
-    assert [o.event_id for o in run.said] == ["old"]
+    assert [o.event_id for o in run.outcomes] == ["old"]
     run.move(1)
     run.restart()
     # One partition's time has passed all three; what had not matured is said when a payment comes.
-    assert [o.event_id for o in run.said] == ["old"]
+    assert [o.event_id for o in run.outcomes] == ["old"]
     run.put(topics.SCORES, behind, score("next", T0 + DELAY + 2, behind))
-    assert [o.event_id for o in run.said] == ["old", "waits"]
+    assert [o.event_id for o in run.outcomes] == ["old", "waits"]
     run.restart()
     run.put(topics.SCORES, behind, score("after", T0 + DELAY + 3, behind))
-    assert [o.event_id for o in run.said] == ["old", "waits"]
+    assert [o.event_id for o in run.outcomes] == ["old", "waits"]
 
 
 def test_a_label_stays_refused_or_taken_whatever_the_partitions_and_the_lead() -> None:
@@ -159,10 +185,10 @@ def test_a_label_stays_refused_or_taken_whatever_the_partitions_and_the_lead() -
         assert [len(part) for part in run.writer.log[topics.LABELS] if part] == [1]
         run.restart()
     run.put(topics.SCORES, "c", score("next", T0 + DELAY))
-    assert [(o.event_id, o.source) for o in run.said] == [("taken", "chargeback"), ("refused", "matured")]
+    assert [(o.event_id, o.source) for o in run.outcomes] == [("taken", "chargeback"), ("refused", "matured")]
     # The letter is replayed when its time has come.
     run.put(topics.LABELS, "c", label("refused", T0, True, T0 + 10 * DAY), T0 + 10 * DAY)
-    assert [(o.event_id, o.late) for o in run.said[2:]] == [("refused", True)]
+    assert [(o.event_id, o.late) for o in run.outcomes[2:]] == [("refused", True)]
     assert len(run.letters) == 1
 
 
@@ -176,7 +202,7 @@ class Watched:
     def __init__(self, folder: Path, partitions: int) -> None:
         self._folder = folder
         self.writer = Writer(partitions)
-        self.said: list[str] = []
+        self.report_ids: list[str] = []
         self.restart()
 
     def restart(self) -> None:
@@ -195,7 +221,7 @@ class Watched:
     def hear(self, output: Output) -> None:
         for item in output.produce:
             if item.topic == topics.DRIFT_REPORTS:
-                self.said.append(msgspec.json.decode(item.value, type=DriftReport).report_id)
+                self.report_ids.append(msgspec.json.decode(item.value, type=DriftReport).report_id)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -211,9 +237,9 @@ def test_every_window_is_reported_once_whatever_the_partitions(tmp_path: Path, s
             run.move(moves[n])
         if rng.random() < 0.03:
             run.restart()
-        now = start + 2 * DAY + n * HOUR
+        clock = start + 2 * DAY + n * HOUR
         for subject in subjects:
-            time = now - lag[subject]
+            time = clock - lag[subject]
             run.put(topics.SCORES, subject, score(f"{subject}-{n}", time, subject))
             if n % 6 == 0:
                 known = Outcome(
@@ -222,7 +248,7 @@ def test_every_window_is_reported_once_whatever_the_partitions(tmp_path: Path, s
                 known.model_version = "v1"
                 run.put(topics.OUTCOMES, subject, known)
     # All cards reach the same time.
-    end = now + 3 * DAY
+    end = clock + 3 * DAY
     for again in range(2):
         for subject in subjects:
             run.put(topics.SCORES, subject, score(f"{subject}-end{again}", end + again, subject))
@@ -231,8 +257,8 @@ def test_every_window_is_reported_once_whatever_the_partitions(tmp_path: Path, s
             )
             last.model_version = "v1"
             run.put(topics.OUTCOMES, subject, last)
-    counts = Counter(run.said)
+    counts = Counter(run.report_ids)
     assert set(counts.values()) == {1}
-    days = range((now - min(lag.values())) // DAY * DAY, start + 2 * DAY - min(lag.values()), -DAY)
+    days = range((clock - min(lag.values())) // DAY * DAY, start + 2 * DAY - min(lag.values()), -DAY)
     for kind in ("data", "performance"):
         assert {f"{kind}-v1-{day}" for day in list(days)[1:-1]} <= counts.keys()

@@ -17,7 +17,7 @@ from streams.topology import TOPOLOGY, Processor
 DOCS = Path(__file__).parents[4] / "docs" / "security.md"
 
 
-@pytest.mark.parametrize("processor", TOPOLOGY.streaming, ids=lambda one: one.name)
+@pytest.mark.parametrize("processor", TOPOLOGY.streaming, ids=lambda processor: processor.name)
 def test_a_processor_may_read_and_write_what_its_entry_says_and_no_more(processor: Processor) -> None:
     # Its core is held to the entry where it is built (infra.platform.processors).
     access = acl.BY_USER[processor.name]
@@ -36,7 +36,7 @@ def test_every_group_of_the_loop_has_a_user_that_may_commit_in_it() -> None:
 
 
 def test_nobody_commits_or_opens_transactions_for_another_processor() -> None:
-    processors = {one.name for one in TOPOLOGY.streaming}
+    processors = {processor.name for processor in TOPOLOGY.streaming}
     for rule in acl.rules():
         if (rule.kind, rule.operation) in {("group", "read"), ("transactional_id", "write")}:
             for other in processors - {rule.user}:
@@ -44,13 +44,14 @@ def test_nobody_commits_or_opens_transactions_for_another_processor() -> None:
                 assert not any(name.startswith(rule.name) if rule.prefixed else name == rule.name for name in taken), rule
 
 
-def test_only_the_scorer_writes_alerts_and_only_producers_and_repairs_write_payments() -> None:
+def test_only_the_scorer_writes_alerts_and_payments_are_written_by_producers_repairs_and_who_moves_them() -> None:
     def writers(topic: str) -> set[str]:
         return {rule.user for rule in acl.rules() if (rule.kind, rule.name, rule.operation) == ("topic", topic, "write")}
 
     assert writers(topics.ALERTS) == {"scorer"}
     assert writers(topics.SCORES) == {"scorer", "operator"}
-    assert writers(topics.EVENTS) == {"producer", "operator"}
+    assert writers(topics.EVENTS) == {"producer", "operator", "scorer"}
+    assert writers(topics.LABELS) == {"producer", "analyst", "operator", "label-joiner"}
     assert writers(RUNS_CHANGELOG) == {"control"}
     assert not {rule for rule in acl.rules() if rule.user in {"inspect", "jobs"} and rule.operation == "write"}
 

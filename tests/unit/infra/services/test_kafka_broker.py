@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -41,3 +42,15 @@ def test_a_folder_that_does_not_say_is_left_to_the_broker(tmp_path: Path) -> Non
     (tmp_path / "kafka" / "log" / "bootstrap.checkpoint").unlink()
     kafka_broker.prepare(settings)
     assert kafka_broker.metadata_level(tmp_path / "kafka" / "log") == 0
+
+
+def test_a_path_of_any_letters_comes_back_as_java_reads_it(tmp_path: Path) -> None:
+    folder = tmp_path / "Größe \\ und 平台 😀"
+    folder.mkdir()
+    settings = formatted(folder, kafka_broker.LEVEL)
+    kafka_broker.prepare(settings)
+    text = (folder / "kafka" / "server.properties").read_text("ascii")
+    (line,) = (line for line in text.splitlines() if line.startswith("log.dirs="))
+    units = re.sub(r"\\\\|\\u([0-9a-f]{4})", lambda escape: chr(int(escape[1], 16)) if escape[1] else "\\", line)
+    read = units.encode("utf-16", "surrogatepass").decode("utf-16")
+    assert read == f"log.dirs={folder / 'kafka' / 'log'}"

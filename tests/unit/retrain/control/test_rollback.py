@@ -73,14 +73,14 @@ def test_a_request_is_open_until_its_answer_and_not_again_when_it_is_read_again(
 @pytest.fixture
 def store(tmp_path: Path) -> ModelStore:
     """v1 of another schema, v2 and v3 of today's, v4 newer, v5 that did not pass the gate."""
-    found = ModelStore(tmp_path / "models")
+    store = ModelStore(tmp_path / "models")
     data = onnx_bytes()
     for version in ("v1", "v2", "v3", "v4", "v5"):
         manifest = make_manifest(version, data, schema="other" if version == "v1" else SCHEMA)
         if version == "v5":
             manifest = msgspec.structs.replace(manifest, state="rejected")
-        found.add(version_folder(tmp_path / version, version, data, manifest))
-    return found
+        store.add(version_folder(tmp_path / version, version, data, manifest))
+    return store
 
 
 def test_the_champion_before_may_be_rolled_back_to_and_an_older_version_too(store: ModelStore) -> None:
@@ -100,11 +100,11 @@ def test_the_champion_before_may_be_rolled_back_to_and_an_older_version_too(stor
     ],
 )
 def test_what_is_refused_is_told_in_one_line(store: ModelStore, version: str, why: str) -> None:
-    found = refusal(store, SERVED, log(*THREE), version, SCHEMA)
-    assert found is not None
+    reason = refusal(store, SERVED, log(*THREE), version, SCHEMA)
+    assert reason is not None
     with pytest.raises(ValueError, match=why):
-        raise ValueError(found)
-    assert "\n" not in found
+        raise ValueError(reason)
+    assert "\n" not in reason
 
 
 def test_a_newer_version_that_was_champion_may_be_gone_back_to(store: ModelStore) -> None:

@@ -16,7 +16,7 @@ def event(state: ModelState, version: str | None = None, run: str | None = None,
     return ModelEvent(model="fraud", state=state, event_time_ms=at, at_ms=0, idempotency_key="k", run_id=run, version=version)
 
 
-def said(*events: ModelEvent) -> Announced:
+def log(*events: ModelEvent) -> Announced:
     announced = Announced("fraud")
     for each in events:
         announced.take(each)
@@ -29,7 +29,7 @@ V2_SHADOW = event("shadow", "v2")
 
 def test_a_shadow_that_scored_enough_is_promoted() -> None:
     status = ServerStatus(generation=2, champion="v1", shadow="v2", shadow_predictions=100)
-    following = next_document(SHADOWING, status, said(V1, V2_SHADOW))
+    following = next_document(SHADOWING, status, log(V1, V2_SHADOW))
     assert (following.generation, following.champion, following.shadow) == (3, "v2", None)
 
 
@@ -43,33 +43,33 @@ def test_a_shadow_that_scored_enough_is_promoted() -> None:
     ids=["too few", "another generation", "not loaded"],
 )
 def test_it_is_not_promoted_yet(status: ServerStatus) -> None:
-    assert next_document(SHADOWING, status, said(V1, V2_SHADOW)) is SHADOWING
+    assert next_document(SHADOWING, status, log(V1, V2_SHADOW)) is SHADOWING
 
 
 def test_a_promotion_waits_for_the_shadow_to_be_announced() -> None:
     status = ServerStatus(generation=2, champion="v1", shadow="v2", shadow_predictions=100)
-    assert next_document(SHADOWING, status, said(V1)) is SHADOWING
+    assert next_document(SHADOWING, status, log(V1)) is SHADOWING
 
 
 def test_what_the_server_serves_is_announced_once() -> None:
     status = ServerStatus(generation=2, champion="v1", shadow="v2")
-    assert announcements(status, said()) == [Announcement("promoted", "v1", None), Announcement("shadow", "v2", "v1")]
-    assert announcements(status, said(V1, V2_SHADOW)) == []
+    assert announcements(status, log()) == [Announcement("promoted", "v1", None), Announcement("shadow", "v2", "v1")]
+    assert announcements(status, log(V1, V2_SHADOW)) == []
 
 
 def test_a_champion_of_before_is_a_roll_back() -> None:
     status = ServerStatus(generation=4, champion="v1")
-    assert announcements(status, said(V1, event("promoted", "v2"))) == [Announcement("rolled_back", "v1", "v2")]
+    assert announcements(status, log(V1, event("promoted", "v2"))) == [Announcement("rolled_back", "v1", "v2")]
 
 
 def test_a_version_can_be_promoted_again_after_a_roll_back() -> None:
-    announced = said(V1, event("promoted", "v2"), event("rolled_back", "v1"))
+    announced = log(V1, event("promoted", "v2"), event("rolled_back", "v1"))
     assert not announced.published(event("promoted", "v2"))
     assert announced.champion == "v1"
 
 
 def test_a_step_of_a_run_is_said_once_and_an_answer_once_for_each_asking() -> None:
-    announced = said(event("running", run="r-1"), event("declined", at=5))
+    announced = log(event("running", run="r-1"), event("declined", at=5))
     assert announced.published(event("running", run="r-1"))
     assert not announced.published(event("running", run="r-2"))
     assert announced.published(event("declined", at=5))
@@ -84,14 +84,14 @@ def test_other_models_are_passed_over() -> None:
 
 def test_when_the_rollout_is_at_rest() -> None:
     status = ServerStatus(generation=2, champion="v1", shadow="v2", shadow_predictions=50)
-    assert unsettled(SHADOWING, status, said(V1, V2_SHADOW)) == []
-    assert unsettled(ServingDocument(), None, said()) == []
+    assert unsettled(SHADOWING, status, log(V1, V2_SHADOW)) == []
+    assert unsettled(ServingDocument(), None, log()) == []
 
 
 def test_why_it_is_not() -> None:
-    assert "does not answer" in unsettled(SHADOWING, None, said(V1))[0]
+    assert "does not answer" in unsettled(SHADOWING, None, log(V1))[0]
     old = ServerStatus(generation=1, champion="v1", error="v2 is broken")
-    assert "v2 is broken" in unsettled(SHADOWING, old, said(V1))[0]
+    assert "v2 is broken" in unsettled(SHADOWING, old, log(V1))[0]
     enough = ServerStatus(generation=2, champion="v1", shadow="v2", shadow_predictions=100)
-    assert "about to be promoted" in unsettled(SHADOWING, enough, said(V1, V2_SHADOW))[0]
-    assert "not announced" in unsettled(SHADOWING, enough, said(V1))[0]
+    assert "about to be promoted" in unsettled(SHADOWING, enough, log(V1, V2_SHADOW))[0]
+    assert "not announced" in unsettled(SHADOWING, enough, log(V1))[0]

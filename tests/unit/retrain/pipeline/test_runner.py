@@ -17,8 +17,8 @@ from retrain.pipeline.result import FILE_NAME
 
 def _steps(run_dir: Path, **details: Mapping[str, object]) -> None:
     for step, values in details.items():
-        with step_record.recorded(run_dir, step) as found:
-            found.update(values)
+        with step_record.recorded(run_dir, step) as record:
+            record.update(values)
 
 
 def test_a_passed_and_deployed_run_is_registered(tmp_path: Path) -> None:
@@ -104,13 +104,13 @@ def test_what_lasts_of_a_run_is_put_where_the_settings_say(tmp_path: Path, monke
     pipeline = Counted()
     in_place_of_the_pipeline(pipeline, monkeypatch)
     url = f"strict:/{tmp_path}/runs"
-    one, other = (Settings(dir=tmp_path / name, storage=Storage(runs=url)) for name in ("one", "other"))
-    first = runner.run(REQUEST, one, one.runs / "run-1")
+    settings, other = (Settings(dir=tmp_path / name, storage=Storage(runs=url)) for name in ("one", "other"))
+    first = runner.run(REQUEST, settings, settings.runs / "run-1")
     assert first.state == "registered"
     store = open_store(url, "storage.runs")
     assert store.names("run-1") == ["result.json", "steps"]
     assert store.names("run-1/steps") == ["deploy.json", "gate.json", "register.json"]
-    assert store.read("run-1/result.json") == (one.runs / "run-1" / "result.json").read_bytes()
+    assert store.read("run-1/result.json") == (settings.runs / "run-1" / "result.json").read_bytes()
     assert (runner.run(REQUEST, other, other.runs / "run-1"), pipeline.runs) == (first, 1)
 
 

@@ -23,6 +23,7 @@ def test_the_window_ends_with_the_request_or_the_archive_whichever_is_older() ->
     assert chosen.settled_ms == chosen.end_ms - 7 * DAY_MS
     assert chosen.exclude == ((1, 2),)
     assert window(request, settings, NOW + DAY_MS).end_ms == NOW
+    assert chosen.known_ms == NOW, "corrections that came later than the request count for a later one"
 
 
 def test_the_newest_event_is_looked_up_in_the_last_day_that_has_one(tmp_path: Path) -> None:

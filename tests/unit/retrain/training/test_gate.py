@@ -38,8 +38,8 @@ def test_what_passes_is_never_worse_than_the_champion_by_more_than_the_limit(new
 
 
 @given(APS, APS, APS)
-def test_a_better_model_passes_wherever_a_worse_one_does(one: float, other: float, champion: float) -> None:
-    low, high = sorted((one, other))
+def test_a_better_model_passes_wherever_a_worse_one_does(precision: float, other: float, champion: float) -> None:
+    low, high = sorted((precision, other))
     if gate(_evaluation(low), _evaluation(champion), LIMITS).passed:
         assert gate(_evaluation(high), _evaluation(champion), LIMITS).passed
 

@@ -52,8 +52,8 @@ def test_no_earlier_model_has_learned_from_what_it_is_judged_on(seed: int, later
     champion = by_time(time[before], subject[before], known[before], end_ms - 7 * DAY_MS, 0.25, 0.5)
     learned = np.zeros(len(time), bool)
     learned[before] = champion.train
-    now = by_time(time, subject, known, end_ms + int((later_days - 7) * DAY_MS), 0.25, 0.5)
-    assert not (learned & now.holdout).any()
+    challenger = by_time(time, subject, known, end_ms + int((later_days - 7) * DAY_MS), 0.25, 0.5)
+    assert not (learned & challenger.holdout).any()
 
 
 def test_a_window_without_a_settled_event_is_refused() -> None:

@@ -18,7 +18,7 @@ from features.base.model_client import ModelUnavailable
 from features.base.settings import SettingsError
 from infra.security.certificates import authority, certificate
 from serving.client import wire
-from serving.client.client import KServeClient
+from serving.client.client import KServeClient, options
 
 ROWS = np.arange(6, dtype=np.float32).reshape(2, 3)
 #: One float32 above 1: what onnxruntime's sigmoid gives for some inputs.
@@ -244,3 +244,8 @@ def test_the_client_needs_no_kserve() -> None:
     heavy = ("kserve", "onnxruntime", "fastapi", "feast", "pandas")
     code = f"import sys, serving.client.client; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+@pytest.mark.parametrize(("address", "proxy"), [("127.0.0.1:8081", 0), ("localhost:8081", 0), ("model.example:8081", 1)])
+def test_only_a_server_elsewhere_is_asked_for_through_a_proxy(address: str, proxy: int) -> None:
+    assert dict(options(address))["grpc.enable_http_proxy"] == proxy

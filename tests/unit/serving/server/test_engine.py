@@ -71,12 +71,12 @@ def test_wrong_vectors_are_refused_and_not_counted() -> None:
 
 def test_the_shadows_count_begins_anew_with_each_shadow() -> None:
     engine = Engine()
-    one, two, three = model("v1"), model("v2"), model("v3")
-    engine.swap(Loaded(1, one, two))
+    champion, two, three = model("v1"), model("v2"), model("v3")
+    engine.swap(Loaded(1, champion, two))
     engine.answer(ROWS)
-    engine.swap(Loaded(2, one, two))
+    engine.swap(Loaded(2, champion, two))
     assert engine.status().shadow_predictions == 3
-    engine.swap(Loaded(3, one, three))
+    engine.swap(Loaded(3, champion, three))
     assert engine.status().shadow_predictions == 0
     engine.swap(Loaded(4, three))
     assert engine.answer(ROWS).version == "v3"

@@ -17,10 +17,10 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.now = 0.0
+        self.seconds = 0.0
         self.store = ModelStore(folder / "models")
         self.engine = Engine()
-        self.reconciler = Reconciler(self.store, self.engine, clock=lambda: self.now)
+        self.reconciler = Reconciler(self.store, self.engine, clock=lambda: self.seconds)
 
     def add(self, version: str, data: bytes | None = None, schema: str | None = None) -> None:
         data = onnx_bytes() if data is None else data
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_noticed_and_tried_again(bench: Bench) -> None:
     path.write_bytes(good)
     bench.reconciler.step()
     assert bench.served()[1] is None
-    bench.now += RETRY_S
+    bench.seconds += RETRY_S
     bench.reconciler.step()
     assert bench.served() == (1, "v1", None)
     assert bench.engine.error is None

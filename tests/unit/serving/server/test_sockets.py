@@ -14,16 +14,16 @@ from serving.server.sockets import bound
 def test_answers_do_not_wait_for_the_clients_acknowledgement() -> None:
     async def accepted() -> int:
         """TCP_NODELAY of a connection as asyncio's server, and so uvicorn, accepts it."""
-        found: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        nodelay: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
         def came(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            found.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            nodelay.set_result(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
             writer.close()
 
         listening = bound("127.0.0.1", 0, "ports.rest")
         async with await asyncio.start_server(came, sock=listening):
             _, writer = await asyncio.open_connection(*listening.getsockname())
-            option = await found
+            option = await nodelay
             writer.close()
             await writer.wait_closed()
         return option

@@ -27,8 +27,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def test_a_report_becomes_metrics_and_a_line(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    one = Difference("c1", "x1", DAY * 86_400_000, 2, 7, "mean_7d", 1.0, 1.5)
-    subject = Differences(10, 3, differing=1, mean=0.5, largest=0.5, by_feature={"mean_7d": 1}, first=[one])
+    difference = Difference("c1", "x1", DAY * 86_400_000, 2, 7, "mean_7d", 1.0, 1.5)
+    subject = Differences(10, 3, differing=1, mean=0.5, largest=0.5, by_feature={"mean_7d": 1}, first=[difference])
     counterpart = Differences(10, 2, differing=4, mean=1.0, largest=2.0)
     with caplog.at_level(logging.INFO):
         export(settings, SkewReport(DAY, 3, 10, 0, 0.1, {"history": subject, "counterpart": counterpart}))

@@ -48,5 +48,5 @@ class World:
         """The i-th to partition i mod 2."""
         return [Record(self.source, (first + i) % 2, 0, value, value) for i, value in enumerate(values)]
 
-    def said(self, driver: Driver) -> list[bytes]:
+    def outputs(self, driver: Driver) -> list[bytes]:
         return sorted(record.value or b"" for record in driver.read(self.target))

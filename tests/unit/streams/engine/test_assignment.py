@@ -77,7 +77,7 @@ def test_a_batch_that_waits_while_its_partition_moves_is_done_by_its_new_owner(w
     )
     assert health == [[]]
     assert second.restored == 0, "nothing of the batch that waited was committed"
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
 
 
 def test_a_stop_ends_the_waiting_and_nothing_of_the_batch_is_committed(world: World) -> None:
@@ -90,7 +90,7 @@ def test_a_stop_ends_the_waiting_and_nothing_of_the_batch_is_committed(world: Wo
     assert driver.read(world.target) == []
     assert driver.committed() == {}
     driver.run([End()])
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
 
 
 def test_a_restart_goes_on_from_the_snapshot_and_without_one_from_the_log(world: World, tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_restart_goes_on_from_the_snapshot_and_without_one_from_the_log(world:
     # Commit markers take offsets, and are no records.
     assert snapshotted(world, driver).restored == 900
     assert snapshotted(world, driver).late == []
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
 
 
 def test_snapshots_are_taken_while_the_stream_runs(world: World, tmp_path: Path) -> None:
@@ -159,9 +159,9 @@ def test_a_state_whose_log_is_cut_beneath_it_is_kept(world: World, caplog: pytes
     assert seen == [{0: 51 + 40, 1: 100}]
     assert snapshotted(world, driver).late == [0]
     assert "9 records that were never processed" in caplog.text
-    said = world.said(driver)
-    assert said.count(b"b'w0'=51") == 1
-    assert len(said) == 100 + 1 + 40 + 50
+    outputs = world.outputs(driver)
+    assert outputs.count(b"b'w0'=51") == 1
+    assert len(outputs) == 100 + 1 + 40 + 50
 
 
 def test_snapshots_of_another_cluster_in_the_same_folder_are_left_alone(world: World, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_snapshots_of_another_cluster_in_the_same_folder_are_left_alone(world: W
     driver = world.driver(lambda: SnapshottedCount(world.source, world.target))
     for part in (values[:50], values[50:]):
         driver.run([*world.records(part), End()])
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
     assert others.offsets(world.source, 0) == [5000, 10]
     root = Path(world.settings.snapshot_root)
     assert {path.relative_to(root).parts[0] for path in root.rglob("*.snapshot")} == {"another", driver.cluster.cluster_id}
@@ -218,11 +218,11 @@ def test_offsets_behind_a_snapshot_are_not_believed(world: World, monkeypatch: p
     while not any("there is a snapshot of what was committed up to 50" in reason for reason in world.shell.health()):
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    assert world.said(driver) == expected(values[:100])
+    assert world.outputs(driver) == expected(values[:100])
     commit(world, driver, 50, 50)
     thread.join(30)
     assert not thread.is_alive()
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
 
 
 def test_a_snapshot_beyond_the_log_is_of_another_log(world: World) -> None:
@@ -231,7 +231,7 @@ def test_a_snapshot_beyond_the_log_is_of_another_log(world: World) -> None:
         driver.snapshots().write(world.source, number, Stored(999, "1", {"count": np.array([5])}))
     values = [f"v{i}".encode() for i in range(100)]
     driver.run([*world.records(values), End()])
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
 
 
 def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
@@ -253,7 +253,7 @@ def test_a_stop_while_a_log_is_read_again_leaves_no_half_state(
     assert 0 < snapshotted(world, driver).restored < 200
     assert list(tmp_path.rglob("*.snapshot")) == []
     driver.run([*world.records(more := [b"w0", b"w1"]), End()])
-    assert world.said(driver) == expected(values + more)
+    assert world.outputs(driver) == expected(values + more)
 
 
 def test_a_log_that_ends_before_what_is_committed_is_left_to_a_person(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,8 +262,8 @@ def test_a_log_that_ends_before_what_is_committed_is_left_to_a_person(world: Wor
     monkeypatch.setattr("streams.engine.assignment._LOOK_AGAIN_S", 0.01)
     driver = world.driver(lambda: SnapshottedCount(world.source, world.target))
     commit(world, driver, 20, 5000)
-    said = rf"{world.source}\[1\] ends at 50, and count-{world.source} has read it up to 5000: .*--reset-offsets"
+    message = rf"{world.source}\[1\] ends at 50, and count-{world.source} has read it up to 5000: .*--reset-offsets"
     driver.cluster.publish(world.records([f"v{i}".encode() for i in range(100)]))
-    with pytest.raises(SettingsError, match=said):
+    with pytest.raises(SettingsError, match=message):
         driver.run([End()])
     assert driver.read(world.target) == []

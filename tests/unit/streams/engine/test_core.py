@@ -20,19 +20,19 @@ def letter(record: Record) -> DeadLetter:
 
 
 def test_a_dead_letter_holds_the_record_and_its_place() -> None:
-    found = letter(Record("labels", 2, 7, b"k", b"\x00\xff", [("h", b"1"), ("driftloop-attempt", b"3")]))
-    assert (found.topic, found.partition, found.offset, found.key, found.value) == ("labels", 2, 7, b"k", b"\x00\xff")
-    assert (found.error, found.message, found.attempt) == ("ValueError", "no good", 3)
-    assert not found.truncated
-    assert found.headers == [("h", b"1"), ("driftloop-attempt", b"3")]
+    decoded = letter(Record("labels", 2, 7, b"k", b"\x00\xff", [("h", b"1"), ("driftloop-attempt", b"3")]))
+    assert (decoded.topic, decoded.partition, decoded.offset, decoded.key, decoded.value) == ("labels", 2, 7, b"k", b"\x00\xff")
+    assert (decoded.error, decoded.message, decoded.attempt) == ("ValueError", "no good", 3)
+    assert not decoded.truncated
+    assert decoded.headers == [("h", b"1"), ("driftloop-attempt", b"3")]
 
 
 def test_of_a_value_too_large_for_any_record_the_beginning_is_kept_and_said() -> None:
-    found = letter(Record("transactions", 0, 1, b"k" * 500_000, b"x" * 9_000_000, [("h", b"y" * 900_000)]))
-    assert found.value == b"x" * MOST_VALUE
-    assert "of its 9000000 bytes" in found.message
-    assert found.headers == []
-    assert found.truncated
+    decoded = letter(Record("transactions", 0, 1, b"k" * 500_000, b"x" * 9_000_000, [("h", b"y" * 900_000)]))
+    assert decoded.value == b"x" * MOST_VALUE
+    assert "of its 9000000 bytes" in decoded.message
+    assert decoded.headers == []
+    assert decoded.truncated
 
 
 @pytest.mark.parametrize(("key", "headers"), [(b"k" * 10_001, []), (b"k", [("h", b"x" * 100_000)])])
@@ -45,17 +45,17 @@ def test_a_letter_is_never_larger_than_its_topic_takes() -> None:
     record = Record("transactions", 0, 1, b"\xff" * 10_000, b"\x01" * 2_000_000, [("\x01", None)] * 99_000)
     made = dead_letter(record, "scorer", ValueError("\x01" * 20_000))
     assert len(made.value) + len(made.key or b"") < topics.DLQ_MAX_BYTES - 50_000
-    found = msgspec.json.decode(made.value, type=DeadLetter)
-    assert (found.value, found.headers, found.truncated) == (record.value, [], True)
+    decoded = msgspec.json.decode(made.value, type=DeadLetter)
+    assert (decoded.value, decoded.headers, decoded.truncated) == (record.value, [], True)
 
 
 @pytest.mark.parametrize("value", [b"9" * 5000, b"-1", b"", b"\xff", None])
 def test_an_attempt_that_is_no_count_is_the_first(value: bytes | None) -> None:
-    found = letter(Record("labels", 2, 7, b"k", b"{", [("driftloop-attempt", value)]))
-    assert (found.attempt, found.headers) == (1, [("driftloop-attempt", value)])
+    decoded = letter(Record("labels", 2, 7, b"k", b"{", [("driftloop-attempt", value)]))
+    assert (decoded.attempt, decoded.headers) == (1, [("driftloop-attempt", value)])
 
 
-@pytest.mark.parametrize("value", [b"9" * 5000 + b",", b"," + b"9" * 19, b"-,1", b"1", b"1,2,3", b"\xff,", None])
+@pytest.mark.parametrize("value", [b"9" * 5000 + b",", b"," + b"9" * 19, b"-,1", b"1", b"1,2,3,4", b"\xff,", None])
 def test_a_header_of_a_copy_that_is_none_of_ours_says_nothing(value: bytes | None) -> None:
     assert copied(Record("labels", 2, 7, b"k", b"{}", [("driftloop-copied", value)])) is None
 

@@ -10,6 +10,7 @@ import pytest
 
 from features.base.events import Outcome
 from features.base.sections import Scoring
+from features.base.settings import Settings
 from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import MOST, Histories, History, Since, by_limits, went_on
@@ -17,6 +18,7 @@ from streams.kafka.records import Record
 from streams.labels.joiner import LabelJoiner
 from streams.scoring.admission.event_clock import SUBJECTS
 from streams.scoring.intake import Intake, admission, limits_of
+from streams.scoring.measures import OWN, Measures
 from streams.scoring.partition_state import PartitionState
 from tests.unit.streams.records import label, score
 
@@ -74,7 +76,7 @@ def test_histories_are_kept_by_partition_until_they_are_forgotten() -> None:
     histories.decided(("t", 0), (Since(0, A), Since(2, B)))
     histories.decided(("t", 1), (Since(0, C),))
     log = [record(0, 1), record(1, 1), record(0, 2)]
-    assert [histories.at(one) for one in [*log, record(2, 0)]] == [A, C, B, None]
+    assert [histories.at(entry) for entry in [*log, record(2, 0)]] == [A, C, B, None]
     assert list(histories.parts(log)) == [(log[:2], {("t", 0): A, ("t", 1): C}), (log[2:], {("t", 0): B})]
     histories.forget([("t", 0), ("other", 1)])
     assert histories.at(record(0, 1)) is None
@@ -86,16 +88,18 @@ class Life:
 
     def __init__(self, scoring: Scoring, history: History, offset: int) -> None:
         self.state = PartitionState(admission(scoring))
-        self.intake = Intake(scoring, lambda _: self.state.admission)
+        self.intake = Intake(scoring, lambda _: self.state.admission, Measures(Settings()))
         self.history = went_on(history, offset, self.intake.limits)
         self.intake.decided((topics.EVENTS, 0), self.history)
 
     def says(self, records: list[Record]) -> list[tuple[int, str]]:
-        taken, dead, _ = self.intake.take(records)
-        said = [(letter.offset, "dead") for letter in (msgspec.json.decode(one.value, type=Offset) for one in dead)]
+        taken, dead, _, _ = self.intake.take(records)
+        verdicts = [(letter.offset, "dead") for letter in (msgspec.json.decode(produced.value, type=Offset) for produced in dead)]
         if taken is not None:
-            said += [(r.offset, "late" if late else "new") for r, late in zip(taken.records, taken.late.tolist(), strict=True)]
-        return sorted(said)
+            verdicts += [
+                (r.offset, "late" if late else "new") for r, late in zip(taken.records, taken.late.tolist(), strict=True)
+            ]
+        return sorted(verdicts)
 
     def arrays(self) -> dict[str, Any]:
         copy = self.state.copy(100)
@@ -120,9 +124,9 @@ def log_of(payments: list[Paid]) -> list[Record]:
     """Time goes on by a quarter of an hour a record; ids, cards and bodies repeat, and event times are hours off."""
     made = []
     for n, (number, subject, amount, off) in enumerate(payments):
-        now = T0 + n * HOUR // 4
-        event = Payment(f"t{number}", now + off * HOUR, f"c{subject}", "m", 100 + amount)
-        made.append(Record(topics.EVENTS, 0, n, b"k", msgspec.json.encode(event), [], now))
+        appended_ms = T0 + n * HOUR // 4
+        event = Payment(f"t{number}", appended_ms + off * HOUR, f"c{subject}", "m", 100 + amount)
+        made.append(Record(topics.EVENTS, 0, n, b"k", msgspec.json.encode(event), [], appended_ms))
     return made
 
 
@@ -164,29 +168,29 @@ def test_a_refused_payment_is_taken_once_the_setting_allows_it() -> None:
 
 
 def joined(joiner: LabelJoiner, items: list[Record]) -> list[Outcome]:
-    made = [one for item in items for one in joiner.process([item]).produce]
-    return [msgspec.json.decode(one.value, type=Outcome) for one in made if one.topic == topics.OUTCOMES]
+    made = [produced for item in items for produced in joiner.process([item]).produce]
+    return [msgspec.json.decode(produced.value, type=Outcome) for produced in made if produced.topic == topics.OUTCOMES]
 
 
 def labelled_log(rng: random.Random) -> list[Record]:
     """A score an hour, and labels that may lie in the future."""
     log: list[Record] = []
     for n in range(150):
-        now = T0 + n * HOUR
-        log.append(Record(topics.SCORES, 0, n, b"k", msgspec.json.encode(score(f"t{n}", now)), [], now))
+        clock_ms = T0 + n * HOUR
+        log.append(Record(topics.SCORES, 0, n, b"k", msgspec.json.encode(score(f"t{n}", clock_ms)), [], clock_ms))
         if rng.random() < 0.5:
             # Of a payment that is not forgotten yet: so what the label says of it does not count.
-            of, offset = max(0, n - rng.randrange(40)), sum(one.topic == topics.LABELS for one in log)
-            times = [now + rng.choice([0, 0, 0, 2, 100, 10_000]) * HOUR for _ in range(2)]
-            said = label(f"t{of}", times[0], True, times[1])
-            log.append(Record(topics.LABELS, 0, offset, b"k", msgspec.json.encode(said), [], now))
+            of, offset = max(0, n - rng.randrange(40)), sum(entry.topic == topics.LABELS for entry in log)
+            times = [clock_ms + rng.choice([0, 0, 0, 2, 100, 10_000]) * HOUR for _ in range(2)]
+            body = label(f"t{of}", times[0], True, times[1])
+            log.append(Record(topics.LABELS, 0, offset, b"k", msgspec.json.encode(body), [], clock_ms))
     return log
 
 
 def dated_ahead(item: Record, lead_ms: int) -> bool:
     """Whether it is a label that a joiner with this lead, not 0, does not take."""
-    said = msgspec.json.decode(item.value or b"")
-    return item.topic == topics.LABELS and max(said["event_time_ms"], said["label_time_ms"]) > item.appended_ms + lead_ms
+    fields = msgspec.json.decode(item.value or b"")
+    return item.topic == topics.LABELS and max(fields["event_time_ms"], fields["label_time_ms"]) > item.appended_ms + lead_ms
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -200,13 +204,13 @@ def test_lives_of_the_joiner_say_together_what_one_says_of_the_labels_that_were_
     for end in ends:
         life = LabelJoiner(delay, rng.choice([0, HOUR, 50 * HOUR]))
         for topic in life.replays:
-            before = [one for one in log[:begin] if one.topic == topic]
+            before = [entry for entry in log[:begin] if entry.topic == topic]
             histories[topic] = went_on(histories[topic], len(before), life.limits)
             life.decided((topic, 0), histories[topic])
             life.restore(before)
         lives += joined(life, log[begin:end])
         lead_ms = life.limits.lead_ms
-        one_life += joined(unbroken, [one for one in log[begin:end] if not lead_ms or not dated_ahead(one, lead_ms)])
+        one_life += joined(unbroken, [entry for entry in log[begin:end] if not lead_ms or not dated_ahead(entry, lead_ms)])
         begin = end
     assert lives == one_life
 
@@ -215,4 +219,4 @@ def test_lives_of_the_joiner_say_together_what_one_says_of_the_labels_that_were_
 def test_settings_become_limits_in_ms(scoring: Scoring) -> None:
     limits = limits_of(scoring)
     hours = scoring.duplicate_horizon_hours, scoring.allowed_lateness_hours, scoring.allowed_lead_hours
-    assert tuple(limits) == tuple(int(one * HOUR) for one in hours)
+    assert tuple(limits) == (*(int(span * HOUR) for span in hours), 0, OWN)

@@ -37,22 +37,22 @@ class Wrapped(RunningCount):
 
 def test_the_lag_is_told_while_there_is_one(world: World) -> None:
     core = Wrapped(world.source, world.target)
-    told: list[list[float]] = []
+    batch_lags: list[list[float]] = []
 
     def lags() -> list[float]:
         return [metrics.LAG.labels(core.name, world.source, p)._value.get() for p in (0, 1)]
 
     def look() -> None:
-        if not told:
+        if not batch_lags:
             world.shell.wait(0.01)  # while it waits, nothing is fetched that could tell
-        told.append(lags())
+        batch_lags.append(lags())
 
     core.before = look  # a core that looks at the metric within each batch
     driver = world.driver(lambda: core)
     last: list[list[float]] = []
     driver.run([*world.records([b"v"] * 400), *[Batch(20)] * 20, lambda: last.append(lags())])
-    assert told[0] == [200, 200]
-    assert told[1:] == [[200 - 10 * n, 200 - 10 * n] for n in range(1, 20)]
+    assert batch_lags[0] == [200, 200]
+    assert batch_lags[1:] == [[200 - 10 * n, 200 - 10 * n] for n in range(1, 20)]
     assert last == [[0, 0]]
 
 
@@ -69,7 +69,7 @@ def test_a_stop_commits_the_batch_in_hand_and_takes_no_other(world: World) -> No
     assert len(driver.read(world.target)) == 20
     assert driver.committed() == {(world.source, 0): 10, (world.source, 1): 10}
     driver.run([End()])
-    assert world.said(driver) == expected(values)
+    assert world.outputs(driver) == expected(values)
 
 
 def test_a_dead_letter_counts_once_whatever_happens_to_its_batch(world: World) -> None:
@@ -97,9 +97,9 @@ def test_the_event_time_lag_grows_while_the_stream_stands(world: World) -> None:
     world.driver(lambda: core).run([*world.records([b"a", b"b"]), End()])
 
     def lag() -> float:
-        found = REGISTRY.get_sample_value("driftloop_event_time_lag_seconds", {"processor": core.name})
-        assert found is not None
-        return found
+        lag_s = REGISTRY.get_sample_value("driftloop_event_time_lag_seconds", {"processor": core.name})
+        assert lag_s is not None
+        return lag_s
 
     first = lag()
     assert first == pytest.approx(time.time() - 1_767_600_000, abs=5)
@@ -123,7 +123,7 @@ def test_a_batch_that_is_never_taken_turns_health_red(world: World, monkeypatch:
     driver.run([*world.records([b"a", b"b"]), End(), lambda: health.append(world.shell.health())])
     assert len(red) == 1
     assert health == [[]]
-    assert world.said(driver) == expected([b"a", b"b"])
+    assert world.outputs(driver) == expected([b"a", b"b"])
     gone = {"processor": core.name, "topic": world.source, "partition": "0"}
     assert REGISTRY.get_sample_value("driftloop_lag_records", gone) is None
 

@@ -58,22 +58,22 @@ class Core:
 
 
 class Clock:
-    now = 0.0
+    time_s = 0.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.time_s
 
 
 def written(store: Store) -> list[int]:
     """Offsets, once the writer's thread had its time."""
     deadline = time.monotonic() + 5
-    found = store.offsets(*PLACE)
+    offsets = store.offsets(*PLACE)
     while time.monotonic() < deadline:
         time.sleep(0.02)
-        before, found = found, store.offsets(*PLACE)
-        if found and found == before:
+        before, offsets = offsets, store.offsets(*PLACE)
+        if offsets and offsets == before:
             break
-    return found
+    return offsets
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_snapshot_is_of_the_offset_at_which_it_was_begun(store: Store) -> None
     assert keeper.load(PLACE, 5) == 0
     core.value = 7
     keeper.turn({PLACE: 10})
-    clock.now = 61
+    clock.time_s = 61
     keeper.turn({PLACE: 10})
     for i in range(4):
         core.value += 1
@@ -102,11 +102,11 @@ def test_nothing_new_means_no_new_snapshot(store: Store) -> None:
     core, clock = Core(), Clock()
     keeper = Keeper(store, "p", core, 60, clock)
     keeper.load(PLACE, 5)
-    clock.now = 61
+    clock.time_s = 61
     for _ in range(5):
         keeper.turn({PLACE: 10})
     assert written(store) == [10]
-    clock.now = 200
+    clock.time_s = 200
     for _ in range(5):
         keeper.turn({PLACE: 10})
     keeper.last({PLACE: 10})
@@ -129,15 +129,15 @@ def test_the_age_is_that_of_what_was_written(tmp_path: Any) -> None:
     clock = Clock()
     keeper = Keeper(Store(str(tmp_path / "file"), "aged"), "aged", Core(), 60, clock)
     keeper.load(PLACE, 5)
-    for clock.now in (61, 125):
+    for clock.time_s in (61, 125):
         before = SNAPSHOT_FAILURES.labels("aged")._value.get()
         for _ in range(5):
-            keeper.turn({PLACE: int(clock.now)})
+            keeper.turn({PLACE: int(clock.time_s)})
         deadline = time.monotonic() + 5
         while SNAPSHOT_FAILURES.labels("aged")._value.get() == before:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-    clock.now = 190
+    clock.time_s = 190
     while SNAPSHOT_AGE.labels("aged", 0)._value.get() != 190:  # once the writer's thread is done
         assert time.monotonic() < deadline + 5
         keeper.turn({PLACE: 126})
@@ -147,7 +147,7 @@ def test_copies_of_partitions_that_went_away_are_dropped(store: Store) -> None:
     core, clock = Core(), Clock()
     keeper = Keeper(store, "p", core, 60, clock)
     keeper.load(PLACE, 0)
-    clock.now = 61
+    clock.time_s = 61
     keeper.turn({PLACE: 10})
     keeper.forget({PLACE: 10})
     for _ in range(5):
@@ -167,10 +167,10 @@ def test_the_age_grows_while_one_is_written(tmp_path: Any) -> None:
     clock = Clock()
     keeper = Keeper(Slow(str(tmp_path), "slow"), "slow", Core(), 60, clock)
     keeper.load(PLACE, 5)
-    clock.now = 61
+    clock.time_s = 61
     for _ in range(5):
         keeper.turn({PLACE: 10})
-    clock.now = 5000
+    clock.time_s = 5000
     keeper.turn({PLACE: 10})
     assert SNAPSHOT_AGE.labels("slow", 0)._value.get() == 5000
     over.set()
@@ -191,9 +191,9 @@ def test_what_is_written_says_when_it_was_begun(store: Store) -> None:
     keeper = Keeper(store, "p", Core(), 60, clock)
     keeper.load(PLACE, 5)
     keeper.last({PLACE: 10})
-    found = store.newest(*PLACE, "v", 10)
-    assert found is not None
-    assert found.at_ms == pytest.approx(time.time() * 1000, abs=60_000)
+    newest = store.newest(*PLACE, "v", 10)
+    assert newest is not None
+    assert newest.at_ms == pytest.approx(time.time() * 1000, abs=60_000)
 
 
 _HANGS = """
@@ -212,7 +212,7 @@ class Hanging(Store):
 clock = Clock()
 keeper = Keeper(Hanging(sys.argv[1], "p"), "p", Core(), 60, clock)
 keeper.load(PLACE, 5)
-clock.now = 61
+clock.time_s = 61
 for _ in range(5):
     keeper.turn({PLACE: 10})
 assert writes.wait(10)

@@ -26,11 +26,11 @@ def snapshot(offset: int, version: str = "v") -> Snapshot:
     return Snapshot(offset, version, arrays)
 
 
-def same(one: Snapshot | None, other: Snapshot) -> bool:
+def same(snapshot: Snapshot | None, other: Snapshot) -> bool:
     return (
-        one is not None
-        and (one.offset, one.version, list(one.arrays)) == (other.offset, other.version, list(other.arrays))
-        and all(one.arrays[n].dtype == a.dtype and np.array_equal(one.arrays[n], a) for n, a in other.arrays.items())
+        snapshot is not None
+        and (snapshot.offset, snapshot.version, list(snapshot.arrays)) == (other.offset, other.version, list(other.arrays))
+        and all(snapshot.arrays[n].dtype == a.dtype and np.array_equal(snapshot.arrays[n], a) for n, a in other.arrays.items())
     )
 
 

@@ -28,7 +28,7 @@ def test_what_we_chose_gives_way_to_what_is_set(made: list[dict[str, Any]]) -> N
     settings = Settings(kafka=SET)
     clients.consumer(settings, "g")
     clients.producer(settings, "t")
-    assert [one[name] for one in made for name in ("session.timeout.ms", "linger.ms")] == ["45000", "7"] * 2
+    assert [options[name] for options in made for name in ("session.timeout.ms", "linger.ms")] == ["45000", "7"] * 2
     assert made[0]["fetch.wait.max.ms"] == "500"
     assert made[1]["compression.type"] == "zstd"
 

@@ -48,8 +48,8 @@ def ends(monkeypatch: pytest.MonkeyPatch, timeout_s: float, *answers: int | tupl
 
 
 def test_a_refusal_is_asked_about_once_more_by_a_new_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, admins = ends(monkeypatch, 0.0, (KafkaError.FENCED_LEADER_EPOCH,), 7)
-    assert found.read([PLACE]) == {PLACE: 7}
+    reader, admins = ends(monkeypatch, 0.0, (KafkaError.FENCED_LEADER_EPOCH,), 7)
+    assert reader.read([PLACE]) == {PLACE: 7}
     assert admins.made == 2
 
 
@@ -59,8 +59,8 @@ def test_a_broker_that_takes_its_partitions_up_is_asked_until_it_answers(monkeyp
         *[(KafkaError.UNKNOWN_LEADER_EPOCH,)] * 3,
         (KafkaError.NOT_LEADER_FOR_PARTITION,),
     ]
-    found, admins = ends(monkeypatch, 30.0, *refusals, 7)
-    assert found.read([PLACE]) == {PLACE: 7}
+    reader, admins = ends(monkeypatch, 30.0, *refusals, 7)
+    assert reader.read([PLACE]) == {PLACE: 7}
     assert admins.made == 6
 
 
@@ -68,8 +68,8 @@ def test_a_broker_that_takes_its_partitions_up_is_asked_until_it_answers(monkeyp
     ("timeout_s", "code"), [(-1.0, KafkaError.UNKNOWN_LEADER_EPOCH), (30.0, KafkaError.TOPIC_AUTHORIZATION_FAILED)]
 )
 def test_what_does_not_pass_is_raised(monkeypatch: pytest.MonkeyPatch, timeout_s: float, code: int) -> None:
-    found, admins = ends(monkeypatch, timeout_s, (code,), (code,), 7)
+    reader, admins = ends(monkeypatch, timeout_s, (code,), (code,), 7)
     with pytest.raises(KafkaException) as raised:
-        found.read([PLACE])
+        reader.read([PLACE])
     assert raised.value.args[0].code() == code
     assert admins.made == 2

@@ -22,14 +22,14 @@ class Ends:
 
 
 class Clock:
-    now = 0.0
+    time_s = 0.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.time_s
 
 
 def after(watch: StallWatch, clock: Clock, seconds: float, position: int, ends: Ends) -> None:
-    clock.now += seconds
+    clock.time_s += seconds
     watch.look(cast(Consumer, ends), {PLACE: position})
 
 
@@ -58,7 +58,7 @@ def test_a_partition_may_wait_behind_others_in_the_queue() -> None:
     clock, ends = Clock(), Ends()
     watch = StallWatch(clock)
     for _ in range(20):
-        clock.now += LOOK_S
+        clock.time_s += LOOK_S
         watch.look(cast(Consumer, ends), {PLACE: 50}, busy=True)
     after(watch, clock, LOOK_S, 50, ends)
     watch.forgive()

@@ -13,7 +13,7 @@ class Broker:
     def __init__(self) -> None:
         self.up = True
         self.asked = 0
-        self.now = 0.0
+        self.clock_s = 0.0
 
     def probe(self) -> bool:
         self.asked += 1
@@ -21,13 +21,13 @@ class Broker:
 
 
 def after(patience: Patience, broker: Broker, seconds: float) -> None:
-    broker.now += seconds
+    broker.clock_s += seconds
     patience.failed("has waited")
 
 
 def test_a_client_is_given_up_when_two_new_ones_got_through() -> None:
     broker = Broker()
-    patience = Patience("scorer", broker.probe, lambda: broker.now)
+    patience = Patience("scorer", broker.probe, lambda: broker.clock_s)
     after(patience, broker, AFTER_S - 1)
     assert broker.asked == 0
     after(patience, broker, 2)
@@ -40,7 +40,7 @@ def test_a_client_is_given_up_when_two_new_ones_got_through() -> None:
 def test_as_long_as_nobody_gets_through_it_is_waited_for() -> None:
     broker = Broker()
     broker.up = False
-    patience = Patience("scorer", broker.probe, lambda: broker.now)
+    patience = Patience("scorer", broker.probe, lambda: broker.clock_s)
     for _ in range(20):
         after(patience, broker, AFTER_S)
     assert broker.asked == 20

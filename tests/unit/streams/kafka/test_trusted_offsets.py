@@ -42,8 +42,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ask(member: Told, coordinator: Coordinator, snapshot: int = 0) -> int:
-    found = member.committed(cast("Consumer", coordinator), [TopicPartition(*PLACE)], lambda place, committed: snapshot)
-    return int(found[0].offset)
+    partitions = member.committed(cast("Consumer", coordinator), [TopicPartition(*PLACE)], lambda place, committed: snapshot)
+    return int(partitions[0].offset)
 
 
 def test_an_answer_is_taken_as_it_is_where_nothing_speaks_against_it() -> None:

@@ -45,7 +45,18 @@ def test_a_label_after_its_score_gives_the_outcome_at_once(stream: Stream) -> No
     assert stream.score("x", 0) == []
     (outcome,) = stream.label("x", 0, True, 2 * HOUR)
     assert outcome == Outcome(
-        "x", "c", "t", T0, T0 + 2 * HOUR, True, "chargeback", measure=1234, score=0.25, threshold=0.9, model_version="v1"
+        "x",
+        "c",
+        "t",
+        T0,
+        T0 + 2 * HOUR,
+        True,
+        "chargeback",
+        measure=1234,
+        score=0.25,
+        threshold=0.9,
+        model_version="v1",
+        revision=1,
     )
 
 
@@ -89,8 +100,8 @@ def test_repeated_labels_are_left_out_but_fraud_after_genuine_counts(stream: Str
     assert (first.positive, first.late) == (False, False)
     assert stream.label("x", 0, False, 2 * HOUR) == []
     (second,) = stream.label("x", 0, True, 3 * HOUR)
-    assert (second.positive, second.late) == (True, True)
-    assert stream.label("x", 0, False, 4 * HOUR) == []
+    assert (second.positive, second.late, second.revision) == (True, True, 1)
+    assert stream.label("x", 0, True, 3 * HOUR) == []
 
 
 def test_of_two_waiting_labels_fraud_counts(stream: Stream) -> None:
@@ -128,7 +139,7 @@ def test_a_label_that_came_too_late_is_known_after_a_restart_too(stream: Stream)
         again.restore([item for item in stream.log if item.topic == topic])
     stream.joiner = again
     assert stream.label("x", 0, True, HOUR) == [], "the same label once more"
-    stream.score("z", 6 * DELAY)
+    stream.score("z", 180 * DAY + HOUR)
     assert again.held == 1, "and then it is forgotten"
 
 
@@ -142,7 +153,7 @@ def test_fraud_after_genuine_of_a_forgotten_transaction_is_without_score_after_a
     if restart:
         stream.joiner = LabelJoiner(DELAY)
         for topic in ("labels", "scores"):
-            stream.joiner.restore([one for one in stream.log if one.topic == topic])
+            stream.joiner.restore([entry for entry in stream.log if entry.topic == topic])
     (outcome,) = stream.label("x", 0, True, 3 * DELAY + HOUR)
     assert (outcome.late, outcome.score, outcome.measure) == (True, None, None)
 
@@ -183,8 +194,8 @@ def test_a_restart_changes_nothing(seed: int, cut: float) -> None:
     for i, time in enumerate(times):
         if draw.random() < 0.3:
             at = time + draw.randrange(-DAY, 12 * DAY)
-            said = label(f"x{i}", T0 + time, draw.random() < 0.7, T0 + max(at, time))
-            log += [(at, record("labels", 1000 + i, said))] * draw.choice([1, 1, 2])
+            body = label(f"x{i}", T0 + time, draw.random() < 0.7, T0 + max(at, time))
+            log += [(at, record("labels", 1000 + i, body))] * draw.choice([1, 1, 2])
     records = [item for _, item in sorted(log, key=lambda pair: pair[0])]
     whole = LabelJoiner(DELAY)
     split = int(len(records) * cut)
@@ -204,7 +215,7 @@ def test_a_restart_changes_nothing(seed: int, cut: float) -> None:
 def test_where_the_delay_changed_every_outcome_is_said_once(after: int) -> None:
     """By the first delay some scores mature, then by the second; the log is read again after each change, as at a restart."""
     scores = [record("scores", n, score(f"s{n}", T0 + n * DAY)) for n in range(40)]
-    said: list[Outcome] = []
+    joined: list[Outcome] = []
     history: History = ()
     begin = 0
     for delay, end in [(DELAY, 12), (after, 16), (after, 17), (DELAY, 30), (DELAY, 40)]:
@@ -214,18 +225,18 @@ def test_where_the_delay_changed_every_outcome_is_said_once(after: int) -> None:
         joiner.decided(("labels", 0), history)
         joiner.restore(scores[:begin])
         for item in scores[begin:end]:
-            said += outcomes([p.value for p in joiner.process([item]).produce])
+            joined += outcomes([p.value for p in joiner.process([item]).produce])
         begin = end
-    assert [one.event_id for one in said] == [f"s{n}" for n in range(40 - 7)]
+    assert [outcome.event_id for outcome in joined] == [f"s{n}" for n in range(40 - 7)]
     by_then = {n: DELAY if n + 7 < 12 else after if n * DAY + after <= 16 * DAY else DELAY for n in range(33)}
-    assert [one.outcome_time_ms for one in said] == [T0 + n * DAY + by_then[n] for n in range(33)]
+    assert [outcome.outcome_time_ms for outcome in joined] == [T0 + n * DAY + by_then[n] for n in range(33)]
 
 
 def said_of(joiner: LabelJoiner, *items: Record) -> tuple[list[Outcome], list[DeadLetter]]:
     """The outcomes and the dead letters of these records, one batch each."""
-    made = [one for item in items for one in joiner.process([item]).produce]
-    letters = [msgspec.json.decode(one.value, type=DeadLetter) for one in made if one.topic == "dlq"]
-    return outcomes([one.value for one in made if one.topic == "outcomes"]), letters
+    made = [produced for item in items for produced in joiner.process([item]).produce]
+    letters = [msgspec.json.decode(produced.value, type=DeadLetter) for produced in made if produced.topic == "dlq"]
+    return outcomes([produced.value for produced in made if produced.topic == "outcomes"]), letters
 
 
 def life(lead_ms: int, labels: list[Record], history: History = ()) -> tuple[LabelJoiner, History]:
@@ -245,10 +256,23 @@ def test_of_a_payment_the_score_says_what_it_was_and_the_label_whether_it_was_fr
     wrong = Label("x", "another card", "another terminal", T0 + off, True, T0 + HOUR, "analyst")
     items = [record("scores", 0, score("x", T0)), record("labels", 0, wrong)]
     joiner = LabelJoiner(DELAY)
-    (made,) = [one for item in (items[::-1] if label_first else items) for one in joiner.process([item]).produce]
+    (made,) = [produced for item in (items[::-1] if label_first else items) for produced in joiner.process([item]).produce]
     assert made.key == b"t"
     assert outcomes([made.value]) == [
-        Outcome("x", "c", "t", T0, T0 + HOUR, True, "analyst", measure=1234, score=0.25, threshold=0.9, model_version="v1")
+        Outcome(
+            "x",
+            "c",
+            "t",
+            T0,
+            T0 + HOUR,
+            True,
+            "analyst",
+            measure=1234,
+            score=0.25,
+            threshold=0.9,
+            model_version="v1",
+            revision=1,
+        )
     ]
 
 
@@ -262,15 +286,15 @@ def test_a_late_label_does_not_say_what_the_payment_was_either(stream: Stream) -
 @pytest.mark.parametrize("field", ["event_time_ms", "label_time_ms"])
 def test_a_label_from_the_future_is_a_dead_letter_that_names_the_field(field: str) -> None:
     joiner, _ = life(HOUR, [])
-    said, letters = said_of(joiner, ahead(0, field=field, by=20 * DAY), ahead(1, "unknown", field, by=20 * DAY))
-    assert said == []
-    assert [(one.error, one.processor, one.topic, one.offset) for one in letters] == [
+    joined, letters = said_of(joiner, ahead(0, field=field, by=20 * DAY), ahead(1, "unknown", field, by=20 * DAY))
+    assert joined == []
+    assert [(letter.error, letter.processor, letter.topic, letter.offset) for letter in letters] == [
         ("EventAhead", "label-joiner", "labels", 0),
         ("EventAhead", "label-joiner", "labels", 1),
     ]
-    assert all(one.message.startswith(f"{field} is 20.0 days ahead of the broker's clock") for one in letters)
+    assert all(letter.message.startswith(f"{field} is 20.0 days ahead of the broker's clock") for letter in letters)
     assert joiner.held == 1, "the score, and no label that waits for ever"
-    assert [one.outcome_time_ms for one in said_of(joiner, record("labels", 2, label("x", T0, True, T0)))[0]] == [T0]
+    assert [outcome.outcome_time_ms for outcome in said_of(joiner, record("labels", 2, label("x", T0, True, T0)))[0]] == [T0]
 
 
 def test_a_letter_names_the_time_that_has_to_come() -> None:
@@ -288,14 +312,14 @@ def test_the_lead_itself_is_allowed_and_without_lead_or_clock_any_time(field: st
         (HOUR, msgspec.structs.replace(far, appended_ms=0), 1),
         (0, far, 1),
     ]:
-        said, letters = said_of(life(lead_ms, [])[0], item)
-        assert (len(said), len(letters)) == (taken, 1 - taken)
+        joined, letters = said_of(life(lead_ms, [])[0], item)
+        assert (len(joined), len(letters)) == (taken, 1 - taken)
 
 
 def test_beside_a_refused_label_the_others_of_its_batch_are_taken() -> None:
     joiner, _ = life(HOUR, [])
     output = joiner.process([ahead(0), record("labels", 1, b"{"), record("labels", 2, label("x", T0, True, T0 + 5))])
-    assert [one.topic for one in output.produce] == ["dlq", "dlq", "outcomes"]
+    assert [produced.topic for produced in output.produce] == ["dlq", "dlq", "outcomes"]
 
 
 def test_a_refused_label_is_taken_once_the_setting_allows_it_and_not_because_the_log_is_read_again() -> None:
@@ -305,9 +329,9 @@ def test_a_refused_label_is_taken_once_the_setting_allows_it_and_not_because_the
     same, history = life(HOUR, [refused], history)
     assert same.held == 1
     again, history = life(0, [refused], history)
-    assert history == (Since(0, (DELAY, HOUR)), Since(1, (DELAY, 0)))
-    said, letters = said_of(again, msgspec.structs.replace(refused, offset=1))
-    assert ([(one.positive, one.late, one.score) for one in said], letters) == ([(True, False, 0.25)], [])
+    assert history == (Since(0, (DELAY, HOUR, 0, 1)), Since(1, (DELAY, 0, 0, 1)))
+    joined, letters = said_of(again, msgspec.structs.replace(refused, offset=1))
+    assert ([(outcome.positive, outcome.late, outcome.score) for outcome in joined], letters) == ([(True, False, 0.25)], [])
 
 
 def test_a_label_that_was_taken_stays_taken_under_a_setting_that_would_refuse_it() -> None:
@@ -324,7 +348,7 @@ def test_labels_of_the_time_before_they_had_a_lead_stay_taken() -> None:
     note = commit_metadata.read('{"limits":[[0,[604800000]]]}')
     assert note.limits == (Since(0, (DELAY,)),)
     again, history = life(HOUR, [ahead(0)], note.limits)
-    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR)))
+    assert history == (Since(0, (DELAY,)), Since(1, (DELAY, HOUR, 0, 1)))
     assert commit_metadata.read(commit_metadata.Note(0, history).text()).limits == history
     assert said_of(again, record("labels", 1, label("x", T0, True, T0))) == ([], [])
     assert [len(of) for of in said_of(again, ahead(2, "y"))] == [0, 1]
@@ -334,8 +358,8 @@ def test_scores_that_were_processed_before_there_was_a_lead_are_read_again() -> 
     joiner = LabelJoiner(3 * DELAY, HOUR)
     joiner.decided(("scores", 0), (Since(0, (DELAY,)), Since(2, joiner.limits)))
     joiner.restore([record("scores", 0, score("x", T0)), record("scores", 1, score("y", T0 + DELAY))])
-    said, _ = said_of(joiner, record("scores", 2, score("z", T0 + 3 * DELAY)))
-    assert said == [], "x had matured by the delay of then, and y waits for that of now"
+    joined, _ = said_of(joiner, record("scores", 2, score("z", T0 + 3 * DELAY)))
+    assert joined == [], "x had matured by the delay of then, and y waits for that of now"
 
 
 def test_each_partition_of_labels_has_its_own_history() -> None:

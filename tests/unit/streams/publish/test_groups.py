@@ -9,7 +9,7 @@ from streams.topology import TOPOLOGY
 
 def test_the_lockstep_watches_what_every_processor_on_kafka_reads_and_not_what_it_follows() -> None:
     assert {group: set(names) for group, names in GROUPS.items()} == {
-        one.name: set(one.reads) for one in TOPOLOGY if one.guarantee != "no stream"
+        processor.name: set(processor.reads) for processor in TOPOLOGY if processor.guarantee != "no stream"
     }
     assert GROUPS["control"] == (RETRAIN_REQUESTS,)
 

@@ -12,9 +12,9 @@ def test_labels_wait_for_their_time_and_none_is_lost() -> None:
     pending = no_labels()
     published = 0
     for batch in simulation.days(0, 12):
-        now, pending = due(pending, batch)
-        published += len(now)
-        assert now.label_time_ms.max(initial=0) < batch.end_ms
+        labels, pending = due(pending, batch)
+        published += len(labels)
+        assert labels.label_time_ms.max(initial=0) < batch.end_ms
         assert pending.label_time_ms.min(initial=batch.end_ms) >= batch.end_ms
     assert published + len(pending) == sum(len(batch.labels) for batch in simulation.days(0, 12))
     owed = simulation.pending_labels(12)

@@ -4,19 +4,20 @@ import pytest
 
 from streams.replay.errors import ReplayError
 from streams.replay.mapping import HANDBOOK, Field, parse_map, resolve
+from streams.replay.rules import Rule
 
 FILE = ["TRANSACTION_ID", "TX_DATETIME", "CUSTOMER_ID", "TERMINAL_ID", "TX_AMOUNT", "TX_FRAUD"]
 
 
 def test_the_handbook_is_the_default_and_optional_columns_may_be_missing() -> None:
-    assert resolve(parse_map([]), FILE, "f") == {k: v for k, v in HANDBOOK.items() if k != "pattern"}
+    assert resolve(parse_map([]), FILE, "f") == {k: Rule(column=v) for k, v in HANDBOOK.items() if k != "pattern"}
 
 
 def test_columns_can_be_named_and_labels_left_out() -> None:
     mapping = parse_map(["card_id=who", "is_fraud="])
-    found = resolve(mapping, [*FILE, "who"], "f")
-    assert found["card_id"] == "who"
-    assert "is_fraud" not in found
+    columns = resolve(mapping, [*FILE, "who"], "f")
+    assert columns["card_id"] == Rule(column="who")
+    assert "is_fraud" not in columns
 
 
 @pytest.mark.parametrize("field", ["transaction_id", "event_time", "card_id", "terminal_id", "amount", "is_fraud"])

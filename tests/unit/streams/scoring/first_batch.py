@@ -24,8 +24,8 @@ from tests.unit.streams.scoring.test_scorer import START, Model, Store, records,
 def types() -> dict[str, int]:
     """Of each compiled function of ours, by its place: for how many types it is."""
     modules = [module for name, module in sys.modules.items() if name.startswith(("features", "streams"))]
-    found = [value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)]
-    return {f"{value.py_func.__module__}.{value.py_func.__name__}": len(value.signatures) for value in found}
+    dispatchers = [value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)]
+    return {f"{value.py_func.__module__}.{value.py_func.__name__}": len(value.signatures) for value in dispatchers}
 
 
 def main() -> None:

@@ -6,17 +6,19 @@ import msgspec
 
 from features.base.events import DeadLetter
 from features.base.sections import Scoring
+from features.base.settings import Settings
 from features.domains.card_fraud.event import Payment
 from streams import topics
 from streams.engine.settings_history import Since
 from streams.kafka.records import Record
 from streams.scoring.intake import Intake, admission
+from streams.scoring.measures import Measures
 from tests.unit.streams.records import HOUR, T0, record
 
 
 def intake() -> Intake:
     only = admission(Scoring())
-    return Intake(Scoring(), lambda _: only)
+    return Intake(Scoring(), lambda _: only, Measures(Settings()))
 
 
 def event(offset: int, event_id: str, amount: int = 100) -> Record:
@@ -34,17 +36,17 @@ def test_each_record_of_a_batch_is_new_dead_or_repeated() -> None:
     ]
     judged = intake().take(batch)
     assert judged.new is not None
-    assert [one.offset for one in judged.new.records] == [0, 4]
+    assert [record.offset for record in judged.new.records] == [0, 4]
     letters = [msgspec.json.decode(letter.value, type=DeadLetter) for letter in judged.dead]
-    assert [(one.offset, one.error) for one in letters] == [(2, "DecodeError"), (3, "ConflictingTransaction")]
+    assert [(letter.offset, letter.error) for letter in letters] == [(2, "DecodeError"), (3, "ConflictingTransaction")]
     assert judged.repeated == 2
 
 
 def test_a_batch_in_which_nothing_is_new_says_how_many_came_before() -> None:
     own = intake()
     assert own.take([event(0, "x")]).repeated == 0
-    assert own.take([event(1, "x"), event(2, "x")]) == (None, [], 2)
-    assert own.take([]) == (None, [], 0)
+    assert own.take([event(1, "x"), event(2, "x")]) == (None, [], 2, [])
+    assert own.take([]) == (None, [], 0, [])
 
 
 def test_a_history_goes_with_its_partition() -> None:

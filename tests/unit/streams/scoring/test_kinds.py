@@ -23,10 +23,10 @@ def payment(n: int, amount: int, kind: PaymentKind | None = None, subject: str =
 def test_each_payment_gets_one_score_and_only_purchases_are_judged() -> None:
     batch = [payment(0, 90_000), payment(1, 90_000, "refund"), payment(2, 90_000, "purchase"), payment(3, 90_000, "declined")]
     output = scorer().process(records(*batch))
-    found = scores(output)
-    assert [s.event.event_id for s in found] == ["t0", "t1", "t2", "t3"]
-    assert [s.decision for s in found] == ["alert", "apart", "alert", "apart"]
-    for apart in (found[1], found[3]):
+    published = scores(output)
+    assert [s.event.event_id for s in published] == ["t0", "t1", "t2", "t3"]
+    assert [s.decision for s in published] == ["alert", "apart", "alert", "apart"]
+    for apart in (published[1], published[3]):
         assert (apart.score, apart.threshold, apart.model, apart.model_version, apart.unusual) == (None,) * 5
         assert apart.features
     alerts = [msgspec.json.decode(v, type=Alert) for v in of(output, topics.ALERTS)]
@@ -34,8 +34,8 @@ def test_each_payment_gets_one_score_and_only_purchases_are_judged() -> None:
 
 
 def test_before_a_champion_they_are_apart_too() -> None:
-    found = scores(scorer(Model(champion=False)).process(records(payment(0, 100), payment(1, 100, "reversal"))))
-    assert [s.decision for s in found] == ["unscored", "apart"]
+    published = scores(scorer(Model(champion=False)).process(records(payment(0, 100), payment(1, 100, "reversal"))))
+    assert [s.decision for s in published] == ["unscored", "apart"]
 
 
 def test_they_are_counted_by_decision() -> None:
@@ -65,8 +65,8 @@ def test_a_refund_is_no_spending_and_is_counted_apart() -> None:
 def test_card_testing_shows_in_what_was_declined() -> None:
     core = scorer()
     tried = [payment(n, 99, "declined") for n in range(12)]
-    found = scores(core.process(records(*tried)))
-    assert [value(s, "declined_1h") for s in found] == list(range(1, 13))
+    published = scores(core.process(records(*tried)))
+    assert [value(s, "declined_1h") for s in published] == list(range(1, 13))
     output = core.process(records(payment(12, 60_000), first=12))
     [bought] = scores(output)
     assert (value(bought, "declined_1h"), value(bought, "declined_1d"), value(bought, "count_1d")) == (12, 12, 1)
@@ -78,18 +78,18 @@ def test_card_testing_shows_in_what_was_declined() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "words"),
     [
         ('"amount_minor":-500', ("$.amount_minor", ">= 0", "kind refund", "kind reversal")),
         ('"amount_minor":500,"kind":"chargeback"', ("$.kind", "purchase, refund, reversal, declined")),
     ],
 )
-def test_what_cannot_be_taken_is_a_dead_letter_that_names_field_and_way_out(sent: str, said: tuple[str, ...]) -> None:
+def test_what_cannot_be_taken_is_a_dead_letter_that_names_field_and_way_out(sent: str, words: tuple[str, ...]) -> None:
     body = f'{{"transaction_id":"t","event_time_ms":{START},"card_id":"c1","terminal_id":"m1",{sent}}}'
     output = scorer().process([Record(topics.EVENTS, 2, 7, b"c1", body.encode())])
     [letter] = [msgspec.json.decode(v, type=DeadLetter) for v in of(output, topics.DLQ)]
     assert (letter.topic, letter.partition, letter.offset, letter.error) == ("transactions", 2, 7, "ValidationError")
-    for part in said:
+    for part in words:
         assert part in letter.message
     assert scores(output) == []
 

@@ -31,15 +31,15 @@ def empty() -> PartitionState:
 def take(state: PartitionState, begin: int, end: int) -> tuple[list[Any], NDArray[np.float32]]:
     """The scorer's way: what is new goes on to the cards. Verdicts and lateness, and vectors."""
     rows = LOG[begin:end]
-    found = state.admission.admit(rows, BODIES[begin:end], SUBJECTS[rows], EVENTS.event_time_ms[rows])
-    vectors, _ = state.update(EVENTS.take(rows[found.verdict == NEW]), 220)
-    return [found.verdict.tolist(), found.late.tolist()], vectors.copy()
+    admitted = state.admission.admit(rows, BODIES[begin:end], SUBJECTS[rows], EVENTS.event_time_ms[rows])
+    vectors, _ = state.update(EVENTS.take(rows[admitted.verdict == NEW]), 220)
+    return [admitted.verdict.tolist(), admitted.late.tolist()], vectors.copy()
 
 
-def same(found: list[tuple[list[Any], NDArray[np.float32]]], expected: list[tuple[list[Any], NDArray[np.float32]]]) -> None:
-    assert [said for said, _ in found] == [said for said, _ in expected]
-    for (_, one), (_, other) in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one, other)
+def same(turns: list[tuple[list[Any], NDArray[np.float32]]], expected: list[tuple[list[Any], NDArray[np.float32]]]) -> None:
+    assert [verdicts for verdicts, _ in turns] == [verdicts for verdicts, _ in expected]
+    for (_, vectors), (_, other) in zip(turns, expected, strict=True):
+        np.testing.assert_array_equal(vectors, other)
 
 
 @settings(deadline=None, max_examples=30)
@@ -50,16 +50,16 @@ def test_a_copy_taken_on_the_way_and_the_log_behind_it(first: int, sizes: list[i
     copy = running.copy(subjects_a_step)
     ends = [first, *(first + np.cumsum(sizes, dtype=np.int64)).tolist()]
     turns = [(begin, min(end, len(LOG))) for begin, end in pairwise(ends)]
-    said = []
+    taken = []
     for begin, end in turns:
-        said.append(take(running, begin, end))
+        taken.append(take(running, begin, end))
         if not copy.done:
             copy.step()
     while not copy.done:
         copy.step()
     again = empty()
     again.load(copy.arrays())
-    same([take(again, begin, end) for begin, end in turns], said)
+    same([take(again, begin, end) for begin, end in turns], taken)
     rest = [(ends[-1], len(LOG))] if ends[-1] < len(LOG) else []
     same([take(again, *turn) for turn in rest], [take(running, *turn) for turn in rest])
 
@@ -86,7 +86,7 @@ def finished(state: PartitionState) -> dict[str, NDArray[Any]]:
 def test_a_load_leaves_a_copy_under_way_as_it_was() -> None:
     state = empty()
     take(state, 0, 300)
-    expected, found = empty(), empty()
+    expected, copied = empty(), empty()
     expected.load(finished(state))
     copy = state.copy(10)
     copy.step()
@@ -94,5 +94,5 @@ def test_a_load_leaves_a_copy_under_way_as_it_was() -> None:
     take(state, 300, 600)
     while not copy.done:
         copy.step()
-    found.load(copy.arrays())
-    same([take(found, 300, 900)], [take(expected, 300, 900)])
+    copied.load(copy.arrays())
+    same([take(copied, 300, 900)], [take(expected, 300, 900)])

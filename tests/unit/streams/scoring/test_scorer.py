@@ -62,15 +62,15 @@ class Store:
     def read(self, subjects: Sequence[str], counterparts: Sequence[str]) -> Profiles:
         if not self.up:
             raise ProfilesUnavailable("Redis is away")
-        found = unknown(len(subjects))
-        times = found.owner_ts_ms.copy()
+        profiles = unknown(len(subjects))
+        times = profiles.owner_ts_ms.copy()
         for i, subject in enumerate(subjects):
             if subject != "unknown":
-                found.owner[i] = 0.0
-                found.owner[i, :4] = (48.0, 11.0, 20.0, 7.0)
+                profiles.owner[i] = 0.0
+                profiles.owner[i, :4] = (48.0, 11.0, 20.0, 7.0)
                 times[i] = START - 1000
         none = np.zeros(len(counterparts), dtype=np.int64)
-        return dataclasses.replace(found, owner_ts_ms=times, begin=none, end=none, counterpart_ts_ms=none)
+        return dataclasses.replace(profiles, owner_ts_ms=times, begin=none, end=none, counterpart_ts_ms=none)
 
 
 def records(*transactions: Payment, partition: int = 0, first: int = 0) -> list[Record]:
@@ -218,7 +218,7 @@ def test_a_transaction_from_the_future_is_a_dead_letter_and_leaves_no_trace() ->
     assert [s.features for s in scores(output)] == [s.features for s in scores(plain.process(stamped[1:]))]
     replayed.restore(stamped)
     after = records(transaction(3), first=4)
-    vectors = [scores(one.process(after))[0].features for one in (core, plain, replayed)]
+    vectors = [scores(processor.process(after))[0].features for processor in (core, plain, replayed)]
     assert vectors[0] == vectors[1] == vectors[2]
     # When its time has come, it is one like any other.
     again = msgspec.structs.replace(stamped[0], offset=5, appended_ms=early.event_time_ms + 1)
@@ -351,11 +351,11 @@ def test_pauses_for_the_model_server_grow_up_to_a_bound_and_differ() -> None:
     """So that scorers that lost it together do not all come back at once."""
 
     def waits() -> list[float]:
-        found: list[float] = []
+        pauses: list[float] = []
         settings = Settings(labels=Labels(delay_days=7.0))
-        core = Scorer(settings, Model(failures=12), Reader(Store()), wait=found.append)
+        core = Scorer(settings, Model(failures=12), Reader(Store()), wait=pauses.append)
         assert len(scores(core.process(records(transaction(0))))) == 1
-        return found
+        return pauses
 
     first, second = waits(), waits()
     assert len(first) == len(second) == 12

@@ -96,8 +96,8 @@ def test_the_manifest_says_how_far_each_partition_is_complete(settings: Settings
     assert manifest.read(settings.archive) == manifest.Manifest()
     write(settings, [record("scores", 5, score("a", T0 + DAY), partition=1), record("scores", 7, score("b", T0), partition=1)])
     write(settings, [record("scores", 5, score("a", T0 + DAY), partition=1), record("scores", 0, score("c", T0 + 1))])
-    found = manifest.read(settings.archive).topics["scores"]
-    assert {p: (at.next_offset, at.newest_event_ms) for p, at in found.items()} == {0: (1, T0 + 1), 1: (8, T0 + DAY)}
+    partitions = manifest.read(settings.archive).topics["scores"]
+    assert {p: (at.next_offset, at.newest_event_ms) for p, at in partitions.items()} == {0: (1, T0 + 1), 1: (8, T0 + DAY)}
 
 
 def test_a_broken_manifest_is_named_with_the_way_out(settings: Settings) -> None:

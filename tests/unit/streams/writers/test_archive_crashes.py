@@ -32,10 +32,10 @@ PARTITIONS = 2
 
 def logs(rng: np.random.Generator, n: int) -> list[list[Record]]:
     """Scores of both partitions over three days, out of order; one in ten cannot be read, and offsets have gaps."""
-    found = []
+    by_partition = []
     for partition in range(PARTITIONS):
         offsets = np.cumsum(rng.integers(1, 3, n)).tolist()
-        found.append(
+        by_partition.append(
             [
                 record(
                     "scores",
@@ -46,7 +46,7 @@ def logs(rng: np.random.Generator, n: int) -> list[list[Record]]:
                 for at in offsets
             ]
         )
-    return found
+    return by_partition
 
 
 def good(log: list[list[Record]]) -> list[tuple[int, int]]:
@@ -59,12 +59,12 @@ def read(settings: Settings) -> list[tuple[int, int]]:
     return sorted((p, o) for t in tables for p, o in zip(t.column(0).to_pylist(), t.column(1).to_pylist(), strict=True))
 
 
-def said(settings: Settings, log: list[list[Record]]) -> None:
+def check_promises(settings: Settings, log: list[list[Record]]) -> None:
     """What the manifest says is there is there."""
-    there = set(read(settings))
+    archived = set(read(settings))
     for partition, through in manifest.read(settings.archive).topics.get("scores", {}).items():
         promised = {(p, o) for p, o in good(log) if p == partition and o < through.next_offset}
-        assert promised <= there
+        assert promised <= archived
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -94,7 +94,7 @@ def test_nothing_is_lost_or_repeated_whatever_crashes(tmp_path: Path, seed: int,
             assert len(set(got)) == len(got), "repeated"
             kept = {(p, o) for p, o in good(log) if committed[p] and o <= log[p][committed[p] - 1].offset}
             assert kept <= set(got), "lost"
-            said(settings, log)
+            check_promises(settings, log)
     assert read(settings) == good(log)
     assert crashed > 0
     compact_all(places(settings))
@@ -115,7 +115,7 @@ def test_every_step_of_a_write_and_a_compaction_may_be_the_last(
 ) -> None:
     settings = load(tmp_path_factory.mktemp("crash"))
     log = logs(np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))), 12)
-    records = [r for one in log for r in one]
+    records = [r for partition in log for r in partition]
     cut = data.draw(st.integers(0, len(log[0])))
     with crashing() as crashes:
         for batch in ([*log[0][:cut], *log[1]], records):
@@ -136,10 +136,10 @@ def by_duckdb(scores: Path) -> list[tuple[int, int]]:
     """With a list of files: its own glob leaves out, without a word, what is gone when it looks again (docs/archive.md)."""
     files = list(map(str, scores.glob("*/*.parquet")))
     with duckdb.connect() as connection:
-        found: list[tuple[int, int]] = connection.execute(
+        rows: list[tuple[int, int]] = connection.execute(
             "select kafka_partition, kafka_offset from read_parquet(?)", [files]
         ).fetchall()
-    return found
+    return rows
 
 
 def by_polars(scores: Path) -> list[tuple[int, int]]:

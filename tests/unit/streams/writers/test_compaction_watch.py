@@ -51,11 +51,11 @@ def test_it_runs_until_it_is_stopped_and_goes_on_after_a_failure(settings: Setti
     whole = exchange.exchange
     failed = threading.Event()
 
-    def fails_once(one: Path, other: Path) -> None:
+    def fails_once(path: Path, other: Path) -> None:
         if not failed.is_set():
             failed.set()
             raise OSError("the disk is full")
-        whole(one, other)
+        whole(path, other)
 
     monkeypatch.setattr(exchange, "exchange", fails_once)
     thread = threading.Thread(target=watch.run)

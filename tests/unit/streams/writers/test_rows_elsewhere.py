@@ -56,8 +56,8 @@ def tables(store: Store, folder: str) -> list[pa.Table]:
 def offsets(settings: Settings) -> list[int]:
     """Of all archived scores, sorted."""
     archive = stores.archive(settings)
-    found = [table for day in archive.names("scores") for table in tables(archive, f"scores/{day}")]
-    return sorted(offset for table in found for offset in table["kafka_offset"].to_pylist())
+    day_tables = [table for day in archive.names("scores") for table in tables(archive, f"scores/{day}")]
+    return sorted(offset for table in day_tables for offset in table["kafka_offset"].to_pylist())
 
 
 def test_each_record_is_archived_once_whatever_is_written_again(settings: Settings) -> None:
@@ -104,9 +104,9 @@ def test_what_merges_files_names_the_setting(
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
     assert main.run(["--dir", str(elsewhere.dir), "archive", "compact"]) == 2
-    said = capsys.readouterr().err
-    assert "storage.rows is a strict:// URL, and what was asked needs a folder; name one" in said
-    assert said.count("\n") == 1
+    message = capsys.readouterr().err
+    assert "storage.rows is a strict:// URL, and what was asked needs a folder; name one" in message
+    assert message.count("\n") == 1
 
 
 def test_the_watch_that_merges_files_says_so_and_ends_nothing(elsewhere: Settings, caplog: pytest.LogCaptureFixture) -> None:
@@ -129,18 +129,18 @@ def test_the_archive_is_described_and_looked_into_from_any_host(
     monkeypatch.setenv("DRIFTLOOP_DIR", "")
     write(elsewhere, [record("scores", i, score(f"x{i}", T0 + i * DAY // 20)) for i in range(40)])
     assert main.run(["--dir", str(elsewhere.dir), "archive", "status", "--json"]) == 0
-    found = msgspec.json.decode(capsys.readouterr().out)
-    assert found["archive"] == f"{elsewhere.rows_root}/archive"
-    assert found["topics"]["scores"]["0"]["next_offset"] == 40
+    status = msgspec.json.decode(capsys.readouterr().out)
+    assert status["archive"] == f"{elsewhere.rows_root}/archive"
+    assert status["topics"]["scores"]["0"]["next_offset"] == 40
     assert len(history(elsewhere, "c", 50, [])) == 40
 
 
 def test_dead_letters_of_before_and_after_a_repartition_are_told_apart(settings: Settings) -> None:
     archive = stores.archive(settings)
-    one = generations.Generation(begun_ms=5, partitions=8, revisions=3, letters=7)
+    generation = generations.Generation(begun_ms=5, partitions=8, revisions=3, letters=7)
     for _ in range(2):
-        generations.begin(archive, one)
-    assert generations.read(archive) == generations.Generations((one,))
+        generations.begin(archive, generation)
+    assert generations.read(archive) == generations.Generations((generation,))
 
 
 def test_two_places_for_the_rows_are_refused(tmp_path: Path) -> None:

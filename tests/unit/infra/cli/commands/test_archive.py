@@ -19,6 +19,7 @@ from tests.unit.streams.records import DAY, HOUR, T0, record, score
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     settings = load(tmp_path)
     sink = ArchiveSink(settings)
     for offset, at in enumerate((T0, T0 + HOUR, T0 + 2 * DAY, T0 + 2 * DAY)):
@@ -28,12 +29,12 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_status_says_how_far_it_is_complete(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["archive", "status", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["topics"]["scores"]["0"]["next_offset"] == 4
-    assert found["topics"]["scores"]["0"]["newest_event_ms"] == T0 + 2 * DAY
-    assert found["files"]["scores"]["days"] == 2
-    assert found["files"]["scores"]["files"] == 4
-    assert found["complete_through"] == "2018-03-02"
+    status = json.loads(capsys.readouterr().out)
+    assert status["topics"]["scores"]["0"]["next_offset"] == 4
+    assert status["topics"]["scores"]["0"]["newest_event_ms"] == T0 + 2 * DAY
+    assert status["files"]["scores"]["days"] == 2
+    assert status["files"]["scores"]["files"] == 4
+    assert status["complete_through"] == "2018-03-02"
     assert main.run(["archive", "status"]) == 0
     shown = capsys.readouterr().out
     assert "complete days: up to 2018-03-02" in shown
@@ -42,6 +43,7 @@ def test_status_says_how_far_it_is_complete(settings: Settings, capsys: pytest.C
 
 def test_an_empty_archive_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     assert main.run(["archive", "status"]) == 0
     assert "nothing is archived in" in capsys.readouterr().out
 

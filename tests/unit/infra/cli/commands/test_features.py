@@ -25,6 +25,7 @@ AT = 1_767_225_600_000
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     return tmp_path
 
 
@@ -64,11 +65,11 @@ def test_list_names_every_feature_in_its_order(folder: Path, capsys: pytest.Capt
 
 def test_list_for_programs_has_all_that_the_catalogue_says(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main.run(["features", "list", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["schema"] == SCHEMA
-    assert [feature["name"] for feature in told["features"]] == list(NAMES)
-    assert told["features"][3]["position"] == 3
-    assert all(feature.keys() >= {"unit", "window", "source", "meaning", "missing"} for feature in told["features"])
+    catalogue = json.loads(capsys.readouterr().out)
+    assert catalogue["schema"] == SCHEMA
+    assert [feature["name"] for feature in catalogue["features"]] == list(NAMES)
+    assert catalogue["features"][3]["position"] == 3
+    assert all(feature.keys() >= {"unit", "window", "source", "meaning", "missing"} for feature in catalogue["features"])
 
 
 def test_a_feature_as_a_row() -> None:
@@ -81,9 +82,9 @@ def test_a_feature_as_a_row() -> None:
 def test_list_is_fast_to_start() -> None:
     """Neither Feast nor numba nor pandas is needed to say what a feature means."""
     code = "import sys; from infra.cli.main import run; run(['features', 'list']); print(sorted(sys.modules), file=sys.stderr)"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for heavy in ("feast", "numba", "pandas", "pyarrow", "duckdb", "redis", "confluent_kafka"):
-        assert f"'{heavy}'" not in said.stderr
+        assert f"'{heavy}'" not in process.stderr
 
 
 def test_history_is_the_newest_in_the_order_of_their_time(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -93,6 +94,33 @@ def test_history_is_the_newest_in_the_order_of_their_time(archive: Path, capsys:
     assert lines[0].split()[-2:] == ["amount", "count_1h"]
     assert [line.split()[2] for line in lines[2:]] == ["t2", "t3", "t4"]
     assert lines[-1].split()[-3:] == ["0.250", str(INDEX["amount"] + 4), str(INDEX["count_1h"] + 4)]
+
+
+def test_history_shows_the_currency_that_was_sent(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = {
+        "transaction_id": ["y", "k"],
+        "amount_minor": [5000, 12_345],
+        "currency": ["JPY", "KWD"],
+        "reference_measure": [3035, 3748],
+    }
+    both = {
+        "card_id": "bug",
+        "terminal_id": "m1",
+        "schema": SCHEMA,
+        "decision": "pass",
+        "event_time_ms": AT,
+        "kafka_partition": 0,
+    }
+    values = (
+        rows | {name: [value] * 2 for name, value in both.items()} | {"kafka_offset": [0, 1], "features": [[0.0] * WIDTH] * 2}
+    )
+    columns = [pa.array(values[f.name], type=f.type) if f.name in values else pa.nulls(2, f.type) for f in layout.SCORES]
+    place = load(archive).archive / "scores" / "day=2026-01-03" / "scores-0-c.parquet"
+    layout.write(pa.table(columns, schema=layout.SCORES), place)
+    assert main.run(["features", "history", "card", "bug"]) == 0
+    out = capsys.readouterr().out
+    assert "5,000 JPY" in out
+    assert "12.345 KWD" in out
 
 
 def test_history_for_programs_has_every_feature(archive: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,9 +143,9 @@ def test_history_of_an_unknown_card_is_one_line(
     if made:
         request.getfixturevalue("archive")
     assert main.run(["features", "history", "card", "c9"]) == 1
-    told = capsys.readouterr()
-    assert f"holds no payment of card {hashed(load(folder), 'c9')};" in told.err
-    assert (told.err.count("\n"), told.out) == (1, "")
+    output = capsys.readouterr()
+    assert f"holds no payment of card {hashed(load(folder), 'c9')};" in output.err
+    assert (output.err.count("\n"), output.out) == (1, "")
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,7 @@ def _manifest(version: str) -> Manifest:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The command line sets the variable for its children: give it back afterwards.
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
+    (tmp_path / "driftloop.toml").touch()
     return tmp_path
 
 
@@ -51,6 +52,12 @@ def _store(folder: Path, *versions: str, document: ServingDocument) -> None:
         place.mkdir(parents=True)
         (place / "manifest.json").write_bytes(encode_manifest(_manifest(version)))
     (folder / "models" / "serving.json").write_bytes(encode_document(document))
+
+
+def test_an_alert_shows_the_currency_that_was_sent() -> None:
+    for minor, currency, shown in ((5000, "JPY", "5,000 JPY"), (12_345, "KWD", "12.345 KWD")):
+        paid = Payment("t", AT, "c1", "m1", minor, currency)
+        assert shown in alerts.row(Alert(paid, "c1", 0.9, 0.5, "fraud", "v1", [], {}))
 
 
 def test_alert_row() -> None:

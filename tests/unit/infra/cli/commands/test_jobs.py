@@ -21,6 +21,8 @@ DAY = 20_500
 def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Two days, the second until noon; what else the commands look for is there."""
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path / "p"))
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "driftloop.toml").touch()
     settings = load(tmp_path / "p")
     for day, name in ((DAY, "2026-02-16"), (DAY + 1, "2026-02-17")):
         folder = settings.archive / "scores" / f"day={name}"
@@ -78,7 +80,7 @@ def test_a_training_set_does_not_go_into_a_file_or_into_what_is_none(
         (tmp_path / "none" / "set", f"there is no folder {tmp_path / 'none'}, make it first"),
     ):
         assert main.run(["job", "training-set", "--out", str(out)]) == 2
-        told = capsys.readouterr().err
-        assert told.startswith(f"driftloop: --out is {out}")
-        assert told.endswith(f"{reason}\n")
-        assert told.count("\n") == 1
+        message = capsys.readouterr().err
+        assert message.startswith(f"driftloop: --out is {out}")
+        assert message.endswith(f"{reason}\n")
+        assert message.count("\n") == 1

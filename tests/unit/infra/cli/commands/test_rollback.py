@@ -23,36 +23,36 @@ from tests.unit.serving.tiny_models import make_manifest, onnx_bytes, version_fo
 @pytest.fixture(params=["folder", "object store"])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """A platform's folder with v1 and v2, of which v2 is served; its models there, or elsewhere."""
-    found = load(tmp_path / "platform")
+    settings = load(tmp_path / "platform")
     if request.param == "object store":
-        storage = found.storage.model_copy(update={"models": f"strict:/{tmp_path}"})
-        found = found.model_copy(update={"storage": storage})
-    store, data = ModelStore.of(found), onnx_bytes()
+        storage = settings.storage.model_copy(update={"models": f"strict:/{tmp_path}"})
+        settings = settings.model_copy(update={"storage": storage})
+    store, data = ModelStore.of(settings), onnx_bytes()
     for version in ("v1", "v2"):
         store.add(version_folder(tmp_path / version, version, data, make_manifest(version, data)))
     store.write_serving(ServingDocument(generation=1, champion="v2"), 0)
-    return found
+    return settings
 
 
 def log(*versions: str) -> Announced:
-    found = Announced("fraud")
+    announced = Announced("fraud")
     for version in versions:
-        found.take(ModelEvent("fraud", "promoted", 1, 1, version=version))
-    return found
+        announced.take(ModelEvent("fraud", "promoted", 1, 1, version=version))
+    return announced
 
 
 @pytest.mark.parametrize(
-    ("reason", "told"),
+    ("reason", "message"),
     [("", "--reason is empty"), (" \n ", "--reason is empty"), ("x" * (TEXT_LENGTH + 1), "10000 are taken at most")],
 )
 @pytest.mark.parametrize("command", ["rollback", "retrain"])
 def test_a_bad_reason_is_one_line_and_exit_code_2(
-    command: str, reason: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: str, reason: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DRIFTLOOP_DIR", str(tmp_path))
     assert main.run([command, "--reason", reason]) == 2
     err = capsys.readouterr().err
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
 
 

@@ -32,33 +32,35 @@ def test_a_broker_that_asks_for_nothing(settings: Settings) -> None:
 
 def test_a_name_and_a_password_over_tls(settings: Settings) -> None:
     settings.kafka = {**SASL, "security.protocol": "sasl_ssl", "ssl.ca.location": str(settings.dir / "ca.pem"), "linger.ms": "5"}
-    found = credentials(settings)
-    assert isinstance(found, SASLCredentials)
-    told = credentials_to_aiokafka_auth(found)
-    context = told["ssl_context"]
-    assert {name: told[name] for name in told if name != "ssl_context"} == {
+    sasl = credentials(settings)
+    assert isinstance(sasl, SASLCredentials)
+    options = credentials_to_aiokafka_auth(sasl)
+    context = options["ssl_context"]
+    assert {name: options[name] for name in options if name != "ssl_context"} == {
         "security_protocol": "SASL_SSL",
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "control",
         "sasl_plain_password": "pass",
     }
     assert (context.check_hostname, context.verify_mode) == (True, ssl.CERT_REQUIRED)
-    assert [dict(pair[0] for pair in one["subject"]) for one in context.get_ca_certs()] == [{"commonName": "driftloop CA"}]
+    assert [dict(pair[0] for pair in authority["subject"]) for authority in context.get_ca_certs()] == [
+        {"commonName": "driftloop CA"}
+    ]
 
 
 def test_a_password_without_tls(settings: Settings) -> None:
     settings.kafka = {**SASL, "security.protocol": "SASL_PLAINTEXT"}
-    told = credentials_to_aiokafka_auth(credentials(settings))
-    assert (told["security_protocol"], told["ssl_context"]) == ("SASL_PLAINTEXT", None)
+    options = credentials_to_aiokafka_auth(credentials(settings))
+    assert (options["security_protocol"], options["ssl_context"]) == ("SASL_PLAINTEXT", None)
 
 
 def test_a_certificate_of_our_own(settings: Settings) -> None:
     pem = str(settings.dir / "control.pem")
     settings.kafka = {"security.protocol": "ssl", "ssl.certificate.location": pem, "ssl.key.location": pem}
     settings.kafka |= {"ssl.ca.location": str(settings.dir / "ca.pem"), "ssl.endpoint.identification.algorithm": "none"}
-    found = credentials(settings)
-    assert isinstance(found, SSLCredentials)
-    assert (found.context.check_hostname, found.context.verify_mode) == (False, ssl.CERT_REQUIRED)
+    tls = credentials(settings)
+    assert isinstance(tls, SSLCredentials)
+    assert (tls.context.check_hostname, tls.context.verify_mode) == (False, ssl.CERT_REQUIRED)
     settings.kafka["enable.ssl.certificate.verification"] = "false"
     unchecked = credentials(settings)
     assert isinstance(unchecked, SSLCredentials)

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from features.base.durations import DAY_MS
-from streams.drift.performance.version_quality import MIN_POSITIVES, LabelledPositive, Performance
+from streams.drift.performance.paired import Labelled
+from streams.drift.performance.version_quality import MIN_POSITIVES, Performance
 
 PER_DAY = 30
 
 
 def positives(
     rng: np.random.Generator, day: int, missed: float, count: int = PER_DAY, source: str = "chargeback"
-) -> list[LabelledPositive]:
+) -> list[Labelled]:
     times = day * DAY_MS + rng.integers(0, DAY_MS, count)
-    return [LabelledPositive(int(t), f"{day}-{i}", int(t), source, bool(rng.random() < missed), 0) for i, t in enumerate(times)]
+    return [Labelled(int(t), f"{day}-{i}", int(t), source, bool(rng.random() < missed), 0) for i, t in enumerate(times)]
 
 
 def first_detection(seed: int, before: float, after: float, change_day: int, days: int, delta: float) -> int | None:
@@ -38,9 +39,9 @@ def test_a_steady_miss_rate_raises_few_alarms(delta: float) -> None:
 def test_a_dead_pattern_is_noticed_within_days(delta: float, most_days: int) -> None:
     delays = [first_detection(seed, 0.2, 0.7, 10, 30, delta) for seed in range(20)]
     assert all(day is not None for day in delays)
-    found = np.array([day for day in delays if day is not None]) - 10
-    assert found.min() >= 0
-    assert np.quantile(found, 0.9) <= most_days
+    lateness = np.array([day for day in delays if day is not None]) - 10
+    assert lateness.min() >= 0
+    assert np.quantile(lateness, 0.9) <= most_days
 
 
 def test_fewer_misses_are_no_drift() -> None:
@@ -73,10 +74,10 @@ def test_a_detection_lasts_until_the_misses_come_back() -> None:
         performance.feed(positives(rng, day, 0.2), (day + 1) * DAY_MS)
     for day in range(10, 20):
         performance.feed(positives(rng, day, 0.7), (day + 1) * DAY_MS)
-    found = performance.detection
-    assert found is not None
-    assert found.error_before == pytest.approx(0.2, abs=0.08)
-    assert found.error_after > 0.5
+    detection = performance.detection
+    assert detection is not None
+    assert detection.error_before == pytest.approx(0.2, abs=0.08)
+    assert detection.error_after > 0.5
     for day in range(20, 30):
         performance.feed(positives(rng, day, 0.2), (day + 1) * DAY_MS)
     assert performance.detection is None

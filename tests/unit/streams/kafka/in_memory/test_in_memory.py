@@ -38,8 +38,8 @@ def values(messages: list[Message]) -> list[tuple[int, bytes | None]]:
 
 
 def ends(messages: list[Message]) -> list[int]:
-    found = [(message.offset(), message.error()) for message in messages]
-    return [offset for offset, error in found if error is not None and error.code() == KafkaError._PARTITION_EOF]
+    answers = [(message.offset(), message.error()) for message in messages]
+    return [offset for offset, error in answers if error is not None and error.code() == KafkaError._PARTITION_EOF]
 
 
 def test_committed_readers_see_neither_what_is_open_nor_what_was_aborted(cluster: Cluster) -> None:
@@ -47,15 +47,15 @@ def test_committed_readers_see_neither_what_is_open_nor_what_was_aborted(cluster
     producer.begin_transaction()
     producer.produce("t", b"a", None, 0)
     cluster.publish([Record("t", 0, 0, None, b"plain")])
-    found = source.consume(10)
-    assert (values(found), ends(found)) == ([], [0]), "an open transaction holds back whatever lies behind it"
+    messages = source.consume(10)
+    assert (values(messages), ends(messages)) == ([], [0]), "an open transaction holds back whatever lies behind it"
     producer.abort_transaction()
     producer.begin_transaction()
     producer.produce("t", b"b", None, 0)
     producer.commit_transaction()
-    found = source.consume(10)
+    messages = source.consume(10)
     # 0 was aborted, 2 and 4 are markers.
-    assert (values(found), ends(found)) == ([(1, b"plain"), (3, b"b")], [5])
+    assert (values(messages), ends(messages)) == ([(1, b"plain"), (3, b"b")], [5])
     assert source.consume(10) == []
     assert source.get_watermark_offsets(TopicPartition(*PLACE)) == (0, 5)
 

@@ -28,25 +28,25 @@ def expected(events: list[Event]) -> list[tuple[int, bool]]:
     newest: dict[int, int] = {}
     seen: dict[int, tuple[int, int]] = {}
 
-    def now() -> int:
+    def clock() -> int:
         return min(sorted(newest.values(), reverse=True)[:SUBJECTS], default=NEVER)
 
     out = []
     for key, body, subject, time in events:
-        before = now()
+        before = clock()
         if key in seen and seen[key][1] > before - HORIZON:
             out.append((DUPLICATE if seen[key][0] == body else CONFLICT, False))
             continue
         newest[subject] = max(time, newest.get(subject, time))
-        seen[key] = (body, max(now(), before))
+        seen[key] = (body, max(clock(), before))
         out.append((NEW, time < before - LATENESS))
     return out
 
 
 def judged(admission: Admission, events: list[Event]) -> list[tuple[int, bool]]:
     ids, bodies, subjects, times = (np.array(column, dtype=np.int64) for column in zip(*events, strict=True))
-    found = admission.admit(ids, bodies, subjects, times)
-    return list(zip(found.verdict.tolist(), found.late.tolist(), strict=True))
+    admitted = admission.admit(ids, bodies, subjects, times)
+    return list(zip(admitted.verdict.tolist(), admitted.late.tolist(), strict=True))
 
 
 @settings(deadline=None)
@@ -74,17 +74,17 @@ def small_tables(sample: int = 64) -> Iterator[None]:
 
 
 def says_what_a_dictionary_says(events: list[Event], data: st.DataObject) -> None:
-    admission, found = Admission(HORIZON, LATENESS), []
+    admission, verdicts = Admission(HORIZON, LATENESS), []
     rest = events
     while rest:
         size = data.draw(st.integers(1, len(rest)))
-        found += judged(admission, rest[:size])
+        verdicts += judged(admission, rest[:size])
         rest = rest[size:]
         if data.draw(st.booleans()):
             arrays = admission.arrays()
             admission = Admission(HORIZON, LATENESS)
             admission.load(arrays)
-    assert found == expected(events)
+    assert verdicts == expected(events)
 
 
 def test_it_grows_with_what_may_be_repeated_and_not_with_what_has_passed() -> None:
@@ -94,10 +94,10 @@ def test_it_grows_with_what_may_be_repeated_and_not_with_what_has_passed() -> No
         events = [(batch * 1000 + i + 1, 0, i % 100, batch * 500) for i in range(1000)]
         assert judged(admission, events) == [(NEW, False)] * 1000
         sizes.append(admission.nbytes)
-    one, none = 24 * 16_384, 24
+    table, none = 24 * 16_384, 24
     # Two tables while entries move, which takes this one two batches of eight, and one for the rest.
-    assert max(sizes) == max(sizes[:20]) == max(sizes[-20:]) <= 2 * one
-    assert sorted(sizes[-20:])[-4] <= one + none
+    assert max(sizes) == max(sizes[:20]) == max(sizes[-20:]) <= 2 * table
+    assert sorted(sizes[-20:])[-4] <= table + none
 
 
 def test_a_table_that_is_too_full_is_left_a_few_places_at_a_time() -> None:

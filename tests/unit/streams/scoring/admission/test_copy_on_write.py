@@ -27,15 +27,15 @@ SMALL = st.lists(st.tuples(st.integers(0, 2**31), st.integers(0, 25), st.integer
 
 def take(admission: Admission, batches: list[Batch], start: int = 0) -> list[list[Any]]:
     """What was said of each batch. Ids come again, with the same body or another, and expire; some are 0 or negative."""
-    said = []
+    verdicts = []
     for seed, size, later in batches:
         start += later
         draw = np.random.default_rng(seed)
         ids = draw.integers(-300, 300, size)
         subjects, times = draw.integers(0, 12, size), start + draw.integers(-20, 20, size)
-        found = admission.admit(ids, draw.integers(0, 2, size), subjects, times)
-        said.append([found.verdict.tolist(), found.late.tolist()])
-    return said
+        admitted = admission.admit(ids, draw.integers(0, 2, size), subjects, times)
+        verdicts.append([admitted.verdict.tolist(), admitted.late.tolist()])
+    return verdicts
 
 
 def content(arrays: dict[str, NDArray[Any]]) -> tuple[list[Any], list[Any]]:
@@ -69,16 +69,16 @@ def is_as_of_its_beginning(before: list[Batch], after: list[Batch], places: int)
     expected = content(admission.arrays())
     copy = admission.copy()
     start = sum(later for _, _, later in before)
-    said = []
+    verdicts = []
     for batch in after:
-        said += take(admission, [batch], start)
+        verdicts += take(admission, [batch], start)
         start += batch[2]
         copy.step(places)
     arrays = finish(copy)
     assert content(arrays) == expected
     again = Admission(HORIZON, LATENESS)
     again.load(arrays)
-    assert take(again, after, sum(later for _, _, later in before)) == said
+    assert take(again, after, sum(later for _, _, later in before)) == verdicts
     assert content(again.arrays()) == content(admission.arrays())
 
 

@@ -29,17 +29,17 @@ def run(events: list[tuple[int, int]]) -> list[int]:
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 50)), min_size=1, max_size=80))
 def test_it_shows_what_so_many_cards_have_reached(events: list[tuple[int, int]]) -> None:
     newest: dict[int, int] = {}
-    for (subject, time), now in zip(events, run(events), strict=True):
+    for (subject, time), clock in zip(events, run(events), strict=True):
         newest[subject] = max(time, newest.get(subject, time))
-        assert now == min(sorted(newest.values(), reverse=True)[:SUBJECTS])
+        assert clock == min(sorted(newest.values(), reverse=True)[:SUBJECTS])
 
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 50)), min_size=1, max_size=80))
 def test_it_never_goes_back_once_enough_cards_were_seen(events: list[tuple[int, int]]) -> None:
     start = [(100 + i, 10) for i in range(SUBJECTS)]
-    now = run(start + events)[SUBJECTS - 1 :]
-    assert now == sorted(now)
+    clocks = run(start + events)[SUBJECTS - 1 :]
+    assert clocks == sorted(clocks)
 
 
 def test_one_card_from_the_next_century_moves_nothing() -> None:

@@ -95,11 +95,11 @@ def test_card_testing_is_many_small_declined_ones(history: list[Batch]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [("refund", "KIND=SHARE"), ("purchase=0.1", "no kind 'purchase'"), ("refund=x", "share"), ("declined=0.6", "0.5")],
 )
-def test_a_wrong_kind_is_named(text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_a_wrong_kind_is_named(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         parse_kind(text)
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 
-from streams.simulate.card_fraud.options import AmountDrift, Fault, Options, PatternDrift, parse_drift, parse_fault
+from streams.simulate.card_fraud.options import AmountDrift, Fault, Options, PatternDrift, parse_drift, parse_fault, requested
+from streams.simulate.simulator import Request
 
 
 def test_specs_are_read() -> None:
@@ -44,3 +46,9 @@ def test_a_wrong_option_names_its_field(field: str, value: float) -> None:
     changed: dict[str, Any] = {field: value}
     with pytest.raises(ValueError, match=f"^{field} is {value}"):
         Options(**changed)
+
+
+def test_withdrawn_labels_are_asked_for_by_their_share() -> None:
+    assert requested(Request(date(2026, 1, 5), 7, withdrawn_rate=0.2)) == Options(withdrawn_rate=0.2)
+    with pytest.raises(ValueError, match=r"withdrawn_rate is 1\.5; it must be from 0 to 1"):
+        requested(Request(date(2026, 1, 5), 7, withdrawn_rate=1.5))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from features.base.active import ROLES
 from features.base.durations import DAY_MS
+from features.base.events import Label
 from features.domains.card_fraud.event import Payment
 from streams.publish.batch import Batch, Events
 from streams.publish.encode import encode_events, encode_labels
@@ -48,14 +49,14 @@ def hours(columns: Events) -> NDArray[np.float64]:
 
 
 def test_equal_options_give_equal_bytes_and_days_can_be_made_in_any_order() -> None:
-    one, other = Simulation(SMALL), Simulation(SMALL)
+    simulation, other = Simulation(SMALL), Simulation(SMALL)
     later = other.day(5)
     for n in (4, 5):
-        a, b = one.day(n), other.day(n)
+        a, b = simulation.day(n), other.day(n)
         assert same(a.transactions, b.transactions)
         assert encode_labels(a.labels) == encode_labels(b.labels)
         assert (a.truth.pattern == b.truth.pattern).all()
-    assert same(later.transactions, one.day(5).transactions)
+    assert same(later.transactions, simulation.day(5).transactions)
     assert not same(later.transactions, Simulation(replace(SMALL, seed=8)).day(5).transactions)
 
 
@@ -83,44 +84,44 @@ def test_every_pattern_of_the_start_has_its_share(history: list[Batch]) -> None:
 
 
 def test_card_testing_is_small_online_and_fast(history: list[Batch]) -> None:
-    found = gather(history, "card_testing")
-    assert (found.mode == ROLES.modes.index("online")).all()
-    assert np.mean(found.measure <= 500) > 0.8
-    assert np.median(seconds_between(found)) < 300
+    frauds = gather(history, "card_testing")
+    assert (frauds.mode == ROLES.modes.index("online")).all()
+    assert np.mean(frauds.measure <= 500) > 0.8
+    assert np.median(seconds_between(frauds)) < 300
 
 
 def test_a_stolen_card_is_far_from_home(history: list[Batch]) -> None:
     world = Simulation(SMALL).world
-    found = gather(history, "stolen_card")
-    card = np.array([int(text[1:]) for text in found.subject])
-    degrees = np.hypot(found.latitude - world.home_lat[card], found.longitude - world.home_lon[card])
+    frauds = gather(history, "stolen_card")
+    card = np.array([int(text[1:]) for text in frauds.subject])
+    degrees = np.hypot(frauds.latitude - world.home_lat[card], frauds.longitude - world.home_lon[card])
     assert np.quantile(degrees, 0.1) > 0.3
-    assert np.median(found.measure) > 9000
-    assert np.mean(found.mode == ROLES.modes.index("swipe")) > 0.5
+    assert np.median(frauds.measure) > 9000
+    assert np.mean(frauds.mode == ROLES.modes.index("swipe")) > 0.5
 
 
 def test_a_compromised_terminal_gathers_its_frauds(history: list[Batch]) -> None:
-    found = gather(history, "compromised_terminal")
-    terminals, counts = np.unique(found.counterpart.astype(str), return_counts=True)
+    frauds = gather(history, "compromised_terminal")
+    terminals, counts = np.unique(frauds.counterpart.astype(str), return_counts=True)
     assert len(terminals) < 15
     assert counts.max() >= 10
 
 
 def test_account_takeover_is_online_at_night_at_new_merchants(history: list[Batch]) -> None:
     world = Simulation(SMALL).world
-    found = gather(history, "account_takeover")
-    assert (found.mode == ROLES.modes.index("online")).all()
-    assert np.mean(hours(found) < 6.0) > 0.9
-    for card, terminal in zip(found.subject, found.counterpart, strict=True):
+    frauds = gather(history, "account_takeover")
+    assert (frauds.mode == ROLES.modes.index("online")).all()
+    assert np.mean(hours(frauds) < 6.0) > 0.9
+    for card, terminal in zip(frauds.subject, frauds.counterpart, strict=True):
         assert int(terminal[1:]) not in world.online_favourites[int(card[1:])]
 
 
 def test_a_contactless_runup_stays_below_the_limit(history: list[Batch]) -> None:
-    found = gather(history, "contactless_runup")
-    assert (found.mode == ROLES.modes.index("contactless")).all()
-    assert found.measure.max() <= 5000
-    assert found.measure.min() >= 2500
-    assert (found.flag == 0).all()
+    frauds = gather(history, "contactless_runup")
+    assert (frauds.mode == ROLES.modes.index("contactless")).all()
+    assert frauds.measure.max() <= 5000
+    assert frauds.measure.min() >= 2500
+    assert (frauds.flag == 0).all()
 
 
 def test_a_pattern_dies_and_another_is_born_at_their_time() -> None:
@@ -191,6 +192,27 @@ def test_labels_owed_at_a_day_are_those_not_due_before() -> None:
     assert owed.label_time_ms.min() >= start
     assert owed.event_time_ms.max() < start
     assert len(simulation.pending_labels(0)) == 0
+
+
+def test_reversed_labels_come_beside_the_others_and_later() -> None:
+    plain, some = Simulation(SMALL), Simulation(replace(SMALL, withdrawn_rate=0.4))
+    pairs = [(plain.day(n), some.day(n)) for n in range(6)]
+    frauds = reversals = 0
+    for a, b in pairs:
+        assert encode_events(a.transactions) == encode_events(b.transactions)
+        before = [msgspec.json.decode(body, type=Label) for body in encode_labels(a.labels)]
+        extra = [msgspec.json.decode(body, type=Label) for body in encode_labels(b.labels)]
+        first = {given.event_id: given for given in before}
+        for given in before:
+            extra.remove(given)
+        assert all(not given.positive and first[given.event_id].positive for given in extra)
+        assert all(given.source == first[given.event_id].source for given in extra)
+        assert all(given.label_time_ms > first[given.event_id].label_time_ms for given in extra)
+        assert (np.diff(b.labels.label_time_ms) >= 0).all()
+        frauds, reversals = frauds + sum(given.positive for given in before), reversals + len(extra)
+    assert 0.3 < reversals / frauds < 0.5
+    owed, start = some.pending_labels(6), some.day_start_ms(6)
+    assert len(owed) == sum(int((batch.labels.label_time_ms >= start).sum()) for _, batch in pairs)
 
 
 def test_the_smallest_world_works() -> None:

@@ -89,7 +89,7 @@ def test_a_request_has_the_shops_own_sizes_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "said"),
+    ("kind", "text", "message"),
     [
         ("drift", "amounts=2@3", "write dwell=FACTOR@DAY"),
         ("drift", "dwell=0@3", "the factor is 0"),
@@ -99,8 +99,8 @@ def test_a_request_has_the_shops_own_sizes_by_default() -> None:
         ("fault", "dwell_unit@1:0", "write KIND@DAY:DAYS"),
     ],
 )
-def test_wrong_texts_are_refused(kind: str, text: str, said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_wrong_texts_are_refused(kind: str, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         (parse_drift if kind == "drift" else parse_fault)(text)
 
 
@@ -108,3 +108,9 @@ def test_wrong_texts_are_refused(kind: str, text: str, said: str) -> None:
 def test_wrong_sizes_are_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=field):
         Options(**{field: -1})  # type: ignore[arg-type] # one field of any type
+
+
+def test_what_was_bought_is_not_withdrawn() -> None:
+    assert requested(Request(date(2026, 1, 5), 7, withdrawn_rate=0.0)) == Options()
+    with pytest.raises(ValueError, match=r"withdrawn_rate is 0\.1; it must be 0 in this world"):
+        requested(Request(date(2026, 1, 5), 7, withdrawn_rate=0.1))
