@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import resource
+import tempfile
 import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -22,6 +24,7 @@ from features.domains.card_fraud.event import Payment
 from features.online.cached_reader import Reader
 from features.transform.profiles import Profiles, unknown
 from streams import topics
+from streams.engine.codec import Decoder
 from streams.engine.core import ATTEMPT_HEADER, MOST_DIGITS, MOST_HEADERS, MOST_KEY, Output
 from streams.engine.homes import Homes
 from streams.engine.repartition_header import negative
@@ -29,8 +32,11 @@ from streams.kafka.partitioners import murmur2
 from streams.kafka.records import Produce, Record
 from streams.scoring.scorer import Scorer
 from streams.topics import DLQ_MAX_BYTES
+from streams.wire.ours import FORMATS
+from streams.wire.wire import Wire
 from tests.fuzz.headers import Headers, hostile_headers
 from tests.fuzz.hostile import Hostile
+from tests.unit.streams.wire.source import Schemas, wire
 
 BATCH = 500
 PARTITIONS = 4
@@ -114,13 +120,26 @@ def with_moves(scorer: Scorer, batches: Iterator[list[Record]], log: Log) -> Ite
 
 def fuzz(seed: int, n: int) -> Found:
     """Raises AssertionError where a record has not exactly one end, and whatever escapes from the core."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _fuzz(seed, n, schemas(Path(folder)))
+
+
+def schemas(folder: Path) -> Wire:
+    """Read values by our own schemas, in the order in which ``Hostile`` numbers them."""
+    source = Schemas()
+    for form in FORMATS:
+        source.add(form)
+    return wire(folder, source)
+
+
+def _fuzz(seed: int, n: int, values: Wire) -> Found:
     log = Log()
-    scorer = Scorer(Settings(), NoChampion(), Reader(NoStore()), homes=HOMES)
+    scorer = Scorer(Settings(), NoChampion(), Reader(NoStore()), homes=HOMES, wire=values)
     errors: Counter[str] = Counter()
     tally = Found(n, seed)
     began = time.process_time()
     seen = 0
-    judge = Judge()
+    judge = Judge(values)
     for batch, output in with_moves(scorer, records(seed, n, log), log):
         assert max((len(item.value) for item in output.produce), default=0) < DLQ_MAX_BYTES
         letters = [_letter(item.value) for item in output.produce if item.topic == topics.DLQ]
@@ -146,9 +165,9 @@ def fuzz(seed: int, n: int) -> Found:
 class Judge:
     """Holds the ends of records against the records: a score, or one dead letter, or the same transaction was there before."""
 
-    def __init__(self, before: int = 2000) -> None:
-        """``before``: among how many of the newest transactions a duplicate's first may be."""
-        self._decode = msgspec.json.Decoder(Payment).decode
+    def __init__(self, values: Wire | None = None, before: int = 2000) -> None:
+        """``before``: among how many of the newest transactions a duplicate's first may be; ``values``: reads what is no JSON."""
+        self._decode = Decoder(Payment, values).decode
         self._before: deque[tuple[int, Event]] = deque(maxlen=before)
 
     def judged(
@@ -178,7 +197,7 @@ class Judge:
                 assert letter.error
                 assert letter.message
                 continue
-            transaction = self._decode(record.value or b"")
+            transaction = self._decode(record)
             if moving and moving[0].value == record.value and not _is_home(record, transaction):
                 move = moving.popleft()
                 assert (move.key, move.partition) == (transaction.subject.encode(), _home(transaction))
@@ -215,8 +234,13 @@ def restored_is_the_same(seed: int, n: int, probe: int) -> None:
     """``n`` records taken as they come, and read again as a restart does it: what ``probe`` more give must be the same.
 
     Raises AssertionError."""
+    with tempfile.TemporaryDirectory() as folder:
+        _restored(seed, n, probe, Path(folder))
+
+
+def _restored(seed: int, n: int, probe: int, folder: Path) -> None:
     log = Log()
-    live, again = (Scorer(Settings(), NoChampion(), Reader(NoStore()), homes=HOMES) for _ in range(2))
+    live, again = (Scorer(Settings(), NoChampion(), Reader(NoStore()), homes=HOMES, wire=schemas(folder)) for _ in range(2))
     seen = 0
     for batch, output in with_moves(live, records(seed, n + probe, log), log):
         if seen < n:

@@ -1,4 +1,5 @@
-"""Hostile records, seeded and fast: what a broken, old, careless or malicious producer may publish to ``transactions``.
+"""Hostile records, seeded and fast: what a broken, old, careless or malicious producer may publish to ``transactions``, as JSON
+and by the schemas of a registry, in currencies and of kinds that there are and that there are not.
 
 About a third is valid, some of it in odd ways, so that good and bad records share batches. Memory that grows is the reader's own:
 cards come from a fixed set, and event time passes the 90 days that a card's history holds within the first tenth of a million.
@@ -10,6 +11,13 @@ import json
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
+
+import msgspec
+
+from features.domains.card_fraud.event import Payment
+from streams import topics
+from streams.wire.encode import encoder
+from streams.wire.ours import FORMATS
 
 T0 = 1_520_000_000_000
 _STEP_MS = 260_000
@@ -66,6 +74,7 @@ _FIELDS = (
 
 Fields = dict[str, object]
 Made = tuple[bytes | None, bytes | None]
+_payment = msgspec.json.Decoder(Payment).decode
 _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -80,8 +89,10 @@ class Hostile:
             (30, self._valid), (4, self._odd_but_valid), (3, self._unknown_card), (4, self._other_key), (6, self._truncated),
             (6, self._flipped), (4, self._binary), (6, self._wrong_type), (4, self._missing), (4, self._time),
             (4, self._not_finite), (3, self._utf8), (3, self._escape), (3, self._nested), (3, self._duplicate), (3, self._shape),
+            (3, self._currency), (3, self._kind), (5, self._registered),
             (2, self._number), (2, self._encoding), (2, self._nothing), (1, self._many_fields), (2, self._repeated),
         ]  # fmt: skip
+        self._writers = [encoder(form, topics.EVENTS, schema) for schema, form in enumerate(FORMATS, start=1)]
         self._kinds = [make for weight, make in kinds for _ in range(weight)]
 
     def __iter__(self) -> Iterator[Made]:
@@ -141,6 +152,29 @@ class Hostile:
     def _other_key(self) -> Made:
         _, value = self._valid()
         return self._rng.choice((None, b"", b"another card", b"\xff\x00", b"k" * 20_000)), value
+
+    def _currency(self) -> Made:
+        return self._made(
+            self._fields() | {"currency": self._rng.choice(("HUF", "JPY", "KWD", "XXX", "ABC", "eur", "EU", "€", 978))}
+        )
+
+    def _kind(self) -> Made:
+        kinds = ("purchase", "refund", "reversal", "declined", "Refund", "chargeback", "", "k" * 5000, 1, ["refund"])
+        amount = self._rng.choice((self._rng.randrange(50_000), -1, -1999))
+        return self._made(self._fields() | {"kind": self._rng.choice(kinds), "amount_minor": amount})
+
+    def _registered(self) -> Made:
+        """By one of our schemas, half of them changed or cut, or by an id that nobody has."""
+        key, text = self._valid()
+        value = bytearray(self._rng.choice(self._writers)(_payment(text or b"")))
+        which = self._rng.randrange(6)
+        if which == 0:
+            value[self._rng.randrange(len(value))] = self._rng.randrange(256)
+        elif which == 1:
+            del value[self._rng.randrange(len(value)) :]
+        elif which == 2:
+            value[1:5] = self._rng.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\0\0\3\xe7"))
+        return key, bytes(value)
 
     def _truncated(self) -> Made:
         text = self._text()
