@@ -69,13 +69,13 @@ class _Limits:
 def first_wrong(events: Events) -> Wrong | None:
     """Return the first value of ``events`` that the domain's event must not have, None where all is well."""
     columns = ((name, events.column(name)) for name in _limits(DOMAIN.event) if _is_there(events, name))
-    return _first(DOMAIN.event, columns, len(ROLES.modes))
+    return _first(DOMAIN.event, columns, {"mode": len(ROLES.modes), "kind": len(ROLES.kinds)})
 
 
 def first_wrong_label(labels: Labels) -> Wrong | None:
     """Return the first value of ``labels`` that a label must not have, None where all is well."""
     columns = ((name, getattr(labels, name)) for name in _limits(Label))
-    return _first(Label, columns, len(SOURCES))
+    return _first(Label, columns, {"source": len(SOURCES)})
 
 
 def check(batch: Batch) -> None:
@@ -92,10 +92,11 @@ def _is_there(events: Events, name: str) -> bool:
     return hasattr(events, name)
 
 
-def _first(kind: type[msgspec.Struct], columns: Iterable[tuple[str, NDArray[Any]]], codes: int) -> Wrong | None:
+def _first(kind: type[msgspec.Struct], columns: Iterable[tuple[str, NDArray[Any]]], codes: dict[str, int]) -> Wrong | None:
+    """``codes``: of columns that are places in a list, how many it has; other small integers are a yes or no."""
     limits = _limits(kind)
     for name, column in columns:
-        at, why = _wrong_in(column, limits[name], codes if name in ("mode", "source") else 2)
+        at, why = _wrong_in(column, limits[name], codes.get(name, 2))
         if why is not None:
             return Wrong(name, limits[name].name, at, why)
     return None
