@@ -17,10 +17,16 @@ pytestmark = [pytest.mark.timeout(300), pytest.mark.filterwarnings("ignore")]  #
 
 
 def _score(
-    name: str, time: int, subject: str = "c", amount: int = 100, mode: str = "chip", schema: str = SCHEMA
+    name: str,
+    time: int,
+    subject: str = "c",
+    amount: int = 100,
+    mode: str = "chip",
+    schema: str = SCHEMA,
+    kind: str | None = None,
 ) -> tuple[object, ...]:
     place = (None, None) if mode == "online" else (float(time // DAY_MS), 10.0)
-    return (name, time, subject, "t", amount, "EUR", *place, None, None, mode, None, schema, [1.0])
+    return (name, time, subject, "t", amount, "EUR", *place, None, None, mode, None, kind, amount, None, schema, [1.0])
 
 
 def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
@@ -36,6 +42,9 @@ def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
             _score("too-late", 101),
             _score("too-early", 1),
             _score("foreign", 50, schema="other"),
+            _score("given-back", 85, kind="refund"),
+            _score("in-vain", 86, kind="declined"),
+            _score("named", 87, kind="purchase"),
             _score("reversed", 21),
             _score("reversed-later", 22),
             _score("charged-again", 23),
@@ -76,6 +85,7 @@ def test_rows_are_labelled_by_the_newest_outcome(spark: SparkSession) -> None:
         ("corrected", True, True),
         ("excluded-end", True, True),
         ("silent-and-young", False, False),
+        ("named", False, False),
         ("early-fraud", True, True),
         ("reversed", False, True),
         ("reversed-later", True, True),

@@ -55,6 +55,8 @@ def column(value: Any, dtype: Any) -> np.ndarray[Any, Any]:
         ("mode", 4, np.int8, True),
         ("mode", 5, np.int8, False),
         ("flag", 2, np.int8, False),
+        ("kind", 3, np.int8, True),
+        ("kind", 4, np.int8, False),
     ],
 )
 def test_what_passes_is_what_a_processor_decodes(attribute: str, value: Any, dtype: Any, good: bool) -> None:
