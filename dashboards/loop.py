@@ -203,9 +203,10 @@ def _scores(out: dashboard.Dashboard) -> dashboard.Dashboard:
                 [
                     (f"sum by (processor, error) ({rate('driftloop_dlq_records_total')})", "dlq {{processor}} {{error}}"),
                     (rate(f"driftloop_degraded_scores_total{{{SCORER}}}"), "degraded scores"),
+                    (f"sum by (topic, came_by) ({rate('driftloop_moved_records_total')})", "moved {{topic}} {{came_by}}"),
                 ],
                 "cps",
-                "Dead letters, and scores made with the last known profiles or by rules.",
+                "Dead letters, scores made with the last known profiles or by rules, and records moved to their subject's partition.",
                 span=6,
             )
         )

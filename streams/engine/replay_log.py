@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from operator import methodcaller
@@ -13,11 +14,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from features.base.settings import Settings
 from streams.engine.repartition_header import negative
 from streams.kafka.broker import KAFKA, Broker
+from streams.kafka.end_offsets import PASSING
 from streams.kafka.records import Partition, Record
 
 log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 30.0
+_AGAIN_S = 0.2
 
 
 class Span(NamedTuple):
@@ -80,11 +83,25 @@ def _begins(
     """Return where to begin in each partition: where its span does, or where its log does, if that is later."""
     begins = {}
     for partition, span in spans.items():
-        log_begin, _ = reader.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
+        log_begin = _log_begin(reader, TopicPartition(topic, partition))
         begins[partition] = max(span.begin, log_begin)
         if log_begin > span.begin:
             trimmed((topic, partition), span.begin, log_begin)
     return begins
+
+
+def _log_begin(reader: Consumer, place: TopicPartition) -> int:
+    """Return the first offset of a partition. A broker that has just come to lead it, or not yet, is asked again."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            begin: int = reader.get_watermark_offsets(place, _TIMEOUT_S)[0]
+        except KafkaException as error:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return begin
 
 
 def _read(

@@ -19,7 +19,7 @@ from streams.kafka import clients
 from streams.kafka.records import Partition
 
 #: What a broker says that leads a partition not yet, or again since a moment.
-_PASSING = frozenset(
+PASSING = frozenset(
     {
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.UNKNOWN_LEADER_EPOCH,
@@ -56,7 +56,7 @@ class Ends:
             try:
                 return self._ask(wanted, level)
             except KafkaException as error:
-                if error.args[0].code() not in _PASSING or time.monotonic() > until:
+                if error.args[0].code() not in PASSING or time.monotonic() > until:
                     raise
                 time.sleep(NAP_S)
 

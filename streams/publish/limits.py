@@ -93,7 +93,8 @@ def _is_there(events: Events, name: str) -> bool:
 
 
 def _first(kind: type[msgspec.Struct], columns: Iterable[tuple[str, NDArray[Any]]], codes: Mapping[str, int]) -> Wrong | None:
-    """``codes``: of columns that are places in a list, how many it has; other small integers are a yes or no."""
+    """Find the first wrong value. ``codes``: of columns that are places in a list, how many it has; other small integers are a
+    yes or no."""
     limits = _limits(kind)
     for name, column in columns:
         at, why = _wrong_in(column, limits[name], codes.get(name, 2))

@@ -196,15 +196,21 @@ def test_reversed_chargebacks_reach_archive_tiles_and_joins(settings: Settings) 
             return {}
 
     wait_for(lambda: {name: positive for name, (positive, _) in joined().items()} == {n: e.positive for n, e in newest.items()})
-    time.sleep(1.0)
-    running.stop()
     assert set(joined().values()) - {(False, 0)} == {(True, 1), (False, 2)}
 
     # The terminal with most withdrawals: its tiles now, and as they were known before and after each of them.
     reversed_at = Counter(scored[name][0] for name, (_, revision) in joined().items() if revision == 2)
     (counterpart, withdrawals), *_ = reversed_at.most_common(1)
     frauds = [n for n, e in newest.items() if scored[n][0] == counterpart and e.positive]
-    online = ProfileReader(settings).read([], [counterpart])
+    reader = ProfileReader(settings)
+
+    def positives_online() -> int:
+        tiles = reader.read([], [counterpart])
+        return int(tiles.tiles[tiles.begin[0] : tiles.end[0], 2].sum())
+
+    wait_for(lambda: positives_online() == len(frauds))
+    running.stop()
+    online = reader.read([], [counterpart])
     assert int(online.tiles[online.begin[0] : online.end[0], 2].sum()) == len(frauds)
 
     import pandas as pd

@@ -186,7 +186,7 @@ def by_librdkafkas_default(world: World, topic: str, records: list[dict[str, obj
 
 
 def without_a_key(world: World, topic: str, records: list[dict[str, object]]) -> None:
-    script = example("python").replace("line.strip(), key,", "line.strip(),")
+    script = example("python").replace("        key,\n", "")
     assert script != example("python")
     (world.folder / "keyless.py").write_text(script)
     world.run([sys.executable, "keyless.py", topic], records)

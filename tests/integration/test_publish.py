@@ -76,7 +76,7 @@ def test_a_history_in_two_calls_arrives_whole_and_in_order(platform: Settings) -
 
     decode = msgspec.json.Decoder(Payment).decode
     rows = [(p, decode(value)) for p, value in read_all(platform, topics.EVENTS)]
-    mine = [(p, event) for p, event in rows if event.event_id.startswith(f"t{seed}-")]
+    mine = [(p, event) for p, event in rows if event.event_id[1:].startswith(f"{seed}-")]
     assert {event.event_id for _, event in mine} == {i for b in batches for i in b.transactions.event_id}
     assert len(mine) == total.transactions
     for partition in range(platform.partitions):

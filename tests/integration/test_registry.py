@@ -114,7 +114,23 @@ def test_the_same_history_in_every_format_is_the_same_to_the_scorer(settings: Se
         assert run(settings, "schemas", "publish", form) == 0
     seed = str(uuid.uuid4().int % 10**9)
     for form in FORMATS:
-        assert run(settings, "simulate", "--days", "1", "--subjects", "60", "--seed", seed, "--all-labels", "--format", form) == 0
+        assert (
+            run(
+                settings,
+                "simulate",
+                "--days",
+                "1",
+                "--subjects",
+                "60",
+                "--seed",
+                seed,
+                "--all-labels",
+                "--again",
+                "--format",
+                form,
+            )
+            == 0
+        )
     records = [record for record in _all(settings, topics.EVENTS) if f"t{seed}-".encode() in (record.value or b"")]
     admissions = {partition: admission(Scoring()) for partition in range(settings.partitions)}
     taken, repeated = 0, 0

@@ -21,6 +21,7 @@ from confluent_kafka import TopicPartition
 
 from features.archive import generations
 from features.base.durations import DAY_MS
+from features.base.event import Event
 from features.base.events import Label, Outcome, Score
 from features.base.sections import Features
 from features.base.settings import Settings, load
@@ -71,6 +72,10 @@ def platform(tmp_path: Path) -> Iterator[Settings]:
         assert not leftovers.find(load(folder))
 
 
+def is_purchase(event: Event) -> bool:
+    return getattr(event, "kind", None) in (None, "purchase")
+
+
 class Stream:
     """Payments and their labels, published part by part, each part until it is all processed."""
 
@@ -90,7 +95,7 @@ class Stream:
         for payment in self.published[len(self.published) - repeated :]:
             sender.produce(topics.EVENTS, msgspec.json.encode(payment), payment.subject.encode(), headers=[Copied().header()])
         self.published += part
-        for payment in part[::10]:
+        for payment in [*filter(is_purchase, part)][::10]:
             at = payment.event_time_ms + LABEL_MS
             self._labels.append(Label(payment.event_id, payment.subject, payment.counterpart, payment.event_time_ms, True, at))
         newest_ms = part[-1].event_time_ms
@@ -239,9 +244,10 @@ def _outcomes(settings: Settings, stream: Stream) -> None:
     score = msgspec.json.Decoder(Score).decode
     decided = {o.event_id for o in outcomes}
     for records in values(settings, topics.SCORES).values():
-        held = [score(r.value or b"").event for r in records]
+        # Only purchases have outcomes.
+        held = [event for r in records if is_purchase(event := score(r.value or b"").event)]
         live = any(copied(r) is None for r in records)  # nobody but the scorer writes scores, so no header is forged
-        newest = max((event.event_time_ms for event in held), default=0)
+        newest = max((score(r.value or b"").event.event_time_ms for r in records), default=0)
         due = {event.event_id for event in held if event.event_time_ms + DELAY_DAYS * DAY_MS <= newest}
         if live:
             assert due <= decided
