@@ -206,7 +206,7 @@ def _scores(out: dashboard.Dashboard) -> dashboard.Dashboard:
                     (f"sum by (topic, came_by) ({rate('driftloop_moved_records_total')})", "moved {{topic}} {{came_by}}"),
                 ],
                 "cps",
-                "Dead letters, scores made with the last known profiles or by rules, and records moved to their subject's partition.",
+                "Dead letters, scores made with the last known profiles or by rules, and records moved to their place.",
                 span=6,
             )
         )
