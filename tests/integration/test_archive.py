@@ -200,7 +200,11 @@ def test_reversed_chargebacks_reach_archive_tiles_and_joins(settings: Settings) 
 
     # The terminal with most withdrawals: its tiles now, and as they were known before and after each of them.
     reversed_at = Counter(scored[name][0] for name, (_, revision) in joined().items() if revision == 2)
-    (counterpart, withdrawals), *_ = reversed_at.most_common(1)
+    # One whose labels came within the windows: tiles of before them are dropped.
+    latest = {at: max(e.label_time_ms for n, e in newest.items() if scored[n][0] == at) for at in reversed_at}
+    within = [at for at in latest if latest[at] < min(time_ms for _, time_ms in scored.values()) + 30 * DAY]
+    counterpart = max(within, key=lambda at: reversed_at[at])
+    withdrawals = reversed_at[counterpart]
     frauds = [n for n, e in newest.items() if scored[n][0] == counterpart and e.positive]
     reader = ProfileReader(settings)
 

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -65,20 +64,22 @@ class World:
     settings: Settings
     folder: Path
     shells: list[Shell] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self) -> None:
         settings = self.settings
         scorer = Scorer(settings, NoChampion(), Reader(ProfileReader(settings), settings.feast), homes=homes_of(settings))
         self.shells += [Shell(settings, scorer), build(settings)]
-        for shell in self.shells:
-            threading.Thread(target=shell.run, daemon=True).start()
+        self.threads += [threading.Thread(target=shell.run, daemon=True) for shell in self.shells]
+        for thread in self.threads:
+            thread.start()
 
     def stop(self) -> None:
         for shell in self.shells:
             shell.stop()
-        deadline = time.monotonic() + 20
-        while any(shell.health() == [] for shell in self.shells) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        for thread in self.threads:
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in self.threads), "a shell outlives its broker"
 
     def run(self, command: list[str], records: list[dict[str, object]], **environment: str) -> None:
         lines = "".join(json.dumps(record) + "\n" for record in records)
@@ -120,8 +121,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         settings = settings.model_copy(update={"scoring": Scoring(allowed_lateness_hours=1000.0)})
         own = World(settings, tmp_path_factory.mktemp("programs"))
         own.start()
-        yield own
-        own.stop()
+        try:
+            yield own
+        finally:
+            own.stop()
     finally:
         local.down(settings)
         assert not leftovers.find(settings)
