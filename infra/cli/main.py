@@ -133,6 +133,8 @@ def run(arguments: list[str]) -> int:
         code = app(arguments or ["--help"], prog_name="driftloop", standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message() or "name a command; --help lists them"
+        if message.startswith("No such option: --dir"):
+            message = "--dir stands before the command: driftloop --dir FOLDER " + " ".join(arguments[:1])
         # A missing argument's choices stand on lines of their own.
         return _told(" ".join(message.split()) if isinstance(error, typer.BadParameter) else message, 2)
     except (PlatformError, RegistryAway) as error:

@@ -15,7 +15,7 @@ scores; the partitions of scores and labels match (same key, same number), so on
 | newer label that says otherwise than the one before | another outcome, ``late``, at label time |
 | label that says the same, is older, or comes again | nothing: it is counted |
 | score of an event of another kind (a refund), its label | none; the label is counted (``driftloop_labels_ignored_total``) |
-| label whose score has not come ``delay`` after the label | the label's verdict without score, at label time + delay |
+| label without a score of its subject ``delay`` after it | the label's verdict without score, at label time + delay |
 
 Guarantee: each outcome of this table exactly once, after any crash: outcomes and offsets are one transaction
 (``streams.engine.shell``).
@@ -23,8 +23,8 @@ Guarantee: each outcome of this table exactly once, after any crash: outcomes an
 State is rebuilt on a restart from the logs, labels first, so that no score matures for want of a label that is further down
 (``replays``).
 
-A label says whether an event was positive, who says so, and when. What it says of the event itself (event time, subject,
-counterpart) is only taken where the score is not known. A label that lies in the future is not taken at all
+A label says whether an event was positive, who says so, and when. Its subject must be the event's. What else it says of the event
+(event time, counterpart) is only taken where the score is not known. A label that lies in the future is not taken at all
 (``streams.labels.label_intake``).
 
 Where the delay changed, what matured by the earlier one stays said, and what is pending waits for the new one: a log that is read
@@ -37,10 +37,12 @@ After a repartition a partition's watermark is another one than before. So the c
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from features.base.active import ROLES, WORDS
 from features.base.events import Outcome
 from features.base.settings import Settings
 from features.catalogue.windows import HOUR_MS
@@ -61,6 +63,8 @@ from streams.labels.partition_memory import PartitionMemory
 from streams.wire import wire as registered
 from streams.wire.wire import Wire
 
+log = logging.getLogger(__name__)
+
 
 class LabelJoiner:
     """Pure core. ``delay_ms`` is ``settings.labels.delay_ms``; ``lead_ms``: how far a label may lie ahead of the broker's clock,
@@ -78,7 +82,7 @@ class LabelJoiner:
         self._homes, self._moved = homes, MovedCounts(homes)
         #: Of scores; those of labels are with the intake.
         self._histories = Histories()
-        self._restoring = False
+        self._restoring = self._warned = False
         self._partitions: dict[int, PartitionMemory] = {}
         self._scores = BatchDecoder(JoinedScore, self.name)
         self._labels = LabelIntake(lead_ms, homes, wire)
@@ -89,11 +93,13 @@ class LabelJoiner:
         output = Output()
         for memory in self._partitions.values():
             memory.go_on(self.limits.delay_ms)
-            memory.ignored = 0
+            memory.ignored = memory.unmatched = 0
         outcomes = self._take(records, output)
         output.produce += [Produce(topics.OUTCOMES, outcome.counterpart.encode(), encode(outcome)) for outcome in outcomes]
         if ignored := sum(memory.ignored for memory in self._partitions.values()):
             output.counted.append(partial(metrics.IGNORED.inc, ignored))
+        if unmatched := sum(memory.unmatched for memory in self._partitions.values()):
+            output.counted.append(partial(self._count_unmatched, unmatched))
         watermarks = (self._partitions[record.partition].watermark for record in records if record.partition in self._partitions)
         for name, count in self._corrections().items():
             output.counted.append(partial(metrics.CORRECTIONS.labels(name).inc, count))
@@ -169,6 +175,21 @@ class LabelJoiner:
         for number in dict.fromkeys(record.partition for record in score_records):
             outcomes += self._partitions[number].pass_time()
         return outcomes
+
+    def _count_unmatched(self, unmatched: int) -> None:
+        metrics.UNMATCHED.inc(unmatched)
+        if not self._warned:
+            self._warned = True
+            log.warning(
+                "%d labels met no %s of their %s within labels.delay_days; their outcomes have no score. Send the %s and the %s "
+                "of the %s itself (docs/producers.md); more are counted by driftloop_labels_unmatched_total",
+                unmatched,
+                WORDS.event,
+                WORDS.subject,
+                ROLES.id,
+                ROLES.subject,
+                WORDS.event,
+            )
 
     def _corrections(self) -> Counter[str]:
         """Return what labels did to verdicts that were there since the last call."""

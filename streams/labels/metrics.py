@@ -8,4 +8,5 @@ from prometheus_client import Counter
 CORRECTIONS = Counter(
     "driftloop_label_corrections_total", "Labels of events that had a label or an outcome already, by what they did", ["kind"]
 )
+UNMATCHED = Counter("driftloop_labels_unmatched_total", "Labels whose event did not come, under their subject, within the delay")
 IGNORED = Counter("driftloop_labels_ignored_total", "Labels of events that have no outcome: those of another kind than the first")

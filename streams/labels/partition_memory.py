@@ -42,6 +42,7 @@ class _Waiting(msgspec.Struct, gc=False):
 
     label: Label
     verdict: Verdict
+    published: bool = False
 
 
 @dataclass(slots=True)
@@ -76,6 +77,8 @@ class PartitionMemory:
     corrections: Counter[str] = field(default_factory=Counter)
     #: Labels of events that have no outcome (of another kind than the first).
     ignored: int = 0
+    #: Labels whose event did not come, under their subject, in time.
+    unmatched: int = 0
 
     @property
     def held(self) -> int:
@@ -92,18 +95,19 @@ class PartitionMemory:
     def take_label(self, label: Label, published: bool = False, corrects: bool = True) -> Outcome | None:
         """Take a label, and return the outcome that follows at once. ``published``: a copy whose
         old partition gave the outcome without score already. ``corrects``: see ``streams.labels.verdict.after``."""
-        known = self.known.get(label.event_id)
+        key = self._key(label)
+        known = self.known.get(key)
         if known is not None and known.score is not None and known.score.is_apart:
             self.ignored += 1
             return None
         if self._is_forgotten(known, label):
-            return self._take_forgotten(label)
+            return self._take_forgotten(key, label)
         if known is None:
-            self._wait(label, published, corrects)
+            self._wait(key, label, published, corrects)
             return None
         if known.verdict is None:
             verdict = after(SILENCE, label)
-            self._decide(label.event_id, known, verdict)
+            self._decide(key, known, verdict)
             return labelled(label, known.score, label.label_time_ms, revision=verdict.revision)
         before = known.verdict
         self.corrections[kind(before, label)] += 1
@@ -112,6 +116,14 @@ class PartitionMemory:
             return None
         event = known.score.event if known.score else None
         return labelled(label, self._remembered(known), label.label_time_ms, revision=verdict.revision, late=True, event=event)
+
+    def _key(self, label: Label) -> str:
+        """Return under what a label is kept: its event's id, or one of its own where that event is another subject's. Whether the
+        two share a partition is chance, so they never join."""
+        known = self.known.get(label.event_id)
+        if known is None or known.score is None or known.score.event.subject == label.subject:
+            return label.event_id
+        return _of_another(label)
 
     def _is_forgotten(self, known: _Known | None, label: Label) -> bool:
         """Tell whether the transaction is forgotten, or would be by now: after a restart some are there that an unbroken run has
@@ -122,20 +134,20 @@ class PartitionMemory:
             return False
         return (known.score.event if known.score else label).event_time_ms <= self.forgotten
 
-    def _take_forgotten(self, label: Label) -> Outcome | None:
+    def _take_forgotten(self, key: str, label: Label) -> Outcome | None:
         """Take a label of a transaction that counted as negative, as far as anybody can tell."""
         self.corrections["positive" if label.positive else "forgotten"] += 1
         if not label.positive:
             return None
         verdict = after(SILENCE, label)
-        self._decide(label.event_id, _Known(None), verdict)
+        self._decide(key, _Known(None), verdict)
         return labelled(label, None, label.label_time_ms, revision=verdict.revision, late=True)
 
-    def _wait(self, label: Label, published: bool, corrects: bool) -> None:
-        waiting = self.waiting.get(label.event_id)
+    def _wait(self, key: str, label: Label, published: bool, corrects: bool) -> None:
+        waiting = self.waiting.get(key)
         if waiting is None:
-            heapq.heappush(self.expiring, (label.label_time_ms, label.event_id, published))
-            self.waiting[label.event_id] = _Waiting(label, after(SILENCE, label))
+            heapq.heappush(self.expiring, (label.label_time_ms, key, published))
+            self.waiting[key] = _Waiting(label, after(SILENCE, label), published)
             return
         before = waiting.verdict
         self.corrections[kind(before, label)] += 1
@@ -153,6 +165,11 @@ class PartitionMemory:
             return None  # the label's wait ended before the score came, or a producer repeated the id
         known = self.known[event.event_id] = _Known(score)
         waiting = self.waiting.pop(event.event_id, None)
+        if waiting is not None and waiting.label.subject != event.subject:
+            key = _of_another(waiting.label)
+            self.waiting[key] = waiting
+            heapq.heappush(self.expiring, (waiting.label.label_time_ms, key, waiting.published))
+            waiting = None
         if score.is_apart:
             # Nothing becomes of it: neither a label nor time makes an outcome.
             self.ignored += waiting is not None
@@ -216,6 +233,7 @@ class PartitionMemory:
             if waiting is not None:
                 self._decide(event_id, _Known(None), waiting.verdict)
                 if not published:
+                    self.unmatched += 1
                     known_ms = max(time + delay, waiting.label.label_time_ms)
                     due.append(labelled(waiting.label, None, known_ms, revision=waiting.verdict.revision))
         return due
@@ -228,3 +246,7 @@ class PartitionMemory:
         self.known[event_id] = known
         event_time = known.score.event.event_time_ms if known.score else self.watermark
         heapq.heappush(self.restored if self.restoring and by_label else self.leaving, (event_time, event_id))
+
+
+def _of_another(label: Label) -> str:
+    return f"{label.event_id}\0{label.subject}"

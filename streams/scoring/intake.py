@@ -10,14 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from features.base.active import DOMAIN, ROLES, WORDS
+from features.base.active import ROLES, WORDS
 from features.base.durations import HOUR_MS
 from features.base.events import Event
-from features.base.redaction import without_values
 from features.base.sections import Scoring
 from features.transform.columns import Columns, from_events
 from streams.engine.codec import BatchDecoder, encode
@@ -31,6 +29,7 @@ from streams.kafka.records import Partition, Produce, Record
 from streams.scoring.admission.admission import ASTRAY, DUPLICATE, NEW, Admission, Origins
 from streams.scoring.admission.digests import digests
 from streams.scoring.admission.event_clock import NEVER
+from streams.scoring.explained import explained
 from streams.scoring.measures import DEAD_LETTER, OWN, Measures
 from streams.wire.wire import Wire
 
@@ -111,7 +110,7 @@ class Intake:
         self._homes = homes
         self._histories = Histories()
         self._admission_of = admission_of
-        self._decoder = BatchDecoder(Event, _PROCESSOR, wire, _explained)
+        self._decoder = BatchDecoder(Event, _PROCESSOR, wire, explained)
 
     def take(self, records: Sequence[Record]) -> Judged:
         """Judge a batch of the log: what of it is new, and what becomes of the rest."""
@@ -249,17 +248,6 @@ class Intake:
             return columns, unknown, reasons
         kind = np.where(unknown, -1, columns.kind).astype(np.int8)
         return replace(columns, measure=measure, kind=kind), unknown, reasons
-
-
-def _explained(error: Exception) -> Exception:
-    """Add the way out to what is said of a measure below zero, and of a kind that there is not."""
-    if isinstance(error, msgspec.ValidationError):
-        if DOMAIN.negative_hint and f">= 0 - at `$.{ROLES.measure}`" in str(error):
-            return msgspec.ValidationError(f"{error}; {DOMAIN.negative_hint}")
-        if ROLES.kind is not None and str(error).endswith(f" - at `$.{ROLES.kind}`"):
-            # What came instead may be anything, and is not repeated.
-            return msgspec.ValidationError(f"{ROLES.kind} is one of {', '.join(ROLES.kinds)}: {without_values(error)}")
-    return error
 
 
 def _conflict() -> ConflictingTransaction:

@@ -133,6 +133,11 @@ def _refusal(url: str, error: HTTPError) -> Exception:
         message, code = str(answer["message"])[:500], int(answer.get("error_code", 0))
     except (ValueError, TypeError, KeyError):
         message, code = f"HTTP {error.code} {error.reason}", 0
+    if error.code == 404 and not code:
+        # A registry's own 404 has a code (40401 to 40403).
+        return RegistryAway(
+            f"what answers at {url} is no schema registry (404 without a code); see the path in schema_registry.url"
+        )
     if 300 <= error.code < 400:
         return RegistryAway(f"the schema registry at {url} sends elsewhere ({error.code}); write where into schema_registry.url")
     if error.code in _LATER or error.code >= 500:

@@ -58,11 +58,11 @@ NOT_HASHED = {
     "partition": {
         "features.base.active": "the domain's words in a message",
         "features.base.events": "the fields of a payment are hashed by name",
-        "features.base.redaction": "how the reason of a refusal is worded",
         "features.base.sections": "the limits that count are kept with the offsets",
         "features.transform.update": "what is served of a history, not what is kept of it",
         "features.base.event": "how the wire looks",
         "features.base.kept_rates": "where the rates are; a row that counts stays as it is",
+        "streams.scoring.explained": "how the reason of a refusal is worded",
         "streams.engine.core": "how a record is refused: all processors stand on it",
         "streams.kafka.records": "a record as it lies in its topic",
         "features.base.settings": "where the registry and its cache are",

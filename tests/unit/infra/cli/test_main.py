@@ -59,3 +59,8 @@ def test_wrong_settings_are_one_line_and_exit_code_2(
     line = capsys.readouterr().err
     assert "partitions" in line
     assert line.count("\n") == 1
+
+
+def test_the_folder_behind_the_command_is_told_where_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["status", "--dir", "x"]) == 2
+    assert capsys.readouterr().err == "driftloop: --dir stands before the command: driftloop --dir FOLDER status\n"

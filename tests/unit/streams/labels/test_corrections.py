@@ -78,7 +78,7 @@ def test_a_reversal_weeks_after_two_delays_still_says_of_which_payment(restart: 
     joiner = LabelJoiner(DELAY)
     process(joiner, *log)
     joiner = restarted(log) if restart else joiner
-    wrong = record("labels", 1, Label("x", "another card", "another terminal", T0 + DAY, False, T0 + 60 * DAY))
+    wrong = record("labels", 1, Label("x", "c", "another terminal", T0 + DAY, False, T0 + 60 * DAY))
     (outcome,) = process(joiner, wrong)
     assert (says(outcome), outcome.score) == ((False, 2, True, "chargeback"), None)
     assert (outcome.subject, outcome.counterpart, outcome.event_time_ms) == ("c", "t", T0), "the tile that has the fraud loses it"

@@ -253,7 +253,7 @@ def life(lead_ms: int, labels: list[Record], history: History = ()) -> tuple[Lab
 @pytest.mark.parametrize("label_first", [False, True])
 @pytest.mark.parametrize("off", [-DAY, 30 * DAY])
 def test_of_a_payment_the_score_says_what_it_was_and_the_label_whether_it_was_fraud(off: int, label_first: bool) -> None:
-    wrong = Label("x", "another card", "another terminal", T0 + off, True, T0 + HOUR, "analyst")
+    wrong = Label("x", "c", "another terminal", T0 + off, True, T0 + HOUR, "analyst")
     items = [record("scores", 0, score("x", T0)), record("labels", 0, wrong)]
     joiner = LabelJoiner(DELAY)
     (made,) = [produced for item in (items[::-1] if label_first else items) for produced in joiner.process([item]).produce]

@@ -14,6 +14,7 @@ from streams.engine.partitioner_setting import homes_of
 from streams.engine.testing import Batch, Driver, End, Kill, Step
 from streams.kafka.partitioners import HASHES, KNOWN
 from streams.kafka.records import Record
+from streams.labels import metrics
 from streams.labels.joiner import LabelJoiner
 from tests.unit.streams.records import DAY, HOUR, T0, label, score
 
@@ -80,3 +81,31 @@ def test_a_later_label_of_a_payment_comes_the_same_way(settings: Settings) -> No
     run.run([Record(topics.LABELS, 0, 0, None, genuine), End()])
     run.run([labelled(3, "crc32"), End()])
     assert [outcome.positive for outcome in outcomes(run)] == [False, True]
+
+
+@pytest.mark.parametrize("first", ["payments", "labels"])
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_label_of_another_card_never_joins_whatever_their_partitions(settings: Settings, first: str, restart: bool) -> None:
+    """Leading zeros that were lost, say: the two share a partition by chance, and the card says whose payment it was."""
+    others = [msgspec.json.encode(label(f"t{n}", T0 + n * HOUR, True, T0 + 2 * DAY, f"0{CARDS[n]}")) for n in range(12)]
+    labels = [Record(topics.LABELS, n % PARTITIONS, 0, None, value) for n, value in enumerate(others)]
+    clock = [
+        Record(topics.SCORES, p, 0, b"z", msgspec.json.encode(score(f"z{p}", T0 + 40 * DAY, "z"))) for p in range(PARTITIONS)
+    ]
+    payments = [scored(n) for n in range(12)]
+    run = driver(settings)
+    before = metrics.UNMATCHED._value.get()
+    for part in [payments, labels] if first == "payments" else [labels, payments]:
+        run.run([*part, End()])
+    assert outcomes(run) == []
+    run.run([*([Kill()] if restart else []), *clock, End()])
+    by_id: dict[str, list[Outcome]] = {}
+    for outcome in outcomes(run):
+        by_id.setdefault(outcome.event_id, []).append(outcome)
+    assert sorted(by_id) == sorted(f"t{n}" for n in range(12))
+    for several in by_id.values():
+        assert sorted((o.positive, o.source, o.score is None) for o in several) == [
+            (False, "matured", False),
+            (True, "chargeback", True),
+        ]
+    assert metrics.UNMATCHED._value.get() == before + 12

@@ -149,3 +149,17 @@ def test_another_partitioner_is_refused_before_anything_is_scored(settings: Sett
     changed.cluster = run.cluster
     with pytest.raises(SettingsError, match=r"driftloop repartition --partitioner crc32"):
         changed.run([payment(1, HOME), End()])
+
+
+def test_a_mirrored_topic_is_scored_as_its_source_was(settings: Settings) -> None:
+    """All records of another platform with other partitions, strays and their moved copies both, into partitions of the mirror's
+    choice: what was moved there is moved again here, and each payment is scored once."""
+    source = driver(settings)
+    source.run([*(payment(n, n % PARTITIONS, None, f"s{n % 5}") for n in range(20)), End()])
+    mirrored = source.read(topics.EVENTS)
+    assert len(mirrored) > 20, "some were moved"
+    target = driver(settings.model_copy(update={"dir": settings.dir / "mirror"}))
+    target.run([*(Record(r.topic, n % PARTITIONS, 0, r.key, r.value, r.headers) for n, r in enumerate(mirrored)), End()])
+    assert Counter(score.event.event_id for score in scores(target)) == Counter(f"s{n % 5}{n}" for n in range(20))
+    assert {moved(record).moves for record in target.read(topics.EVENTS) if moved(record) is not None} == {1, 2}  # type: ignore[union-attr]
+    assert target.read(topics.DLQ) == []

@@ -71,14 +71,23 @@ def test_what_says_nothing_of_the_schema_is_waited_for(server: Answers, status: 
         registry(server).fetch(1)
 
 
+def test_another_servers_404_is_no_answer_of_a_registry(server: Answers) -> None:
+    """The path of the API was forgotten, say: no schema is unknown by that."""
+    for body in (b"", b"<html>no</html>", b'{"message": "Not Found"}'):
+        server.answer = (404, {}, body)
+        with pytest.raises(RegistryAway, match=r"see the path in schema_registry\.url"):
+            registry(server).fetch(1)
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
 def test_a_no_is_of_the_schema_and_says_the_reason(server: Answers, status: int) -> None:
     server.answer = (status, {}, b'{"error_code": 40403, "message": "Schema 1 not found"}')
     with pytest.raises(UnknownSchema, match="schema 1: Schema 1 not found"):
         registry(server).fetch(1)
-    server.answer = (status, {}, b"")
-    with pytest.raises(UnknownSchema, match=f"HTTP {status}"):
-        registry(server).fetch(1)
+    if status != 404:
+        server.answer = (status, {}, b"")
+        with pytest.raises(UnknownSchema, match=f"HTTP {status}"):
+            registry(server).fetch(1)
 
 
 def test_what_is_no_registry_is_said(server: Answers) -> None:

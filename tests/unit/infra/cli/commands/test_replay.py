@@ -89,7 +89,7 @@ def test_a_currency_without_a_rate_is_refused_before_anything_is_published(
     assert main.run(["replay", str(path), "--map", "currency=currency"]) == 2
     _, line = capsys.readouterr().err.strip().splitlines()
     assert "HUF" in line
-    assert "driftloop rates add" in line
+    assert "driftloop rates add FILE and run this again" in line
     settings = load(folder / "platform")
     checked = Replay(path, FileColumns(parse_map(["currency=currency"]))).check(None, None)
     assert set(checked.units) == {"EUR", "HUF"}
