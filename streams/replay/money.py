@@ -48,6 +48,13 @@ def minor_units(column: Column, places: NDArray[np.int64], rounded: bool = False
     return minor
 
 
+def unsigned(column: Column) -> Column:
+    """Return the amounts without their sign."""
+    if pa.types.is_string(column.array.type):
+        return column.with_array(pc.replace_substring_regex(column.array, r"^(\s*)-", r"\1"))
+    return column.with_array(pc.abs(column.array))
+
+
 def negative(column: Column) -> NDArray[np.bool_]:
     """Tell which amounts are below 0 [n]."""
     return floats(column) < 0

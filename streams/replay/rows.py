@@ -16,7 +16,7 @@ from streams.replay.cells import Column
 from streams.replay.errors import ReplayError
 from streams.replay.instants import times
 from streams.replay.mapping import Field, Mapping, field_of, parse_map, resolve
-from streams.replay.money import minor_units, negative, stripped
+from streams.replay.money import minor_units, negative, stripped, unsigned
 from streams.replay.numbers import answers, choices, degrees, flags, floats
 from streams.replay.pieces import Piece
 from streams.replay.rules import Rule, apply
@@ -96,7 +96,7 @@ class FileColumns:
                 "category": text(of("merchant_category")) if "merchant_category" in have else none,
                 "mode": choices(of("entry_mode"), "entry_mode", ROLES.modes) if "entry_mode" in have else unknown,
                 "flag": answers(of("pin_used")) if "pin_used" in have else unknown,
-                "kind": choices(of("kind"), "kind", ROLES.kinds) if "kind" in have else unknown,
+                "kind": self._kinds(piece),
             },
         )
         wrong = first_wrong(made)
@@ -118,10 +118,18 @@ class FileColumns:
             if pa.types.is_integer(given.array.type) or pa.types.is_floating(given.array.type):
                 kind = np.clip(np.nan_to_num(floats(given), nan=1.0), 1, _MOST_PATTERNS)
         pattern[fraud] = kind[fraud].astype(np.int8)
-        if "kind" in self._have:
-            # What is no purchase is no fraud, whatever the file says: nothing would take its label.
-            pattern[choices(apply(self._have["kind"], piece.table, piece.rows), "kind", ROLES.kinds) > 0] = 0
+        # What is no purchase is no fraud, whatever the file says: nothing would take its label.
+        pattern[self._kinds(piece) > 0] = 0
         return pattern
+
+    def _kinds(self, piece: Piece) -> NDArray[np.int8]:
+        """Return places in ``ROLES.kinds`` [n], -1 where the file does not say."""
+        kinds = np.full(len(piece.rows), -1, dtype=np.int8)
+        if "kind" in self._have:
+            kinds = choices(apply(self._have["kind"], piece.table, piece.rows), "kind", ROLES.kinds).copy()
+        if self._have["amount"].below_zero == "refund":
+            kinds[negative(self._number("amount", piece))] = ROLES.kinds.index("refund")
+        return kinds
 
     def _number(self, field: Field, piece: Piece) -> Column:
         rule = self._have[field]
@@ -138,7 +146,8 @@ class FileColumns:
                     f"{'the value is missing' if code is None else repr(code)}; write codes of ISO 4217, as in EUR"
                 )
         of_rows = np.fromiter((places[code] for code in currency.tolist()), dtype=np.int64, count=len(currency))
-        return minor_units(self._number("amount", piece), of_rows, self._have["amount"].rounded)
+        amounts, rule = self._number("amount", piece), self._have["amount"]
+        return minor_units(unsigned(amounts) if rule.below_zero == "refund" else amounts, of_rows, rule.rounded)
 
 
 def no_events() -> Events:

@@ -30,7 +30,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     ``values``: their text -> ours; what is not named is refused. ``layout`` (strptime's notation), ``unit`` and ``since``: of
     times, see ``streams.replay.instants.times``. ``strip``: characters to take out of numbers written as text; ``decimal``: their
     decimal comma. ``rounded``: round to the decimals of the unit instead of refusing more. ``below_zero``: what a negative number
-    is, a mistake (``refuse``), or a row to leave out (``skip``).
+    is, a mistake (``refuse``), a row to leave out (``skip``), or money that went back (``refund``). ``filled``: what any text but
+    an empty one stands for.
     """
 
     column: str = ""
@@ -46,7 +47,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     strip: str = ""
     decimal: Literal[".", ","] = "."
     rounded: bool = False
-    below_zero: Literal["refuse", "skip"] = "refuse"
+    below_zero: Literal["refuse", "skip", "refund"] = "refuse"
+    filled: str = ""
 
     def __post_init__(self) -> None:
         sources = [self.column != "", bool(self.columns), self.constant is not None, self.row is not None, bool(self.parts)]
@@ -89,6 +91,9 @@ def apply(rule: Rule, table: pa.Table, rows: NDArray[np.int64]) -> Column:
         made = Column(pa.array([f"{rule.row}{row}" for row in rows.tolist()], pa.string()), rule.name, rows)
     else:
         made = _assembled(rule, table, rows)
+    if rule.filled:
+        is_filled = pa.array([bool((value or "").strip()) for value in text(made)])
+        return made.with_array(pc.if_else(is_filled, pa.scalar(rule.filled), pa.scalar(None, pa.string())))
     return _translated(made, rule.values) if rule.values else made
 
 

@@ -36,7 +36,8 @@ KAGGLE = """"Time","V1","V2","Amount","Class"
 IBM = """User,Card,Year,Month,Day,Time,Amount,Use Chip,Merchant Name,Merchant City,Merchant State,Zip,MCC,Errors?,Is Fraud?
 0,0,2002,9,1,06:21,$134.09,Swipe Transaction,3527213246127876953,La Verne,CA,91750.0,5300,,No
 0,1,2002,9,1,06:42,$-38.48,Chip Transaction,-727612092139916043,Monterey Park,CA,91754.0,5411,,No
-12,0,2002,9,2,17:45,$120.34,Online Transaction,-727612092139916043, ONLINE,,,5411,Insufficient Balance,Yes
+12,0,2002,9,2,17:45,$120.34,Online Transaction,-727612092139916043, ONLINE,,,5411,"Insufficient Balance,",Yes
+12,0,2002,9,2,17:46,$20.34,Online Transaction,-727612092139916043, ONLINE,,,5411,,Yes
 """
 TRANSDATA = """\
 distance_from_home,distance_from_last_transaction,ratio_to_median_purchase_price,repeat_retailer,used_chip,used_pin_number,online_order,fraud
@@ -108,9 +109,10 @@ def test_ieee_cis(tmp_path: Path) -> None:
 
 def test_ibm(tmp_path: Path) -> None:
     events, replay, skipped = published(tmp_path, "ibm", IBM)
-    assert skipped == 1
-    assert [event["transaction_id"] for event in events] == ["ibm-1", "ibm-3"]
-    assert events[1] == {
+    assert skipped == 0
+    kinds = [(event["transaction_id"], event["amount_minor"], event.get("kind")) for event in events]
+    assert kinds == [("ibm-1", 13409, None), ("ibm-2", 3848, "refund"), ("ibm-3", 12034, "declined"), ("ibm-4", 2034, None)]
+    assert events[2] == {
         "transaction_id": "ibm-3",
         "event_time_ms": 1030988700000,
         "card_id": "12-0",
@@ -119,9 +121,10 @@ def test_ibm(tmp_path: Path) -> None:
         "currency": "USD",
         "merchant_category": "5411",
         "entry_mode": "online",
+        "kind": "declined",
     }
     assert events[0]["entry_mode"] == "swipe"
-    assert frauds(replay) == ["ibm-3"]
+    assert frauds(replay) == ["ibm-4"]
 
 
 def test_a_layout_without_cards_or_times_says_what_it_lacks(tmp_path: Path) -> None:
