@@ -21,6 +21,7 @@ _JSON = "application/vnd.schemaregistry.v1+json"
 #: A schema that is longer is none of an event.
 _MOST_BYTES = 10_000_000
 _MOST_REFERENCES = 200
+_GUIDS = "/schemas/guids/"
 #: What says nothing of the schema: credentials that do not count (any more), a time-out, too many questions, a server in trouble.
 _LATER = frozenset({401, 407, 408, 425, 429})
 
@@ -69,7 +70,7 @@ class Registry:
         self._trust = _context(settings) if own.ca else None
 
     def fetch(self, schema: int | UUID) -> Registered:
-        path = f"/schemas/guids/{schema}" if isinstance(schema, UUID) else f"/schemas/ids/{schema}"
+        path = f"{_GUIDS}{schema}" if isinstance(schema, UUID) else f"/schemas/ids/{schema}"
         try:
             answer = self.ask(path)
             return _registered(answer, self._references(answer))
@@ -88,7 +89,7 @@ class Registry:
                 text = answer.read(_MOST_BYTES + 1)
         except HTTPError as error:
             with error:
-                raise _refusal(self.url, error) from error
+                raise _refusal(self.url, path, error) from error
         except FAILURES as error:
             raise RegistryAway(f"the schema registry at {self.url} does not answer ({why(error)})") from error
         if len(text) > _MOST_BYTES:
@@ -126,15 +127,15 @@ def _registered(answer: Any, references: list[tuple[str, str]]) -> Registered:
     return Registered(kind, str(answer["schema"]), references)
 
 
-def _refusal(url: str, error: HTTPError) -> Exception:
+def _refusal(url: str, path: str, error: HTTPError) -> Exception:
     text = error.read(10_000)
     try:
         answer = json.loads(text)
         message, code = str(answer["message"])[:500], int(answer.get("error_code", 0))
     except (ValueError, TypeError, KeyError):
         message, code = f"HTTP {error.code} {error.reason}", 0
-    if error.code == 404 and not code:
-        # A registry's own 404 has a code (40401 to 40403).
+    if error.code == 404 and not code and not path.startswith(_GUIDS):
+        # A registry's own 404 has a code (40401 to 40403); one without GUIDs has no such path.
         return RegistryAway(
             f"what answers at {url} is no schema registry (404 without a code); see the path in schema_registry.url"
         )
