@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -193,11 +192,33 @@ def test_reversed_chargebacks_reach_archive_tiles_and_joins(alone: Settings) -> 
             made = score(paid.event_id, paid.event_time_ms, f"cr-{paid.subject}", f"cr-{paid.counterpart}")
             out.produce(topics.SCORES, encode(made), made.subject.encode())
     labels = [msgspec.json.decode(body, type=Label) for batch in batches for body in encode_labels(batch.labels)]
-    newest: dict[str, Label] = {}
-    for given in sorted(labels, key=lambda given: given.label_time_ms):
-        newest[given.event_id] = given
+    labels.sort(key=lambda given: given.label_time_ms)
+    newest = {given.event_id: given for given in labels}
+
+    # The terminal that loses most frauds from its peak, of those whose labels came within the windows (older tiles are dropped).
+    known_of: dict[str, list[int]] = {}
+    standing: dict[str, bool] = {}
+    for given in labels:
+        steps = known_of.setdefault(scored[given.event_id][0], [0])
+        steps.append(steps[-1] + given.positive - standing.get(given.event_id, False))
+        standing[given.event_id] = given.positive
+    latest = {scored[given.event_id][0]: given.label_time_ms for given in labels}
+    within = [at for at in latest if latest[at] < min(time_ms for _, time_ms in scored.values()) + 30 * DAY]
+    counterpart = max(sorted(within), key=lambda at: max(known_of[at]) - known_of[at][-1])
+    steps = known_of[counterpart]
+    at_peak = [given for given in labels if scored[given.event_id][0] == counterpart][steps.index(max(steps)) - 1]
+    reader = ProfileReader(settings)
+
+    def positives_online() -> int:
+        tiles = reader.read([], [counterpart])
+        return int(tiles.tiles[tiles.begin[0] : tiles.end[0], 2].sum())
+
+    for given in labels:
         body = encode(msgspec.structs.replace(given, subject=f"cr-{given.subject}", counterpart=f"cr-{given.counterpart}"))
         out.produce(topics.LABELS, body, f"cr-{given.subject}".encode())
+        if given is at_peak:  # a row is written a batch: the withdrawals are not to come in the peak's own
+            out.flush(30)
+            wait_for(lambda: positives_online() == max(steps))
     out.flush(30)
     files = str(settings.archive / topics.OUTCOMES / "day=*" / "*.parquet")
     counts = (
@@ -214,20 +235,7 @@ def test_reversed_chargebacks_reach_archive_tiles_and_joins(alone: Settings) -> 
     wait_for(lambda: {name: positive for name, (positive, _) in joined().items()} == {n: e.positive for n, e in newest.items()})
     assert set(joined().values()) - {(False, 0)} == {(True, 1), (False, 2)}
 
-    # The terminal with most withdrawals: its tiles now, and as they were known before and after each of them.
-    reversed_at = Counter(scored[name][0] for name, (_, revision) in joined().items() if revision == 2)
-    # One whose labels came within the windows: tiles of before them are dropped.
-    latest = {at: max(e.label_time_ms for n, e in newest.items() if scored[n][0] == at) for at in reversed_at}
-    within = [at for at in latest if latest[at] < min(time_ms for _, time_ms in scored.values()) + 30 * DAY]
-    counterpart = max(sorted(within), key=lambda at: reversed_at[at])
-    withdrawals = reversed_at[counterpart]
     frauds = [n for n, e in newest.items() if scored[n][0] == counterpart and e.positive]
-    reader = ProfileReader(settings)
-
-    def positives_online() -> int:
-        tiles = reader.read([], [counterpart])
-        return int(tiles.tiles[tiles.begin[0] : tiles.end[0], 2].sum())
-
     wait_for(lambda: positives_online() == len(frauds))
     running.stop()
     online = reader.read([], [counterpart])
@@ -241,13 +249,11 @@ def test_reversed_chargebacks_reach_archive_tiles_and_joins(alone: Settings) -> 
     offline = point_in_time(settings, events)
     assert offline.end[0] == offline.begin[0], "before the first outcome nothing was known"
     assert offline.tiles[offline.begin[1] : offline.end[1]].tolist() == online.tiles[online.begin[0] : online.end[0]].tolist()
-    # Each archived row says what was known at its time: in the end the frauds that stayed.
+    # Each archived row says what was known at its time: at its peak all of its frauds, in the end those that stayed.
     rows = duckdb.sql(
         "select list_sum([tiles[i] for i in generate_series(3, len(tiles), 4)]) as frauds from read_parquet("
         f"'{layout.counterpart_risk_folder(settings)}/**/*.parquet') where terminal_id = '{counterpart}' order by revision"
     ).fetchall()
     known = [int(row[0]) for row in rows]
     assert known[-1] == len(frauds)
-    assert withdrawals >= 1
-    # A row is written a batch: a fraud and its withdrawal that came in one leave none in between, so more is not asserted.
-    assert max(known) >= known[-1]
+    assert max(known) == max(steps) > known[-1]
